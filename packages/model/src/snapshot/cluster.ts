@@ -1,0 +1,40 @@
+/** A service, port and subset under one traffic policy: the unit that runtime state hangs on. */
+
+import type { ResourceRef } from "../resource.js";
+import type { Service } from "./workload.js";
+
+/** `leastRequest` is the default, as Istio's. `passThrough` sends to the address the caller asked for. */
+export type LoadBalancerKind = "roundRobin" | "random" | "leastRequest" | "peakEwma" | "passThrough";
+
+export interface ConnectionPolicy {
+  /** DestinationRule tcp.connectTimeout, else mesh connectTimeout (10 s), in ms. */
+  readonly connectTimeoutMs: number;
+  /** An idle connection is closed after this many ms; 0 when policy says nothing. */
+  readonly idleTimeoutMs: number;
+  /** Requests per connection before it is closed; 0 is unlimited, 1 switches keep-alive off. */
+  readonly maxRequestsPerConnection: number;
+}
+
+export interface TrafficPolicy {
+  readonly loadBalancer: LoadBalancerKind;
+  readonly connection: ConnectionPolicy;
+}
+
+export interface Cluster {
+  /** Istio's: `outbound|80|v1|reviews.shop.svc.cluster.local`. */
+  readonly name: string;
+  readonly service: Service;
+  readonly host: string;
+  readonly port: number;
+  /** Empty for the whole service. */
+  readonly subset: string;
+  /** An endpoint belongs when its labels contain these. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly policy: TrafficPolicy;
+  /** The DestinationRule in charge, or null. */
+  readonly resource: ResourceRef | null;
+}
+
+export function clusterName(port: number, subset: string, host: string): string {
+  return `outbound|${port}|${subset}|${host}`;
+}

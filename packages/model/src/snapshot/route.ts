@@ -1,0 +1,156 @@
+/** Compiled routing: the shape every source of policy (Istio, Gateway API, xDS) is brought into. */
+
+import type { ResourceRef } from "../resource.js";
+import type { Service } from "./workload.js";
+
+/** What a matcher may ask of a request. Kept small so that every adapter can offer it without copying. */
+export interface MatchRequest {
+  readonly method: string;
+  /** Path with query, as it will be sent: `/a/b?c=d`. */
+  readonly path: string;
+  /** Host header / :authority as the caller wrote it, port included if written. */
+  readonly authority: string;
+  readonly scheme: string;
+  /** Values of a header by lower-case name; a string when there is one line, a list for repeated lines. */
+  header(name: string): string | readonly string[] | undefined;
+}
+
+export type HeaderPair = readonly [name: string, value: string];
+
+/** Applied in this order: remove, set, add (policy-semantics §1.6). Names are lower-case. */
+export interface HeaderOps {
+  readonly remove: readonly string[];
+  readonly set: readonly HeaderPair[];
+  readonly add: readonly HeaderPair[];
+}
+
+export interface Destination {
+  /** Cluster name, `outbound|80|v1|reviews.shop.svc.cluster.local`. */
+  readonly cluster: string;
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+  /** Share among the route's destinations; the sum is `Route.totalWeight`. */
+  readonly weight: number;
+  /** Absent when the destination adds nothing of its own. */
+  readonly requestHeaders?: HeaderOps;
+  readonly responseHeaders?: HeaderOps;
+}
+
+export interface RetryPolicy {
+  /** First attempt included: Istio's `attempts` + 1. 1 switches retries off. */
+  readonly maxAttempts: number;
+  /** Conditions by Envoy's names: `5xx`, `connect-failure`, … */
+  readonly on: ReadonlySet<string>;
+  /** From numeric tokens of retryOn, and `retriable-status-codes`. */
+  readonly statusCodes: ReadonlySet<number>;
+  /** Per attempt, in ms, the first included; 0 when none. */
+  readonly perTryTimeoutMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  /** Host selection is repeated up to 5 times to avoid endpoints this call has tried. */
+  readonly avoidPreviousHosts: boolean;
+  /** Tokens as written, for explain and the admin endpoint. */
+  readonly tokens: readonly string[];
+}
+
+export interface FaultPolicy {
+  /** Share of requests delayed, 0–1. */
+  readonly delayRatio: number;
+  readonly delayMs: number;
+  /** Share of requests aborted, 0–1. */
+  readonly abortRatio: number;
+  /** HTTP status of the abort; 0 when it is a gRPC status. */
+  readonly abortStatus: number;
+  readonly abortGrpcStatus?: string;
+}
+
+export interface MirrorPolicy {
+  readonly destination: Destination;
+  /** 0–1. */
+  readonly ratio: number;
+}
+
+/** Change of path and authority before the request is sent. */
+export interface Rewrite {
+  /** Applied to the path without its query; the query is kept. */
+  readonly path?: (path: string) => string;
+  /** From rewrite.authority or a `Host`/`:authority` header operation, precedence already decided (policy-semantics §1.6). */
+  readonly authority?: string;
+}
+
+export interface RedirectAction {
+  readonly kind: "redirect";
+  readonly status: number;
+  /** Location for this request. */
+  location(request: MatchRequest): string;
+}
+
+export interface DirectResponseAction {
+  readonly kind: "directResponse";
+  readonly status: number;
+  readonly body: string | Uint8Array | undefined;
+}
+
+export interface ForwardAction {
+  readonly kind: "forward";
+  readonly destinations: readonly Destination[];
+  readonly totalWeight: number;
+}
+
+export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
+
+/** One way to match. All conditions hold together; those of a Route are alternatives. */
+export interface Match {
+  /** Whole test, path included. */
+  matches(request: MatchRequest): boolean;
+  /** Why it does not match, for explain; undefined when it does. */
+  whyNot(request: MatchRequest): string | undefined;
+  /** For display: `prefix /api, header x-user exact "beta"`. */
+  readonly text: string;
+}
+
+export interface Route {
+  /** As the access log shows it; `default` when no policy names one. */
+  readonly name: string;
+  /** The document it comes from; null for the default route of a service. */
+  readonly resource: ResourceRef | null;
+  /** Position in its resource: `spec.http[2]`; empty for the default route. */
+  readonly path: string;
+  /** Empty: matches everything. */
+  readonly matches: readonly Match[];
+  readonly action: RouteAction;
+  readonly rewrite: Rewrite | undefined;
+  /** Whole exchange with all retries, in ms; 0 when off. */
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly fault: FaultPolicy | undefined;
+  readonly mirrors: readonly MirrorPolicy[];
+  readonly requestHeaders: HeaderOps | undefined;
+  readonly responseHeaders: HeaderOps | undefined;
+}
+
+/** Rules of one host and port. Compiled on first use and kept while nothing it depends on changes. */
+export interface VirtualHost {
+  /** `reviews.shop.svc.cluster.local:80`. */
+  readonly name: string;
+  /** Undefined when a VirtualService names a host without a service. */
+  readonly service: Service | undefined;
+  readonly port: number;
+  /** The VirtualService or HTTPRoute in charge; null when the service has its default route only. */
+  readonly resource: ResourceRef | null;
+  readonly routes: readonly Route[];
+  /** First route in order that matches, in time nearly independent of their number; undefined is Envoy's NR (404). */
+  find(request: MatchRequest): Route | undefined;
+}
+
+export interface RouteTable {
+  /**
+   * Rules for an authority as a caller of this snapshot writes it, or undefined for a host the mesh does not know.
+   * @param host lower-case or not, without port
+   * @param port the port being addressed (80 and 443 when the URL says none)
+   */
+  lookup(host: string, port: number): VirtualHost | undefined;
+  /** Every virtual host of the client's view, compiled: for display, not for requests. */
+  all(): readonly VirtualHost[];
+}

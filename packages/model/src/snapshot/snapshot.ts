@@ -1,0 +1,49 @@
+/** All policy and all endpoints as one client sees them: immutable, versioned, shared structurally with its predecessor. */
+
+import type { Problem } from "../problem.js";
+import type { Cluster } from "./cluster.js";
+import type { RouteTable } from "./route.js";
+import type { EndpointSet, Locality, Service } from "./workload.js";
+
+/** Whose view a snapshot is: visibility, sourceLabels, sourceNamespace and Sidecar scope are decided at compile time. */
+export interface ClientContext {
+  readonly namespace: string;
+  /** Short name of the calling service; empty for an anonymous caller. */
+  readonly service: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount?: string;
+  readonly locality?: Locality;
+}
+
+/** `off` drops traffic policy and keeps naming, picking and security; `observe` changes no behaviour. */
+export type Mode = "off" | "observe" | "on";
+
+/** MeshConfig after defaults, as far as this version honours it. */
+export interface MeshSettings {
+  /** Unknown hosts: passed through, or refused with 502. */
+  readonly outboundPolicy: "ALLOW_ANY" | "REGISTRY_ONLY";
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly domain: string;
+  readonly connectTimeoutMs: number;
+}
+
+export interface Snapshot {
+  /** Grows by one with every publication in this process; 0 before the first. */
+  readonly version: number;
+  /** Hash over the documents it was made from, hex: equal in every process that runs the same policy. */
+  readonly revision: string;
+  readonly client: ClientContext;
+  readonly mesh: MeshSettings;
+  readonly mode: Mode;
+  /** By host, as visible to the client. */
+  readonly services: ReadonlyMap<string, Service>;
+  readonly routes: RouteTable;
+  /** Cluster by name, compiled on first use; undefined is Envoy's NC (503). */
+  cluster(name: string): Cluster | undefined;
+  /** Endpoints of a cluster; the same object as in the last snapshot unless they changed. */
+  endpoints(cluster: Cluster): EndpointSet;
+  /** Content hash by `Kind/ns/name` of every document in force. */
+  readonly resources: ReadonlyMap<string, string>;
+  readonly problems: readonly Problem[];
+}

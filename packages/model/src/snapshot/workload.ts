@@ -1,0 +1,96 @@
+/** Services, workloads and endpoints: who can be called, and where they run. */
+
+/** Application protocol of a port, after policy-semantics §0.8. `unknown` is treated as HTTP by an HTTP client. */
+export type Protocol =
+  | "http"
+  | "http2"
+  | "grpc"
+  | "grpc-web"
+  | "https"
+  | "tls"
+  | "tcp"
+  | "udp"
+  | "mongo"
+  | "redis"
+  | "mysql"
+  | "unknown";
+
+export interface ServicePort {
+  /** The service port: what a caller addresses. */
+  readonly number: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** Workload port behind it, by number or by name; absent: the endpoint's own mapping, else the same number. */
+  readonly targetPort?: number | string;
+}
+
+/** `passThrough` (Istio's NONE): use the address the caller asked for. */
+export type Resolution = "static" | "dns" | "dnsRoundRobin" | "passThrough" | "dynamicDns";
+
+export interface Service {
+  /** Fully qualified and lower-case: `reviews.shop.svc.cluster.local`, or a ServiceEntry host (wildcards included). */
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly ports: readonly ServicePort[];
+  /** True for a service that exists because a workload said so (a lease): every port is then its own port, 80 the first listener. */
+  readonly implicit: boolean;
+  readonly resolution: Resolution;
+  readonly location: "internal" | "external";
+  /** Namespaces that see it: `*`, names, or empty for nobody. */
+  readonly exportTo: readonly string[];
+  /** Virtual addresses (ServiceEntry.addresses, clusterIP): a call to one of them is a call to the service. */
+  readonly addresses: readonly string[];
+  readonly subjectAltNames: readonly string[];
+  /** `Kind/ns/name` of what declares it; empty for implicit ones. */
+  readonly resource: string;
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+/** One running instance as its registry knows it. Source of endpoints. */
+export interface Workload {
+  /** Unique in its namespace: the lease's or the WorkloadEntry's name. */
+  readonly name: string;
+  readonly namespace: string;
+  /** Service it says it belongs to (leases); WorkloadEntries are chosen by labels instead. */
+  readonly service?: string;
+  /** IP, host name or `unix://` path. */
+  readonly address: string;
+  /** In order of listening: the first one answers for service port 80 of an implicit service. */
+  readonly ports: readonly WorkloadPort[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly locality?: Locality;
+  readonly weight: number;
+  readonly serviceAccount?: string;
+  readonly healthy: boolean;
+}
+
+export interface WorkloadPort {
+  readonly number: number;
+  readonly name: string;
+}
+
+/** Address of a workload port. Equal content keeps the same object from one snapshot to the next. */
+export interface Endpoint {
+  /** `address:port`, the identity under which all state of the endpoint is kept. */
+  readonly id: string;
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly locality?: Locality;
+  readonly serviceAccount?: string;
+  /** Workload behind it; several when processes share one port. */
+  readonly workloads: readonly string[];
+}
+
+/** All endpoints of one cluster. A new object only when its content changed. */
+export interface EndpointSet {
+  readonly cluster: string;
+  readonly endpoints: readonly Endpoint[];
+}
