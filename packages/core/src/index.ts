@@ -1,3 +1,16 @@
+export type { HeaderReader, Outcome, Phase } from "./call/attempt.js";
+export { Attempt } from "./call/attempt.js";
+export { Call, type NoRetryReason } from "./call/call.js";
+export { Contexts, InboundContext } from "./call/context.js";
+export type { Exchange, LocalReply } from "./call/exchange.js";
+export {
+  type ErrorInfo,
+  type ErrorPlace,
+  MESH_ERRORS,
+  MeshError,
+  type MeshErrorCode,
+  type MeshErrorOptions,
+} from "./errors.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export type {
@@ -11,3 +24,4 @@ export type {
   SourceStatus,
   Store,
 } from "./snapshot/source.js";
+export { type CallObserver, Engine, type EngineOptions } from "./stack/engine.js";

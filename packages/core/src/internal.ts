@@ -1,1 +1,3 @@
-export {};
+export { applyHeaderOps } from "./call/request-edit.js";
+export { EndpointState } from "./cluster/endpoint-state.js";
+export { ATTEMPT_HEADER, TIMEOUT_HEADER } from "./stack/attempt-headers.js";

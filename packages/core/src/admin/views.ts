@@ -1,0 +1,202 @@
+/**
+ * What a process tells about itself: the JSON of its admin endpoint, read by the CLI, `inmesh dev` and the dashboard.
+ * Fields are only ever added. No secret, no request body, no header value except those of a request's own line.
+ */
+
+import type { Problem } from "@inmesh/model";
+import type { StageView } from "../stack/stack.js";
+import type { CallStatsReading } from "../stats/call-stats.js";
+
+/** GET /server_info */
+export interface ServerInfo {
+  readonly inmesh: string;
+  readonly schemaVersion: number;
+  readonly node: string;
+  readonly pid: number;
+  readonly namespace: string;
+  readonly service: string;
+  readonly instance: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly mode: string;
+  readonly uptimeMs: number;
+  /** Ports its servers listen on, in order of listening. */
+  readonly ports: readonly number[];
+  /** Seams patched by register: `fetch`, `http`, `server`, … */
+  readonly patched: readonly string[];
+  readonly state: "starting" | "ready" | "degraded" | "draining";
+  readonly registry: {
+    readonly url: string;
+    readonly state: string;
+    readonly sinceMs: number;
+    readonly reason?: string;
+  };
+  readonly snapshot: { readonly version: number; readonly revision: string };
+  readonly problems: number;
+}
+
+/** GET /snapshot */
+export interface SnapshotView {
+  readonly version: number;
+  readonly revision: string;
+  readonly mode: string;
+  readonly outboundPolicy: string;
+  readonly services: readonly ServiceView[];
+  readonly virtualHosts: readonly VirtualHostView[];
+  /** Content hash by `Kind/ns/name` of every document in force here. */
+  readonly resources: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+}
+
+export interface ServiceView {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly ports: readonly { readonly number: number; readonly name: string; readonly protocol: string }[];
+  readonly resolution: string;
+  readonly location: string;
+  /** Number of endpoints over all subsets. */
+  readonly endpoints: number;
+  readonly resource: string;
+}
+
+export interface VirtualHostView {
+  readonly name: string;
+  /** `Kind/ns/name`, or empty for the default route. */
+  readonly resource: string;
+  readonly routes: readonly RouteView[];
+}
+
+export interface RouteView {
+  readonly name: string;
+  readonly resource: string;
+  /** Matches in words; empty: everything. */
+  readonly matches: readonly string[];
+  /** `reviews v1 90%, reviews v2 10%`, `redirect 301`, `direct response 200`. */
+  readonly action: string;
+  readonly timeoutMs: number;
+  readonly maxAttempts: number;
+  readonly retryOn: readonly string[];
+}
+
+/** GET /clusters: clusters this process has called. */
+export interface ClustersView {
+  readonly clusters: readonly ClusterView[];
+}
+
+export interface ClusterView {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+  readonly loadBalancer: string;
+  readonly stats: CallStatsReading;
+  readonly endpoints: readonly EndpointView[];
+}
+
+export interface EndpointView {
+  /** `address:port`. */
+  readonly id: string;
+  readonly version: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly inFlight: number;
+  readonly attempts: number;
+  readonly failures: number;
+  /** Moving average; -1 before the first sample or where the balancer keeps none. */
+  readonly latencyMs: number;
+  /** For how much longer it is left alone because it refused connections; 0 when in use. */
+  readonly ejectedForMs: number;
+  readonly workloads: readonly string[];
+}
+
+/** GET /stats: counters since start; a reader subtracts two readings. */
+export interface StatsView {
+  /** Monotonic ms of the reading, comparable with other readings of the same process. */
+  readonly atMs: number;
+  readonly service: string;
+  readonly namespace: string;
+  readonly outbound: readonly OutboundStats[];
+  readonly inbound: InboundStats;
+  /** Calls that never found a cluster: no rule, unknown host, direct response, redirect. */
+  readonly unrouted: number;
+}
+
+export interface OutboundStats {
+  readonly cluster: string;
+  /** Service called. */
+  readonly host: string;
+  readonly subset: string;
+  readonly stats: CallStatsReading;
+  /** Cells of the latency histogram (stats/histogram.ts), for quantiles of an interval. */
+  readonly cells: readonly number[];
+  readonly endpoints: readonly {
+    readonly id: string;
+    readonly version: string;
+    readonly attempts: number;
+    readonly failures: number;
+  }[];
+}
+
+export interface InboundStats {
+  readonly requests: number;
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+/** GET /requests?limit=n: newest first. */
+export interface RequestsView {
+  readonly requests: readonly RequestView[];
+}
+
+export interface RequestView {
+  /** Ms before this reading at which it ended. */
+  readonly agoMs: number;
+  readonly method: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly route: string;
+  readonly cluster: string;
+  readonly status: number;
+  /** MeshError code, or empty. */
+  readonly error: string;
+  readonly message: string;
+  readonly durationMs: number;
+  /** Time spent in the mesh before the first attempt was handed to the transport, in microseconds. */
+  readonly meshUs: number;
+  readonly faultMs: number;
+  readonly noRetry: string;
+  readonly replayed: boolean;
+  readonly attempts: readonly AttemptView[];
+}
+
+export interface AttemptView {
+  readonly number: number;
+  readonly endpoint: string;
+  readonly version: string;
+  /** `answered 200`, `refused`, `reset`, `timed out`, `cancelled`. */
+  readonly outcome: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+/** GET /stack?service=reviews */
+export interface StackView {
+  readonly routes: readonly {
+    readonly virtualHost: string;
+    readonly route: string;
+    readonly stages: readonly StageView[];
+  }[];
+}
+
+/** GET /events: newest last, at most 500. */
+export interface EventsView {
+  readonly events: readonly {
+    readonly atMs: number;
+    readonly wallTime: string;
+    readonly kind: string;
+    readonly message: string;
+  }[];
+}

@@ -1,0 +1,75 @@
+/** One try of a call on one endpoint. It is its own timeout node, and what an adapter reports to. */
+
+import type { EndpointState } from "../cluster/endpoint-state.js";
+import { WheelNode } from "../runtime/timer-wheel.js";
+import type { Call } from "./call.js";
+
+/** What one attempt came to, for balancers, breakers and statistics. `neutral` judges nobody: cancelled by us or the caller. */
+export type Outcome = "success" | "failure" | "neutral";
+
+/** `queued`: nothing written yet, so nobody can have acted on it. */
+export type Phase = "queued" | "written" | "answered" | "settled";
+
+/** Reads one header of an answer by lower-case name. */
+export type HeaderReader = (name: string) => string | undefined;
+
+export class Attempt extends WheelNode {
+  readonly call: Call;
+  /** 1 for the first. */
+  readonly number: number;
+  readonly endpoint: EndpointState;
+  /** What goes on the wire, flat `[name, value, …]`, without `host`. */
+  headers: readonly string[];
+  readonly startedAt: number;
+  /** Clock ms of the answer's head; 0 before. */
+  headAt = 0;
+  endedAt = 0;
+  /** HTTP status of the answer; 0 when none came. */
+  status = 0;
+  phase: Phase = "queued";
+  /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
+  reused = false;
+  error: unknown = undefined;
+  /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. */
+  abort: ((reason: Error) => void) | undefined = undefined;
+
+  constructor(call: Call, number: number, endpoint: EndpointState, headers: readonly string[], startedAt: number) {
+    super();
+    this.call = call;
+    this.number = number;
+    this.endpoint = endpoint;
+    this.headers = headers;
+    this.startedAt = startedAt;
+  }
+
+  /** The first byte is about to be written. */
+  started(reused: boolean, abort: (reason: Error) => void): void {
+    this.reused = reused;
+    this.abort = abort;
+    if (this.phase === "queued") this.phase = "written";
+    else abort(new Error("the attempt was cancelled before it started"));
+  }
+
+  /** A final status line and headers arrived (1xx are not reported). @returns whether the caller is to get this answer */
+  head(status: number, header: HeaderReader): boolean {
+    if (this.phase === "settled") return false;
+    this.status = status;
+    this.phase = "answered";
+    return this.call.attemptAnswered(this, header);
+  }
+
+  /** The answer's body ended as it should. */
+  complete(): void {
+    if (this.phase !== "settled") this.call.attemptCompleted(this);
+  }
+
+  /** The attempt ended without a whole answer. `error` as the transport gave it. */
+  fail(error: unknown): void {
+    if (this.phase !== "settled") this.call.attemptFailed(this, error);
+  }
+
+  /** perTryTimeout passed. */
+  override onTimeout(): void {
+    this.call.attemptTimedOut(this);
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What an inbound request hands down to the calls made on its behalf. Entered once per inbound request by a server
+ * adapter, read once per outbound call. The only AsyncLocalStorage of a mesh (pitfalls O4).
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+export class InboundContext {
+  /** Clock ms by which the answer must be out; Infinity for none. */
+  readonly deadlineAt: number;
+  /** Headers an application would have to forward by hand: traceparent, tracestate, baggage, x-request-id, flat [name, value, …]. */
+  readonly forward: readonly string[];
+  /** Aborts when the inbound caller went away or the deadline passed; undefined until someone asks. */
+  readonly signal: () => AbortSignal | undefined;
+
+  constructor(deadlineAt: number, forward: readonly string[], signal: () => AbortSignal | undefined = () => undefined) {
+    this.deadlineAt = deadlineAt;
+    this.forward = forward;
+    this.signal = signal;
+  }
+}
+
+export class Contexts {
+  readonly #storage = new AsyncLocalStorage<InboundContext | undefined>();
+
+  current(): InboundContext | undefined {
+    return this.#storage.getStore();
+  }
+
+  run<Result>(context: InboundContext | undefined, work: () => Result): Result {
+    return this.#storage.run(context, work);
+  }
+
+  /** Background work that must outlive the request: no deadline, no trace headers. */
+  detach<Result>(work: () => Result): Result {
+    return this.#storage.run(undefined, work);
+  }
+}

@@ -1,0 +1,28 @@
+/** The adapter's half of a call: HTTP clients today, gRPC on the same engine. */
+
+import type { Attempt } from "./attempt.js";
+
+/** An answer made by the mesh itself. */
+export interface LocalReply {
+  readonly status: number;
+  /** Flat `[name, value, …]`. */
+  readonly headers: readonly string[];
+  readonly body: string | Uint8Array | undefined;
+}
+
+export interface Exchange {
+  /**
+   * Puts `attempt` on the wire towards `attempt.endpoint` with `attempt.headers`, the call's method, path and authority.
+   * May be called again, for a retry, after the attempt before was settled. Reports through `attempt.started()`,
+   * `head()`, `complete()` and `fail()`; after `head()` returned false it drains or cancels that answer and stays silent.
+   */
+  send(attempt: Attempt): void;
+  /** Whether the request body can be sent once more from its beginning. */
+  canReplay(): boolean;
+  /** The call waited for the first snapshot, which does not know the host: send it as if the mesh were not there. */
+  passThrough(): void;
+  /** The caller's answer, made here. Exactly one of reply, fail or a forwarded head per call. */
+  reply(reply: LocalReply): void;
+  /** The call ends without an answer, or in the middle of one: a MeshError, or the reason the caller aborted with. */
+  fail(error: unknown): void;
+}

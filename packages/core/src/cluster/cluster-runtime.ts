@@ -1,0 +1,162 @@
+/**
+ * Runtime state of one cluster: its endpoints, its balancer, its counters. Keyed by name, so that it survives snapshots;
+ * a new snapshot only brings new configuration and a new endpoint set.
+ */
+
+import type { Cluster, EndpointSet, Snapshot } from "@inmesh/model";
+import type { Balancer } from "../balance/balancer.js";
+import { createBalancer } from "../balance/create.js";
+import type { Attempt, Outcome } from "../call/attempt.js";
+import type { Call } from "../call/call.js";
+import type { Clock } from "../runtime/clock.js";
+import type { Random } from "../runtime/random.js";
+import { CallStats } from "../stats/call-stats.js";
+import { AsAsked } from "./as-asked.js";
+import { EndpointState } from "./endpoint-state.js";
+
+export interface ClusterOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called when an endpoint left the registry: its connections are to be closed once idle. */
+  readonly onRemoved: (state: EndpointState) => void;
+}
+
+/** An endpoint that refuses connections is left alone this long, doubled for each refusal in a row. In ms. */
+const REFUSED_BASE_MS = 500;
+const REFUSED_MAX_MS = 10_000;
+/** Envoy repeats host selection this often to avoid hosts already tried (policy-semantics §1.7). */
+const REPICKS = 5;
+
+export class ClusterRuntime {
+  readonly stats = new CallStats();
+  readonly #options: ClusterOptions;
+  #config: Cluster;
+  #set: EndpointSet;
+  #states: readonly EndpointState[] = [];
+  #balancer: Balancer;
+  /** Only for clusters without endpoints of their own: PASSTHROUGH, resolution NONE. */
+  #asAsked: AsAsked | undefined;
+  /** Earliest time an ejection ends; Infinity when nobody is out. */
+  #readmitAt = Number.POSITIVE_INFINITY;
+
+  constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
+    this.#options = options;
+    this.#config = config;
+    this.#balancer = createBalancer(config.policy.loadBalancer, options);
+    this.#asAsked = asAsked(config) ? new AsAsked(options) : undefined;
+    this.#set = snapshot.endpoints(config);
+    this.#adopt(this.#set);
+  }
+
+  get config(): Cluster {
+    return this.#config;
+  }
+
+  get states(): readonly EndpointState[] {
+    return this.#states;
+  }
+
+  /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */
+  update(snapshot: Snapshot, config: Cluster): void {
+    if (config !== this.#config) {
+      if (config.policy.loadBalancer !== this.#config.policy.loadBalancer) {
+        this.#balancer = createBalancer(config.policy.loadBalancer, this.#options);
+        this.#offer();
+      }
+      if (!asAsked(config)) this.#asAsked = undefined;
+      else this.#asAsked ??= new AsAsked(this.#options);
+      this.#config = config;
+    }
+    const set = snapshot.endpoints(config);
+    if (set === this.#set) return;
+    this.#set = set;
+    this.#adopt(set);
+  }
+
+  /**
+   * Picks and holds an endpoint until `release`.
+   * Endpoints this call has failed on are avoided while another one is left.
+   */
+  acquire(call: Call, now: number): EndpointState | undefined {
+    if (this.#asAsked !== undefined) return this.#asAsked.acquire(call);
+    if (now >= this.#readmitAt) this.#offer();
+    let state = this.#balancer.pick();
+    if (state === undefined) return undefined;
+    const { tried } = call;
+    if (tried !== undefined && tried.includes(state)) state = this.#pickUntried(tried) ?? state;
+    state.inFlight += 1;
+    return state;
+  }
+
+  release(attempt: Attempt, outcome: Outcome, now: number): void {
+    const state = attempt.endpoint;
+    state.inFlight -= 1;
+    state.attempts += 1;
+    if (outcome === "failure") state.failures += 1;
+    else if (outcome === "success") state.refusals = 0;
+    this.#balancer.observe?.(state, (attempt.headAt || now) - attempt.startedAt, outcome);
+  }
+
+  /** The endpoint did not take the connection: others are preferred for a while. Nobody is left when all refuse. */
+  refused(state: EndpointState): void {
+    const now = this.#options.clock.now();
+    state.refusals += 1;
+    state.ejectedUntil = now + Math.min(REFUSED_BASE_MS * 2 ** (state.refusals - 1), REFUSED_MAX_MS);
+    this.#offer();
+  }
+
+  /** Leaves the registry's view for good. */
+  close(): void {
+    for (const state of this.#states) this.#remove(state);
+    this.#states = [];
+    this.#balancer.update([]);
+  }
+
+  #pickUntried(tried: readonly EndpointState[]): EndpointState | undefined {
+    for (let turn = 0; turn < REPICKS; turn++) {
+      const state = this.#balancer.pick();
+      if (state !== undefined && !tried.includes(state)) return state;
+    }
+    // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, ejected ones last.
+    const now = this.#options.clock.now();
+    return (
+      this.#states.find((state) => state.ejectedUntil <= now && !tried.includes(state)) ??
+      this.#states.find((state) => !tried.includes(state))
+    );
+  }
+
+  #adopt(set: EndpointSet): void {
+    const known = new Map(this.#states.map((state) => [state.endpoint.id, state]));
+    this.#states = set.endpoints.map((endpoint) => {
+      const state = known.get(endpoint.id);
+      if (state === undefined) return new EndpointState(endpoint);
+      known.delete(endpoint.id);
+      state.endpoint = endpoint; // same address, perhaps new labels or weight
+      return state;
+    });
+    for (const gone of known.values()) this.#remove(gone);
+    this.#offer();
+  }
+
+  #remove(state: EndpointState): void {
+    state.removed = true;
+    this.#options.onRemoved(state);
+  }
+
+  /** Hands the balancer whoever is not out at the moment, or everybody when all are: never an empty pick (pitfalls L1). */
+  #offer(): void {
+    const now = this.#options.clock.now();
+    let readmitAt = Number.POSITIVE_INFINITY;
+    const usable: EndpointState[] = [];
+    for (const state of this.#states) {
+      if (state.ejectedUntil > now) readmitAt = Math.min(readmitAt, state.ejectedUntil);
+      else usable.push(state);
+    }
+    this.#readmitAt = readmitAt;
+    this.#balancer.update(usable.length > 0 ? usable : this.#states);
+  }
+}
+
+function asAsked({ policy, service }: Cluster): boolean {
+  return policy.loadBalancer === "passThrough" || service.resolution === "passThrough";
+}

@@ -1,0 +1,46 @@
+/** Every cluster this process has called, by name. Created on the first call, kept while the snapshot knows the name. */
+
+import type { Snapshot } from "@inmesh/model";
+import { type ClusterOptions, ClusterRuntime } from "./cluster-runtime.js";
+
+export class Clusters {
+  readonly #options: ClusterOptions;
+  readonly #byName = new Map<string, ClusterRuntime>();
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /** @returns undefined when the snapshot has no such cluster: Envoy's NC */
+  get(snapshot: Snapshot, name: string): ClusterRuntime | undefined {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const config = snapshot.cluster(name);
+    if (config === undefined) return undefined;
+    const created = new ClusterRuntime(snapshot, config, this.#options);
+    this.#byName.set(name, created);
+    return created;
+  }
+
+  /** Brings every known cluster to `snapshot`; those it no longer has are closed. */
+  update(snapshot: Snapshot): void {
+    for (const [name, cluster] of this.#byName) {
+      const config = snapshot.cluster(name);
+      if (config !== undefined) {
+        cluster.update(snapshot, config);
+        continue;
+      }
+      cluster.close();
+      this.#byName.delete(name);
+    }
+  }
+
+  all(): readonly ClusterRuntime[] {
+    return [...this.#byName.values()];
+  }
+
+  close(): void {
+    for (const cluster of this.#byName.values()) cluster.close();
+    this.#byName.clear();
+  }
+}

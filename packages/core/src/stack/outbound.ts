@@ -1,0 +1,45 @@
+/**
+ * The outbound stages of a route, top (application) to bottom (wire). Above them, for every call: `observe`,
+ * `deadline`, `resolve` and `route`, in engine.ts, because they decide which stack this is. Below them `pick` and
+ * `send`. The order is the contract; each line says what fixes its place.
+ */
+
+import { destination } from "../filter/destination.js";
+import { fault } from "../filter/fault.js";
+import { localAnswer } from "../filter/local-answer.js";
+import { perTryTimeout } from "../filter/per-try-timeout.js";
+import { retry } from "../filter/retry.js";
+import { rewrite } from "../filter/rewrite.js";
+import { timeout } from "../filter/timeout.js";
+import type { Stage } from "./stack.js";
+
+export const OUTBOUND: readonly Stage[] = [
+  // Redirects and direct responses need no destination and are not combinable with faults.
+  localAnswer,
+  // Above timeout and retry: an injected abort is never retried, an injected delay does not count against the timeout
+  // (policy-semantics §0.9). Above destination: decided before the weighted choice (§1.8).
+  fault,
+  // Once per request, so that retries stay in the destination that was drawn (§1.4).
+  destination,
+  // Below destination, whose header operations it applies together with the route's; above retry: done once.
+  rewrite,
+  // Above retry: one limit over all attempts and waits.
+  timeout,
+  // Above pick: each attempt picks anew.
+  retry,
+  // Below retry: each attempt has its own.
+  perTryTimeout,
+];
+
+/** Roles every call passes, for display; see engine.ts. */
+export const ENTRY_ROLES = [
+  { role: "observe", describe: "counts and times the call, keeps it in the list of last requests", parameters: "" },
+  { role: "deadline", describe: "takes over the deadline and trace headers of the inbound request", parameters: "" },
+  { role: "resolve", describe: "finds the virtual host of the authority in the pinned snapshot", parameters: "" },
+  { role: "route", describe: "finds the first rule that matches", parameters: "" },
+] as const;
+
+export const EXIT_ROLES = [
+  { role: "pick", describe: "chooses an endpoint of the cluster and holds it until the answer's end", parameters: "" },
+  { role: "send", describe: "hands the attempt to the transport", parameters: "" },
+] as const;

@@ -1,0 +1,60 @@
+/** Counters of one cluster, written once per call: plain numbers, read at scrape time. */
+
+import type { Call } from "../call/call.js";
+import { Histogram } from "./histogram.js";
+
+export interface CallStatsReading {
+  /** Calls that ended. */
+  readonly calls: number;
+  /** Ended with a status below 500. */
+  readonly successes: number;
+  readonly failures: number;
+  /** Given up by the caller. */
+  readonly aborted: number;
+  /** Attempts beyond the first of each call. */
+  readonly retries: number;
+  /** Replays on a connection that the peer had closed; not counted as retries. */
+  readonly replays: number;
+  readonly inFlight: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly sumMs: number;
+}
+
+export class CallStats {
+  calls = 0;
+  failures = 0;
+  aborted = 0;
+  retries = 0;
+  replays = 0;
+  inFlight = 0;
+  readonly latency = new Histogram();
+
+  record(call: Call): void {
+    this.calls += 1;
+    this.inFlight -= 1;
+    if (call.attempts > 1) this.retries += call.attempts - 1;
+    if (call.replayed) this.replays += 1;
+    if (call.noRetry === "aborted") this.aborted += 1;
+    else if (call.error !== undefined || call.status >= 500) this.failures += 1;
+    this.latency.record(call.endedAt - call.startedAt);
+  }
+
+  read(): CallStatsReading {
+    const { calls, failures, aborted, retries, replays, inFlight, latency } = this;
+    return {
+      calls,
+      successes: calls - failures - aborted,
+      failures,
+      aborted,
+      retries,
+      replays,
+      inFlight,
+      p50Ms: latency.quantile(0.5),
+      p95Ms: latency.quantile(0.95),
+      p99Ms: latency.quantile(0.99),
+      sumMs: latency.sum,
+    };
+  }
+}
