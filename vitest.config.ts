@@ -1,12 +1,17 @@
 import { defineConfig } from "vitest/config";
 
-// Sources are imported directly through the `@inmesh/source` condition, so tests need no build.
+/** Sources are imported directly through this condition of each package's exports, so tests need no build. */
+const conditions = ["@inmesh/source", "node", "import", "module", "default"];
+
 export default defineConfig({
-  resolve: { conditions: ["@inmesh/source", "node", "import", "default"] },
-  ssr: { resolve: { conditions: ["@inmesh/source", "node", "import", "default"] } },
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: ["**/dist/**", "**/node_modules/**"],
-    testTimeout: 10_000,
+    testTimeout: 20_000,
+    // The second one feeds the closing line of `npm test` (.ci/summary.mjs).
+    reporters: ["default", "json"],
+    outputFile: { json: "node_modules/.cache/test-results.json" },
   },
 });
