@@ -1,0 +1,31 @@
+/** `npm run bench [-- NAME…] [-- --json]`: runs the named benchmarks, or all of them, one after the other. */
+
+import { machine, print, type Report } from "./lib/table.js";
+import { compileBench } from "./row/compile.js";
+import { match } from "./row/match.js";
+import { pick } from "./row/pick.js";
+import { pipeline } from "./row/pipeline.js";
+import { sockets } from "./row/sockets.js";
+import { startUp } from "./row/start-up.js";
+
+const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
+  match,
+  pick,
+  compile: compileBench,
+  pipeline,
+  startup: startUp,
+  sockets,
+};
+
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const json = process.argv.includes("--json");
+const unknown = named.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no benchmark "${unknown.join('", "')}"; there are: ${Object.keys(BENCHES).join(", ")}`);
+  process.exitCode = 2;
+} else {
+  if (!json) console.log(machine());
+  for (const [name, run] of Object.entries(BENCHES)) {
+    if (named.length === 0 || named.includes(name)) print(await run(), json);
+  }
+}

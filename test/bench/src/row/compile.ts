@@ -1,0 +1,97 @@
+/** Compilation: 1,000 services of 20 endpoints with a rule each, then one policy changed, then one endpoint gone. */
+
+import type { Resource, Snapshot, Workload } from "@inmesh/model";
+import { resources, snapshot, workloads } from "../lib/policy.js";
+import { spread } from "../lib/stats.js";
+import { type Report, show } from "../lib/table.js";
+
+const SERVICES = 1_000;
+const ENDPOINTS = 20;
+
+export async function compileBench(): Promise<Report> {
+  const policy = policies();
+  const known = fleet();
+  const heapBefore = heap();
+  let kept: Snapshot = snapshot(policy, known);
+  touch(kept);
+  const heapMb = (heap() - heapBefore) / 2 ** 20;
+
+  const whole = times(15, () => snapshot(policy, known));
+  const first = times(15, () => touch(snapshot(policy, known)));
+  let turn = 0;
+  const changed = times(60, () => {
+    const next = [...policy];
+    next[500] = oneRule(500, ++turn);
+    kept = snapshot(next, known, kept);
+    kept.routes.lookup("service-500", 80);
+  });
+  const unrelated = times(60, () => {
+    kept = snapshot([...policy.slice(0, -1), oneRule(SERVICES - 1, ++turn)], known, kept);
+  });
+  const endpoint = times(60, () => {
+    const next = [...known];
+    next.splice(500 * ENDPOINTS, 1 + (turn++ % 2));
+    kept = snapshot(policy, next, kept);
+    kept.routes.lookup("service-500", 80);
+  });
+  const row = (what: string, samples: readonly number[]) => ({ what, ms: show(spread(samples), 2) });
+  return {
+    bench: `compile ${SERVICES} services x ${ENDPOINTS} endpoints`,
+    rows: [
+      row("whole set, nothing used yet", whole),
+      row("whole set, every host used once", first),
+      row("one rule changed, its host used", changed),
+      row("another rule changed", unrelated),
+      row("endpoints of one service changed", endpoint),
+    ],
+    notes: [`heap of the compiled set with every host used: ${heapMb.toFixed(1)} MB`, "goal: <= 1 ms per change"],
+  };
+}
+
+function policies(): readonly Resource[] {
+  return Array.from({ length: SERVICES }, (_, index) => oneRule(index, 0));
+}
+
+function oneRule(index: number, variation: number): Resource {
+  const [made] = resources(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: service-${index}, namespace: shop }
+spec:
+  hosts: [service-${index}]
+  http:
+    - match: [{ uri: { prefix: /v${variation}/ } }]
+      route: [{ destination: { host: service-${index} } }]
+    - route: [{ destination: { host: service-${index} } }]
+`);
+  if (made === undefined) throw new Error("the bench's own rule did not parse");
+  return made;
+}
+
+function fleet(): readonly Workload[] {
+  return Array.from({ length: SERVICES }, (_, index) =>
+    workloads(`service-${index}`, ENDPOINTS, { address: "10.0.0.1" }),
+  ).flat();
+}
+
+function touch(made: Snapshot): void {
+  for (let index = 0; index < SERVICES; index++) {
+    const host = made.routes.lookup(`service-${index}`, 80);
+    const action = host?.routes[0]?.action;
+    if (action?.kind !== "forward") throw new Error(`service-${index} has no route`);
+    const cluster = made.cluster(action.destinations[0]!.cluster); // a forward action has one
+    if (cluster !== undefined) made.endpoints(cluster);
+  }
+}
+
+function times(count: number, work: () => unknown): readonly number[] {
+  return Array.from({ length: count }, () => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+}
+
+function heap(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  return process.memoryUsage().heapUsed;
+}
