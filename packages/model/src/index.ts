@@ -11,6 +11,7 @@ export {
   type ResourceRef,
   resourceKey,
 } from "./resource.js";
+export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
 export {
   type Cluster,
   type ConnectionPolicy,
@@ -19,6 +20,7 @@ export {
   type TrafficPolicy,
 } from "./snapshot/cluster.js";
 export type {
+  CorsPolicy,
   Destination,
   DirectResponseAction,
   FaultPolicy,
