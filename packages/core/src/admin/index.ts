@@ -1,0 +1,23 @@
+export { EventLog, type MeshEvent } from "./event-log.js";
+export { requestsView, requestView } from "./requests-view.js";
+export { stackView, virtualHostViews } from "./routing-view.js";
+export { snapshotView } from "./snapshot-view.js";
+export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
+export type {
+  AttemptView,
+  ClustersView,
+  ClusterView,
+  EndpointView,
+  EventsView,
+  InboundStats,
+  OutboundStats,
+  RequestsView,
+  RequestView,
+  RouteView,
+  ServerInfo,
+  ServiceView,
+  SnapshotView,
+  StackView,
+  StatsView,
+  VirtualHostView,
+} from "./views.js";

@@ -1,0 +1,73 @@
+/** The last calls of this process with the story of each: who was tried, what came of it, what the mesh itself cost. */
+
+import type { Attempt } from "../call/attempt.js";
+import type { Call } from "../call/call.js";
+import { MeshError, type MeshErrorCode } from "../errors.js";
+import type { Engine } from "../stack/engine.js";
+import type { AttemptView, RequestsView, RequestView } from "./views.js";
+
+/** @param limit newest first; bounded by what is kept */
+export function requestsView({ lastCalls, clock }: Engine, limit?: number): RequestsView {
+  const now = clock.now();
+  return { requests: lastCalls.read(limit).map((call) => requestView(call, now)) };
+}
+
+export function requestView(call: Call, now: number): RequestView {
+  const { error } = call;
+  const attempts = attemptsOf(call);
+  const first = attempts[0];
+  const faultMs = Math.max(0, call.fault);
+  return {
+    agoMs: now - call.endedAt,
+    method: call.method,
+    authority: call.authority,
+    path: call.path,
+    route: call.route?.name ?? "",
+    cluster: call.cluster?.config.name ?? "",
+    status: call.status,
+    error: error instanceof MeshError ? error.code : "",
+    message: error instanceof Error ? error.message : error === undefined ? "" : String(error),
+    durationMs: call.endedAt - call.startedAt,
+    meshUs: first === undefined ? 0 : Math.max(0, first.startedAt - call.startedAt - faultMs) * 1_000,
+    faultMs,
+    noRetry: call.noRetry ?? "",
+    replayed: call.replayed,
+    attempts: attempts.map(attemptView),
+  };
+}
+
+/** In order. The last one is among the earlier ones when it failed without an answer. */
+function attemptsOf({ earlier, attempt }: Call): readonly Attempt[] {
+  if (attempt === undefined) return earlier ?? [];
+  if (earlier === undefined) return [attempt];
+  return earlier.includes(attempt) ? earlier : [...earlier, attempt];
+}
+
+function attemptView(attempt: Attempt): AttemptView {
+  const { endpoint } = attempt.endpoint;
+  return {
+    number: attempt.number,
+    endpoint: endpoint.id,
+    version: endpoint.labels["version"] ?? "",
+    outcome: outcomeOf(attempt),
+    status: attempt.status,
+    durationMs: Math.max(0, (attempt.endedAt || attempt.headAt || attempt.startedAt) - attempt.startedAt),
+  };
+}
+
+const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
+  CONNECT_FAILED: "refused",
+  UPSTREAM_RESET: "reset",
+  UPSTREAM_PROTOCOL: "no valid HTTP",
+  RESPONSE_TRUNCATED: "cut off",
+  PER_TRY_TIMEOUT: "timed out",
+  TIMEOUT: "timed out",
+  DEADLINE_EXCEEDED: "timed out",
+};
+
+function outcomeOf({ error, status, phase }: Attempt): string {
+  if (error instanceof MeshError) return OUTCOMES[error.code] ?? "failed";
+  if (error !== undefined) return "cancelled";
+  if (status > 0) return `answered ${status}`;
+  return phase === "settled" ? "cancelled" : "under way";
+}
