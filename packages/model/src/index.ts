@@ -1,3 +1,51 @@
+export {
+  documentFromValue,
+  NO_ORIGIN,
+  type ParsedDocuments,
+  type ParseOptions,
+  parseDocuments,
+} from "./document/parse-documents.js";
+export { stringifyDocument } from "./document/stringify-document.js";
+export type { DestinationRuleSpec, SubsetSpec } from "./kind/destination-rule.js";
+export { parseDurationMs } from "./kind/duration.js";
+export type { ExtensionProviderSpec } from "./kind/extension-provider.js";
+export type { DestinationSpec, StringMatch } from "./kind/field.js";
+export type { MeshConfigSpec } from "./kind/mesh-config.js";
+export type { MeshModeSpec } from "./kind/mesh-mode.js";
+export type { NamespaceSpec } from "./kind/namespace.js";
+export type { SpecByKind } from "./kind/schema.js";
+export type { KubernetesServicePortSpec, ServiceSpec } from "./kind/service.js";
+export type { ServiceEntryPortSpec, ServiceEntrySpec } from "./kind/service-entry.js";
+export type { EgressListenerSpec, IngressListenerSpec, SidecarSpec } from "./kind/sidecar.js";
+export type {
+  ClientTlsSpec,
+  ConnectionPoolSpec,
+  LoadBalancerSpec,
+  LocalityLbSpec,
+  OutlierDetectionSpec,
+  PortTrafficPolicySpec,
+  TrafficPolicySpec,
+  ZoneAwareLbSpec,
+} from "./kind/traffic-policy.js";
+export type {
+  CorsPolicySpec,
+  HeaderOperationsSpec,
+  HeadersSpec,
+  HttpDestinationSpec,
+  HttpDirectResponseSpec,
+  HttpFaultSpec,
+  HttpMatchSpec,
+  HttpRedirectSpec,
+  HttpRetrySpec,
+  HttpRewriteSpec,
+  HttpRouteSpec,
+  TcpRouteSpec,
+  TlsRouteSpec,
+  VirtualServiceSpec,
+  WeightedDestinationSpec,
+} from "./kind/virtual-service.js";
+export type { WorkloadEntrySpec } from "./kind/workload-entry.js";
+export type { ReadinessProbeSpec, WorkloadGroupSpec } from "./kind/workload-group.js";
 export { type Problem, type Severity, worstSeverity } from "./problem.js";
 export {
   type Document,
@@ -50,3 +98,4 @@ export type {
   Workload,
   WorkloadPort,
 } from "./snapshot/workload.js";
+export { type AnyResource, type Validated, validateDocument } from "./validate/validate-document.js";

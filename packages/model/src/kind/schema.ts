@@ -1,0 +1,45 @@
+/** The schema of each kind, and where in a document it applies. */
+
+import type * as z from "zod/mini";
+import type { Kind, Path } from "../resource.js";
+import { type DestinationRuleSpec, destinationRule } from "./destination-rule.js";
+import { type MeshConfigSpec, meshConfig } from "./mesh-config.js";
+import { type MeshModeSpec, meshMode } from "./mesh-mode.js";
+import { type NamespaceSpec, namespace } from "./namespace.js";
+import { type ServiceSpec, service } from "./service.js";
+import { type ServiceEntrySpec, serviceEntry } from "./service-entry.js";
+import { type SidecarSpec, sidecar } from "./sidecar.js";
+import { type VirtualServiceSpec, virtualService } from "./virtual-service.js";
+import { type WorkloadEntrySpec, workloadEntry } from "./workload-entry.js";
+import { type WorkloadGroupSpec, workloadGroup } from "./workload-group.js";
+
+export interface SpecByKind {
+  readonly VirtualService: VirtualServiceSpec;
+  readonly DestinationRule: DestinationRuleSpec;
+  readonly ServiceEntry: ServiceEntrySpec;
+  readonly WorkloadEntry: WorkloadEntrySpec;
+  readonly WorkloadGroup: WorkloadGroupSpec;
+  readonly Sidecar: SidecarSpec;
+  readonly MeshConfig: MeshConfigSpec;
+  readonly Service: ServiceSpec;
+  readonly Namespace: NamespaceSpec;
+  readonly MeshMode: MeshModeSpec;
+}
+
+export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
+  VirtualService: virtualService,
+  DestinationRule: destinationRule,
+  ServiceEntry: serviceEntry,
+  WorkloadEntry: workloadEntry,
+  WorkloadGroup: workloadGroup,
+  Sidecar: sidecar,
+  MeshConfig: meshConfig,
+  Service: service,
+  Namespace: namespace,
+  MeshMode: meshMode,
+};
+
+/** MeshConfig is bare: its fields are the document's. */
+export function specPath(kind: Kind): Path {
+  return kind === "MeshConfig" ? [] : ["spec"];
+}

@@ -1,0 +1,94 @@
+/** A document judged alone: schema first, then Istio's own rules. What is wrong comes back as Problems, all of it. */
+
+import { SCHEMAS, type SpecByKind, specPath } from "../kind/schema.js";
+import type { Problem } from "../problem.js";
+import { problemAt } from "../problem-at.js";
+import { type Document, KINDS, type Kind, type ObjectMeta, type Path, type Resource } from "../resource.js";
+import { withoutNullFields } from "./absent-fields.js";
+import { checkDestinationRule } from "./destination-rule.js";
+import { readEnvelope } from "./envelope.js";
+import { checkMeshMode, checkService } from "./kubernetes.js";
+import { checkMeshConfig } from "./mesh-config.js";
+import { Report } from "./report.js";
+import { reportSchemaFaults } from "./schema-fault.js";
+import { checkServiceEntry } from "./service-entry.js";
+import { checkSidecar } from "./sidecar.js";
+import { checkVirtualService } from "./virtual-service.js";
+import { checkWorkloadEntry, checkWorkloadGroup } from "./workload-entry.js";
+
+/** A resource whose kind tells the type of its spec. */
+export type AnyResource = { readonly [K in Kind]: Resource<SpecByKind[K]> & { readonly kind: K } }[Kind];
+
+export interface Validated {
+  /** Absent when one of the problems is an error. */
+  readonly resource?: AnyResource;
+  readonly problems: readonly Problem[];
+}
+
+type Check<K extends Kind> = (spec: SpecByKind[K], path: Path, report: Report, metadata: ObjectMeta) => void;
+
+const CHECKS: { readonly [K in Kind]: Check<K> } = {
+  VirtualService: checkVirtualService,
+  DestinationRule: checkDestinationRule,
+  ServiceEntry: checkServiceEntry,
+  WorkloadEntry: (spec, path, report) => checkWorkloadEntry(spec, path, report),
+  WorkloadGroup: checkWorkloadGroup,
+  Sidecar: checkSidecar,
+  MeshConfig: checkMeshConfig,
+  Service: checkService,
+  Namespace: () => {},
+  MeshMode: checkMeshMode,
+};
+
+/** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */
+export function validateDocument(document: Document): Validated {
+  try {
+    return validate(document);
+  } catch (error) {
+    // A fault of ours must not take the mesh down with it: the document is refused, its neighbours go live.
+    const message = `inmesh failed to judge the document (${String(error).slice(0, 200)}). It is refused. Please report it.`;
+    return {
+      problems: [
+        problemAt(document.origin, [], { code: "IM0006", severity: "error", message, resource: document.key }),
+      ],
+    };
+  }
+}
+
+function validate(document: Document): Validated {
+  const kind = KINDS.find((name) => name === document.kind);
+  const report = new Report(document);
+  if (kind === undefined) {
+    report.error(["kind"], `${document.kind} is no kind that inmesh reads. Remove the document.`);
+    return { problems: report.problems() };
+  }
+  const metadata = readEnvelope(document, kind, report);
+  const path = specPath(kind);
+  const schema = SCHEMAS[kind];
+  const written = kind === "MeshConfig" ? document.value : (document.value["spec"] ?? Object.create(null));
+  const spec = withoutNullFields(written, schema);
+  refuseProto(spec, path, report);
+  const schemaReport = new Report(document);
+  reportSchemaFaults(schema, spec, path, schemaReport);
+  if (schemaReport.hasErrors) return { problems: [...report.problems(), ...schemaReport.problems()] };
+  (CHECKS[kind] as Check<Kind>)(spec as SpecByKind[Kind], path, report, metadata);
+  const problems = report.problems();
+  if (report.hasErrors) return { problems };
+  const { apiVersion, key, name, namespace, origin, hash } = document;
+  // The schema judges without converting, so the spec is the document's own data: null prototypes and all.
+  return {
+    resource: { kind, apiVersion, key, name, namespace, metadata, spec, origin, hash } as AnyResource,
+    problems,
+  };
+}
+
+/** zod passes over `__proto__` in maps, so its value would go unjudged. No header, label or port has that name. */
+function refuseProto(value: unknown, path: Path, report: Report): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const key of Object.keys(value)) {
+    const part = (value as Readonly<Record<string, unknown>>)[key];
+    if (key === "__proto__") report.error([...path, key], '"__proto__" is not taken as a name. Rename it.');
+    else if (typeof part === "object" && part !== null)
+      refuseProto(part, [...path, Array.isArray(value) ? Number(key) : key], report);
+  }
+}
