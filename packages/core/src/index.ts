@@ -13,6 +13,8 @@ export {
 } from "./errors.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
+export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";
+export type { PipelineStatus, Refusal } from "./snapshot/pipeline.js";
 export type {
   ApplyResult,
   Lease,
@@ -24,4 +26,5 @@ export type {
   SourceStatus,
   Store,
 } from "./snapshot/source.js";
+export { SnapshotStore, type SnapshotStoreOptions } from "./snapshot/store.js";
 export { type CallObserver, Engine, type EngineOptions } from "./stack/engine.js";

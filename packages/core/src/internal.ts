@@ -1,4 +1,12 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
+export { backoffMs } from "./runtime/backoff.js";
+export { WheelNode } from "./runtime/timer-wheel.js";
+export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
+export { type CompileInput, Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
+export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
+export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
+export { uniqueDocuments } from "./snapshot/unique.js";
 export { ATTEMPT_HEADER, TIMEOUT_HEADER } from "./stack/attempt-headers.js";
+export { Histogram } from "./stats/histogram.js";

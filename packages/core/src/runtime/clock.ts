@@ -11,17 +11,23 @@ export interface Clock {
   wallTime(): number;
   /** Calls `fn` once after `ms`. Does not keep the process alive. */
   after(ms: number, fn: () => void): Timer;
+  /** As `after`, but keeps the process alive until then: for a wait that somebody awaits. */
+  hold(ms: number, fn: () => void): Timer;
   /** Calls `fn` every `ms`. Does not keep the process alive. */
   every(ms: number, fn: () => void): Timer;
 }
 
-/** The real one. Unref'd timers: a script with nothing left to do exits by itself. */
+/** The real one. All but `hold` are unref'd: a script with nothing left to do exits by itself. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   after(ms, fn) {
     const handle = setTimeout(fn, ms);
     handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+  hold(ms, fn) {
+    const handle = setTimeout(fn, ms);
     return { cancel: () => clearTimeout(handle) };
   },
   every(ms, fn) {
@@ -33,7 +39,7 @@ export const systemClock: Clock = {
 
 /**
  * Resolves after `ms`, or rejects with `signal.reason` as soon as the signal aborts.
- * Its timer is cancelled and its listener removed on every way out.
+ * Its timer is cancelled and its listener removed on every way out. Keeps the process alive meanwhile.
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -42,7 +48,7 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
       timer.cancel();
       reject(signal!.reason); // only ever called by the signal
     };
-    const timer = clock.after(ms, () => {
+    const timer = clock.hold(ms, () => {
       signal?.removeEventListener("abort", abort);
       resolve();
     });

@@ -27,6 +27,10 @@ export class FakeClock implements Clock {
     return this.#add(ms, fn, undefined);
   }
 
+  hold(ms: number, fn: () => void): Timer {
+    return this.after(ms, fn);
+  }
+
   every(ms: number, fn: () => void): Timer {
     return this.#add(ms, fn, Math.max(ms, 0.001));
   }
@@ -41,12 +45,17 @@ export class FakeClock implements Clock {
     this.#wallOffsetMs += ms;
   }
 
+  /** Time passes and no timer fires, as while the event loop is blocked; what is overdue fires with the next `advance`. */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
   advance(ms: number): void {
     const end = this.#now + ms;
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#now = Math.max(this.#now, next.at);
       if (next.everyMs === undefined) this.#entries.delete(next);
-      else next.at += next.everyMs;
+      else next.at = this.#now + next.everyMs; // missed turns are not made up for, as with setInterval
       next.fn();
     }
     this.#now = end;

@@ -1,0 +1,103 @@
+/**
+ * One writer of a folder at a time, across processes. Each contender makes a file with a name of its own and then looks
+ * around: whoever sees another live one withdraws and tries again. Two can therefore never both go on, and the file of a
+ * process that died can be removed by anybody at any time, since no living process will ever use that name.
+ */
+
+import { join } from "node:path";
+import { MeshError } from "../errors.js";
+import { type Clock, sleep } from "../runtime/clock.js";
+import type { Random } from "../runtime/random.js";
+import { errorCode, type FileSystem, ignoreMissing } from "./files.js";
+import type { Host } from "./host.js";
+
+export interface FolderLockOptions {
+  readonly directory: string;
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly host: Host;
+}
+
+export interface HeldLock {
+  /** @throws {MeshError} CONFIG_UNAVAILABLE when others took this process for dead meanwhile */
+  check(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Start of the name of a lock file. */
+export const LOCK = ".inmesh-lock-";
+
+/** In ms: longest wait for the lock. */
+const PATIENCE_MS = 15_000;
+/** In ms: an apply takes a few. A holder that shows no sign for this long is stopped, or dead on another machine. */
+const ABANDONED_MS = 10_000;
+/** In ms, up to. */
+const RETRY_MS = 40;
+
+/** @throws {MeshError} CONFIG_UNAVAILABLE when the folder cannot be written or others hold the lock for too long */
+export async function lockFolder({ directory, files, clock, random, host }: FolderLockOptions): Promise<HeldLock> {
+  const began = clock.now();
+  const firstSeen = new Map<string, number>();
+  const said = JSON.stringify({ host: host.id, pid: process.pid, started: host.startOf(process.pid) });
+  for (;;) {
+    const name = `${LOCK}${process.pid}-${random.int(0x3fffffff).toString(36)}`;
+    const path = join(directory, name);
+    await files.create(path, said, 0o600).catch((error: unknown) => {
+      throw new MeshError("CONFIG_UNAVAILABLE", `${directory} cannot be written: ${errorCode(error)}`, {
+        cause: error,
+      });
+    });
+    const release = () => files.remove(path).catch(ignoreMissing);
+    try {
+      const others = (await files.names(directory)).filter((other) => other.startsWith(LOCK) && other !== name);
+      const live: string[] = [];
+      for (const other of others) if (await isLive(other)) live.push(other);
+      if (live.length === 0) return { check: () => check(path), release };
+      if (clock.now() - began > PATIENCE_MS) {
+        const holder = join(directory, live[0] ?? "");
+        throw new MeshError(
+          "CONFIG_UNAVAILABLE",
+          `another process is changing ${directory}; if none is, remove ${holder}`,
+        );
+      }
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    await release();
+    await sleep(clock, 1 + RETRY_MS * random.next());
+  }
+
+  async function isLive(other: string): Promise<boolean> {
+    const path = join(directory, other);
+    const seen = firstSeen.get(other) ?? clock.now();
+    firstSeen.set(other, seen);
+    const text = await files.read(path).catch(() => undefined);
+    if (text === undefined) return false; // released just now
+    if (clock.now() - seen < ABANDONED_MS && !isDead(text, host)) return true;
+    await files.remove(path).catch(ignoreMissing);
+    return false;
+  }
+
+  async function check(path: string): Promise<void> {
+    await files.stat(path).catch((error: unknown) => {
+      throw new MeshError("CONFIG_UNAVAILABLE", `the lock on ${directory} was lost, nothing more is written`, {
+        cause: error,
+      });
+    });
+  }
+}
+
+/** Only a process of this machine can be known to be dead. A text that is not complete yet says nothing. */
+function isDead(text: string, host: Host): boolean {
+  try {
+    const said: unknown = JSON.parse(text);
+    if (typeof said !== "object" || said === null) return false;
+    const { host: id, pid, started } = said as Record<string, unknown>;
+    if (id !== host.id || typeof pid !== "number" || pid < 1) return false;
+    return !host.exists(pid) || (started !== "" && started !== host.startOf(pid));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,1 @@
+export { FolderRegistry, type FolderRegistryOptions } from "./folder-registry.js";

@@ -1,0 +1,300 @@
+/**
+ * From what a registry says to the snapshot in force: validate, refuse resource by resource, compile, publish. Bad input
+ * ends as a Problem in the status; nothing here throws because of it. Every step is timed and counted.
+ */
+
+import type { ClientContext, Document, Problem, Resource, ResourceRef, Snapshot, Workload } from "@inmesh/model";
+import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
+import { registryProblem } from "./registry-problem.js";
+import type { Lease, RegistryView, Source, SourceStatus } from "./source.js";
+import type { SavedState, StateFile } from "./state-file.js";
+import type { SnapshotStore } from "./store.js";
+
+export interface CompileInput {
+  readonly resources: readonly Resource[];
+  readonly workloads: readonly Workload[];
+  readonly client: ClientContext;
+  readonly problems: readonly Problem[];
+  readonly version: number;
+}
+
+/** The pure steps, from `@inmesh/model`. */
+export interface PipelineSteps {
+  readonly validate: (document: Document) => { readonly resource?: Resource; readonly problems: readonly Problem[] };
+  readonly compile: (input: CompileInput, previous: Snapshot | undefined) => Snapshot;
+}
+
+export interface PipelineOptions extends PipelineSteps {
+  readonly source: Source;
+  readonly store: SnapshotStore;
+  readonly client: ClientContext;
+  readonly clock?: Clock;
+  /** Where the last good policy is kept for a start without registry. */
+  readonly state?: StateFile;
+}
+
+/** A document that is not in force as it is written now. */
+export interface Refusal extends ResourceRef {
+  readonly key: string;
+  /** Whether its last good version stands in for it. */
+  readonly kept: boolean;
+  /** Of a kind that decides who may call whom: without a version kept it must deny what it selects. */
+  readonly security: boolean;
+  readonly problems: readonly Problem[];
+}
+
+export interface PipelineStatus {
+  /** `degraded`: something that was written is not in force. `starting`: nothing was published yet. */
+  readonly state: "starting" | "ok" | "degraded";
+  readonly source: SourceStatus;
+  /** Of the snapshot in force; 0 and empty before the first. */
+  readonly version: number;
+  readonly revision: string;
+  /** Whether the snapshot in force comes from the state file, because the registry never answered. */
+  readonly fromState: boolean;
+  /** Wall time of the state in use, ms since 1970. */
+  readonly stateSavedAt: number | undefined;
+  readonly views: number;
+  readonly publications: number;
+  readonly compileFailures: number;
+  readonly validated: number;
+  readonly lastValidateMs: number;
+  readonly lastCompileMs: number;
+  readonly lastPublishMs: number;
+  readonly refused: readonly Refusal[];
+  readonly problems: readonly Problem[];
+}
+
+type Verdict = ReturnType<PipelineSteps["validate"]>;
+
+interface Accepted {
+  readonly document: Document;
+  readonly resource: Resource;
+}
+
+interface Judgement {
+  readonly accepted: ReadonlyMap<string, Accepted>;
+  readonly refused: readonly Refusal[];
+  readonly problems: readonly Problem[];
+}
+
+/** In ms: how long a registry that does not answer is waited for before the kept state is used. */
+const STATE_PATIENCE_MS = 1_000;
+/** In ms, between two looks at whether the registry has given up before that. */
+const STATE_LOOK_MS = 50;
+
+/** In ms: how often the kept state gets a new date while the registry stands by it. */
+const STATE_REFRESH_MS = 6 * 3_600_000;
+
+/** These may come as a Problem only: this version may not even read them. */
+const SECURITY_KINDS: ReadonlySet<string> = new Set([
+  "AuthorizationPolicy",
+  "PeerAuthentication",
+  "RequestAuthentication",
+]);
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #clock: Clock;
+  readonly #verdicts = new WeakMap<Document, Verdict>();
+  readonly #workloads = new WeakMap<Lease, Workload>();
+  /** What is in force by key, of every document that the registry still has. */
+  #accepted: ReadonlyMap<string, Accepted> = new Map();
+  #view: RegistryView | undefined;
+  #compiledView: RegistryView | undefined;
+  #scheduled = false;
+  #closed = false;
+  #refused: readonly Refusal[] = [];
+  #problems: readonly Problem[] = [];
+  #degraded = false;
+  #fromState = false;
+  #stateSavedAt: number | undefined;
+  #refresh: Timer | undefined;
+  readonly #counts = { views: 0, publications: 0, compileFailures: 0, validated: 0 };
+  readonly #times = { lastValidateMs: 0, lastCompileMs: 0, lastPublishMs: 0 };
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Starts the source. The store has a snapshot as soon as the registry, or else the kept state, gives one. */
+  start(): void {
+    const { source, state } = this.#options;
+    const watch = (): void => source.watch((view) => this.#receive(view));
+    if (state === undefined) return watch();
+    this.#refresh = this.#clock.every(STATE_REFRESH_MS, () => {
+      if (source.status.state === "fresh") state.refresh();
+    });
+    void state.load().then((saved) => {
+      if (this.#closed) return;
+      if (saved !== undefined) this.#prepareState(saved);
+      watch();
+    });
+  }
+
+  get status(): PipelineStatus {
+    const { source, store } = this.#options;
+    const snapshot = store.current;
+    return {
+      state: snapshot === undefined ? "starting" : this.#degraded ? "degraded" : "ok",
+      source: source.status,
+      version: snapshot?.version ?? 0,
+      revision: snapshot?.revision ?? "",
+      fromState: this.#fromState,
+      stateSavedAt: this.#stateSavedAt,
+      ...this.#counts,
+      ...this.#times,
+      refused: this.#refused,
+      problems: this.#problems,
+    };
+  }
+
+  /** Closes the source and finishes saving the state; idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#refresh?.cancel();
+    await this.#options.source.close();
+    await this.#options.state?.close();
+  }
+
+  /** The kept documents stand in for those refused from the first view on, and for the registry while it is away. */
+  #prepareState({ documents, leases, savedAt }: SavedState): void {
+    this.#stateSavedAt = savedAt;
+    const accepted = new Map<string, Accepted>();
+    for (const document of documents) {
+      const { resource } = this.#validate(document);
+      if (resource !== undefined) accepted.set(document.key, { document, resource });
+    }
+    this.#accepted = accepted;
+    const began = this.#clock.now();
+    const timer = this.#clock.every(STATE_LOOK_MS, () => {
+      const away = this.#options.source.status.state === "stale" || this.#clock.now() - began >= STATE_PATIENCE_MS;
+      if (this.#view === undefined && !this.#closed && !away) return;
+      timer.cancel();
+      if (this.#view !== undefined || this.#closed) return;
+      this.#fromState = true;
+      this.#receive({ documents, leases, problems: [] });
+    });
+  }
+
+  /** Views that arrive in one turn of the event loop are compiled once. */
+  #receive(view: RegistryView): void {
+    if (this.#closed) return;
+    this.#counts.views += 1;
+    this.#view = view;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.#closed && this.#view !== undefined) this.#run(this.#view);
+    });
+  }
+
+  #run(view: RegistryView): void {
+    const before = this.#compiledView;
+    if (
+      before !== undefined &&
+      sameItems(before.documents, view.documents) &&
+      sameItems(before.leases, view.leases) &&
+      sameItems(before.problems, view.problems)
+    )
+      return;
+    const { client, store, compile, source, state } = this.#options;
+    const started = this.#clock.now();
+    let validated = started;
+    let judgement: Judgement;
+    let snapshot: Snapshot;
+    try {
+      judgement = this.#judge(view);
+      validated = this.#clock.now();
+      const { accepted, problems } = judgement;
+      const resources = [...accepted.values()].map(({ resource }) => resource);
+      const workloads = view.leases.map((lease) => this.#workload(lease));
+      snapshot = compile({ resources, workloads, client, problems, version: store.nextVersion }, store.current);
+    } catch (error) {
+      return this.#fail(error, view.problems);
+    }
+    const { accepted, refused } = judgement;
+    const compiled = this.#clock.now();
+    this.#compiledView = view;
+    this.#accepted = accepted;
+    this.#refused = refused;
+    this.#problems = snapshot.problems;
+    this.#degraded = refused.length > 0 || view.problems.some(({ severity }) => severity === "error");
+    this.#counts.publications += 1;
+    this.#times.lastValidateMs = validated - started;
+    this.#times.lastCompileMs = compiled - validated;
+    if (source.status.state === "fresh") this.#fromState = false;
+    store.publish(snapshot);
+    this.#times.lastPublishMs = this.#clock.now() - compiled;
+    if (!this.#fromState)
+      state?.save({ documents: [...accepted.values()].map(({ document }) => document), leases: view.leases });
+  }
+
+  #judge(view: RegistryView): Judgement {
+    const accepted = new Map<string, Accepted>();
+    const refused: Refusal[] = [];
+    const problems: Problem[] = [...view.problems];
+    for (const document of view.documents) {
+      const { key } = document;
+      const verdict = this.#validate(document);
+      problems.push(...verdict.problems);
+      if (verdict.resource !== undefined) {
+        accepted.set(key, { document, resource: verdict.resource });
+        continue;
+      }
+      const last = this.#accepted.get(key);
+      if (last !== undefined) accepted.set(key, last);
+      const security = document.apiVersion.startsWith("security.istio.io/");
+      refused.push({ ...reference(document), key, kept: last !== undefined, security, problems: verdict.problems });
+    }
+    for (const problem of view.problems) {
+      const [kind = "", namespace = "", name = ""] = problem.resource.split("/");
+      if (problem.severity !== "error" || !SECURITY_KINDS.has(kind) || accepted.has(problem.resource)) continue;
+      refused.push({ kind, namespace, name, key: problem.resource, kept: false, security: true, problems: [problem] });
+    }
+    return { accepted, refused, problems };
+  }
+
+  #validate(document: Document): Verdict {
+    let verdict = this.#verdicts.get(document);
+    if (verdict === undefined) {
+      this.#counts.validated += 1;
+      verdict = this.#options.validate(document);
+      this.#verdicts.set(document, verdict);
+    }
+    return verdict;
+  }
+
+  #workload(lease: Lease): Workload {
+    let workload = this.#workloads.get(lease);
+    if (workload === undefined) {
+      const { name, namespace, service, address, ports, labels, locality, serviceAccount } = lease;
+      workload = {
+        ...{ name, namespace, service, address, ports, labels, weight: 1, healthy: true },
+        ...(locality && { locality }),
+        ...(serviceAccount !== undefined && { serviceAccount }),
+      };
+      this.#workloads.set(lease, workload);
+    }
+    return workload;
+  }
+
+  /** A fault of ours, not of the policy: the last snapshot stands until something else can be compiled. */
+  #fail(error: unknown, problems: readonly Problem[]): void {
+    this.#counts.compileFailures += 1;
+    const found = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message = `the policy could not be compiled: ${found}. The last snapshot stays in force. Please report this with the policy that caused it.`;
+    this.#problems = [...problems, registryProblem("IM0708", "error", message)];
+    this.#degraded = true;
+  }
+}
+
+function reference({ kind, namespace, name }: ResourceRef): ResourceRef {
+  return { kind, namespace, name };
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
+}

@@ -1,0 +1,27 @@
+/** Problems that a registry finds, as opposed to those of a document's content. */
+
+import type { Problem, Severity } from "@inmesh/model";
+
+/** Code → when it appears. `docs/reference/problems.md` lists the same. */
+export const REGISTRY_PROBLEMS = {
+  IM0701: "the same resource stands in two places",
+  IM0702: "a file or folder of the registry cannot be read",
+  IM0703: "a lease cannot be understood and is left out",
+  IM0704: "the lease of this process cannot be written",
+  IM0705: "a file or folder is larger than a registry folder may be",
+  IM0706: "the saved state cannot be used",
+  IM0707: "the state cannot be saved",
+  IM0708: "the policy could not be compiled",
+  IM0709: "the folder cannot be watched and is only looked at from time to time",
+} as const satisfies Record<`IM${number}`, string>;
+
+export type RegistryProblemCode = keyof typeof REGISTRY_PROBLEMS;
+
+export function registryProblem(
+  code: RegistryProblemCode,
+  severity: Severity,
+  message: string,
+  place: Partial<Pick<Problem, "resource" | "file" | "line" | "column">> = {},
+): Problem {
+  return { code, severity, message, resource: "", path: "", file: "", line: 0, column: 0, ...place };
+}

@@ -1,0 +1,289 @@
+/**
+ * The last good policy on disk, for a start while the registry is away. It decides where requests go, so it is an input
+ * to be distrusted: only a file that this user wrote, that nobody else may write, whole and not too old is used.
+ *
+ * It holds policy documents and the leases last seen, as JSON lines between a header and a checksum; no keys. Endpoints
+ * from old leases may be gone: calls find out as they do for any endpoint that refuses.
+ */
+
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type Document, type Problem, resourceKey } from "@inmesh/model";
+import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
+import { registryProblem } from "./registry-problem.js";
+import type { Lease } from "./source.js";
+
+export interface StateContent {
+  readonly documents: readonly Document[];
+  readonly leases: readonly Lease[];
+}
+
+export interface SavedState extends StateContent {
+  /** Wall time, ms since 1970. */
+  readonly savedAt: number;
+}
+
+export interface StateFileOptions {
+  /** See `stateDirectory`. Made, with its parents, at the first save. */
+  readonly directory: string;
+  readonly clock?: Clock;
+  /** Older content is left alone, in ms. @default 7 days */
+  readonly maxAgeMs?: number;
+  /** Told once why the state is not used, and once why it cannot be saved. */
+  readonly onWarning?: (warning: Problem) => void;
+}
+
+const FORMAT = "inmesh-state";
+const SCHEMA = 1;
+const FILE = "policy.jsonl";
+const MAX_AGE_MS = 7 * 24 * 3_600_000;
+const MAX_BYTES = 256 * 1024 * 1024;
+/** In ms: changes within it are saved together. */
+const SAVE_DELAY_MS = 1_000;
+/** Lines between two turns of the event loop. */
+const LINES_PER_TURN = 256;
+
+/** `$INMESH_STATE_DIR`, else `$XDG_CACHE_HOME/inmesh`, and in it a folder per registry and service. */
+export function stateDirectory(
+  env: Readonly<Record<string, string | undefined>>,
+  { registry, namespace, service }: { readonly registry: string; readonly namespace: string; readonly service: string },
+): string {
+  const base = env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "inmesh");
+  const id = createHash("sha256")
+    .update(JSON.stringify([registry, namespace, service]))
+    .digest("hex")
+    .slice(0, 16);
+  return join(base, id);
+}
+
+export class StateFile {
+  readonly #directory: string;
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #maxAgeMs: number;
+  readonly #onWarning: (warning: Problem) => void;
+  /** A document or lease that did not change is not turned into text again. */
+  readonly #lines = new WeakMap<object, string>();
+  #wanted: StateContent | undefined;
+  #saved: StateContent | undefined;
+  #timer: Timer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #failing = false;
+
+  constructor({ directory, clock = systemClock, maxAgeMs = MAX_AGE_MS, onWarning = () => {} }: StateFileOptions) {
+    this.#directory = directory;
+    this.#path = join(directory, FILE);
+    this.#clock = clock;
+    this.#maxAgeMs = maxAgeMs;
+    this.#onWarning = onWarning;
+  }
+
+  /** Undefined when there is none, or none to be trusted; never rejects. */
+  async load(): Promise<SavedState | undefined> {
+    try {
+      const text = await this.#read();
+      const found = text === undefined ? undefined : parseState(text);
+      if (found === undefined) return undefined;
+      // A clock set back makes it look newer than now: no reason to throw it away.
+      if (this.#clock.wallTime() - found.savedAt > this.#maxAgeMs)
+        throw new Unusable(`it was saved ${new Date(found.savedAt).toISOString()}, too long ago`);
+      return found;
+    } catch (error) {
+      this.#onWarning(
+        registryProblem(
+          "IM0706",
+          "warning",
+          `the state in ${this.#path} is not used: ${reasonOf(error)}. Without it a start needs the registry; remove the file or correct its owner and mode.`,
+        ),
+      );
+      return undefined;
+    }
+  }
+
+  /** Written after a moment, together with what changes until then. */
+  save(content: StateContent): void {
+    this.#wanted = content;
+    if (this.#saved !== undefined && sameContent(this.#saved, content)) return;
+    this.#timer ??= this.#clock.after(SAVE_DELAY_MS, () => this.#flush());
+  }
+
+  /** Writes the same again with today's date: the registry still says so. */
+  refresh(): void {
+    this.#saved = undefined;
+    if (this.#wanted !== undefined) this.save(this.#wanted);
+  }
+
+  /** Writes what is still to be written. */
+  async close(): Promise<void> {
+    if (this.#timer !== undefined) this.#flush();
+    await this.#writing;
+  }
+
+  #flush(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+  }
+
+  async #write(): Promise<void> {
+    const content = this.#wanted;
+    if (content === undefined) return;
+    const temporary = `${this.#path}.${process.pid}.tmp`;
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await this.#checkDirectory();
+      await unlink(temporary).catch(() => {});
+      const handle = await open(temporary, "wx", 0o600);
+      try {
+        await this.#writeLines(handle, content);
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, this.#path);
+      this.#saved = content;
+      this.#failing = false;
+    } catch (error) {
+      await unlink(temporary).catch(() => {});
+      if (this.#failing) return;
+      this.#failing = true;
+      this.#onWarning(
+        registryProblem(
+          "IM0707",
+          "warning",
+          `the state cannot be saved in ${this.#directory}: ${reasonOf(error)}. A start while the registry is away will have no policy; point INMESH_STATE_DIR to a folder that this user may write.`,
+        ),
+      );
+    }
+  }
+
+  async #writeLines(handle: FileHandle, { documents, leases }: StateContent): Promise<void> {
+    const hash = createHash("sha256");
+    const write = async (text: string): Promise<void> => {
+      hash.update(text);
+      await handle.write(text);
+    };
+    const savedAt = this.#clock.wallTime();
+    await write(`${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt })}\n`);
+    const items = [...documents, ...leases];
+    for (let start = 0; start < items.length; start += LINES_PER_TURN) {
+      const lines = items.slice(start, start + LINES_PER_TURN).map((item) => this.#line(item));
+      await write(lines.join(""));
+    }
+    await handle.write(`${JSON.stringify({ sha256: hash.digest("hex") })}\n`);
+  }
+
+  #line(item: Document | Lease): string {
+    let line = this.#lines.get(item);
+    if (line === undefined) {
+      line = `${JSON.stringify("origin" in item ? { document: flatten(item) } : { lease: item })}\n`;
+      this.#lines.set(item, line);
+    }
+    return line;
+  }
+
+  /** Undefined when there is no file. */
+  async #read(): Promise<string | undefined> {
+    let handle: FileHandle;
+    try {
+      await this.#checkDirectory();
+      handle = await open(this.#path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    } catch (error) {
+      if (isCode(error, "ENOENT")) return undefined;
+      throw error;
+    }
+    try {
+      const stat = await handle.stat();
+      checkOwner(stat, "the file");
+      if (!stat.isFile() || stat.size > MAX_BYTES) throw new Unusable("it is no file of sensible size");
+      return await handle.readFile("utf8");
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #checkDirectory(): Promise<void> {
+    const stat = await lstat(this.#directory);
+    if (!stat.isDirectory()) throw new Unusable(`${this.#directory} is no folder`);
+    checkOwner(stat, "its folder");
+  }
+}
+
+/** Why the state must not be used, in words. */
+class Unusable extends Error {}
+
+function checkOwner({ uid, mode }: { readonly uid: number; readonly mode: number }, what: string): void {
+  const self = process.getuid?.();
+  if (self === undefined) return; // no such thing on this system
+  if (uid !== self) throw new Unusable(`${what} belongs to user ${uid}, expected ${self}`);
+  if ((mode & 0o022) !== 0) throw new Unusable(`${what} can be written by others (mode ${(mode & 0o777).toString(8)})`);
+}
+
+function parseState(text: string): SavedState {
+  const end = text.lastIndexOf("\n", text.length - 2) + 1;
+  const trailer = parseLine(text.slice(end));
+  const sha256 = createHash("sha256").update(text.slice(0, end)).digest("hex");
+  if (trailer["sha256"] !== sha256) throw new Unusable("its checksum does not match, it is damaged or cut off");
+  const [header = "", ...lines] = text.slice(0, end).trimEnd().split("\n");
+  const { format, schema, savedAt } = parseLine(header);
+  if (format !== FORMAT || schema !== SCHEMA || typeof savedAt !== "number")
+    throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
+  const documents: Document[] = [];
+  const leases: Lease[] = [];
+  for (const line of lines) {
+    const { document, lease } = parseLine(line);
+    if (document !== undefined) documents.push(unflatten(document as Flat));
+    if (lease !== undefined) leases.push(lease as Lease);
+  }
+  return { documents, leases, savedAt };
+}
+
+/** Objects without prototype, as documents hold them. */
+function parseLine(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line, (_, found: unknown) =>
+      typeof found === "object" && found !== null && !Array.isArray(found)
+        ? Object.assign(Object.create(null), found)
+        : found,
+    );
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new Unusable("it is damaged or cut off");
+}
+
+type Flat = Omit<Document, "origin" | "key"> & {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+};
+
+function flatten({ kind, namespace, name, apiVersion, value, hash, origin }: Document): Flat {
+  const { file, line, column } = origin;
+  return { kind, namespace, name, apiVersion, value, hash, file, line, column };
+}
+
+/** The text is not kept: every field is located at its document's first line. */
+function unflatten({ file, line, column, ...document }: Flat): Document {
+  const origin = { file, line, column, locate: () => ({ line, column }) };
+  return { ...document, key: resourceKey(document), origin };
+}
+
+function sameContent(a: StateContent, b: StateContent): boolean {
+  return sameItems(a.documents, b.documents) && sameItems(a.leases, b.leases);
+}
+
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
