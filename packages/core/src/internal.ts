@@ -1,4 +1,5 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
+export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export { backoffMs } from "./runtime/backoff.js";
@@ -8,5 +9,4 @@ export { type CompileInput, Pipeline, type PipelineOptions, type PipelineSteps }
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
-export { ATTEMPT_HEADER, TIMEOUT_HEADER } from "./stack/attempt-headers.js";
-export { Histogram } from "./stats/histogram.js";
+export { Histogram, quantileOfCells } from "./stats/histogram.js";

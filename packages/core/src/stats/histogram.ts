@@ -32,18 +32,25 @@ export class Histogram {
 
   /** @param q 0–1 @returns ms, the middle of the cell that holds the quantile; 0 when there are no samples */
   quantile(q: number): number {
-    if (this.#count === 0) return 0;
-    const rank = Math.max(1, Math.ceil(q * this.#count));
-    let seen = 0;
-    for (let cell = 0; cell < CELLS; cell++) {
-      seen += this.#cells[cell]!; // in range
-      if (seen >= rank) return SMALLEST_MS * 2 ** ((cell + 0.5) / PER_DOUBLING);
-    }
-    return SMALLEST_MS * 2 ** (CELLS / PER_DOUBLING);
+    return quantileOfCells(this.#cells, q);
   }
 
   /** Raw cells, for a reader that subtracts two readings to get an interval. */
   cells(): readonly number[] {
     return [...this.#cells];
   }
+}
+
+/** As `Histogram.quantile`, for the difference of two readings of its cells. */
+export function quantileOfCells(cells: ArrayLike<number>, q: number): number {
+  let count = 0;
+  for (let cell = 0; cell < cells.length; cell++) count += cells[cell]!; // in range
+  if (count === 0) return 0;
+  const rank = Math.max(1, Math.ceil(q * count));
+  let seen = 0;
+  for (let cell = 0; cell < cells.length; cell++) {
+    seen += cells[cell]!; // in range
+    if (seen >= rank) return SMALLEST_MS * 2 ** ((cell + 0.5) / PER_DOUBLING);
+  }
+  return SMALLEST_MS * 2 ** (CELLS / PER_DOUBLING);
 }
