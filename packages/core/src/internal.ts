@@ -1,5 +1,6 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
 export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
+export { errorCode } from "./call/classify.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export { backoffMs } from "./runtime/backoff.js";

@@ -1,0 +1,123 @@
+/** The HTTP client side of one mesh: decides whose business a request is, and starts the calls that are the mesh's. */
+
+import { stringify } from "node:querystring";
+import { Call, type Engine } from "@inmesh/core";
+import type { HttpExchange } from "./exchange.js";
+import {
+  type HeaderRecord,
+  isNewShape,
+  isOldShape,
+  type NewHandler,
+  type OldHandler,
+  type PlainDispatcher,
+  type RawHeaders,
+  type RequestOptions,
+} from "./handler.js";
+import { isForwarded } from "./mark.js";
+import { NewShapeExchange } from "./new-shape.js";
+import { OldShapeExchange } from "./old-shape.js";
+import { type Origin, Origins } from "./origin.js";
+import { readHeaders } from "./request-headers.js";
+import type { Transport } from "./transport.js";
+import type { Undici } from "./undici-module.js";
+
+export interface HttpClientOptions {
+  readonly engine: Engine;
+  readonly transport: Transport;
+  /** Called once, with the first request. */
+  readonly undici: () => Undici;
+  /** Takes what is none of the mesh's. @default a plain undici Agent, made when it is needed */
+  readonly passThrough?: PlainDispatcher | undefined;
+}
+
+export class HttpClient {
+  readonly engine: Engine;
+  readonly transport: Transport;
+  readonly origins: Origins;
+  readonly #load: () => Undici;
+  #undici: Undici | undefined;
+  #plain: PlainDispatcher | undefined;
+
+  constructor({ engine, transport, undici, passThrough }: HttpClientOptions) {
+    this.engine = engine;
+    this.transport = transport;
+    this.#load = undici;
+    this.#plain = passThrough;
+    this.origins = new Origins(engine);
+  }
+
+  get undici(): Undici {
+    this.#undici ??= this.#load();
+    return this.#undici;
+  }
+
+  get plain(): PlainDispatcher {
+    this.#plain ??= new this.undici.Agent() as unknown as PlainDispatcher;
+    return this.#plain;
+  }
+
+  /** As undici's `dispatch`: a call of the mesh's, or passed on as it is. */
+  dispatch(options: RequestOptions, handler: OldHandler | NewHandler): boolean {
+    const origin = this.claims(options, options.origin);
+    return origin === undefined
+      ? this.plain.dispatch(options, handler)
+      : this.start(origin, options, handler, this.plain);
+  }
+
+  /**
+   * Where a request goes when the mesh takes it; undefined when it does not: the caller then does what it would have
+   * done without us.
+   */
+  claims(options: RequestOptions, origin: string | URL | undefined): Origin | undefined {
+    if (origin === undefined || isForwarded(options)) return undefined;
+    const { path, method } = options;
+    if (typeof path !== "string" || typeof method !== "string") return undefined;
+    if (path.charCodeAt(0) !== SLASH && method !== "CONNECT") return undefined;
+    const found = this.origins.get(origin);
+    return found === undefined || this.origins.judge(found) === "pass" ? undefined : found;
+  }
+
+  /** Starts a call. What follows comes through `handler`, possibly before this returns. */
+  start(origin: Origin, options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher): boolean {
+    if (!isNewShape(handler) && !isOldShape(handler)) return plain.dispatch(options, handler); // undici says what is wrong
+    const exchange: HttpExchange = isNewShape(handler)
+      ? new NewShapeExchange(this, options, handler, plain)
+      : new OldShapeExchange(this, options, handler, plain);
+    const headers: string[] = [];
+    let host: string | undefined;
+    try {
+      host = readHeaders(options.headers, headers, this.undici);
+    } catch (error) {
+      exchange.abort(error);
+      return false;
+    }
+    exchange.call = new Call(
+      exchange,
+      options.method,
+      origin.scheme,
+      origin.host,
+      origin.port,
+      host ?? origin.authority,
+      withQuery(options),
+      headers,
+    );
+    exchange.start();
+    return true;
+  }
+
+  abortError(): Error {
+    return new this.undici.errors.RequestAbortedError();
+  }
+
+  parseHeaders(headers: RawHeaders): HeaderRecord {
+    return this.undici.util.parseHeaders(headers as Buffer[]);
+  }
+}
+
+const SLASH = 47;
+
+function withQuery({ path, query }: RequestOptions): string {
+  if (query === undefined || query === null) return path;
+  const text = stringify(query as Parameters<typeof stringify>[0]);
+  return text === "" ? path : `${path}?${text}`;
+}

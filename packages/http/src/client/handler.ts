@@ -1,0 +1,78 @@
+/**
+ * The two shapes of undici's handlers, as far as they are used here. undici 6 and the inside of undici 7 speak the old
+ * one, undici 8 the new one only; interceptors of undici 7 the new one as well. An answer is given in the shape received.
+ */
+
+import type { Duplex } from "node:stream";
+
+/** A header line as it came: flat `[name, value, …]`. undici hands out Buffers. */
+export type RawHeaders = readonly (Buffer | string)[];
+
+export interface OldHandler {
+  onConnect(abort: (reason?: unknown) => void, context?: unknown): void;
+  /** @returns false to pause until `resume` is called */
+  onHeaders(status: number, headers: RawHeaders, resume: () => void, statusText: string): boolean | undefined;
+  onData(chunk: Buffer): boolean | undefined;
+  onComplete(trailers: RawHeaders): void;
+  onError(error: unknown): void;
+  onUpgrade?(status: number, headers: RawHeaders, socket: Duplex): void;
+  onResponseStarted?(): void;
+  onBodySent?(chunk: unknown): void;
+  onRequestSent?(): void;
+}
+
+export type HeaderRecord = Record<string, string | string[] | undefined>;
+
+export interface Controller {
+  readonly aborted: boolean;
+  readonly paused: boolean;
+  readonly reason: unknown;
+  rawHeaders: RawHeaders | null;
+  rawTrailers: RawHeaders | null;
+  abort(reason: unknown): void;
+  pause(): void;
+  resume(): void;
+}
+
+export interface NewHandler {
+  onRequestStart(controller: Controller, context?: unknown): void;
+  onRequestUpgrade?(controller: Controller, status: number, headers: HeaderRecord, socket: Duplex): void;
+  onResponseStarted?(): void;
+  onResponseStart?(controller: Controller, status: number, headers: HeaderRecord, statusText?: string): void;
+  onResponseData?(controller: Controller, chunk: Buffer): void;
+  onResponseEnd?(controller: Controller, trailers: HeaderRecord): void;
+  onResponseError?(controller: Controller, error: unknown): void;
+}
+
+/** What a caller hands to `dispatch`. Read, never written. */
+export interface RequestOptions {
+  readonly origin?: string | URL | undefined;
+  readonly path: string;
+  readonly method: string;
+  readonly body?: unknown;
+  readonly headers?: unknown;
+  readonly query?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly upgrade?: boolean | string | null | undefined;
+  readonly reset?: boolean | null | undefined;
+  readonly blocking?: boolean | undefined;
+  readonly idempotent?: boolean | undefined;
+  readonly expectContinue?: boolean | undefined;
+  readonly headersTimeout?: number | null | undefined;
+  readonly bodyTimeout?: number | null | undefined;
+  readonly typeOfService?: number | null | undefined;
+  /** undici 6 only. */
+  readonly maxRedirections?: number | null | undefined;
+}
+
+/** Whoever takes a request as if the mesh were not there. */
+export interface PlainDispatcher {
+  dispatch(options: RequestOptions, handler: OldHandler | NewHandler): boolean;
+}
+
+export function isNewShape(handler: object): handler is NewHandler {
+  return typeof (handler as Partial<NewHandler>).onRequestStart === "function";
+}
+
+export function isOldShape(handler: object): handler is OldHandler {
+  return typeof (handler as Partial<OldHandler>).onConnect === "function";
+}

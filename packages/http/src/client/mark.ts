@@ -1,0 +1,9 @@
+/**
+ * On the options of a request that a mesh has already taken: layers below (pools, patched dispatchers, another mesh)
+ * pass it on untouched. Registered, so that two copies of this package know it of each other.
+ */
+export const FORWARDED: unique symbol = Symbol.for("inmesh.forwarded");
+
+export function isForwarded(options: object): boolean {
+  return (options as { [FORWARDED]?: boolean })[FORWARDED] === true;
+}

@@ -1,0 +1,116 @@
+/** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
+
+import type { Clock, Timer } from "@inmesh/core";
+import type { EndpointState } from "@inmesh/core/internal";
+import type { ConnectionPolicy } from "@inmesh/model";
+import { type ClientFactory, countingClients, EndpointPool } from "./endpoint-pool.js";
+import type { Undici } from "./undici-module.js";
+import type { WireAttempt } from "./wire-attempt.js";
+
+/** Puts attempts on the wire. */
+export interface Transport {
+  send(wire: WireAttempt): void;
+}
+
+/** A pool unused for one to two of these is closed: it costs 19 KB, and one more connection set-up when it is wanted again. In ms. */
+const SWEEP_MS = 10_000;
+
+export interface HttpTransportOptions {
+  readonly clock: Clock;
+  /** Called once, with the first request. */
+  readonly undici: () => Undici;
+}
+
+export class HttpTransport implements Transport {
+  readonly #clock: Clock;
+  readonly #load: () => Undici;
+  readonly #states = new Set<EndpointState>();
+  #undici: Undici | undefined;
+  #clients: ClientFactory | undefined;
+  #sweep: Timer | undefined;
+
+  constructor({ clock, undici }: HttpTransportOptions) {
+    this.#clock = clock;
+    this.#load = undici;
+  }
+
+  send(wire: WireAttempt): void {
+    const { attempt } = wire;
+    const policy = attempt.call.cluster!.config.policy.connection; // an attempt has an endpoint, so its call has a cluster
+    const pool = attempt.endpoint.http as EndpointPool | undefined;
+    if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
+    else this.#pool(attempt.endpoint, pool, policy).dispatch(wire);
+  }
+
+  /** For `Engine`'s option of that name: running requests finish, nothing new starts there. */
+  readonly onEndpointRemoved = (state: EndpointState): void => this.#retire(state);
+
+  /** Pools open now. */
+  get size(): number {
+    return this.#states.size;
+  }
+
+  /** Lets running requests finish. */
+  async close(): Promise<void> {
+    await this.#closeAll((pool) => pool.close());
+  }
+
+  /** Running requests end with `error`. */
+  async destroy(error: Error): Promise<void> {
+    await this.#closeAll((pool) => pool.destroy(error));
+  }
+
+  #pool(state: EndpointState, old: EndpointPool | undefined, policy: ConnectionPolicy): EndpointPool {
+    if (old !== undefined) {
+      if (samePolicy(old.policy, policy)) return old;
+      this.#retire(state);
+    }
+    this.#undici ??= this.#load();
+    this.#clients ??= countingClients(this.#undici);
+    const pool = new EndpointPool(state.endpoint, policy, this.#undici, this.#clients);
+    state.http = pool;
+    this.#states.add(state);
+    this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());
+    return pool;
+  }
+
+  #closeIdle(): void {
+    for (const state of this.#states) {
+      const pool = state.http as EndpointPool;
+      if (state.removed || (pool.usesSeen === pool.uses && state.inFlight === 0)) this.#retire(state);
+      else pool.usesSeen = pool.uses;
+    }
+    if (this.#states.size > 0) return;
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+  }
+
+  #retire(state: EndpointState): void {
+    const pool = state.http as EndpointPool | undefined;
+    if (pool === undefined) return;
+    state.http = undefined;
+    this.#states.delete(state);
+    void pool.close().catch(() => {});
+  }
+
+  async #closeAll(close: (pool: EndpointPool) => Promise<void>): Promise<void> {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    const pools = [...this.#states].map((state) => {
+      const pool = state.http as EndpointPool;
+      state.http = undefined;
+      return pool;
+    });
+    this.#states.clear();
+    await Promise.all(pools.map(close));
+  }
+}
+
+/** A new snapshot brings new objects; connections are worth keeping while they say the same. */
+function samePolicy(one: ConnectionPolicy, other: ConnectionPolicy): boolean {
+  return (
+    one.connectTimeoutMs === other.connectTimeoutMs &&
+    one.idleTimeoutMs === other.idleTimeoutMs &&
+    one.maxRequestsPerConnection === other.maxRequestsPerConnection
+  );
+}

@@ -1,0 +1,166 @@
+/**
+ * One attempt on the wire: undici's request options and handler in one object. Reports to the engine's `Attempt` and,
+ * when the caller is to get this answer, hands it on as it comes.
+ */
+
+import type { Duplex } from "node:stream";
+import type { Attempt, Timer } from "@inmesh/core";
+import { errorCode } from "@inmesh/core/internal";
+import type { Connection } from "./endpoint-pool.js";
+import type { HttpExchange } from "./exchange.js";
+import type { RawHeaders } from "./handler.js";
+import { FORWARDED } from "./mark.js";
+import { rawHeader } from "./raw-headers.js";
+
+/** An answer that nobody gets is read to its end up to this size and time, so that its connection can be used again (pitfalls R4). */
+const DRAIN_BYTES = 64 * 1024;
+const DRAIN_MS = 100;
+
+/** The request itself is at fault, or a timeout that the caller set for undici: as without a mesh, the caller hears that. */
+const CALLERS_OWN = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+]);
+
+export class WireAttempt {
+  readonly attempt: Attempt;
+  readonly #exchange: HttpExchange;
+  /** Set by the client that sends it. */
+  connection: Connection | undefined = undefined;
+  #abort: ((reason: Error) => void) | undefined = undefined;
+  /** Bytes still drained of an answer thrown away; -1 while the answer is wanted. */
+  #drain = -1;
+  #drainTimer: Timer | undefined = undefined;
+
+  // Request options, by undici's names.
+  readonly path: string;
+  readonly method: string;
+  readonly headers: string[];
+  readonly body: unknown;
+  readonly query = undefined;
+  readonly upgrade: string | null;
+  readonly idempotent: boolean | undefined;
+  readonly blocking: boolean | undefined;
+  readonly reset: boolean | null;
+  readonly headersTimeout: number | null;
+  readonly bodyTimeout: number | null;
+  readonly expectContinue: boolean;
+  readonly servername = undefined;
+  readonly throwOnError = undefined;
+  readonly maxRedirections = undefined;
+  readonly typeOfService: number | undefined;
+  readonly [FORWARDED] = true;
+
+  constructor(exchange: HttpExchange, attempt: Attempt) {
+    const { call } = attempt;
+    const { options } = exchange;
+    this.#exchange = exchange;
+    this.attempt = attempt;
+    this.path = call.path;
+    this.method = call.method;
+    const headers = attempt.headers.slice();
+    headers.push("host", call.authority);
+    this.headers = headers;
+    this.body = exchange.openBody();
+    this.upgrade = typeof options.upgrade === "string" ? options.upgrade : null;
+    this.idempotent = options.idempotent;
+    this.blocking = options.blocking;
+    this.reset = options.reset ?? null;
+    this.headersTimeout = options.headersTimeout ?? null;
+    this.bodyTimeout = options.bodyTimeout ?? null;
+    this.expectContinue = options.expectContinue ?? false;
+    this.typeOfService = options.typeOfService ?? undefined;
+  }
+
+  onConnect(abort: (reason: Error) => void): void {
+    // Thrown, not aborted: the request leaves the queue and the connection stays as good as it is.
+    if (this.attempt.phase === "settled") throw new Error("the attempt was cancelled before it started");
+    this.#abort = abort;
+    this.attempt.started(this.connection?.use() ?? false, abort);
+  }
+
+  onResponseStarted(): void {
+    if (this.attempt.phase !== "settled") this.#exchange.responseStarted();
+  }
+
+  onHeaders(status: number, headers: RawHeaders, resume: () => void, statusText: string): boolean {
+    const { attempt } = this;
+    if (status < 200) {
+      if (attempt.phase !== "settled") this.#exchange.information(status, headers, statusText);
+      return true;
+    }
+    if (!attempt.head(status, (name) => rawHeader(headers, name))) {
+      this.#discard(headers);
+      return true;
+    }
+    try {
+      return this.#exchange.head(status, headers, resume, statusText);
+    } catch (error) {
+      attempt.call.abort(error);
+      return true;
+    }
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#drain >= 0) {
+      this.#drain -= chunk.length;
+      if (this.#drain < 0) this.#cut();
+      return true;
+    }
+    try {
+      return this.#exchange.data(chunk);
+    } catch (error) {
+      this.attempt.call.abort(error);
+      return true;
+    }
+  }
+
+  onComplete(trailers: RawHeaders): void {
+    this.#drainTimer?.cancel();
+    if (this.#drain >= 0) return;
+    this.attempt.complete();
+    this.#exchange.complete(trailers);
+  }
+
+  onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void {
+    if (!this.attempt.head(status, (name) => rawHeader(headers, name))) {
+      socket.destroy();
+      return;
+    }
+    // What follows is the caller's conversation: no timeout of the route's and no retry applies to it.
+    this.attempt.complete();
+    this.#exchange.upgraded(status, headers, socket);
+  }
+
+  onBodySent(chunk: unknown): void {
+    if (this.attempt.phase !== "settled") this.#exchange.bodySent(chunk);
+  }
+
+  onRequestSent(): void {
+    if (this.attempt.phase !== "settled") this.#exchange.requestSent();
+  }
+
+  onError(error: unknown): void {
+    this.#drainTimer?.cancel();
+    const { attempt } = this;
+    if (attempt.phase === "settled") return;
+    if (this.#exchange.bodyFailedWith(error) || CALLERS_OWN.has(errorCode(error))) attempt.call.abort(error);
+    else attempt.fail(error);
+  }
+
+  #discard(headers: RawHeaders): void {
+    const length = Number(rawHeader(headers, "content-length") ?? 0);
+    if (length > DRAIN_BYTES) return this.#cut();
+    this.#drain = DRAIN_BYTES;
+    this.#drainTimer = this.attempt.call.engine.clock.after(DRAIN_MS, () => this.#cut());
+  }
+
+  #cut(): void {
+    this.#drainTimer?.cancel();
+    this.#drain = 0;
+    this.#abort?.(new Error("the answer was thrown away, another attempt follows"));
+  }
+}
