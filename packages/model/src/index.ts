@@ -1,3 +1,4 @@
+export { type CompileInput, compile } from "./compile/compile.js";
 export {
   documentFromValue,
   NO_ORIGIN,

@@ -32,9 +32,14 @@ export interface Destination {
   readonly subset: string;
   /** Share among the route's destinations; the sum is `Route.totalWeight`. */
   readonly weight: number;
-  /** Absent when the destination adds nothing of its own. */
+  /**
+   * Absent when the destination adds nothing of its own, and where a rule has one destination only: its operations are
+   * then part of the route's. They apply before the route's, so that the route's `set` wins (policy-semantics §1.6).
+   */
   readonly requestHeaders?: HeaderOps;
   readonly responseHeaders?: HeaderOps;
+  /** Host rewrite of this destination; counts only when the route has none. */
+  readonly authority?: string;
 }
 
 export interface RetryPolicy {
@@ -63,6 +68,19 @@ export interface FaultPolicy {
   /** HTTP status of the abort; 0 when it is a gRPC status. */
   readonly abortStatus: number;
   readonly abortGrpcStatus?: string;
+}
+
+/** Values as the answer's headers hold them; empty: the header is not sent. */
+export interface CorsPolicy {
+  allowsOrigin(origin: string): boolean;
+  readonly allowMethods: string;
+  readonly allowHeaders: string;
+  readonly exposeHeaders: string;
+  /** In seconds. */
+  readonly maxAge: string;
+  readonly allowCredentials: boolean;
+  /** A preflight from an origin that is not allowed goes to the upstream (the default), or is answered here. */
+  readonly forwardsUnmatchedPreflights: boolean;
 }
 
 export interface MirrorPolicy {
@@ -100,7 +118,7 @@ export interface ForwardAction {
 
 export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
 
-/** One way to match. All conditions hold together; those of a Route are alternatives. */
+/** One way to match: all its conditions hold together. */
 export interface Match {
   /** Whole test, path included. */
   matches(request: MatchRequest): boolean;
@@ -115,9 +133,12 @@ export interface Route {
   readonly name: string;
   /** The document it comes from; null for the default route of a service. */
   readonly resource: ResourceRef | null;
-  /** Position in its resource: `spec.http[2]`; empty for the default route. */
+  /**
+   * Position in its resource: `spec.http[2]`, or `spec.http[2].match[0]` for one of several alternatives, which are routes
+   * of their own since rewrites depend on what was matched. Empty for the default route.
+   */
   readonly path: string;
-  /** Empty: matches everything. */
+  /** Alternatives. Empty: matches everything. */
   readonly matches: readonly Match[];
   readonly action: RouteAction;
   readonly rewrite: Rewrite | undefined;
@@ -126,6 +147,7 @@ export interface Route {
   readonly retry: RetryPolicy;
   readonly fault: FaultPolicy | undefined;
   readonly mirrors: readonly MirrorPolicy[];
+  readonly cors: CorsPolicy | undefined;
   readonly requestHeaders: HeaderOps | undefined;
   readonly responseHeaders: HeaderOps | undefined;
 }

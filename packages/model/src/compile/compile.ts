@@ -1,0 +1,136 @@
+/**
+ * Validated documents and running workloads, as one client sees them, compiled into an immutable Snapshot.
+ *
+ * Pure: the same input gives the same answers. With `previous` everything that did not change keeps its object, and the
+ * cost follows the change, not the size of the mesh. Virtual hosts, clusters and endpoints are made on first use.
+ * docs/design/compile.md says what depends on what.
+ */
+
+import type { Problem } from "../problem.js";
+import type { Resource } from "../resource.js";
+import { type Cluster, clusterName } from "../snapshot/cluster.js";
+import type { RouteTable } from "../snapshot/route.js";
+import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
+import type { EndpointSet, Service, Workload } from "../snapshot/workload.js";
+import { compileCluster } from "./cluster.js";
+import { compileEndpoints } from "./endpoints.js";
+import { Memo } from "./memo.js";
+import { revisionText } from "./revision.js";
+import { CompiledRouteTable } from "./route-table.js";
+import { ClientView } from "./view.js";
+
+export interface CompileInput {
+  /** Validated. An unchanged document must be the same object as last time, or its work is done again. */
+  readonly resources: readonly Resource[];
+  /** Leases as workloads; WorkloadEntry resources join them here. The same holds for their identity. */
+  readonly workloads: readonly Workload[];
+  readonly client: ClientContext;
+  /** Findings so far, kept with the snapshot as they are. */
+  readonly problems: readonly Problem[];
+  readonly version: number;
+}
+
+/** @param previous the snapshot before, of the same process */
+export function compile(input: CompileInput, previous?: Snapshot): Snapshot {
+  return new CompiledSnapshot(input, previous instanceof CompiledSnapshot ? previous : undefined);
+}
+
+interface KnownEndpoints {
+  readonly cluster: Cluster;
+  readonly members: readonly Workload[];
+  readonly set: EndpointSet;
+}
+
+class CompiledSnapshot implements Snapshot {
+  readonly version: number;
+  readonly client: ClientContext;
+  readonly problems: readonly Problem[];
+  readonly routes: RouteTable;
+  readonly #view: ClientView;
+  readonly #table: CompiledRouteTable;
+  readonly #clusters: Memo<Cluster | undefined>;
+  readonly #endpoints: Map<string, KnownEndpoints>;
+  #resources: ReadonlyMap<string, string> | undefined;
+
+  constructor(
+    { resources, workloads, client, problems, version }: CompileInput,
+    previous: CompiledSnapshot | undefined,
+  ) {
+    const old = previous !== undefined && isSameClient(previous.client, client) ? previous : undefined;
+    this.version = version;
+    this.problems = problems;
+    this.client = old?.client ?? client;
+    this.#view = new ClientView(
+      { resources, workloads, client: this.client },
+      old === undefined ? undefined : old.#view,
+    );
+    const keeps = old !== undefined && old.#view.settings === this.#view.settings && old.#view.mode === this.#view.mode;
+    this.#table = new CompiledRouteTable(this.#view, keeps ? old.#table : undefined);
+    this.routes = this.#table;
+    this.#clusters = new Memo(this.#view, keeps ? old.#clusters : undefined);
+    this.#endpoints = new Map(old === undefined ? undefined : old.#endpoints);
+  }
+
+  get revision(): string {
+    return revisionText(this.#view.sums);
+  }
+
+  get mesh(): MeshSettings {
+    return this.#view.mesh;
+  }
+
+  get mode(): Mode {
+    return this.#view.mode;
+  }
+
+  get services(): ReadonlyMap<string, Service> {
+    return this.#view.services.byHost;
+  }
+
+  get resources(): ReadonlyMap<string, string> {
+    this.#resources ??= new Map(this.#view.resources.map(({ key, hash }) => [key, hash]));
+    return this.#resources;
+  }
+
+  cluster(name: string): Cluster | undefined {
+    return this.#clusters.get(name, (ask) => {
+      const target = parseClusterName(name);
+      if (target === undefined) return undefined;
+      const service = ask((view) => view.service(target.host));
+      if (service === undefined || !ask((view) => view.hasPort(service, target.port))) return undefined;
+      const rule = ask((view) => view.destinationPolicy(target.host, service));
+      return compileCluster({ ...target, service }, rule, this.#view.settings, this.mode === "off");
+    });
+  }
+
+  endpoints(cluster: Cluster): EndpointSet {
+    const known = this.#endpoints.get(cluster.name);
+    const members = this.#view.membersOf(cluster);
+    if (known?.cluster === cluster && known.members === members) return known.set;
+    const set = compileEndpoints(cluster, members, known?.set);
+    this.#endpoints.set(cluster.name, { cluster, members, set });
+    return set;
+  }
+}
+
+/** `outbound|80|v1|reviews.shop.svc.cluster.local`; undefined for anything else. */
+function parseClusterName(name: string): { port: number; subset: string; host: string } | undefined {
+  const [, portText = "", subset = "", host = ""] = name.split("|");
+  const port = Number(portText);
+  return clusterName(port, subset, host) === name ? { port, subset, host } : undefined;
+}
+
+function isSameClient(a: ClientContext, b: ClientContext): boolean {
+  return (
+    a.namespace === b.namespace &&
+    a.service === b.service &&
+    a.serviceAccount === b.serviceAccount &&
+    sameEntries(a.labels, b.labels) &&
+    sameEntries({ ...a.locality }, { ...b.locality })
+  );
+}
+
+function sameEntries(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

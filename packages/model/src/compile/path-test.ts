@@ -1,0 +1,59 @@
+/** The path condition of a rule: a raw string prefix, an exact path or a regex, over the path without its query. */
+
+import type { StringMatch } from "../kind/field.js";
+import { compileRegex, describeStringMatch, type StringTest } from "./string-matcher.js";
+
+export type PathTest =
+  | { readonly kind: "any" }
+  /** `text` is folded when case is ignored. */
+  | { readonly kind: "exact" | "prefix"; readonly text: string; readonly ignoreCase: boolean }
+  | { readonly kind: "regex"; readonly text: string; readonly test: StringTest };
+
+const ANY: PathTest = { kind: "any" };
+
+/** `ignoreUriCase` concerns exact and prefix only. `{}` and the regex `*` want some path, and there always is one. */
+export function compilePathTest(uri: StringMatch | undefined, ignoreCase: boolean): PathTest {
+  if (uri === undefined) return ANY;
+  const { exact, prefix, regex } = uri;
+  if (exact !== undefined) return { kind: "exact", text: ignoreCase ? foldCase(exact) : exact, ignoreCase };
+  if (prefix !== undefined) return { kind: "prefix", text: ignoreCase ? foldCase(prefix) : prefix, ignoreCase };
+  if (regex === undefined || regex === "*") return ANY;
+  return { kind: "regex", text: regex, test: compileRegex(regex) };
+}
+
+/** Index of the query, or the length when there is none. */
+export function pathEnd(path: string): number {
+  const query = path.indexOf("?");
+  return query < 0 ? path.length : query;
+}
+
+export function matchesPath(test: PathTest, path: string): boolean {
+  if (test.kind === "any") return true;
+  const end = pathEnd(path);
+  if (test.kind === "regex") return test.test(path.slice(0, end));
+  const { text, ignoreCase } = test;
+  if (test.kind === "exact" ? text.length !== end : text.length > end) return false;
+  return ignoreCase ? foldedStartsWith(path, text, 0) : path.startsWith(text);
+}
+
+export function describePath(uri: StringMatch, ignoreCase: boolean): string {
+  return `path ${describeStringMatch(uri)}${ignoreCase ? " in any case" : ""}`;
+}
+
+/** ASCII only, as Envoy folds. */
+export function foldCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** Whether `path` continues at `offset` with `folded`, whatever the case of its ASCII letters. */
+export function foldedStartsWith(path: string, folded: string, offset: number): boolean {
+  if (path.length - offset < folded.length) return false;
+  for (let index = 0; index < folded.length; index++) {
+    if (foldCode(path.charCodeAt(offset + index)) !== folded.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+export function foldCode(code: number): number {
+  return code >= 65 && code <= 90 ? code + 32 : code;
+}

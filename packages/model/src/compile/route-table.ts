@@ -1,0 +1,93 @@
+/** Authorities, as callers write them, to virtual hosts; each compiled on first use. */
+
+import type { RouteTable, VirtualHost } from "../snapshot/route.js";
+import type { Service } from "../snapshot/workload.js";
+import { getOrMake } from "./get-or-make.js";
+import { hostCandidates, isWildcard, normalizedHost } from "./host.js";
+import { Memo } from "./memo.js";
+import { IMPLICIT_PORT } from "./services.js";
+import type { ClientView } from "./view.js";
+import { compileVirtualHost, type HostTarget } from "./virtual-host.js";
+
+/** Spellings kept per snapshot. A process that calls ever new hosts outside the mesh must not fill its memory with them. */
+const MAX_SPELLINGS = 4_096;
+
+export class CompiledRouteTable implements RouteTable {
+  readonly #view: ClientView;
+  readonly #hosts: Memo<VirtualHost | undefined>;
+  /** By port, then by host as written; null is known to be unknown. */
+  readonly #spellings = new Map<number, Map<string, VirtualHost | null>>();
+  #spellingCount = 0;
+
+  /** @param previous table of a view with the same settings, mode and client */
+  constructor(view: ClientView, previous?: CompiledRouteTable) {
+    this.#view = view;
+    this.#hosts = new Memo(view, previous === undefined ? undefined : previous.#hosts);
+  }
+
+  lookup(host: string, port: number): VirtualHost | undefined {
+    const known = this.#spellings.get(port)?.get(host);
+    return known === undefined ? this.#remember(host, port) : (known ?? undefined);
+  }
+
+  all(): readonly VirtualHost[] {
+    const { services, virtualServices } = this.#view;
+    const targets: HostTarget[] = [];
+    for (const service of services.byHost.values()) {
+      if (isWildcard(service.host)) continue; // stands for hosts that only a request names
+      for (const { number } of service.ports) targets.push({ host: service.host, port: number, service });
+    }
+    for (const host of virtualServices.hosts()) {
+      if (services.byHost.has(host)) continue;
+      targets.push({ host, port: IMPLICIT_PORT, service: services.covering(host) });
+    }
+    const hosts = targets.flatMap((target) => this.#compiled(target) ?? []);
+    return hosts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+
+  #remember(host: string, port: number): VirtualHost | undefined {
+    const target = this.#resolve(normalizedHost(host), port);
+    const found = target && this.#compiled(target);
+    if (this.#spellingCount >= MAX_SPELLINGS) {
+      this.#spellings.clear();
+      this.#spellingCount = 0;
+    }
+    getOrMake(this.#spellings, port, () => new Map<string, VirtualHost | null>()).set(host, found ?? null);
+    this.#spellingCount += 1;
+    return found;
+  }
+
+  #compiled(target: HostTarget): VirtualHost | undefined {
+    const { host, port, service } = target;
+    return this.#hosts.get(`${host}:${port}`, (ask) => {
+      ask((now) => now.services.byHost.get(host) ?? now.services.covering(host));
+      return compileVirtualHost({ host, port, service }, this.#view, ask);
+    });
+  }
+
+  /**
+   * A host that is some service's own name is never taken for another's short form. A known service that does not have
+   * the port is passed by, as by Istio, where no listener would know it. A host without a service is known when a
+   * VirtualService names it. Differs: Istio honours such a host on port 80 only; a process sees what is addressed.
+   */
+  #resolve(host: string, port: number): HostTarget | undefined {
+    const { services, virtualServices, client } = this.#view;
+    const candidates = hostCandidates(host, client.namespace);
+    for (const candidate of candidates) {
+      const service = services.byHost.get(candidate);
+      if (service !== undefined) return this.#withPort(candidate, port, service);
+    }
+    const addressed = services.at(host);
+    if (addressed !== undefined) return this.#withPort(addressed.host, port, addressed);
+    const named = candidates.find((candidate) => virtualServices.exact(candidate) !== undefined);
+    const covering = services.covering(named ?? host);
+    if (covering !== undefined) return this.#withPort(named ?? host, port, covering);
+    if (named !== undefined) return { host: named, port, service: undefined };
+    const wild = candidates.find((candidate) => virtualServices.find(candidate) !== undefined);
+    return wild === undefined ? undefined : { host: wild, port, service: undefined };
+  }
+
+  #withPort(host: string, port: number, service: Service): HostTarget | undefined {
+    return this.#view.hasPort(service, port) ? { host, port, service } : undefined;
+  }
+}

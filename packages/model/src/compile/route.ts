@@ -1,0 +1,220 @@
+/** A rule as routes: one per alternative of its match, since rewrites depend on what was matched. policy-semantics §1. */
+
+import type { DestinationSpec } from "../kind/field.js";
+import type { HttpDestinationSpec, HttpMatchSpec, HttpRouteSpec } from "../kind/virtual-service.js";
+import type { ResourceRef } from "../resource.js";
+import type {
+  Destination,
+  ForwardAction,
+  HeaderOps,
+  MirrorPolicy,
+  RetryPolicy,
+  Route,
+  RouteAction,
+} from "../snapshot/route.js";
+import type { ClientContext } from "../snapshot/snapshot.js";
+import { compileCors } from "./cors.js";
+import type { Rule } from "./delegate.js";
+import { durationMs } from "./duration-ms.js";
+import { compileFault, ratio } from "./fault.js";
+import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
+import { hasLabels } from "./labels.js";
+import type { PathTest } from "./path-test.js";
+import { compileDirectResponse, compileRedirect } from "./redirect.js";
+import { RequestMatch } from "./request-match.js";
+import { compileRetry } from "./retry.js";
+import { compileRewrite } from "./rewrite.js";
+import type { IndexedRoute } from "./route-index.js";
+
+/** What a rule needs to know about the rest of the mesh. */
+export interface RouteContext {
+  readonly client: ClientContext;
+  /** The port being addressed. */
+  readonly port: number;
+  readonly defaultRetry: RetryPolicy;
+  /** Cluster of a destination; its host is qualified. */
+  locate(destination: DestinationSpec): { readonly cluster: string; readonly host: string; readonly port: number };
+  /** Whether endpoints of the destination are picked by a hash of the request. */
+  picksByHash(destination: DestinationSpec): boolean;
+}
+
+/** Requests per destination are drawn from this where a rule has only one, whatever weight it has. */
+const WHOLE = 100;
+const NO_PATH: PathTest = { kind: "any" };
+
+/** Empty when no alternative is meant for this client and port. */
+export function compileRule(rule: Rule, context: RouteContext): readonly IndexedRoute[] {
+  const { spec } = rule;
+  const { match } = spec;
+  const parts = compileParts(spec, context);
+  if (match === undefined || match.length === 0) {
+    return [{ match: undefined, route: compileRoute(rule, parts, undefined, `spec.http[${rule.index}]`, context) }];
+  }
+  return match.flatMap((alternative, position) => {
+    if (!meantFor(alternative, context)) return [];
+    const compiled = new RequestMatch(alternative);
+    const index = rule.matchIndices[position] ?? -1;
+    const path = index < 0 ? `spec.http[${rule.index}]` : `spec.http[${rule.index}].match[${index}]`;
+    return [{ match: compiled, route: compileRoute(rule, parts, { spec: alternative, compiled }, path, context) }];
+  });
+}
+
+/**
+ * Conditions that are known before any request. Quirk kept from Istio: with `gateways`, the source conditions are not
+ * looked at.
+ */
+function meantFor(
+  { gateways = [], sourceLabels, sourceNamespace, port }: HttpMatchSpec,
+  context: RouteContext,
+): boolean {
+  if (port !== undefined && port !== 0 && port !== context.port) return false;
+  if (gateways.length > 0) return gateways.includes("mesh");
+  if (sourceNamespace && sourceNamespace !== context.client.namespace) return false;
+  return hasLabels(context.client.labels, sourceLabels ?? {});
+}
+
+/** What all alternatives of a rule share. */
+interface RuleParts {
+  readonly forward: ForwardAction | undefined;
+  readonly authority: string | undefined;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly shared: Pick<Route, "fault" | "mirrors" | "cors" | "requestHeaders" | "responseHeaders">;
+}
+
+function compileParts(spec: HttpRouteSpec, context: RouteContext): RuleParts {
+  const destinations = spec.route ?? [];
+  const only = destinations.length === 1 ? destinations[0] : undefined;
+  const timeoutMs = durationMs(spec.timeout, 0);
+  const hashed = only?.destination !== undefined && context.picksByHash(only.destination);
+  return {
+    forward: compileForward(destinations, context),
+    authority:
+      spec.rewrite?.authority || authorityOf(spec.headers?.request) || authorityOf(only?.headers?.request) || undefined,
+    timeoutMs,
+    retry: ruleRetry(spec, timeoutMs, hashed, context),
+    shared: {
+      fault: spec.fault && compileFault(spec.fault),
+      mirrors: compileMirrors(spec, context),
+      cors: compileCors(spec.corsPolicy),
+      requestHeaders: levels(spec.headers?.request, only?.headers?.request),
+      responseHeaders: levels(spec.headers?.response, only?.headers?.response),
+    },
+  };
+}
+
+function ruleRetry(
+  { retries }: HttpRouteSpec,
+  timeoutMs: number,
+  hashed: boolean,
+  { defaultRetry }: RouteContext,
+): RetryPolicy {
+  if (retries !== undefined) return compileRetry(retries, timeoutMs, hashed);
+  return hashed ? { ...defaultRetry, avoidPreviousHosts: false } : defaultRetry;
+}
+
+function levels(...specs: readonly Parameters<typeof compileHeaderOps>[0][]): HeaderOps | undefined {
+  return specs.map(compileHeaderOps).reduce(mergeHeaderOps);
+}
+
+function compileRoute(
+  { spec, resource }: Rule,
+  { forward, authority, timeoutMs, retry, shared }: RuleParts,
+  match: { readonly spec: HttpMatchSpec; readonly compiled: RequestMatch } | undefined,
+  path: string,
+  { port }: RouteContext,
+): Route {
+  const matched = match?.compiled.path ?? NO_PATH;
+  const { kind, namespace, name } = resource;
+  const ref: ResourceRef = { kind, namespace, name };
+  return {
+    name: [spec.name, match?.spec.name].filter(Boolean).join(".") || "default",
+    resource: ref,
+    path,
+    matches: match === undefined ? [] : [match.compiled],
+    action: compileAction(spec, forward, port, matched),
+    rewrite: compileRewrite(spec.rewrite, authority, matched),
+    timeoutMs,
+    retry,
+    ...shared,
+  };
+}
+
+function compileAction(
+  { redirect, directResponse }: HttpRouteSpec,
+  forward: ForwardAction | undefined,
+  port: number,
+  matched: PathTest,
+): RouteAction {
+  if (redirect !== undefined) return compileRedirect(redirect, port, matched);
+  if (directResponse !== undefined) return compileDirectResponse(directResponse);
+  // Nothing to send to: validation refuses such a rule, so this answers only for a document that bypassed it.
+  return forward ?? { kind: "directResponse", status: 500, body: undefined };
+}
+
+/** One destination gets everything; of several, those of weight 0 drop out. */
+function compileForward(specs: readonly HttpDestinationSpec[], context: RouteContext): ForwardAction | undefined {
+  const weighted = specs.length > 1;
+  const destinations = specs.flatMap((spec): readonly Destination[] => {
+    const weight = weighted ? (spec.weight ?? 0) : WHOLE;
+    if (weight <= 0 || spec.destination === undefined) return [];
+    const located = { ...context.locate(spec.destination), subset: spec.destination.subset ?? "", weight };
+    return [weighted ? { ...located, ...ownParts(spec) } : located];
+  });
+  if (destinations.length === 0) return undefined;
+  return { kind: "forward", destinations, totalWeight: destinations.reduce((sum, { weight }) => sum + weight, 0) };
+}
+
+/** Of a weighted destination: operations that apply before the route's. */
+function ownParts({ headers }: HttpDestinationSpec): Partial<Destination> {
+  const requestHeaders = compileHeaderOps(headers?.request);
+  const responseHeaders = compileHeaderOps(headers?.response);
+  const authority = authorityOf(headers?.request);
+  return {
+    ...(requestHeaders && { requestHeaders }),
+    ...(responseHeaders && { responseHeaders }),
+    ...(authority !== undefined && { authority }),
+  };
+}
+
+/** Without a percentage everything is mirrored; zero switches the mirror off. */
+function compileMirrors(spec: HttpRouteSpec, context: RouteContext): readonly MirrorPolicy[] {
+  const { mirrors = [], mirror, mirrorPercentage, mirrorPercent } = spec;
+  const all =
+    mirror === undefined
+      ? mirrors
+      : [
+          {
+            destination: mirror,
+            percentage: mirrorPercentage ?? (mirrorPercent === undefined ? undefined : { value: mirrorPercent }),
+          },
+        ];
+  return all.flatMap(({ destination, percentage }) => {
+    const share = percentage === undefined ? 1 : ratio(percentage.value ?? 0);
+    if (destination === undefined || share === 0) return [];
+    const located = { ...context.locate(destination), subset: destination.subset ?? "", weight: WHOLE };
+    return [{ destination: located, ratio: share }];
+  });
+}
+
+/** The whole service, no limits, the mesh's retries: what Istio does where no policy speaks. */
+export function defaultRoute(destination: Omit<Destination, "weight">, retry: RetryPolicy): IndexedRoute {
+  return {
+    match: undefined,
+    route: {
+      name: "default",
+      resource: null,
+      path: "",
+      matches: [],
+      action: { kind: "forward", destinations: [{ ...destination, weight: WHOLE }], totalWeight: WHOLE },
+      rewrite: undefined,
+      timeoutMs: 0,
+      retry,
+      fault: undefined,
+      mirrors: [],
+      cors: undefined,
+      requestHeaders: undefined,
+      responseHeaders: undefined,
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Services: declared by a Kubernetes Service or a ServiceEntry, or implicit, because a process that listens says it is one.
+ *
+ * Two declare one host: the Kubernetes Service wins, then the ServiceEntry of the client's namespace, then the oldest
+ * (policy-semantics §3.1); an implicit service gives way to any declared one.
+ */
+
+import type { ServiceSpec } from "../kind/service.js";
+import type { ServiceEntrySpec } from "../kind/service-entry.js";
+import type { Resource } from "../resource.js";
+import type { Resolution, Service, ServicePort } from "../snapshot/workload.js";
+import { CLUSTER_DOMAIN } from "./host.js";
+import { kubernetesProtocol, parseProtocol } from "./service-port.js";
+import { effectiveExportTo } from "./visibility.js";
+
+const RESOLUTIONS: Readonly<Record<string, Resolution>> = {
+  NONE: "passThrough",
+  STATIC: "static",
+  DNS: "dns",
+  DNS_ROUND_ROBIN: "dnsRoundRobin",
+  DYNAMIC_DNS: "dynamicDns",
+};
+
+export function kubernetesService(resource: Resource<ServiceSpec>, exportTo: readonly string[]): Service {
+  const { name, namespace, spec, metadata } = resource;
+  const annotated = metadata.annotations["networking.istio.io/exportTo"]?.split(",").map((entry) => entry.trim());
+  const addresses = [spec.clusterIP, ...(spec.clusterIPs ?? [])].filter(
+    (ip) => ip !== undefined && ip !== "" && ip !== "None",
+  );
+  return {
+    host: serviceHost(name, namespace),
+    name,
+    namespace,
+    ports: (spec.ports ?? []).map(
+      (port): ServicePort => ({
+        number: port.port ?? 0,
+        name: port.name ?? "",
+        protocol: kubernetesProtocol(port, port.port ?? 0),
+        ...(port.targetPort !== undefined && { targetPort: port.targetPort }),
+      }),
+    ),
+    implicit: false,
+    resolution: spec.type === "ExternalName" ? "dns" : "static",
+    location: spec.type === "ExternalName" ? "external" : "internal",
+    exportTo: ownNamespace(effectiveExportTo(annotated, exportTo), namespace),
+    addresses: [...new Set(addresses)] as string[],
+    subjectAltNames: [],
+    resource: resource.key,
+  };
+}
+
+/** One service per host. */
+export function entryServices(resource: Resource<ServiceEntrySpec>, exportTo: readonly string[]): readonly Service[] {
+  const { namespace, spec } = resource;
+  return (spec.hosts ?? []).map((written): Service => {
+    const host = written.toLowerCase();
+    return {
+      host,
+      name: resource.name,
+      namespace,
+      ports: (spec.ports ?? []).map(
+        (port): ServicePort => ({
+          number: port.number ?? 0,
+          name: port.name ?? "",
+          protocol: parseProtocol(port.protocol),
+          ...(port.targetPort !== undefined && port.targetPort !== 0 && { targetPort: port.targetPort }),
+        }),
+      ),
+      implicit: false,
+      resolution: RESOLUTIONS[spec.resolution ?? "NONE"] ?? "passThrough",
+      location: spec.location === "MESH_INTERNAL" ? "internal" : "external",
+      exportTo: ownNamespace(effectiveExportTo(spec.exportTo, exportTo), namespace),
+      // A range is no address a caller could write into a URL.
+      addresses: (spec.addresses ?? [])
+        .map((address) => address.replace(/\/(32|128)$/, ""))
+        .filter((a) => !a.includes("/")),
+      subjectAltNames: spec.subjectAltNames ?? [],
+      resource: resource.key,
+    };
+  });
+}
+
+/**
+ * Port 80 stands for whatever the process listens on first. Its other ports answer too, each for itself, but are not
+ * listed: they come and go with instances, and a rule must not be compiled anew for that.
+ */
+export function implicitService(name: string, namespace: string, exportTo: readonly string[]): Service {
+  return {
+    host: serviceHost(name, namespace),
+    name,
+    namespace,
+    ports: [{ number: IMPLICIT_PORT, name: "http", protocol: "http" }],
+    implicit: true,
+    resolution: "static",
+    location: "internal",
+    exportTo: ownNamespace(exportTo, namespace),
+    addresses: [],
+    subjectAltNames: [],
+    resource: "",
+  };
+}
+
+export const IMPLICIT_PORT = 80;
+
+export function serviceHost(name: string, namespace: string): string {
+  return `${name}.${namespace}.svc.${CLUSTER_DOMAIN}`.toLowerCase();
+}
+
+function ownNamespace(exportTo: readonly string[], namespace: string): readonly string[] {
+  return exportTo.includes(".") ? exportTo.map((entry) => (entry === "." ? namespace : entry)) : exportTo;
+}

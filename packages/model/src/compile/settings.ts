@@ -1,0 +1,48 @@
+/** MeshConfig with its defaults: what the compiler needs of it. policy-semantics §0.7. */
+
+import type { MeshConfigSpec } from "../kind/mesh-config.js";
+import type { Resource } from "../resource.js";
+import type { RetryPolicy } from "../snapshot/route.js";
+import type { MeshSettings } from "../snapshot/snapshot.js";
+import { durationMs } from "./duration-ms.js";
+import { CLUSTER_DOMAIN } from "./host.js";
+import { compileRetry } from "./retry.js";
+
+export interface CompilerSettings {
+  readonly mesh: MeshSettings;
+  /** For rules without a `retries` block. */
+  readonly defaultRetry: RetryPolicy;
+  readonly exportTo: {
+    readonly service: readonly string[];
+    readonly virtualService: readonly string[];
+    readonly destinationRule: readonly string[];
+  };
+  readonly defaultPools: NonNullable<MeshConfigSpec["defaultTrafficPolicy"]>["connectionPool"];
+}
+
+const EVERYWHERE = ["*"];
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+export function compileSettings(config: Resource<MeshConfigSpec> | undefined): CompilerSettings {
+  const spec = config?.spec ?? {};
+  return {
+    mesh: {
+      outboundPolicy: spec.outboundTrafficPolicy?.mode === "REGISTRY_ONLY" ? "REGISTRY_ONLY" : "ALLOW_ANY",
+      rootNamespace: spec.rootNamespace || "istio-system",
+      trustDomain: spec.trustDomain || CLUSTER_DOMAIN,
+      domain: CLUSTER_DOMAIN,
+      connectTimeoutMs: durationMs(spec.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+    },
+    defaultRetry: compileRetry(spec.defaultHttpRetryPolicy, 0),
+    exportTo: {
+      service: orEverywhere(spec.defaultServiceExportTo),
+      virtualService: orEverywhere(spec.defaultVirtualServiceExportTo),
+      destinationRule: orEverywhere(spec.defaultDestinationRuleExportTo),
+    },
+    defaultPools: spec.defaultTrafficPolicy?.connectionPool,
+  };
+}
+
+function orEverywhere(list: readonly string[] | undefined): readonly string[] {
+  return list === undefined || list.length === 0 ? EVERYWHERE : list;
+}

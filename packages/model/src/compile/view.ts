@@ -1,0 +1,288 @@
+/**
+ * Everything one client can be told, indexed: what compiled routes and clusters are made of. A new view takes over every
+ * index whose documents did not change, so that "same object" means "nothing to do" further on.
+ */
+
+import type { SpecByKind } from "../kind/schema.js";
+import type { ServiceSpec } from "../kind/service.js";
+import type { ServiceEntrySpec } from "../kind/service-entry.js";
+import type { VirtualServiceSpec } from "../kind/virtual-service.js";
+import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
+import type { Kind, Resource } from "../resource.js";
+import type { Cluster } from "../snapshot/cluster.js";
+import type { ClientContext, MeshSettings, Mode } from "../snapshot/snapshot.js";
+import type { Service, Workload } from "../snapshot/workload.js";
+import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
+import { getOrMake } from "./get-or-make.js";
+import { qualifiedHost } from "./host.js";
+import { allowsLabels, hasLabels } from "./labels.js";
+import { effectiveMode } from "./mesh-mode.js";
+import { listChange, sameList } from "./order.js";
+import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
+import { ServiceMap, visibleServices } from "./service-map.js";
+import { implicitService, serviceHost } from "./services.js";
+import { type CompilerSettings, compileSettings } from "./settings.js";
+import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
+import { VirtualServiceIndex } from "./virtual-service-index.js";
+import { entryWorkload } from "./workload.js";
+import { type Members, WorkloadIndex } from "./workload-index.js";
+
+export interface ViewInput {
+  readonly resources: readonly Resource[];
+  readonly workloads: Members;
+  readonly client: ClientContext;
+}
+
+/** What a document was turned into, kept as long as the document lives. */
+interface Remembered {
+  readonly services: WeakMap<Resource, readonly Service[]>;
+  readonly workloads: WeakMap<Resource, Members>;
+}
+
+type ByKind = { readonly [K in Kind]: readonly Resource<SpecByKind[K]>[] };
+
+export class ClientView {
+  readonly client: ClientContext;
+  readonly mode: Mode;
+  readonly settings: CompilerSettings;
+  /** The mesh's settings as the client's Sidecar changes them. */
+  readonly mesh: MeshSettings;
+  readonly services: ServiceMap;
+  readonly virtualServices: VirtualServiceIndex;
+  readonly sums: RevisionSums;
+  readonly resources: readonly Resource[];
+  readonly #byKind: ByKind;
+  readonly #scope: SidecarScope | undefined;
+  readonly #destinationRules: DestinationRuleIndex;
+  readonly #workloads: WorkloadIndex;
+  readonly #implicit: ReadonlyMap<string, Service>;
+  readonly #remembered: Remembered;
+  /** Members by service host, as far as asked for; in a new view first the old one's. */
+  readonly #members: Map<string, Members>;
+  readonly #formerMembers: ReadonlyMap<string, Members>;
+  #documents: ReadonlyMap<string, Resource> | undefined;
+
+  /** @param previous view of the same client */
+  constructor({ resources, workloads, client }: ViewInput, previous: ClientView | undefined) {
+    const { removed, added } = listChange(previous?.resources ?? [], resources);
+    const same = previous !== undefined && removed.length === 0 && added.length === 0;
+    const old = previous;
+    const before = old === undefined ? undefined : old.#byKind;
+    this.client = client;
+    this.resources = same ? previous.resources : resources;
+    this.sums = same ? previous.sums : changeSums(old?.sums ?? NO_DOCUMENTS, removed, added);
+    const kinds = same ? previous.#byKind : groupByKind(resources, before);
+    this.#byKind = kinds;
+
+    const [config] = kinds.MeshConfig;
+    this.settings = old !== undefined && config === before?.MeshConfig[0] ? old.settings : compileSettings(config);
+    const { mesh, exportTo } = this.settings;
+    const sameSettings = this.settings === old?.settings;
+    this.#remembered = sameSettings && old ? old.#remembered : { services: new WeakMap(), workloads: new WeakMap() };
+    this.mode = effectiveMode(kinds.MeshMode, client, mesh.rootNamespace);
+
+    const sameScope = sameSettings && kinds.Sidecar === before?.Sidecar;
+    this.#scope = sameScope && old ? old.#scope : sidecarScope(kinds.Sidecar, client, mesh.rootNamespace);
+    const outboundPolicy = this.#scope?.outboundPolicy ?? mesh.outboundPolicy;
+    this.mesh = outboundPolicy === mesh.outboundPolicy ? mesh : { ...mesh, outboundPolicy };
+
+    this.virtualServices =
+      old !== undefined && sameScope && kinds.VirtualService === before?.VirtualService
+        ? old.virtualServices
+        : new VirtualServiceIndex(kinds.VirtualService, client, exportTo.virtualService, this.#scope);
+    this.#destinationRules =
+      old !== undefined && sameSettings && kinds.DestinationRule === before?.DestinationRule
+        ? old.#destinationRules
+        : new DestinationRuleIndex(
+            kinds.DestinationRule,
+            client,
+            exportTo.destinationRule,
+            mesh.rootNamespace,
+            old === undefined ? undefined : old.#destinationRules,
+          );
+
+    const all = [...workloads, ...this.#entryWorkloads(kinds.WorkloadEntry)];
+    this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
+    this.#implicit = implicitServices(this.#workloads, exportTo.service, sameSettings ? old : undefined);
+    const sameServices =
+      old !== undefined &&
+      sameScope &&
+      this.#implicit === old.#implicit &&
+      kinds.Service === before?.Service &&
+      kinds.ServiceEntry === before?.ServiceEntry &&
+      (this.#scope?.narrows !== true || this.virtualServices === old.virtualServices);
+    this.services = sameServices ? old.services : new ServiceMap(this.#visibleServices());
+    this.#members = new Map();
+    this.#formerMembers = old === undefined ? new Map() : new Map([...old.#formerMembers, ...old.#members]);
+  }
+
+  /** For implicitServices only. */
+  static implicitOf(view: ClientView): {
+    services: ReadonlyMap<string, Service>;
+    leases: ReadonlyMap<string, Members>;
+  } {
+    return { services: view.#implicit, leases: view.#workloads.leases };
+  }
+
+  service(host: string): Service | undefined {
+    return this.services.find(host);
+  }
+
+  destinationPolicy(host: string, service: Service | undefined): DestinationPolicy | undefined {
+    return this.#destinationRules.find(host, service?.namespace ?? this.client.namespace);
+  }
+
+  virtualService(host: string): Resource<VirtualServiceSpec> | undefined {
+    return this.virtualServices.find(host);
+  }
+
+  document(key: string): Resource | undefined {
+    this.#documents ??= new Map(this.resources.map((resource) => [resource.key, resource]));
+    return this.#documents.get(key);
+  }
+
+  /** Whether a call may address the port: a listed one, or, of an implicit service, one that somebody listens on. */
+  hasPort(service: Service, port: number): boolean {
+    if (service.ports.some(({ number }) => number === port)) return true;
+    return service.implicit && this.members(service).some(({ ports }) => ports.some(({ number }) => number === port));
+  }
+
+  /** Workloads of a service, unhealthy ones included. The same list as before when it holds the same objects. */
+  members(service: Service): Members {
+    const known = this.#members.get(service.host);
+    if (known !== undefined) return known;
+    const members = sameList(this.#formerMembers.get(service.host), this.#findMembers(service));
+    this.#members.set(service.host, members);
+    return members;
+  }
+
+  membersOf({ service, host }: Cluster): Members {
+    const members = this.members(service);
+    if (members.length > 0 || !standsForItself(service)) return members;
+    return [entryWorkload(host, service.namespace, { address: host })];
+  }
+
+  /**
+   * - implicit: its leases.
+   * - Kubernetes Service: workloads its selector chooses; also leases that bear its name and contradict no label of the
+   *   selector, since a process on a laptop has the name but seldom the labels of a pod. Without selector: those leases.
+   * - ServiceEntry: its endpoints, or what its selector chooses, or, with neither, leases that bear its host.
+   */
+  #findMembers(service: Service): Members {
+    if (service.implicit) return this.#workloads.ofService(service.namespace, service.name);
+    const resource = this.document(service.resource);
+    if (resource?.kind === "Service") return this.#kubernetesMembers(service, resource.spec as ServiceSpec);
+    if (resource?.kind !== "ServiceEntry") return [];
+    const spec = resource.spec as ServiceEntrySpec;
+    if (spec.endpoints !== undefined && spec.endpoints.length > 0) return this.#inlineWorkloads(resource, spec);
+    const selector = spec.workloadSelector?.labels ?? {};
+    if (Object.keys(selector).length > 0) return this.#workloads.selected(service.namespace, selector);
+    const [name = "", namespace = ""] = service.host.split(".");
+    return serviceHost(name, namespace) === service.host ? this.#workloads.ofService(namespace, name) : [];
+  }
+
+  #kubernetesMembers({ namespace, name }: Service, spec: ServiceSpec): Members {
+    if (spec.type === "ExternalName") {
+      return [entryWorkload(name, namespace, { address: qualifiedHost(spec.externalName ?? "", namespace) })];
+    }
+    const leases = this.#workloads.ofService(namespace, name);
+    const selector = spec.selector ?? {};
+    if (Object.keys(selector).length === 0) return leases;
+    const selected = this.#workloads.selected(namespace, selector);
+    const named = leases.filter(({ labels }) => allowsLabels(labels, selector) && !hasLabels(labels, selector));
+    return named.length === 0 ? selected : [...selected, ...named];
+  }
+
+  #inlineWorkloads(resource: Resource, spec: ServiceEntrySpec): Members {
+    return this.#rememberWorkloads(resource, () =>
+      (spec.endpoints ?? []).map((endpoint, index) =>
+        entryWorkload(`${resource.name}-${index}`, resource.namespace, endpoint),
+      ),
+    );
+  }
+
+  #entryWorkloads(entries: readonly Resource<WorkloadEntrySpec>[]): Members {
+    return entries.flatMap((resource) =>
+      this.#rememberWorkloads(resource, () => [
+        entryWorkload(resource.name, resource.namespace, resource.spec, resource.metadata.labels),
+      ]),
+    );
+  }
+
+  #rememberWorkloads(resource: Resource, make: () => Members): Members {
+    return getOrMake(this.#remembered.workloads, resource, make);
+  }
+
+  #visibleServices(): Map<string, Service> {
+    const { Service, ServiceEntry } = this.#byKind;
+    const sources = { kubernetes: Service, entries: ServiceEntry, implicit: this.#implicit.values() };
+    const scope = this.#scope;
+    const routed = scope?.narrows === true ? routedHosts(this.virtualServices.imported) : undefined;
+    return visibleServices(
+      sources,
+      this.client.namespace,
+      this.settings.exportTo.service,
+      this.#remembered.services,
+      (service) =>
+        scope === undefined ||
+        scope.importsService(service.namespace, service.host) ||
+        routed?.has(service.host) === true,
+    );
+  }
+}
+
+/** No workload stands behind it: the host is looked up in the DNS, or used as the caller wrote it. */
+function standsForItself({ implicit, resolution }: Service): boolean {
+  return !implicit && resolution !== "static";
+}
+
+/** Services that imported VirtualServices send to are imported with them. */
+function routedHosts(resources: readonly Resource<VirtualServiceSpec>[]): ReadonlySet<string> {
+  const hosts = new Set<string>();
+  for (const { spec, namespace } of resources) {
+    for (const { route = [], mirror, mirrors = [] } of spec.http ?? []) {
+      const destinations = [...route.map((one) => one.destination), mirror, ...mirrors.map((one) => one.destination)];
+      for (const destination of destinations) hosts.add(qualifiedHost(destination?.host ?? "", namespace));
+    }
+  }
+  return hosts;
+}
+
+function implicitServices(
+  index: WorkloadIndex,
+  exportTo: readonly string[],
+  previous: ClientView | undefined,
+): ReadonlyMap<string, Service> {
+  const old = previous && ClientView.implicitOf(previous);
+  if (old !== undefined) {
+    if (index.leases === old.leases) return old.services;
+    const keys = [...index.leases.keys()];
+    if (keys.length === old.services.size && keys.every((key) => old.services.has(key))) return old.services;
+  }
+  const services = new Map<string, Service>();
+  for (const key of index.leases.keys()) {
+    const slash = key.indexOf("/");
+    const made = old?.services.get(key);
+    services.set(key, made ?? implicitService(key.slice(slash + 1), key.slice(0, slash), exportTo));
+  }
+  return services;
+}
+
+/** Lists of kinds in which nothing changed stay the same objects. */
+function groupByKind(resources: readonly Resource[], previous: ByKind | undefined): ByKind {
+  const lists: Record<Kind, Resource[]> = {
+    VirtualService: [],
+    DestinationRule: [],
+    ServiceEntry: [],
+    WorkloadEntry: [],
+    WorkloadGroup: [],
+    Sidecar: [],
+    MeshConfig: [],
+    Service: [],
+    Namespace: [],
+    MeshMode: [],
+  };
+  for (const resource of resources) lists[resource.kind]?.push(resource);
+  const entries = Object.entries(lists).map(([kind, list]) => [kind, sameList(previous?.[kind as Kind], list)]);
+  return Object.fromEntries(entries) as ByKind; // validated documents: the spec is its kind's
+}

@@ -1,0 +1,112 @@
+/** Rules of one host and port, compiled. */
+
+import type { DestinationSpec } from "../kind/field.js";
+import type { VirtualServiceSpec } from "../kind/virtual-service.js";
+import type { Resource } from "../resource.js";
+import { clusterName } from "../snapshot/cluster.js";
+import type { Destination, VirtualHost } from "../snapshot/route.js";
+import type { Service } from "../snapshot/workload.js";
+import { policyBlocks } from "./cluster.js";
+import { expandRules, type Rule } from "./delegate.js";
+import type { Ask } from "./memo.js";
+import { SAFE_RETRY } from "./retry.js";
+import { compileRule, defaultRoute, type RouteContext } from "./route.js";
+import { createRouteFinder, type IndexedRoute } from "./route-index.js";
+import { IMPLICIT_PORT } from "./services.js";
+import type { ClientView } from "./view.js";
+
+export interface HostTarget {
+  /** Qualified; for a wildcard service the host that was meant. */
+  readonly host: string;
+  readonly port: number;
+  /** Undefined when only a VirtualService knows the host. */
+  readonly service: Service | undefined;
+}
+
+/** @returns undefined when neither a service nor a rule for this client is there */
+export function compileVirtualHost(target: HostTarget, view: ClientView, ask: Ask): VirtualHost | undefined {
+  const { host, port, service } = target;
+  const off = view.mode === "off";
+  const resource = off && service !== undefined ? undefined : ask((now) => now.virtualService(host));
+  const rules = resource === undefined ? [] : compileRules(resource, target, view, ask);
+  const routes = off ? withoutPolicy(rules, target) : rules.length > 0 ? rules : ownRoute(target, view);
+  if (routes.length === 0) return undefined;
+  const inCharge = routes.some(({ route }) => route.resource !== null) ? resource : undefined;
+  return {
+    name: `${host}:${port}`,
+    service,
+    port,
+    resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
+    routes: routes.map(({ route }) => route),
+    find: createRouteFinder(routes),
+  };
+}
+
+/** Empty when every rule is meant for other clients: the service then has its default route, not a 404. */
+function compileRules(
+  resource: Resource<VirtualServiceSpec>,
+  target: HostTarget,
+  view: ClientView,
+  ask: Ask,
+): readonly IndexedRoute[] {
+  const rules = expandRules(resource, (namespace, name) =>
+    ask((now) => now.virtualServices.delegate(namespace, name, resource.namespace)),
+  );
+  const context = routeContext(target, view, ask);
+  return rules.flatMap((rule: Rule) => compileRule(rule, context));
+}
+
+function ownRoute({ host, port, service }: HostTarget, view: ClientView): readonly IndexedRoute[] {
+  if (service === undefined) return [];
+  return [defaultRoute(located(host, port, ""), view.settings.defaultRetry)];
+}
+
+/**
+ * MeshMode off. A host that only a VirtualService knows keeps a way to go, or switching off would break its callers: the
+ * first destination of its last rule, which is usually the one for everybody.
+ */
+function withoutPolicy(rules: readonly IndexedRoute[], { host, port, service }: HostTarget): readonly IndexedRoute[] {
+  if (service !== undefined) return [defaultRoute(located(host, port, ""), SAFE_RETRY)];
+  for (const { route } of [...rules].reverse()) {
+    const first = route.action.kind === "forward" ? route.action.destinations[0] : undefined;
+    if (first !== undefined) return [defaultRoute(located(first.host, first.port, ""), SAFE_RETRY)];
+  }
+  return [];
+}
+
+function routeContext(target: HostTarget, { client, settings }: ClientView, ask: Ask): RouteContext {
+  return {
+    client,
+    port: target.port,
+    defaultRetry: settings.defaultRetry,
+    locate(destination) {
+      const { host = "", subset = "" } = destination;
+      return located(host, destinationPort(destination, target, ask), subset);
+    },
+    picksByHash(destination) {
+      const { host = "", subset, port } = destination;
+      const policy = ask((now) => now.destinationPolicy(host, now.service(host)));
+      if (policy === undefined) return false;
+      // A port's own hash counts only where the destination names the port (policy-semantics §2.2).
+      const ofSubset = subset ? policy.subsets.get(subset)?.trafficPolicy : undefined;
+      const blocks = policyBlocks(policy.trafficPolicy, ofSubset, port?.number ?? 0, settings);
+      return blocks.loadBalancer?.consistentHash !== undefined;
+    },
+  };
+}
+
+/**
+ * Named, or the only one there is, or the one the caller addressed. Other ports of an implicit service come and go, so
+ * a rule that leads there from another host means port 80.
+ */
+function destinationPort({ host = "", port }: DestinationSpec, target: HostTarget, ask: Ask): number {
+  if (port?.number) return port.number;
+  const service = ask((now) => now.service(host));
+  if (service?.implicit) return service.host === target.service?.host ? target.port : IMPLICIT_PORT;
+  const only = service?.ports.length === 1 ? service.ports[0] : undefined;
+  return only?.number ?? target.port;
+}
+
+function located(host: string, port: number, subset: string): Omit<Destination, "weight"> {
+  return { cluster: clusterName(port, subset, host), host, port, subset };
+}

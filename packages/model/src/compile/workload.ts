@@ -1,0 +1,30 @@
+/** WorkloadEntries as workloads, alone or inside a ServiceEntry. policy-semantics §3.2. */
+
+import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
+import type { Locality, Workload } from "../snapshot/workload.js";
+
+export function entryWorkload(
+  name: string,
+  namespace: string,
+  spec: WorkloadEntrySpec,
+  labels: Readonly<Record<string, string>> = {},
+): Workload {
+  const { address = "", ports = {}, locality, weight, serviceAccount } = spec;
+  return {
+    name,
+    namespace,
+    address,
+    ports: Object.entries(ports).map(([portName, number]) => ({ name: portName, number })),
+    labels: { ...labels, ...spec.labels },
+    ...(locality && { locality: parseLocality(locality) }),
+    weight: weight || 1,
+    ...(serviceAccount && { serviceAccount }),
+    healthy: true,
+  };
+}
+
+/** `region/zone/subZone`; what is not written is empty. */
+export function parseLocality(text: string): Locality {
+  const [region = "", zone = "", subZone = ""] = text.split("/");
+  return { region, zone, subZone };
+}
