@@ -99,4 +99,5 @@ export type {
   Workload,
   WorkloadPort,
 } from "./snapshot/workload.js";
+export { notHonoured } from "./validate/not-honoured.js";
 export { type AnyResource, type Validated, validateDocument } from "./validate/validate-document.js";

@@ -172,7 +172,7 @@ function missingMessage(field: string, found: unknown, file: string): string {
 const ADVICE: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: "Indent with spaces: YAML allows no tabs there.",
   DUPLICATE_KEY: "Keep one of the two: the other would silently get lost.",
-  BAD_INDENT: "Line the field up with its neighbours.",
+  BAD_INDENT: "Close brackets, and line the field up with its neighbours.",
   MULTIPLE_DOCS: "Put --- between documents.",
   MISSING_CHAR: "Close the quote or bracket.",
   UNRESOLVED_ALIAS: "Define the anchor (&name) before its use.",

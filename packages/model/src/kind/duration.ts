@@ -29,7 +29,7 @@ export function durationFault(text: string, atLeastMs: number): string | undefin
     return 'expected a duration such as "5s", "100ms" or "1h". Write a number with its unit.';
   if (nanoseconds < BigInt(atLeastMs) * 1_000_000n) {
     return atLeastMs === 0
-      ? "expected a duration that is not negative."
+      ? "expected a duration that is not negative. Correct it."
       : `expected at least ${atLeastMs}ms. Raise it, or remove the field.`;
   }
   return nanoseconds % 1_000_000n === 0n ? undefined : "expected whole milliseconds. Round it.";

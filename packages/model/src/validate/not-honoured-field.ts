@@ -1,0 +1,153 @@
+/**
+ * Fields that this version reads but does not act on. Whoever makes one work deletes its row.
+ *
+ * `path` is below the spec: `[]` is every item of a list. `consequence` completes "parsed but not honoured by this
+ * version: <field>.", and says what happens instead.
+ */
+
+import type { Kind } from "../resource.js";
+
+export interface NotHonouredField {
+  readonly kind: Kind;
+  readonly path: string;
+  readonly consequence: string;
+  /** Values that ask for nothing this version does not do anyway. */
+  readonly unless?: (value: unknown) => boolean;
+}
+
+/** What a traffic policy may hold, for all ports and for a single one. */
+const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
+  limit("connectionPool.tcp.maxConnections", "Connections are not limited"),
+  { path: "connectionPool.tcp.tcpKeepalive", consequence: "The system's keep-alive applies." },
+  { path: "connectionPool.tcp.maxConnectionDuration", consequence: "Connections are kept however old they are." },
+  limit("connectionPool.http.http1MaxPendingRequests", "Waiting requests are not limited"),
+  limit("connectionPool.http.http2MaxRequests", "Concurrent requests are not limited"),
+  limit("connectionPool.http.maxRetries", "Concurrent retries are not limited"),
+  limit("connectionPool.http.maxConcurrentStreams", "Streams are not limited"),
+  {
+    path: "connectionPool.http.h2UpgradePolicy",
+    consequence: "HTTP/1.1 is not upgraded.",
+    unless: (value) => value !== "UPGRADE",
+  },
+  {
+    path: "connectionPool.http.useClientProtocol",
+    consequence: "The protocol of the call decides.",
+    unless: (value) => value === false,
+  },
+  { path: "connectionPool.http.http2KeepAlive", consequence: "No HTTP/2 pings are sent." },
+  { path: "outlierDetection", consequence: "Only endpoints that refuse connections are ejected." },
+  { path: "loadBalancer.consistentHash", consequence: "Requests are balanced by load: there is no affinity." },
+  {
+    path: "loadBalancer.localityLbSetting",
+    consequence: "All localities are one.",
+    unless: (value) => (value as { enabled?: boolean }).enabled === false,
+  },
+  {
+    path: "loadBalancer.zoneAwareLbSetting",
+    consequence: "All zones are one.",
+    unless: (value) => (value as { enabled?: boolean }).enabled === false,
+  },
+  { path: "loadBalancer.warmup", consequence: "A new endpoint takes its full share at once." },
+  { path: "loadBalancer.warmupDurationSecs", consequence: "A new endpoint takes its full share at once." },
+  {
+    path: "tls",
+    consequence: "Calls go out as the application makes them, in plaintext unless it speaks TLS itself.",
+    unless: (value) => ((value as { mode?: string }).mode ?? "DISABLE") === "DISABLE",
+  },
+];
+
+/** Only for all ports. */
+const SERVICE_POLICY: readonly Omit<NotHonouredField, "kind">[] = [
+  { path: "tunnel", consequence: "Connections go straight to the endpoint." },
+  { path: "proxyProtocol", consequence: "No PROXY header is sent." },
+  { path: "retryBudget", consequence: "Retries are limited by attempts only." },
+];
+
+const DESTINATION_RULE = ["trafficPolicy", "subsets[].trafficPolicy"].flatMap((place) => [
+  ...[...POLICY, ...SERVICE_POLICY].map((field) => below(place, field)),
+  ...POLICY.map((field) => below(`${place}.portLevelSettings[]`, field)),
+]);
+
+/** MeshConfig has fields for proxies by the dozen; these are the ones honoured. */
+const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
+  "outboundTrafficPolicy",
+  "rootNamespace",
+  "trustDomain",
+  "connectTimeout",
+  "defaultServiceExportTo",
+  "defaultVirtualServiceExportTo",
+  "defaultDestinationRuleExportTo",
+  "defaultHttpRetryPolicy",
+  "defaultTrafficPolicy",
+]);
+
+export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
+  ...rows("VirtualService", [
+    { path: "http[].mirror", consequence: "No copy of the request is sent." },
+    { path: "http[].mirrors", consequence: "No copies of the request are sent." },
+    { path: "http[].corsPolicy", consequence: "CORS headers are left to the service." },
+    { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
+    { path: "http[].match[].statPrefix", consequence: "No statistics are kept under that name." },
+    { path: "tls", consequence: "TLS connections go to their host." },
+    { path: "tcp", consequence: "TCP connections go to their host." },
+  ]),
+  ...rows("DestinationRule", DESTINATION_RULE),
+  ...rows("ServiceEntry", [
+    {
+      path: "resolution",
+      consequence: "The hosts stay unknown to the mesh.",
+      unless: (value) => value !== "DYNAMIC_DNS",
+    },
+    { path: "subjectAltNames", consequence: "Names of server certificates are left to the application." },
+  ]),
+  ...rows("WorkloadEntry", [{ path: "network", consequence: "All networks are one." }]),
+  ...rows("WorkloadGroup", [{ path: "template", consequence: "Nothing is registered from it." }]),
+  ...rows("Sidecar", [
+    { path: "ingress", consequence: "Servers listen where the application opens them." },
+    { path: "inboundConnectionPool", consequence: "Servers are not limited." },
+    { path: "egress[].port", consequence: "The hosts are visible on every port." },
+    { path: "outboundTrafficPolicy.egressProxy", consequence: "Unknown hosts are called directly." },
+  ]),
+  ...rows("MeshConfig", [
+    {
+      path: "outboundTrafficPolicy.mode",
+      consequence: "It means ALLOW_ANY.",
+      unless: (value) => value !== "ALLOW_ANY_DYNAMIC_DNS",
+    },
+    { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
+    {
+      path: "defaultTrafficPolicy.outlierDetection",
+      consequence: "Only endpoints that refuse connections are ejected.",
+    },
+    ...POLICY.filter(({ path }) => path.startsWith("connectionPool")).map((field) =>
+      below("defaultTrafficPolicy", field),
+    ),
+  ]),
+  ...rows("Service", [
+    { path: "sessionAffinity", consequence: "Requests are balanced by load.", unless: (value) => value !== "ClientIP" },
+    { path: "trafficDistribution", consequence: "All localities are one." },
+    {
+      path: "internalTrafficPolicy",
+      consequence: "Endpoints on other machines are used too.",
+      unless: (value) => value !== "Local",
+    },
+    { path: "type", consequence: "The external name is not followed.", unless: (value) => value !== "ExternalName" },
+  ]),
+];
+
+/** A field of the whole mesh that only proxies have a use for, or that nothing acts on yet. */
+export function isHonouredMeshField(field: string): boolean {
+  return MESH_CONFIG_HONOURED.has(field);
+}
+
+function limit(path: string, fact: string): Omit<NotHonouredField, "kind"> {
+  return { path, consequence: `${fact}.`, unless: (value) => value === 0 }; // 0 is unlimited
+}
+
+function below(place: string, field: Omit<NotHonouredField, "kind">): Omit<NotHonouredField, "kind"> {
+  return { ...field, path: `${place}.${field.path}` };
+}
+
+function rows(kind: Kind, fields: readonly Omit<NotHonouredField, "kind">[]): NotHonouredField[] {
+  return fields.map((field) => ({ kind, ...field }));
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { parseDocuments } from "../document/parse-documents.js";
+import { SCHEMAS } from "../kind/schema.js";
+import { notHonoured } from "./not-honoured.js";
+import { NOT_HONOURED_FIELDS } from "./not-honoured-field.js";
+import { validateDocument } from "./validate-document.js";
+
+function pathsOf(kind: string, spec: string, file = "x.yaml") {
+  const apiVersion = kind === "Service" ? "v1" : "networking.istio.io/v1";
+  const text =
+    file === "mesh.yaml"
+      ? spec
+      : `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: x}\nspec:\n${spec.replace(/^/gm, "  ")}`;
+  const { documents } = parseDocuments(text, { file });
+  const { resource, problems } = validateDocument(documents[0]!); // one document above
+  expect(problems.filter(({ severity }) => severity === "error")).toEqual([]);
+  return notHonoured(resource!); // no errors
+}
+
+describe("notHonoured", () => {
+  it.each([
+    [
+      "VirtualService",
+      "hosts: [a]\nhttp: [{mirrors: [{destination: {host: b}}], corsPolicy: {}, timeout: 5s, route: [{destination: {host: a}}]}]",
+      ["spec.http[0].mirrors", "spec.http[0].corsPolicy"],
+    ],
+    ["VirtualService", "hosts: [a]\nhttp: [{mirrors: [], route: [{destination: {host: a}}]}]\ntls: []", []],
+    [
+      "DestinationRule",
+      "host: a\ntrafficPolicy: {outlierDetection: {}, loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}, http: {maxRetries: 3, idleTimeout: 1s, maxRequestsPerConnection: 1}}}",
+      ["spec.trafficPolicy.connectionPool.http.maxRetries", "spec.trafficPolicy.outlierDetection"],
+    ],
+    [
+      "DestinationRule",
+      "host: a\nsubsets: [{name: v1}, {name: v2, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}}]",
+      ["spec.subsets[1].trafficPolicy.portLevelSettings[0].tls"],
+    ],
+    [
+      "DestinationRule",
+      "host: a\ntrafficPolicy: {tls: {mode: DISABLE}, connectionPool: {tcp: {maxConnections: 0}}, loadBalancer: {localityLbSetting: {enabled: false}}}",
+      [],
+    ],
+    ["ServiceEntry", "hosts: [a.b]\nresolution: DNS", []],
+    ["ServiceEntry", 'hosts: ["*.b.c"]\nresolution: DYNAMIC_DNS', ["spec.resolution"]],
+    ["Sidecar", 'egress: [{hosts: ["./*"]}]\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}', []],
+    ["Service", "ports: [{port: 80}]\ntype: ClusterIP", []],
+  ])("tells of %s %s", (kind, spec, paths) => {
+    const problems = pathsOf(kind, spec);
+    expect(problems.map(({ path }) => path)).toEqual(paths);
+    for (const problem of problems) {
+      expect(problem).toMatchObject({ code: "IM0201", severity: "warning", file: "x.yaml" });
+      expect(problem.line).toBeGreaterThan(4);
+      expect(problem.message).toMatch(
+        /^parsed but not honoured by this version: .+\. .+\. Remove it, or do not rely on it\.$/,
+      );
+    }
+  });
+
+  it("tells of every field of MeshConfig that nothing acts on", () => {
+    const problems = pathsOf(
+      "MeshConfig",
+      "accessLogFile: /dev/stdout\ntrustDomain: td\noutboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\n",
+      "mesh.yaml",
+    );
+    expect(problems.map(({ path }) => path)).toEqual(["outboundTrafficPolicy.mode", "accessLogFile"]);
+  });
+
+  it("has only rows of fields that exist", () => {
+    for (const { kind, path } of NOT_HONOURED_FIELDS) {
+      // A field that the schema does not know is refused by it; one of the wrong type is refused for its type.
+      const spec: Record<string, unknown> = {};
+      let place: Record<string, unknown> = spec;
+      const steps = path.split(".");
+      for (const [index, step] of steps.entries()) {
+        const next: Record<string, unknown> = {};
+        const value = index === steps.length - 1 ? Symbol("wrong type") : next;
+        if (step.endsWith("[]")) place[step.slice(0, -2)] = [value];
+        else place[step] = value;
+        place = next;
+      }
+      const issues = SCHEMAS[kind].safeParse(spec).error?.issues ?? [];
+      expect(
+        issues.filter(({ code }) => code === "unrecognized_keys"),
+        `${kind} ${path}`,
+      ).toEqual([]);
+      expect(issues.length, `${kind} ${path}`).toBeGreaterThan(0);
+    }
+  });
+});
