@@ -1,6 +1,31 @@
 export { FakeClock, settle } from "./runtime/fake-clock.js";
 export { seededRandom } from "./runtime/random.js";
 export {
+  type AnswerOptions,
+  answers,
+  type Behaviour,
+  cuts,
+  flaky,
+  inTurn,
+  queues,
+  refuses,
+  resets,
+  type Script,
+  silent,
+  stale,
+} from "./testing/behaviour.js";
+export { FakeExchange, FakeNetwork } from "./testing/fake-network.js";
+export {
+  type FakeCluster,
+  type FakeRetry,
+  type FakeRoute,
+  type FakeSnapshotSpec,
+  fakeEndpoint,
+  fakeRetry,
+  fakeRoute,
+  fakeSnapshot,
+} from "./testing/fake-snapshot.js";
+export {
   lease,
   namespace,
   type RegistryFixture,
@@ -9,3 +34,4 @@ export {
   type WatchedSource,
   watched,
 } from "./testing/registry-contract.js";
+export { type TestCallOptions, type TestEngine, type TestEngineOptions, testEngine } from "./testing/test-engine.js";

@@ -6,8 +6,11 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 export interface Balancer {
   /** The endpoints that may be picked now, in stable order. Called when membership, weights or ejections change. */
   update(states: readonly EndpointState[]): void;
-  /** @returns undefined only when there is nothing to pick from */
-  pick(): EndpointState | undefined;
-  /** An attempt on `state` ended after `latencyMs`. Absent where the strategy does not learn. */
-  observe?(state: EndpointState, latencyMs: number, outcome: Outcome): void;
+  /**
+   * @param now clock ms
+   * @returns undefined only when there is nothing to pick from
+   */
+  pick(now: number): EndpointState | undefined;
+  /** An attempt on `state` ended `latencyMs` after it began. Absent where the strategy does not learn. */
+  observe?(state: EndpointState, latencyMs: number, outcome: Outcome, now: number): void;
 }

@@ -1,7 +1,8 @@
 /**
  * LEAST_REQUEST, Istio's default: draw two, take the one with fewer attempts in flight per unit of weight (Mitzenmacher,
  * "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 12(10), 2001).
- * Differs: Envoy turns to a weighted round robin when weights are unequal; here the draw itself follows the weights.
+ * Differs: Envoy turns to a weighted round robin when weights are unequal; here the draws themselves follow the weights,
+ * and the first one wins a tie, so that idle endpoints get their share too.
  */
 
 import type { EndpointState } from "../cluster/endpoint-state.js";
@@ -10,12 +11,10 @@ import type { Balancer } from "./balancer.js";
 import { WeightedDraw } from "./weights.js";
 
 export class LeastRequest implements Balancer {
-  readonly #random: Random;
   readonly #draw: WeightedDraw;
   #states: readonly EndpointState[] = [];
 
   constructor({ random }: { readonly random: Random }) {
-    this.#random = random;
     this.#draw = new WeightedDraw(random);
   }
 
@@ -26,16 +25,10 @@ export class LeastRequest implements Balancer {
 
   pick(): EndpointState | undefined {
     const states = this.#states;
-    const size = states.length;
-    if (size < 2) return states[0];
+    if (states.length < 2) return states[0];
     const i = this.#draw.next();
-    let j: number;
-    if (this.#draw.equal) {
-      j = this.#random.int(size - 1);
-      if (j >= i) j += 1; // stepping over `i` keeps the draw of two distinct ones uniform
-    } else j = this.#draw.next();
     const a = states[i]!; // both drawn in range
-    const b = states[j]!;
-    return (a.inFlight + 1) * b.endpoint.weight <= (b.inFlight + 1) * a.endpoint.weight ? a : b;
+    const b = states[this.#draw.other(i)]!;
+    return a.inFlight * b.endpoint.weight <= b.inFlight * a.endpoint.weight ? a : b;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Power of two choices over a peak-sensitive moving average of latency: cost is latency x (in flight + 1) / weight. A
+ * Power of two choices over a peak-sensitive moving average of latency: cost is latency x (1 + in flight / weight). A
  * sample above the average replaces it at once, one below pulls it down with the time constant DECAY_MS.
  *
  * Sources: Mitzenmacher, IEEE TPDS 12(10), 2001; Finagle's Peak EWMA (one probe for an endpoint without history); a
@@ -8,60 +8,65 @@
 
 import type { Outcome } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
-import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import type { Balancer } from "./balancer.js";
+import { WeightedDraw } from "./weights.js";
 
 /** Mean lifetime of a sample, in ms. */
 const DECAY_MS = 10_000;
 /** A failed attempt counts as at least this slow, in ms: failing fast must not look fast. */
 const FAILURE_MS = 5_000;
+/** Least latency in a cost, in ms, so that work in flight counts where nothing was measured yet. */
+const LEAST_MS = 0.001;
 
 export class PeakEwma implements Balancer {
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #draw: WeightedDraw;
   #states: readonly EndpointState[] = [];
-  /** Plain average over recent samples of all endpoints, in ms: what a newcomer is taken for. */
-  #pooledMs = 0;
+  /** Weights count relative to this: a hundred for everybody is one for everybody. */
+  #meanWeight = 1;
+  /** Plain average over recent answers of all endpoints, in ms: what a newcomer is taken for; -1 before the first. */
+  #pooledMs = -1;
 
-  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
-    this.#clock = clock;
-    this.#random = random;
+  constructor({ random }: { readonly random: Random }) {
+    this.#draw = new WeightedDraw(random);
   }
 
   update(states: readonly EndpointState[]): void {
     this.#states = states;
+    this.#draw.update(states);
+    this.#meanWeight = states.reduce((sum, { endpoint }) => sum + endpoint.weight, 0) / states.length || 1;
   }
 
-  pick(): EndpointState | undefined {
+  pick(now: number): EndpointState | undefined {
     const states = this.#states;
-    const size = states.length;
-    if (size < 2) return states[0];
-    const i = this.#random.int(size);
-    const j = this.#random.int(size - 1);
+    if (states.length < 2) return states[0];
+    const i = this.#draw.next();
     const a = states[i]!; // both drawn in range
-    const b = states[j < i ? j : j + 1]!; // stepping over `i` keeps the draw uniform
-    return this.#cost(a) <= this.#cost(b) ? a : b;
+    const b = states[this.#draw.other(i)]!;
+    return this.#cost(a, now) <= this.#cost(b, now) ? a : b;
   }
 
-  observe(state: EndpointState, latencyMs: number, outcome: Outcome): void {
-    if (outcome === "neutral") return;
-    const sampleMs = outcome === "failure" ? Math.max(latencyMs, FAILURE_MS) : latencyMs;
-    const keep = this.#retained(state);
+  /** An attempt that nobody waited for to the end proves one thing: its answer takes at least as long as that. */
+  observe(state: EndpointState, latencyMs: number, outcome: Outcome, now: number): void {
+    const keep = retained(state, now);
     const pastMs = Math.max(0, state.latencyMs) * keep;
+    if (outcome === "neutral" && latencyMs <= pastMs) return;
+    const sampleMs = outcome === "failure" ? Math.max(latencyMs, FAILURE_MS) : latencyMs;
     state.latencyMs = sampleMs > pastMs ? sampleMs : pastMs + sampleMs * (1 - keep);
-    state.latencyAt = this.#clock.now();
-    this.#pooledMs += (sampleMs - this.#pooledMs) / 16;
+    state.latencyAt = now;
+    if (outcome !== "success") return;
+    this.#pooledMs = this.#pooledMs < 0 ? sampleMs : this.#pooledMs + (sampleMs - this.#pooledMs) / 16;
   }
 
-  #cost(state: EndpointState): number {
-    if (state.latencyMs < 0 && state.inFlight === 0) return 0; // one probe, then wait for its answer
-    const latencyMs = state.latencyMs < 0 ? this.#pooledMs : state.latencyMs * this.#retained(state);
-    return ((latencyMs + 0.001) * (state.inFlight + 1)) / state.endpoint.weight;
+  #cost(state: EndpointState, now: number): number {
+    const unknown = state.latencyMs < 0;
+    if (unknown && state.inFlight === 0) return 0; // one probe, then wait for its answer
+    const latencyMs = unknown ? this.#pooledMs : state.latencyMs * retained(state, now);
+    return Math.max(latencyMs, LEAST_MS) * (1 + (state.inFlight * this.#meanWeight) / state.endpoint.weight);
   }
+}
 
-  /** Share of the average still standing now, in (0, 1]. */
-  #retained({ latencyAt }: EndpointState): number {
-    return Math.exp((latencyAt - this.#clock.now()) / DECAY_MS);
-  }
+/** Share of the average still standing now, in (0, 1]. */
+function retained({ latencyAt }: EndpointState, now: number): number {
+  return Math.exp((latencyAt - now) / DECAY_MS);
 }

@@ -1,6 +1,7 @@
 /**
- * ROUND_ROBIN: in turn, from a random start, so that many processes do not walk in step. Unequal weights follow the
- * smooth schedule in which each endpoint gains its weight per turn and the richest pays the total (nginx's, 2012).
+ * ROUND_ROBIN: in turn, from a random start, so that many processes do not walk in step. With unequal weights every
+ * endpoint has a next turn and moves it on by 1/weight when it was served; the earliest turn is next (earliest deadline
+ * first over a binary heap, as in Envoy): O(log n) per pick.
  */
 
 import type { EndpointState } from "../cluster/endpoint-state.js";
@@ -11,39 +12,67 @@ export class RoundRobin implements Balancer {
   readonly #random: Random;
   #states: readonly EndpointState[] = [];
   #next = 0;
-  /** Credit of each endpoint; undefined when all weights are equal. */
-  #credit: Float64Array | undefined;
-  #total = 0;
+  /** Next turn of each endpoint, by index in `#states`; undefined when all weights are equal. */
+  #turns: Float64Array | undefined;
+  /** Indices as a binary heap, earliest turn first. */
+  #heap = new Uint32Array(0);
 
   constructor({ random }: { readonly random: Random }) {
     this.#random = random;
   }
 
   update(states: readonly EndpointState[]): void {
-    const before = new Map(this.#states.map((state, index) => [state, this.#credit?.[index] ?? 0]));
+    const start = this.#turns?.[this.#heap[0] ?? 0] ?? 0;
+    const before = new Map(this.#states.map((state, index) => [state, this.#turns?.[index]]));
     this.#states = states;
     this.#next = states.length === 0 ? 0 : this.#random.int(states.length);
     const first = states[0]?.endpoint.weight;
-    this.#credit = states.every(({ endpoint }) => endpoint.weight === first)
-      ? undefined
-      : Float64Array.from(states, (state) => before.get(state) ?? 0);
-    this.#total = states.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
+    if (states.every(({ endpoint }) => endpoint.weight === first)) {
+      this.#turns = undefined;
+      return;
+    }
+    // Whoever stays keeps its turn; a newcomer gets one somewhere in its first round.
+    this.#turns = Float64Array.from(
+      states,
+      (state) => before.get(state) ?? start + this.#random.next() * roundOf(state),
+    );
+    this.#heap = Uint32Array.from(states, (_, index) => index);
+    for (let position = states.length >>> 1; position-- > 0; ) this.#sink(position, this.#turns);
   }
 
   pick(): EndpointState | undefined {
     const states = this.#states;
     if (states.length === 0) return undefined;
-    const credit = this.#credit;
-    if (credit === undefined) {
+    const turns = this.#turns;
+    if (turns === undefined) {
       if (this.#next >= states.length) this.#next = 0;
       return states[this.#next++];
     }
-    let richest = 0;
-    for (let index = 0; index < states.length; index++) {
-      credit[index]! += states[index]!.endpoint.weight; // same length
-      if (credit[index]! > credit[richest]!) richest = index;
-    }
-    credit[richest]! -= this.#total; // in range
-    return states[richest];
+    const index = this.#heap[0]!; // one entry per endpoint
+    const state = states[index]!;
+    turns[index]! += roundOf(state); // same length
+    this.#sink(0, turns);
+    return state;
   }
+
+  /** Restores the heap below `position`. */
+  #sink(position: number, turns: Float64Array): void {
+    const heap = this.#heap;
+    const moving = heap[position]!; // positions are below the length
+    const turn = turns[moving]!;
+    for (;;) {
+      let child = 2 * position + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && turns[heap[child + 1]!]! < turns[heap[child]!]!) child += 1;
+      if (turns[heap[child]!]! >= turn) break;
+      heap[position] = heap[child]!;
+      position = child;
+    }
+    heap[position] = moving;
+  }
+}
+
+/** Distance between two turns. An endpoint of weight 0 comes last: when nobody else is there it still serves. */
+function roundOf({ endpoint }: EndpointState): number {
+  return endpoint.weight > 0 ? 1 / endpoint.weight : Number.MAX_SAFE_INTEGER;
 }

@@ -13,10 +13,6 @@ export class WeightedDraw {
     this.#random = random;
   }
 
-  get equal(): boolean {
-    return this.#sums === undefined;
-  }
-
   update(states: readonly EndpointState[]): void {
     this.#size = states.length;
     const first = states[0]?.endpoint.weight;
@@ -45,5 +41,12 @@ export class WeightedDraw {
       else low = middle + 1;
     }
     return low;
+  }
+
+  /** A second draw, never `first` while weights are equal. At least two endpoints. */
+  other(first: number): number {
+    if (this.#sums !== undefined) return this.next();
+    const drawn = this.#random.int(this.#size - 1);
+    return drawn < first ? drawn : drawn + 1; // stepping over `first` keeps the draw uniform
   }
 }

@@ -13,6 +13,10 @@ export type Phase = "queued" | "written" | "answered" | "settled";
 /** Reads one header of an answer by lower-case name. */
 export type HeaderReader = (name: string) => string | undefined;
 
+/**
+ * Adapters may report in any order and as often as they like: a settled attempt ignores everything, and only its first
+ * head counts.
+ */
 export class Attempt extends WheelNode {
   readonly call: Call;
   /** 1 for the first. */
@@ -27,10 +31,12 @@ export class Attempt extends WheelNode {
   /** HTTP status of the answer; 0 when none came. */
   status = 0;
   phase: Phase = "queued";
+  /** Something may have reached the peer. While false, even a POST can safely be sent again (pitfalls R1). */
+  sent = false;
   /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
   reused = false;
   error: unknown = undefined;
-  /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. */
+  /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. Dropped when settled. */
   abort: ((reason: Error) => void) | undefined = undefined;
 
   constructor(call: Call, number: number, endpoint: EndpointState, headers: readonly string[], startedAt: number) {
@@ -42,25 +48,28 @@ export class Attempt extends WheelNode {
     this.startedAt = startedAt;
   }
 
-  /** The first byte is about to be written. */
+  /** The first byte is about to be written. Calls `abort` at once when the attempt was given up while it was queued. */
   started(reused: boolean, abort: (reason: Error) => void): void {
+    if (this.phase === "settled") return abort(new Error("the attempt was cancelled before it started"));
     this.reused = reused;
     this.abort = abort;
+    this.sent = true;
     if (this.phase === "queued") this.phase = "written";
-    else abort(new Error("the attempt was cancelled before it started"));
   }
 
   /** A final status line and headers arrived (1xx are not reported). @returns whether the caller is to get this answer */
   head(status: number, header: HeaderReader): boolean {
-    if (this.phase === "settled") return false;
+    if (this.phase === "settled" || this.phase === "answered") return false;
     this.status = status;
     this.phase = "answered";
+    this.sent = true;
     return this.call.attemptAnswered(this, header);
   }
 
   /** The answer's body ended as it should. */
   complete(): void {
-    if (this.phase !== "settled") this.call.attemptCompleted(this);
+    if (this.phase === "answered") this.call.attemptCompleted(this);
+    else this.fail(new Error("the answer ended without a head"));
   }
 
   /** The attempt ended without a whole answer. `error` as the transport gave it. */
@@ -70,6 +79,6 @@ export class Attempt extends WheelNode {
 
   /** perTryTimeout passed. */
   override onTimeout(): void {
-    this.call.attemptTimedOut(this);
+    if (this.phase !== "settled") this.call.attemptTimedOut(this);
   }
 }

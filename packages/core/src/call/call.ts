@@ -10,22 +10,24 @@
 import type { Destination, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
-import { MeshError } from "../errors.js";
+import { type ErrorPlace, MeshError } from "../errors.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
-import { classifyFailure } from "./classify.js";
+import { answerOutcome, classifyFailure, isRefusal } from "./classify.js";
 import type { InboundContext } from "./context.js";
 import type { Exchange } from "./exchange.js";
 import { orderedOps } from "./request-edit.js";
+import { attemptsStory, noRetryStory, requestLine } from "./story.js";
 
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
 
-/** Why a failed attempt was not tried again; for errors, logs and `inmesh dev`'s story. */
+/** Why the last attempt, having failed, was not followed by another; for errors, logs and `inmesh dev`'s story. */
 export type NoRetryReason =
   | "attempts_exhausted"
+  | "retries_off"
   | "not_retriable"
   | "not_idempotent"
   | "body_not_replayable"
@@ -34,7 +36,8 @@ export type NoRetryReason =
   | "aborted";
 
 export class Call extends WheelNode implements MatchRequest {
-  readonly exchange: Exchange;
+  /** The adapter's half. Replaced by one that does nothing when the call has ended, so that the list of last requests keeps no body alive. */
+  exchange: Exchange;
   method: string;
   /** With query. */
   path: string;
@@ -72,6 +75,7 @@ export class Call extends WheelNode implements MatchRequest {
   replayed = false;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
+  /** Undefined after a success and while another attempt follows. */
   noRetry: NoRetryReason | undefined = undefined;
 
   /** The caller has begun to get its answer. */
@@ -83,7 +87,7 @@ export class Call extends WheelNode implements MatchRequest {
   /** Fault injected on purpose, in ms of delay; -1 for an abort; 0 for none. */
   fault = 0;
   /** Cancels what the call waits for outside an attempt: config, an injected delay, a back-off. */
-  cancelWait: ((reason: unknown) => void) | undefined = undefined;
+  cancelWait: (() => void) | undefined = undefined;
 
   constructor(
     exchange: Exchange,
@@ -132,33 +136,58 @@ export class Call extends WheelNode implements MatchRequest {
   /** Header operations of the answer, in the order in which they apply. */
   get responseOps(): readonly HeaderOps[] {
     const { route, destination } = this;
-    return route === undefined ? [] : orderedOps(route, route.responseHeaders, destination?.responseHeaders);
+    return route === undefined ? NONE : orderedOps(route, route.responseHeaders, destination?.responseHeaders);
   }
 
   /** The caller went away. Everything the call holds is freed within this tick. */
   abort(reason: unknown): void {
     if (this.ended) return;
     this.noRetry = "aborted";
-    this.#settleAttempt("neutral", reason);
-    this.finish(reason);
-    this.exchange.fail(reason);
+    this.#end(reason, "neutral");
   }
 
   /** An answer of the mesh's own: redirect, direct response. */
   reply(status: number, headers: readonly string[], body: string | Uint8Array | undefined): void {
     if (this.ended) return;
+    const { exchange } = this;
     this.answered = true;
     this.status = status;
-    this.finish(undefined);
-    this.exchange.reply({ status, headers, body });
+    this.#finish(undefined, "neutral", this.engine.clock.now());
+    exchange.reply({ status, headers, body });
   }
 
   /** The call failed. The adapter makes the answer. */
   fail(error: unknown): void {
     if (this.ended) return;
     if (!this.answered && error instanceof MeshError) this.status = error.status;
-    this.finish(error);
-    this.exchange.fail(error);
+    this.#end(error, "neutral");
+  }
+
+  /** Nothing of the mesh's after all: stops what was armed, counts nothing. */
+  leave(): void {
+    if (this.ended) return;
+    const { exchange } = this;
+    this.ended = true;
+    if (this.wheelTick >= 0) this.engine.wheel.remove(this);
+    this.forget();
+    exchange.passThrough();
+  }
+
+  /** Lets go of what a call that is over needs no more. */
+  forget(): void {
+    this.exchange = NOWHERE;
+    this.context = undefined;
+    this.snapshot = undefined;
+  }
+
+  /** Where it is, for errors. */
+  get place(): ErrorPlace {
+    const { cluster, route, attempt } = this;
+    return {
+      ...(cluster && { cluster: cluster.config.name }),
+      ...(route && { route: route.name }),
+      ...(attempt && { endpoint: attempt.endpoint.endpoint.id, attempt: attempt.number }),
+    };
   }
 
   // ---- what attempts report ----
@@ -167,13 +196,16 @@ export class Call extends WheelNode implements MatchRequest {
     const now = this.engine.clock.now();
     attempt.headAt = now;
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt); // perTryTimeout runs until the head only
-    const retry = this.stack?.retry;
-    if (retry !== undefined && retry.wantsAnswer(this, attempt, header)) {
-      this.#settle(attempt, "failure", undefined, now);
-      this.#noteFailed(attempt);
-      retry.again(this, attempt, undefined);
-      return false;
-    }
+    const retry = this.stack!.retry; // an attempt exists, so the stack does
+    if (retry !== undefined) {
+      if (retry.wantsAnswer(this, attempt, header)) {
+        // A 200 is thrown away only for the gRPC failure it carries.
+        this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.status), undefined, now);
+        this.#noteTried(attempt);
+        retry.again(this, attempt, undefined);
+        return false;
+      }
+    } else if (attempt.status >= 500) this.noRetry = "retries_off";
     this.answered = true;
     this.status = attempt.status;
     const { pending } = this;
@@ -186,79 +218,83 @@ export class Call extends WheelNode implements MatchRequest {
 
   attemptCompleted(attempt: Attempt): void {
     const now = this.engine.clock.now();
-    this.#settle(attempt, attempt.status >= 500 ? "failure" : "success", undefined, now);
-    this.finishAt(undefined, now);
+    this.#settle(attempt, answerOutcome(attempt.status), undefined, now);
+    this.#finish(undefined, "neutral", now);
   }
 
   attemptFailed(attempt: Attempt, cause: unknown): void {
-    const phase = attempt.phase;
     const failure = classifyFailure(attempt, cause);
-    this.#settle(attempt, "failure", failure, this.engine.clock.now());
-    if (phase === "answered" || this.answered) {
+    if (this.answered) {
+      this.#settle(attempt, "failure", failure, this.engine.clock.now());
       this.noRetry = "answer_begun";
-      return this.fail(failure);
+      return this.fail(this.#told(failure));
     }
-    if (failure.code === "CONNECT_FAILED") this.cluster?.refused(attempt.endpoint);
-    this.#noteFailed(attempt);
-    this.#next(attempt, failure, attempt.reused && failure.code === "UPSTREAM_RESET");
+    const replay = attempt.reused && failure.code === "UPSTREAM_RESET" && this.#mayReplay();
+    const refused = isRefusal(failure);
+    const blamed = !replay && (refused || failure.code !== "CONNECT_FAILED");
+    this.#settle(attempt, blamed ? "failure" : "neutral", failure, this.engine.clock.now());
+    if (refused) this.cluster?.refused(attempt);
+    this.#noteTried(attempt);
+    if (!replay) return this.#next(attempt, failure);
+    // The peer had closed the kept-alive connection: not a failure of the service, so no retry is spent (pitfalls P2).
+    this.replayed = true;
+    this.stack!.attempt(this, attempt.number); // an attempt exists, so the stack does
   }
 
   attemptTimedOut(attempt: Attempt): void {
-    if (attempt.phase === "settled") return;
-    const limit = this.route?.retry.perTryTimeoutMs ?? 0;
+    const { abort } = attempt;
+    const limitMs = this.route?.retry.perTryTimeoutMs ?? 0;
     const failure = new MeshError(
       "PER_TRY_TIMEOUT",
-      `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} had no answer after ${limit} ms (perTryTimeout)`,
+      `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} had no answer within ${limitMs} ms (perTryTimeout)`,
       { ...this.place, origin: "remote" },
     );
     this.#settle(attempt, "failure", failure, this.engine.clock.now());
-    attempt.abort?.(failure);
-    this.#noteFailed(attempt);
-    this.#next(attempt, failure, false);
+    abort?.(failure);
+    this.#noteTried(attempt);
+    this.#next(attempt, failure);
   }
 
   /** The deadline passed. */
   override onTimeout(): void {
     if (this.ended) return;
     this.noRetry = "deadline";
-    const error = this.engine.deadlineError(this);
-    this.#settleAttempt("failure", error);
-    this.fail(error);
+    const error = this.#deadlineError();
+    if (!this.answered) this.status = error.status;
+    // An inherited deadline may have been used up elsewhere: the endpoint is not to blame.
+    this.#end(error, this.deadlineInherited ? "neutral" : "failure");
   }
 
-  /** Nothing of the mesh's after all: stops what was armed, counts nothing. */
-  leave(): void {
-    this.ended = true;
-    if (this.wheelTick >= 0) this.engine.wheel.remove(this);
-    this.exchange.passThrough();
+  // ---- ending ----
+
+  /** Tells the caller that there is no answer, or no more of it. */
+  #end(error: unknown, outcome: Outcome): void {
+    const { exchange } = this;
+    // An adapter may give up before it has started the call.
+    if (this.engine === undefined) this.ended = true;
+    else this.#finish(error, outcome, this.engine.clock.now());
+    exchange.fail(error);
   }
 
-  get place(): { cluster?: string; route?: string; endpoint?: string; attempt?: number } {
-    const attempt = this.attempt;
-    return {
-      ...(this.cluster && { cluster: this.cluster.config.name }),
-      ...(this.route && { route: this.route.name }),
-      ...(attempt && { endpoint: attempt.endpoint.endpoint.id, attempt: attempt.number }),
-    };
-  }
-
-  finish(error: unknown): void {
-    this.finishAt(error, this.engine.clock.now());
-  }
-
-  /** Exactly once per call. */
-  finishAt(error: unknown, now: number): void {
-    if (this.ended) return;
+  /**
+   * Exactly once per call: afterwards it holds no endpoint, no timer and no place in a queue.
+   * @param outcome of an attempt still out
+   */
+  #finish(error: unknown, outcome: Outcome, now: number): void {
     this.ended = true;
     this.endedAt = now;
     this.error = error;
     if (this.wheelTick >= 0) this.engine.wheel.remove(this);
-    const cancelWait = this.cancelWait;
+    const { attempt, cancelWait, pending } = this;
+    if (attempt !== undefined && attempt.phase !== "settled") {
+      const { abort } = attempt;
+      this.#settle(attempt, outcome, error, now);
+      abort?.(error instanceof Error ? error : new Error("the call was given up", { cause: error }));
+    }
     if (cancelWait !== undefined) {
       this.cancelWait = undefined;
-      cancelWait(error ?? new Error("the call has ended"));
+      cancelWait();
     }
-    const pending = this.pending;
     if (pending !== undefined) {
       this.pending = undefined;
       pending.resolve(); // the retry loop has nothing left to do
@@ -266,39 +302,61 @@ export class Call extends WheelNode implements MatchRequest {
     this.engine.ended(this);
   }
 
-  /** After a failed attempt that brought no answer: replay, retry, or give up. */
-  #next(attempt: Attempt, failure: MeshError, stale: boolean): void {
-    if (stale && !this.replayed && this.idempotent && this.exchange.canReplay()) {
-      // The peer had closed the kept-alive connection: not a failure of the service, so no retry is spent (pitfalls P2).
-      this.replayed = true;
-      return this.stack!.attempt(this, attempt.number); // an attempt exists, so the stack does
-    }
-    const retry = this.stack?.retry;
+  /** After an attempt that brought no answer: try again, or give up. */
+  #next(attempt: Attempt, failure: MeshError): void {
+    const retry = this.stack!.retry; // an attempt exists, so the stack does
     if (retry?.wantsFailure(this, attempt, failure)) return retry.again(this, attempt, failure);
-    this.fail(failure);
+    if (retry === undefined) this.noRetry = "retries_off";
+    this.fail(this.#told(failure));
   }
 
-  #noteFailed(attempt: Attempt): void {
-    this.tried ??= [];
+  /** A connection was found closed by its peer. Once per call, and never what might then be carried out twice. */
+  #mayReplay(): boolean {
+    return !this.replayed && this.idempotent && this.exchange.canReplay();
+  }
+
+  #noteTried(attempt: Attempt): void {
+    if (this.tried === undefined || this.earlier === undefined) {
+      this.tried = [attempt.endpoint];
+      this.earlier = [attempt];
+      return;
+    }
     this.tried.push(attempt.endpoint);
-    this.earlier ??= [];
     this.earlier.push(attempt);
-  }
-
-  #settleAttempt(outcome: Outcome, reason: unknown): void {
-    const attempt = this.attempt;
-    if (attempt === undefined || attempt.phase === "settled") return;
-    this.#settle(attempt, outcome, reason, this.engine.clock.now());
-    attempt.abort?.(reason instanceof Error ? reason : new Error("the caller aborted", { cause: reason }));
   }
 
   #settle(attempt: Attempt, outcome: Outcome, error: unknown, now: number): void {
     attempt.phase = "settled";
     attempt.endedAt = now;
     attempt.error = error;
+    attempt.abort = undefined;
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt);
-    this.cluster?.release(attempt, outcome, now);
-    const observers = this.stack?.attemptEnded;
+    this.cluster!.release(attempt, outcome, now); // an attempt exists, so its cluster does
+    const observers = this.stack!.attemptEnded;
     if (observers !== undefined) for (const observe of observers) observe(attempt, outcome);
   }
+
+  /** The error of the last attempt with the story of all of them. */
+  #told(failure: MeshError): MeshError {
+    const { code, cause, status, origin } = failure;
+    const story = attemptsStory(this, this.engine.clock.now());
+    const message = `${requestLine(this)} failed: ${story}.${noRetryStory(this)}`;
+    return new MeshError(code, message, { ...this.place, cause, status, origin });
+  }
+
+  #deadlineError(): MeshError {
+    const { route, startedAt, deadlineInherited } = this;
+    const now = this.engine.clock.now();
+    const waited = `${requestLine(this)} timed out after ${Math.round(now - startedAt)} ms`;
+    const whose = deadlineInherited
+      ? "deadline of the inbound request it serves"
+      : `rule "${route?.name}", timeout ${route?.timeoutMs} ms`;
+    const code = deadlineInherited ? "DEADLINE_EXCEEDED" : "TIMEOUT";
+    return new MeshError(code, `${waited} (${whose}): ${attemptsStory(this, now)}.`, this.place);
+  }
 }
+
+const NONE: readonly HeaderOps[] = [];
+
+/** Stands in for the exchange of a call that is over. */
+const NOWHERE: Exchange = { send() {}, canReplay: () => false, passThrough() {}, reply() {}, fail() {} };

@@ -1,20 +1,7 @@
 /** Translates what a transport reports into our codes: the one place that knows foreign error codes (pitfalls G6, R1). */
 
 import { MeshError, type MeshErrorCode } from "../errors.js";
-import type { Attempt } from "./attempt.js";
-
-/** Before a connection stood: nothing was sent, whatever the request was. */
-const CONNECT = new Set([
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENOENT",
-  "EADDRNOTAVAIL",
-  "EHOSTDOWN",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
+import type { Attempt, Outcome } from "./attempt.js";
 
 /** Nodes of an error's chain looked at before giving up; chains may be circular. */
 const MAX_CAUSES = 8;
@@ -31,21 +18,40 @@ export function errorCode(error: unknown): string {
   return "";
 }
 
-/** @returns a MeshError that says where, how long it took and what the transport said */
+/** Failures before a connection stood that say nothing about the endpoint: our own limits, our own closing. */
+const OURS = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
+  "ENOMEM",
+  "EADDRNOTAVAIL",
+  "EACCES",
+  "EPERM",
+  "UND_ERR_CLOSED",
+  "UND_ERR_DESTROYED",
+  "UND_ERR_ABORTED",
+]);
+
+/** The endpoint did not take the connection, and it was not for want of anything here. */
+export function isRefusal({ code, cause }: MeshError): boolean {
+  return code === "CONNECT_FAILED" && !OURS.has(errorCode(cause));
+}
+
+/** How an attempt that was answered counts: 4xx and 3xx are the caller's business (pitfalls, "counting the wrong things"). */
+export function answerOutcome(status: number): Outcome {
+  return status >= 500 ? "failure" : "success";
+}
+
+/** @returns a MeshError that says where and what the transport said; the call's own error tells the whole story */
 export function classifyFailure(attempt: Attempt, cause: unknown): MeshError {
   if (cause instanceof MeshError) return cause;
+  const kind = kindOf(attempt, cause);
   const code = errorCode(cause);
-  const kind = kindOf(attempt, code);
-  const id = attempt.endpoint.endpoint.id;
   const said = cause instanceof Error ? cause.message : String(cause);
   return new MeshError(
     kind,
-    `attempt ${attempt.number} to ${id} ${WHAT[kind]}: ${code === "" ? said : `${code}, ${said}`}`,
-    {
-      ...attempt.call.place,
-      origin: "remote",
-      cause,
-    },
+    `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} ${WHAT[kind]}: ${said.includes(code) ? said : `${said} (${code})`}`,
+    { ...attempt.call.place, origin: "remote", cause },
   );
 }
 
@@ -53,13 +59,17 @@ type Failure = Extract<MeshErrorCode, "CONNECT_FAILED" | "UPSTREAM_RESET" | "UPS
 
 const WHAT: Record<Failure, string> = {
   CONNECT_FAILED: "could not connect, nothing was sent",
-  UPSTREAM_RESET: "lost its connection before an answer came; whether the request was carried out is unknown",
+  UPSTREAM_RESET: "lost its connection before an answer came",
   UPSTREAM_PROTOCOL: "got something that is no valid HTTP answer",
   RESPONSE_TRUNCATED: "lost its connection in the middle of the answer",
 };
 
-function kindOf(attempt: Attempt, code: string): Failure {
-  if (attempt.phase === "answered") return "RESPONSE_TRUNCATED";
-  if (attempt.phase === "queued" || CONNECT.has(code)) return "CONNECT_FAILED";
-  return code.startsWith("HPE_") ? "UPSTREAM_PROTOCOL" : "UPSTREAM_RESET";
+/**
+ * By how far the attempt had come and not by error code: an established connection can end with EHOSTUNREACH too, and
+ * calling that "nothing was sent" would send a POST twice.
+ */
+function kindOf({ phase, sent }: Attempt, cause: unknown): Failure {
+  if (phase === "answered") return "RESPONSE_TRUNCATED";
+  if (!sent) return "CONNECT_FAILED";
+  return errorCode(cause).startsWith("HPE_") ? "UPSTREAM_PROTOCOL" : "UPSTREAM_RESET";
 }

@@ -26,6 +26,11 @@ export class AsAsked {
     return state;
   }
 
+  /** Every endpoint leaves. */
+  close(): void {
+    while (this.#states.size > 0) this.#forgetOldest();
+  }
+
   #forgetOldest(): void {
     const [oldest] = this.#states;
     if (oldest === undefined) return;

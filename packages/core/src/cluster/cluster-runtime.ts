@@ -61,10 +61,13 @@ export class ClusterRuntime {
     if (config !== this.#config) {
       if (config.policy.loadBalancer !== this.#config.policy.loadBalancer) {
         this.#balancer = createBalancer(config.policy.loadBalancer, this.#options);
-        this.#offer();
+        this.#offer(this.#options.clock.now());
       }
-      if (!asAsked(config)) this.#asAsked = undefined;
-      else this.#asAsked ??= new AsAsked(this.#options);
+      if (asAsked(config)) this.#asAsked ??= new AsAsked(this.#options);
+      else {
+        this.#asAsked?.close();
+        this.#asAsked = undefined;
+      }
       this.#config = config;
     }
     const set = snapshot.endpoints(config);
@@ -79,11 +82,13 @@ export class ClusterRuntime {
    */
   acquire(call: Call, now: number): EndpointState | undefined {
     if (this.#asAsked !== undefined) return this.#asAsked.acquire(call);
-    if (now >= this.#readmitAt) this.#offer();
-    let state = this.#balancer.pick();
+    if (now >= this.#readmitAt) this.#offer(now);
+    let state = this.#balancer.pick(now);
     if (state === undefined) return undefined;
     const { tried } = call;
-    if (tried !== undefined && tried.includes(state)) state = this.#pickUntried(tried) ?? state;
+    if (tried !== undefined && call.route!.retry.avoidPreviousHosts && tried.includes(state)) {
+      state = this.#pickUntried(tried, now) ?? state; // a call that has tried something has a route
+    }
     state.inFlight += 1;
     return state;
   }
@@ -93,32 +98,42 @@ export class ClusterRuntime {
     state.inFlight -= 1;
     state.attempts += 1;
     if (outcome === "failure") state.failures += 1;
-    else if (outcome === "success") state.refusals = 0;
-    this.#balancer.observe?.(state, (attempt.headAt || now) - attempt.startedAt, outcome);
+    if (state.refusals > 0 && attempt.status > 0 && attempt.startedAt >= state.ejectedAt) this.#readmit(state, now);
+    this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
   }
 
   /** The endpoint did not take the connection: others are preferred for a while. Nobody is left when all refuse. */
-  refused(state: EndpointState): void {
-    const now = this.#options.clock.now();
+  refused({ endpoint: state, startedAt, endedAt: now }: Attempt): void {
+    // Many calls may run into one closed port at once: that is one refusal, not one after the other.
+    if (state.ejectedUntil > now || startedAt < state.ejectedAt) return;
     state.refusals += 1;
+    state.ejectedAt = now;
     state.ejectedUntil = now + Math.min(REFUSED_BASE_MS * 2 ** (state.refusals - 1), REFUSED_MAX_MS);
-    this.#offer();
+    this.#offer(now);
   }
 
   /** Leaves the registry's view for good. */
   close(): void {
+    this.#asAsked?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
     this.#balancer.update([]);
   }
 
-  #pickUntried(tried: readonly EndpointState[]): EndpointState | undefined {
+  /** It answered a call that began after it was put aside, so it is back before its time. */
+  #readmit(state: EndpointState, now: number): void {
+    state.refusals = 0;
+    if (state.ejectedUntil <= now) return;
+    state.ejectedUntil = 0;
+    this.#offer(now);
+  }
+
+  #pickUntried(tried: readonly EndpointState[], now: number): EndpointState | undefined {
     for (let turn = 0; turn < REPICKS; turn++) {
-      const state = this.#balancer.pick();
+      const state = this.#balancer.pick(now);
       if (state !== undefined && !tried.includes(state)) return state;
     }
     // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, ejected ones last.
-    const now = this.#options.clock.now();
     return (
       this.#states.find((state) => state.ejectedUntil <= now && !tried.includes(state)) ??
       this.#states.find((state) => !tried.includes(state))
@@ -135,7 +150,7 @@ export class ClusterRuntime {
       return state;
     });
     for (const gone of known.values()) this.#remove(gone);
-    this.#offer();
+    this.#offer(this.#options.clock.now());
   }
 
   #remove(state: EndpointState): void {
@@ -144,8 +159,7 @@ export class ClusterRuntime {
   }
 
   /** Hands the balancer whoever is not out at the moment, or everybody when all are: never an empty pick (pitfalls L1). */
-  #offer(): void {
-    const now = this.#options.clock.now();
+  #offer(now: number): void {
     let readmitAt = Number.POSITIVE_INFINITY;
     const usable: EndpointState[] = [];
     for (const state of this.#states) {

@@ -6,6 +6,8 @@ import { type ClusterOptions, ClusterRuntime } from "./cluster-runtime.js";
 export class Clusters {
   readonly #options: ClusterOptions;
   readonly #byName = new Map<string, ClusterRuntime>();
+  /** The newest one: a call may still be pinned to an older. */
+  #snapshot: Snapshot | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -15,15 +17,14 @@ export class Clusters {
   get(snapshot: Snapshot, name: string): ClusterRuntime | undefined {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
-    const config = snapshot.cluster(name);
-    if (config === undefined) return undefined;
-    const created = new ClusterRuntime(snapshot, config, this.#options);
-    this.#byName.set(name, created);
-    return created;
+    // Routing is the pinned snapshot's; who runs where is the newest one's, or the cluster would start out of date.
+    const newest = this.#snapshot;
+    return (newest && this.#create(newest, name)) ?? this.#create(snapshot, name);
   }
 
   /** Brings every known cluster to `snapshot`; those it no longer has are closed. */
   update(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
     for (const [name, cluster] of this.#byName) {
       const config = snapshot.cluster(name);
       if (config !== undefined) {
@@ -42,5 +43,13 @@ export class Clusters {
   close(): void {
     for (const cluster of this.#byName.values()) cluster.close();
     this.#byName.clear();
+  }
+
+  #create(snapshot: Snapshot, name: string): ClusterRuntime | undefined {
+    const config = snapshot.cluster(name);
+    if (config === undefined) return undefined;
+    const created = new ClusterRuntime(snapshot, config, this.#options);
+    this.#byName.set(name, created);
+    return created;
   }
 }

@@ -15,6 +15,8 @@ export class EndpointState {
   latencyAt = 0;
   /** Clock ms until which no call is sent here because connections were refused; 0 when in use. */
   ejectedUntil = 0;
+  /** Clock ms since when. */
+  ejectedAt = 0;
   /** Refusals in a row: the wait grows with them. */
   refusals = 0;
   /** Gone from the registry: running attempts finish, nothing new starts. */

@@ -29,7 +29,7 @@ export const fault: Stage = {
         };
         if (delayRatio === 0 || random.next() >= delayRatio) return goOn();
         call.fault = delayMs;
-        const timer = clock.after(delayMs, () => {
+        const timer = clock.hold(delayMs, () => {
           call.cancelWait = undefined;
           goOn();
         });

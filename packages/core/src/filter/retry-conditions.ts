@@ -2,44 +2,67 @@
 
 import type { RetryPolicy } from "@inmesh/model";
 import type { HeaderReader } from "../call/attempt.js";
+import type { Call } from "../call/call.js";
 import type { MeshErrorCode } from "../errors.js";
 
-/** gRPC status numbers of the conditions named after them; they count in an answer's head only. */
-const GRPC_CONDITIONS: ReadonlyMap<string, string> = new Map([
+/** What an answer is worth another attempt for, and what a failure. */
+export interface RetryConditions {
+  answer(call: Call, status: number, header: HeaderReader): boolean;
+  failure(code: MeshErrorCode): boolean;
+}
+
+/** Conditions named after a gRPC status, by its number. They count in an answer's head only, never in trailers. */
+const GRPC_CONDITIONS: readonly (readonly [status: string, condition: string])[] = [
   ["1", "cancelled"],
   ["4", "deadline-exceeded"],
   ["8", "resource-exhausted"],
   ["13", "internal"],
   ["14", "unavailable"],
-]);
-
-/** Whether an answer with this status is worth another attempt. */
-export function retriesAnswer(policy: RetryPolicy, status: number, header: HeaderReader): boolean {
-  if (!isRetriable(policy, status, header)) return false;
-  // A refusal on purpose: the peer is overloaded or limits us, and more requests make it worse.
-  if (header("x-envoy-overloaded") !== undefined) return false;
-  return header("x-envoy-ratelimited") === undefined || policy.on.has("envoy-ratelimited");
-}
-
-function isRetriable({ on, statusCodes }: RetryPolicy, status: number, header: HeaderReader): boolean {
-  if (statusCodes.has(status)) return true;
-  if (status >= 500 && on.has("5xx")) return true;
-  if (status >= 502 && status <= 504 && on.has("gateway-error")) return true;
-  if (status === 409 && on.has("retriable-4xx")) return true;
-  if (status === 429 && on.has("envoy-ratelimited")) return header("x-envoy-ratelimited") !== undefined;
-  if (status !== 200 || on.size === 0) return false;
-  const grpcStatus = header("grpc-status");
-  return grpcStatus !== undefined && on.has(GRPC_CONDITIONS.get(grpcStatus) ?? "");
-}
+];
 
 /** Conditions under which an attempt without an answer is worth another. */
-const FAILURE_CONDITIONS: Partial<Record<MeshErrorCode, readonly string[]>> = {
+const FAILURE_CONDITIONS: { readonly [Code in MeshErrorCode]?: readonly string[] } = {
   CONNECT_FAILED: ["connect-failure", "reset", "reset-before-request", "5xx", "gateway-error"],
   UPSTREAM_RESET: ["reset", "5xx", "gateway-error"],
   UPSTREAM_PROTOCOL: ["reset", "5xx", "gateway-error"],
   PER_TRY_TIMEOUT: ["reset", "5xx", "gateway-error"],
 };
 
-export function retriesFailure({ on }: RetryPolicy, code: MeshErrorCode): boolean {
-  return FAILURE_CONDITIONS[code]?.some((condition) => on.has(condition)) ?? false;
+export function compileRetryConditions({ on, statusCodes }: RetryPolicy): RetryConditions {
+  const grpc = new Set(GRPC_CONDITIONS.flatMap(([status, condition]) => (on.has(condition) ? status : [])));
+  const rateLimited = on.has("envoy-ratelimited");
+  const statuses = retriedStatuses(on, statusCodes);
+  const codes = new Set(
+    Object.entries(FAILURE_CONDITIONS).flatMap(([code, any]) => (any.some((each) => on.has(each)) ? code : [])),
+  );
+
+  const retriable = (call: Call, status: number, header: HeaderReader): boolean => {
+    if (statuses.has(status)) return true;
+    if (status === 429) return rateLimited && header("x-envoy-ratelimited") !== undefined;
+    // Differs: Envoy looks for grpc-status in every answer; here only gRPC requests pay for that.
+    return status === 200 && grpc.size > 0 && isGrpc(call) && grpc.has(header("grpc-status") ?? "");
+  };
+  return {
+    answer(call, status, header) {
+      if (!retriable(call, status, header)) return false;
+      // A refusal on purpose: the peer is overloaded or limits us, and more requests make it worse.
+      if (header("x-envoy-overloaded") !== undefined) return false;
+      return rateLimited || header("x-envoy-ratelimited") === undefined;
+    },
+    failure: (code) => codes.has(code),
+  };
+}
+
+function retriedStatuses(on: ReadonlySet<string>, statusCodes: ReadonlySet<number>): ReadonlySet<number> {
+  const statuses = new Set(statusCodes);
+  if (on.has("5xx")) for (let status = 500; status < 600; status++) statuses.add(status);
+  if (on.has("gateway-error")) for (const status of [502, 503, 504]) statuses.add(status);
+  if (on.has("retriable-4xx")) statuses.add(409);
+  return statuses;
+}
+
+/** gRPC and gRPC-Web. */
+function isGrpc(call: Call): boolean {
+  const type = call.header("content-type");
+  return typeof type === "string" && type.startsWith("application/grpc");
 }

@@ -7,13 +7,13 @@
 import type { RetryPolicy, Route } from "@inmesh/model";
 import pRetry, { type Options } from "p-retry";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
-import type { Call } from "../call/call.js";
+import type { Call, NoRetryReason } from "../call/call.js";
 import type { MeshError } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import type { Engine } from "../stack/engine.js";
 import type { RetryDriver, Stage } from "../stack/stack.js";
-import { retriesAnswer, retriesFailure } from "./retry-conditions.js";
+import { compileRetryConditions, type RetryConditions } from "./retry-conditions.js";
 
 export const retry: Stage = {
   role: "retry",
@@ -30,26 +30,27 @@ class RetriedAnswer extends Error {}
 
 class Retries implements RetryDriver {
   readonly #policy: RetryPolicy;
+  readonly #conditions: RetryConditions;
   readonly #clock: Clock;
   readonly #random: Random;
 
   constructor({ retry }: Route, { clock, random }: Engine) {
     this.#policy = retry;
+    this.#conditions = compileRetryConditions(retry);
     this.#clock = clock;
     this.#random = random;
   }
 
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
-    if (attempt.status < 400 && attempt.status !== 200 && !this.#policy.statusCodes.has(attempt.status)) return false;
-    return retriesAnswer(this.#policy, attempt.status, header) && this.#allowed(call, attempt, false);
+    if (this.#conditions.answer(call, attempt.status, header)) return this.#allowed(call, attempt);
+    if (attempt.status >= 500) call.noRetry = "not_retriable";
+    return false;
   }
 
   wantsFailure(call: Call, attempt: Attempt, failure: MeshError): boolean {
-    if (!retriesFailure(this.#policy, failure.code)) {
-      call.noRetry = "not_retriable";
-      return false;
-    }
-    return this.#allowed(call, attempt, failure.code === "CONNECT_FAILED");
+    if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt);
+    call.noRetry = "not_retriable";
+    return false;
   }
 
   again(call: Call, attempt: Attempt, failure: MeshError | undefined): void {
@@ -99,7 +100,7 @@ class Retries implements RetryDriver {
     const ms = backoffMs(attemptNumber, this.#policy, this.#random);
     if (ms === 0 || call.ended) return undefined;
     return new Promise((resolve) => {
-      const timer = this.#clock.after(ms, () => {
+      const timer = this.#clock.hold(ms, () => {
         call.cancelWait = undefined;
         resolve();
       });
@@ -110,19 +111,17 @@ class Retries implements RetryDriver {
     });
   }
 
-  /** @param unsent provably nothing reached the peer, so even a POST may be sent again (pitfalls R1) */
-  #allowed(call: Call, attempt: Attempt, unsent: boolean): boolean {
-    call.noRetry =
-      attempt.number >= this.#policy.maxAttempts
-        ? "attempts_exhausted"
-        : !unsent && !call.idempotent
-          ? "not_idempotent"
-          : !call.exchange.canReplay()
-            ? "body_not_replayable"
-            : this.#clock.now() >= call.deadlineAt
-              ? "deadline"
-              : undefined;
+  /** Policy would try again: whether the rules of the house allow it. What provably never left may even be a POST (pitfalls R1). */
+  #allowed(call: Call, attempt: Attempt): boolean {
+    call.noRetry = this.#objection(call, attempt);
     return call.noRetry === undefined;
+  }
+
+  #objection(call: Call, { number, sent }: Attempt): NoRetryReason | undefined {
+    if (number >= this.#policy.maxAttempts) return "attempts_exhausted";
+    if (sent && !call.idempotent) return "not_idempotent";
+    if (!call.exchange.canReplay()) return "body_not_replayable";
+    return this.#clock.now() >= call.deadlineAt ? "deadline" : undefined;
   }
 }
 

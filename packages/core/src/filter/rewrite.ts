@@ -1,6 +1,7 @@
 /** Header operations of the request and rewrites of path and authority: once per request, before the first attempt. */
 
 import type { Route } from "@inmesh/model";
+import { ORIGINAL_PATH_HEADER } from "../call/mesh-headers.js";
 import { editRequest } from "../call/request-edit.js";
 import type { Stage } from "../stack/stack.js";
 
@@ -13,7 +14,8 @@ export const rewrite: Stage = {
       parameters: route.rewrite === undefined ? "headers" : "path, authority or headers",
       call: (next) => (call) => {
         const edited = editRequest(route, call.destination, call);
-        call.headers = edited.headers;
+        const rewritten = edited.path !== call.path;
+        call.headers = rewritten ? [...edited.headers, ORIGINAL_PATH_HEADER, call.path] : edited.headers;
         call.path = edited.path;
         call.authority = edited.authority;
         next(call);

@@ -1,16 +1,13 @@
 /** Headers the mesh adds to an attempt: trace context of the inbound request, attempts beyond the first, the time left. */
 
 import type { Call } from "../call/call.js";
-
-/** Time the callee has, in whole ms, relative so that clocks need not agree (pitfalls X7). */
-export const TIMEOUT_HEADER = "x-inmesh-timeout-ms";
-/** Envoy's: 2 for the first retry. Differs: not sent on the first attempt, where it says nothing. */
-export const ATTEMPT_HEADER = "x-envoy-attempt-count";
+import { ATTEMPT_HEADER, TIMEOUT_HEADER } from "../call/mesh-headers.js";
 
 /** @returns the call's own array when nothing is to be added */
 export function attemptHeaders(call: Call, number: number, now: number): readonly string[] {
-  const { headers, context, deadlineAt } = call;
-  const finite = deadlineAt !== Number.POSITIVE_INFINITY;
+  const { headers, context } = call;
+  const leftMs = timeLeft(call, now);
+  const finite = leftMs !== Number.POSITIVE_INFINITY;
   if (context === undefined && number === 1 && !finite) return headers;
   const added = headers.slice();
   if (context !== undefined) {
@@ -20,7 +17,13 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
       if (call.header(name) === undefined) added.push(name, forward[index + 1]!);
     }
   }
-  if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(deadlineAt - now))));
+  if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
   if (number > 1) added.push(ATTEMPT_HEADER, String(number));
   return added;
+}
+
+/** Until we stop waiting for this attempt, in ms: later tries have less (pitfalls R16). */
+function timeLeft({ deadlineAt, route }: Call, now: number): number {
+  const perTryMs = route?.retry.perTryTimeoutMs ?? 0;
+  return perTryMs > 0 ? Math.min(perTryMs, deadlineAt - now) : deadlineAt - now;
 }

@@ -7,11 +7,15 @@ import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
+import { withoutMeshHeaders } from "../call/mesh-headers.js";
+import { attemptsStory, requestLine } from "../call/story.js";
+import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { MeshError } from "../errors.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { type Random, systemRandom } from "../runtime/random.js";
+import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
 import type { SnapshotStore } from "../snapshot/store.js";
 import { LastCalls } from "../stats/last-calls.js";
@@ -19,8 +23,11 @@ import { attemptHeaders } from "./attempt-headers.js";
 import { ENTRY_ROLES, EXIT_ROLES, OUTBOUND } from "./outbound.js";
 import { type AttemptNext, compileStack, type Stack, type StageView } from "./stack.js";
 
+/** Where snapshots come from: as much of the store as the engine uses. */
+export type SnapshotReader = Pick<SnapshotStore, "current" | "subscribe" | "ready">;
+
 export interface EngineOptions {
-  readonly store: SnapshotStore;
+  readonly store: SnapshotReader;
   /** @default the system's */
   readonly clock?: Clock;
   /** @default the system's */
@@ -39,7 +46,7 @@ export interface CallObserver {
 export class Engine {
   readonly clock: Clock;
   readonly random: Random;
-  readonly store: SnapshotStore;
+  readonly store: SnapshotReader;
   readonly wheel: TimerWheel;
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
@@ -91,20 +98,25 @@ export class Engine {
 
   /** Runs a call. Its exchange hears of everything that follows, perhaps before this returns. */
   start(call: Call): void {
+    if (call.ended) return;
     call.engine = this;
-    call.startedAt = this.clock.now();
+    const now = this.clock.now();
+    call.startedAt = now;
     const context = this.contexts.current();
     if (context !== undefined) {
       call.context = context;
       if (context.deadlineAt < call.deadlineAt) {
         call.deadlineAt = context.deadlineAt;
         call.deadlineInherited = true;
-        this.wheel.add(call, context.deadlineAt);
-        if (context.deadlineAt <= call.startedAt) return call.onTimeout();
       }
     }
+    if (call.deadlineAt !== Number.POSITIVE_INFINITY) {
+      if (call.deadlineAt <= now) return call.onTimeout();
+      this.wheel.add(call, call.deadlineAt);
+    }
+    call.headers = withoutMeshHeaders(call.headers);
     const snapshot = this.store.current;
-    if (snapshot === undefined) this.#waitForConfig(call);
+    if (snapshot === undefined) this.#waitForConfig(call, now);
     else this.#route(call, snapshot);
   }
 
@@ -113,30 +125,15 @@ export class Engine {
     const { cluster } = call;
     if (cluster === undefined) this.unrouted += 1;
     else cluster.stats.record(call);
-    const hooks = call.stack?.callEnded;
-    if (hooks !== undefined) for (const hook of hooks) hook(call);
-    for (const observer of this.#observers) observer.callEnded(call);
-    this.lastCalls.add(call);
-  }
-
-  deadlineError(call: Call): MeshError {
-    const waitedMs = Math.round(this.clock.now() - call.startedAt);
-    const tried =
-      call.attempts === 0
-        ? "no attempt was made"
-        : `attempt ${call.attempts} to ${call.attempt?.endpoint.endpoint.id} was still out`;
-    if (call.deadlineInherited) {
-      return new MeshError(
-        "DEADLINE_EXCEEDED",
-        `${call.method} ${call.authority}${call.path} ran into the deadline of the inbound request after ${waitedMs} ms: ${tried}`,
-        call.place,
-      );
+    try {
+      const hooks = call.stack?.callEnded;
+      if (hooks !== undefined) for (const hook of hooks) hook(call);
+      for (const observer of this.#observers) observer.callEnded(call);
+    } catch (error) {
+      throwLater(this.clock, error); // the caller must get its answer all the same
     }
-    return new MeshError(
-      "TIMEOUT",
-      `${call.method} ${call.authority}${call.path} timed out after ${waitedMs} ms (rule "${call.route?.name}", timeout ${call.route?.timeoutMs} ms): ${tried}`,
-      call.place,
-    );
+    call.forget();
+    this.lastCalls.add(call);
   }
 
   /** The stages of a route in order, as the admin endpoint prints them. */
@@ -152,28 +149,34 @@ export class Engine {
   #route(call: Call, snapshot: Snapshot): void {
     call.snapshot = snapshot;
     const virtualHost = snapshot.routes.lookup(call.host, call.port);
-    if (virtualHost === undefined) {
-      return call.fail(
-        new MeshError(
-          "HOST_UNKNOWN",
-          `"${call.host}" is not in the registry and outboundTrafficPolicy is REGISTRY_ONLY. Add a ServiceEntry for it`,
-        ),
-      );
-    }
+    if (virtualHost === undefined) return this.#unknownHost(call, snapshot);
     call.virtualHost = virtualHost;
     const route = virtualHost.find(call);
-    if (route === undefined) {
-      return call.fail(
-        new MeshError(
-          "ROUTE_NOT_FOUND",
-          `no rule of ${virtualHost.name} matches ${call.method} ${call.path}. See: inmesh explain ${call.method} http://${call.authority}${call.path}`,
-        ),
-      );
-    }
+    if (route === undefined) return this.#noRoute(call, virtualHost);
     call.route = route;
     const stack = this.#stack(route);
     call.stack = stack;
     stack.run(call);
+  }
+
+  #unknownHost(call: Call, { mesh }: Snapshot): void {
+    if (mesh.outboundPolicy === "ALLOW_ANY") return call.leave();
+    call.fail(
+      new MeshError(
+        "HOST_UNKNOWN",
+        `"${call.host}" port ${call.port} is not in the registry and outboundTrafficPolicy is REGISTRY_ONLY. The call was not sent. Add a ServiceEntry for it, or see: inmesh services`,
+      ),
+    );
+  }
+
+  #noRoute(call: Call, { name, routes }: VirtualHost): void {
+    const rules = routes.length === 1 ? "its only rule does not match" : `none of its ${routes.length} rules matches`;
+    call.fail(
+      new MeshError(
+        "ROUTE_NOT_FOUND",
+        `no route for ${requestLine(call)} on "${name}": ${rules}. The call was not sent. See: inmesh explain ${requestLine(call)}`,
+      ),
+    );
   }
 
   #stack(route: Route): Stack {
@@ -189,40 +192,33 @@ export class Engine {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = this.clock.now();
     const state = cluster.acquire(call, now);
-    if (state === undefined) {
-      const { name } = cluster.config;
-      return call.fail(
-        new MeshError(
-          "NO_ENDPOINT",
-          `no endpoint for "${name}": the registry has none for it. The call was not sent. See: inmesh endpoints ${cluster.config.host}`,
-          {
-            cluster: name,
-            ...(call.route && { route: call.route.name }),
-          },
-        ),
-      );
-    }
+    if (state === undefined) return this.#noEndpoint(call, cluster);
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     call.attempt = attempt;
     call.attempts = number;
     next(attempt);
   };
 
-  #waitForConfig(call: Call): void {
+  #noEndpoint(call: Call, { config }: ClusterRuntime): void {
+    const { name, host, port, subset } = config;
+    const what = `"${host}" port ${port}${subset === "" ? "" : ` subset "${subset}"`}`;
+    const fate = call.attempts === 0 ? "The call was not sent" : attemptsStory(call, this.clock.now());
+    call.fail(
+      new MeshError(
+        "NO_ENDPOINT",
+        `no endpoint for ${what}: the registry has none for it. ${fate}. See: inmesh endpoints ${host}`,
+        { cluster: name, ...(call.route && { route: call.route.name }), cause: call.attempt?.error },
+      ),
+    );
+  }
+
+  #waitForConfig(call: Call, now: number): void {
     const controller = new AbortController();
     call.cancelWait = () => controller.abort();
-    const waitMs = Math.min(this.#configWaitMs, Math.max(0, call.deadlineAt - this.clock.now()));
-    this.store.ready(waitMs, controller.signal).then(
+    this.store.ready(Math.min(this.#configWaitMs, call.deadlineAt - now), controller.signal).then(
       (snapshot) => {
         call.cancelWait = undefined;
-        if (call.ended) return;
-        if (
-          snapshot.routes.lookup(call.host, call.port) === undefined &&
-          snapshot.mesh.outboundPolicy === "ALLOW_ANY"
-        ) {
-          return call.leave();
-        }
-        this.#route(call, snapshot);
+        if (!call.ended) this.#route(call, snapshot);
       },
       (error: unknown) => {
         call.cancelWait = undefined;
@@ -232,4 +228,13 @@ export class Engine {
   }
 }
 
-const send: AttemptNext = (attempt) => attempt.call.exchange.send(attempt);
+/** An exchange that throws has a request it cannot send: the endpoint is not to blame, and trying again is no use. */
+const send: AttemptNext = (attempt) => {
+  const { call } = attempt;
+  try {
+    call.exchange.send(attempt);
+  } catch (error) {
+    if (call.ended) throw error; // not about sending: whoever was told of the end threw
+    call.fail(error);
+  }
+};

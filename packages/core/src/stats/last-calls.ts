@@ -1,4 +1,7 @@
-/** The last calls of this process, for the admin endpoint and `inmesh dev`. A ring of fixed size (pitfalls O8). */
+/**
+ * The last calls of this process, for the admin endpoint and `inmesh dev`. A ring of fixed size (pitfalls O8); calls
+ * that are over have let go of bodies, callbacks and snapshots (`Call.forget`).
+ */
 
 import type { Call } from "../call/call.js";
 

@@ -1,0 +1,38 @@
+/** Request headers by which meshes talk to each other. An application that passes on what it received must not speak for us. */
+
+/** Time the callee has, in whole ms, relative so that clocks need not agree (pitfalls X7). */
+export const TIMEOUT_HEADER = "x-inmesh-timeout-ms";
+/** Envoy's: 2 for the first retry. Differs: not sent on the first attempt, where it says nothing. */
+export const ATTEMPT_HEADER = "x-envoy-attempt-count";
+/** Envoy's: the path before policy rewrote it. */
+export const ORIGINAL_PATH_HEADER = "x-envoy-original-path";
+
+/** Ours to set, and Envoy's overrides of policy by the caller, which a sidecar removes (policy-semantics §7.5, §10.6). */
+const RESERVED = new Set([
+  TIMEOUT_HEADER,
+  ATTEMPT_HEADER,
+  ORIGINAL_PATH_HEADER,
+  "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-max-retries",
+  "x-envoy-retry-on",
+  "x-envoy-retry-grpc-on",
+  "x-envoy-retriable-status-codes",
+  "x-envoy-retriable-header-names",
+  "x-envoy-upstream-rq-timeout-ms",
+  "x-envoy-upstream-rq-per-try-timeout-ms",
+  "x-envoy-upstream-rq-timeout-alt-response",
+]);
+const SHORTEST = 16;
+const LOWER_X = 120;
+
+/** @returns the same array when it holds none of them */
+export function withoutMeshHeaders(headers: readonly string[]): readonly string[] {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (isReserved(headers[index]!)) return headers.filter((_, each) => !isReserved(headers[each & ~1]!)); // flat pairs
+  }
+  return headers;
+}
+
+function isReserved(name: string): boolean {
+  return name.length >= SHORTEST && (name.charCodeAt(0) | 32) === LOWER_X && RESERVED.has(name.toLowerCase());
+}

@@ -1,0 +1,78 @@
+/** What happened to a call, in words: the middle part of its error's message. */
+
+import { MeshError } from "../errors.js";
+import type { Attempt } from "./attempt.js";
+import type { Call, NoRetryReason } from "./call.js";
+
+/** Attempts told one by one; of more, the first and the last ones. */
+const TOLD = 4;
+
+/** `GET http://reviews/api/reviews/42`: without the query, which may hold secrets. */
+export function requestLine({ method, scheme, authority, path }: Call): string {
+  const query = path.indexOf("?");
+  return `${method} ${scheme}://${authority}${query < 0 ? path : path.slice(0, query)}`;
+}
+
+/** `attempt 1 to 10.0.0.3:4001 could not connect, nothing was sent: …; attempt 2 to …`. */
+export function attemptsStory(call: Call, now: number): string {
+  const { attempt, earlier = [] } = call;
+  const all = attempt === undefined || earlier.includes(attempt) ? earlier : [...earlier, attempt];
+  if (all.length === 0) return "no attempt was made";
+  const told = all.length <= TOLD ? all : [all[0]!, ...all.slice(1 - TOLD)]; // not empty
+  const clauses = told.map((each) => attemptStory(each, now));
+  if (told.length < all.length) clauses.splice(1, 0, `${all.length - told.length} more that failed`);
+  return clauses.join("; ");
+}
+
+function attemptStory(attempt: Attempt, now: number): string {
+  const { number, endpoint, status, phase, error, startedAt, endedAt } = attempt;
+  const who = `attempt ${number} to ${endpoint.endpoint.id}`;
+  if (phase !== "settled") return `${who} was ${WAITING[phase]} after ${ms(now - startedAt)}`;
+  const after = `after ${ms(endedAt - startedAt)}`;
+  if (error instanceof MeshError && PLAIN.has(error.code)) return `${withoutCode(error)} ${after}`;
+  return status > 0 ? `${who} was answered ${status} ${after}` : `${who} was cancelled ${after}`;
+}
+
+const PLAIN = new Set([
+  "CONNECT_FAILED",
+  "UPSTREAM_RESET",
+  "UPSTREAM_PROTOCOL",
+  "RESPONSE_TRUNCATED",
+  "PER_TRY_TIMEOUT",
+]);
+
+const WAITING = {
+  queued: "still waiting for a connection",
+  written: "still waiting for an answer",
+  answered: "still receiving the answer's body",
+} as const;
+
+/** Why it ended there, as a sentence with a way out. */
+export function noRetryStory(call: Call): string {
+  const { noRetry } = call;
+  if (noRetry === undefined) return "";
+  const why = WHY[noRetry];
+  return why === "" ? "" : ` ${typeof why === "function" ? why(call) : why}.`;
+}
+
+const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
+  attempts_exhausted: ({ attempts }) => `All ${attempts} attempts that the rule allows were made`,
+  retries_off: "The rule allows no retries",
+  not_retriable: ({ route }) => `Retries are on for ${route?.retry.tokens.join(",")}, which does not cover this`,
+  not_idempotent: ({ method }) =>
+    `Not tried again, because a ${method} may have been carried out: send an Idempotency-Key if it is safe to repeat`,
+  body_not_replayable: "Not tried again, because the request body was a stream and cannot be sent twice",
+  answer_begun: "Not tried again, because the caller already had the beginning of the answer",
+  deadline: "",
+  aborted: "",
+};
+
+/** The code stands at the end of the whole message, once. */
+function withoutCode({ message, code }: MeshError): string {
+  return message.slice(0, -` (${code})`.length);
+}
+
+/** Two significant digits are enough: `0.4 ms`, `12 ms`, `3000 ms`. */
+function ms(duration: number): string {
+  return `${duration < 10 ? Math.round(duration * 10) / 10 : Math.round(duration)} ms`;
+}

@@ -1,0 +1,166 @@
+/** Snapshots by hand, so that a test of the engine needs neither YAML nor a registry. */
+
+import type {
+  Cluster,
+  Destination,
+  Endpoint,
+  EndpointSet,
+  LoadBalancerKind,
+  MeshSettings,
+  RetryPolicy,
+  Route,
+  Service,
+  Snapshot,
+  VirtualHost,
+} from "@inmesh/model";
+
+export interface FakeRetry extends Partial<Omit<RetryPolicy, "on" | "statusCodes">> {
+  /** Names and numbers, as in Istio's retryOn. */
+  readonly on?: readonly string[];
+}
+
+export interface FakeRoute extends Partial<Omit<Route, "retry">> {
+  /** Cluster, or clusters with their weights. @default the name of the host */
+  readonly to?: string | Readonly<Record<string, number>>;
+  readonly retry?: FakeRetry;
+}
+
+export interface FakeCluster {
+  /** `address:port`, or with a weight. */
+  readonly endpoints: readonly (string | { readonly id: string; readonly weight: number })[];
+  /** @default "leastRequest" */
+  readonly loadBalancer?: LoadBalancerKind;
+}
+
+export interface FakeSnapshotSpec {
+  /** @default 1 */
+  readonly version?: number;
+  /** @default "ALLOW_ANY" */
+  readonly outboundPolicy?: MeshSettings["outboundPolicy"];
+  readonly clusters?: Readonly<Record<string, FakeCluster | FakeCluster["endpoints"]>>;
+  /** Rules by host. @default one rule per cluster, whose host is the cluster's name */
+  readonly hosts?: Readonly<Record<string, readonly FakeRoute[]>>;
+}
+
+/** No retries. */
+export function fakeRetry({ on = [], ...others }: FakeRetry = {}): RetryPolicy {
+  return {
+    maxAttempts: on.length === 0 ? 1 : 3,
+    on: new Set(on.filter((token) => !/^\d+$/.test(token))),
+    statusCodes: new Set(on.filter((token) => /^\d+$/.test(token)).map(Number)),
+    perTryTimeoutMs: 0,
+    backoffBaseMs: 25,
+    backoffMaxMs: 250,
+    avoidPreviousHosts: true,
+    tokens: on,
+    ...others,
+  };
+}
+
+/** A rule that matches everything and forwards to its clusters. */
+export function fakeRoute(host: string, { to = host, retry, ...others }: FakeRoute = {}): Route {
+  const weights = typeof to === "string" ? { [to]: 1 } : to;
+  const destinations = Object.entries(weights).map(
+    ([cluster, weight]): Destination => ({ cluster, host: cluster, port: 80, subset: "", weight }),
+  );
+  return {
+    name: "default",
+    resource: null,
+    path: "",
+    matches: [],
+    action: { kind: "forward", destinations, totalWeight: destinations.reduce((sum, { weight }) => sum + weight, 0) },
+    rewrite: undefined,
+    timeoutMs: 0,
+    retry: fakeRetry(retry),
+    fault: undefined,
+    mirrors: [],
+    cors: undefined,
+    requestHeaders: undefined,
+    responseHeaders: undefined,
+    ...others,
+  };
+}
+
+/** @param spec with nothing in it: a mesh that knows nobody */
+export function fakeSnapshot({
+  version = 1,
+  outboundPolicy = "ALLOW_ANY",
+  clusters = {},
+  hosts = Object.fromEntries(Object.keys(clusters).map((name) => [name, [{}]])),
+}: FakeSnapshotSpec = {}): Snapshot {
+  const made = new Map(Object.entries(clusters).map(([name, cluster]) => [name, fakeCluster(name, cluster)]));
+  const virtualHosts = new Map(Object.entries(hosts).map(([host, routes]) => [host, fakeVirtualHost(host, routes)]));
+  return {
+    version,
+    revision: `fake-${version}`,
+    client: { namespace: "default", service: "", labels: {} },
+    mesh: {
+      outboundPolicy,
+      rootNamespace: "istio-system",
+      trustDomain: "cluster.local",
+      domain: "cluster.local",
+      connectTimeoutMs: 10_000,
+    },
+    mode: "on",
+    services: new Map([...made.values()].map(({ cluster }) => [cluster.host, cluster.service])),
+    routes: { lookup: (host) => virtualHosts.get(host), all: () => [...virtualHosts.values()] },
+    cluster: (name) => made.get(name)?.cluster,
+    endpoints: ({ name }) => made.get(name)?.set ?? { cluster: name, endpoints: [] },
+    resources: new Map(),
+    problems: [],
+  };
+}
+
+function fakeVirtualHost(host: string, specs: readonly FakeRoute[]): VirtualHost {
+  const routes = specs.map((spec) => fakeRoute(host, spec));
+  return {
+    name: `${host}:80`,
+    service: undefined,
+    port: 80,
+    resource: null,
+    routes,
+    find: (request) =>
+      routes.find(({ matches }) => matches.length === 0 || matches.some((match) => match.matches(request))),
+  };
+}
+
+function fakeCluster(
+  name: string,
+  spec: FakeCluster | FakeCluster["endpoints"],
+): { cluster: Cluster; set: EndpointSet } {
+  const { endpoints, loadBalancer = "leastRequest" } = "endpoints" in spec ? spec : { endpoints: spec };
+  const service: Service = {
+    host: name,
+    name,
+    namespace: "default",
+    ports: [{ number: 80, name: "http", protocol: "http" }],
+    implicit: false,
+    resolution: "static",
+    location: "internal",
+    exportTo: ["*"],
+    addresses: [],
+    subjectAltNames: [],
+    resource: "",
+  };
+  const cluster: Cluster = {
+    name,
+    service,
+    host: name,
+    port: 80,
+    subset: "",
+    labels: {},
+    policy: {
+      loadBalancer,
+      connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0 },
+    },
+    resource: null,
+  };
+  return { cluster, set: { cluster: name, endpoints: endpoints.map(fakeEndpoint) } };
+}
+
+/** @param spec `address:port`, or with a weight */
+export function fakeEndpoint(spec: FakeCluster["endpoints"][number]): Endpoint {
+  const { id, weight } = typeof spec === "string" ? { id: spec, weight: 1 } : spec;
+  const colon = id.lastIndexOf(":");
+  return { id, address: id.slice(0, colon), port: Number(id.slice(colon + 1)), weight, labels: {}, workloads: [] };
+}
