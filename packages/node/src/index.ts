@@ -1,1 +1,5 @@
-export {};
+export { createMesh } from "./create-mesh.js";
+export type { Mesh, TimeLimit } from "./mesh.js";
+export type { DrainResult } from "./plane/drain.js";
+export { registeredMesh } from "./registered-mesh.js";
+export type { MeshOptions, Seam, SharedRegistry } from "./settings/options.js";

@@ -1,0 +1,117 @@
+/** The inbound half of a mesh: enters the context once per request, counts requests, and knows which are in flight. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { InboundContext } from "@inmesh/core";
+import { Histogram } from "@inmesh/core/internal";
+import { forwardedHeaders, hideMeshHeaders } from "./inbound-headers.js";
+import { type InboundEngine, InboundRequest } from "./inbound-request.js";
+
+/** As `InboundStats` of the admin endpoint. */
+export interface InboundReading {
+  /** Begun. */
+  readonly requests: number;
+  /** Answered with a status of 500 or more. */
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+export class Inbound {
+  readonly #engine: InboundEngine;
+  readonly #open = new Set<InboundRequest>();
+  /** An application may emit "request" for a request again: checkContinue does, and servers within servers. */
+  readonly #seen = new WeakSet<IncomingMessage>();
+  readonly #latency = new Histogram();
+  #requests = 0;
+  #failures = 0;
+  #retiring = false;
+  readonly #waiting = new Set<() => void>();
+  readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
+
+  constructor(engine: InboundEngine) {
+    this.#engine = engine;
+  }
+
+  get inFlight(): number {
+    return this.#open.size;
+  }
+
+  /** Runs `work`, which hands the request to the application, inside the request's context. */
+  request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
+    if (this.#seen.has(request)) return work();
+    this.#seen.add(request);
+    const inbound = new InboundRequest(this.#engine, request, response, this.#closed);
+    hideMeshHeaders(request);
+    this.#open.add(inbound);
+    if (response.socket === null) this.#followSocket(request.socket, inbound);
+    this.#requests += 1;
+    if (this.#retiring) inbound.retire();
+    return this.#engine.contexts.run(inbound.context, work);
+  }
+
+  /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
+  upgrade<Result>(request: IncomingMessage, work: () => Result): Result {
+    if (this.#seen.has(request)) return work();
+    this.#seen.add(request);
+    const context = new InboundContext(Number.POSITIVE_INFINITY, forwardedHeaders(request));
+    hideMeshHeaders(request);
+    return this.#engine.contexts.run(context, work);
+  }
+
+  /** From now on every answer asks its caller to open a new connection, elsewhere. */
+  retireConnections(): void {
+    this.#retiring = true;
+    for (const request of this.#open) request.retire();
+  }
+
+  /** Resolves once nothing is in flight, at once if so. @param signal stops the wait: the promise then resolves, too */
+  idle(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#open.size === 0 || signal.aborted) return resolve();
+      const done = (): void => {
+        this.#waiting.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  read(): InboundReading {
+    return {
+      requests: this.#requests,
+      failures: this.#failures,
+      inFlight: this.#open.size,
+      p50Ms: this.#latency.quantile(0.5),
+      p95Ms: this.#latency.quantile(0.95),
+      p99Ms: this.#latency.quantile(0.99),
+    };
+  }
+
+  /** A pipelined request has no connection until its turn comes: when that is gone before, its answer never closes. */
+  #followSocket(socket: Socket, inbound: InboundRequest): void {
+    let pipelined = this.#pipelined.get(socket);
+    if (pipelined === undefined) {
+      const all = new Set<InboundRequest>();
+      pipelined = all;
+      this.#pipelined.set(socket, all);
+      socket.once("close", () => {
+        for (const each of all) each.close();
+      });
+    }
+    pipelined.add(inbound);
+  }
+
+  readonly #closed = (ended: InboundRequest): void => {
+    this.#open.delete(ended);
+    const { socket } = ended.request;
+    this.#pipelined.get(socket)?.delete(ended);
+    this.#latency.record(this.#engine.clock.now() - ended.startedAt);
+    if (!ended.cut && ended.response.statusCode >= 500) this.#failures += 1;
+    if (this.#open.size === 0) for (const done of [...this.#waiting]) done();
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * The admin endpoint of a process: a server of its own on loopback, kept out of the mesh, that never keeps the process
+ * alive and is published in the lease.
+ */
+
+import { chmod, unlink } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { exemptServer } from "@inmesh/http/server";
+import type { DataPlane } from "../plane/data-plane.js";
+import { judgeAccess } from "./guard.js";
+import { findPage, type Page } from "./pages.js";
+
+export interface AdminServer {
+  /** `http://127.0.0.1:4711` or `unix:/path`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** @throws {NodeJS.ErrnoException} when its address cannot be bound */
+export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
+  const { admin } = plane.settings;
+  const path = admin.startsWith("unix:") ? admin.slice("unix:".length) : undefined;
+  const server = exemptServer(createServer({ keepAliveTimeout: 5_000 }));
+  const bound = path === undefined ? await listen(server, splitAddress(admin)) : await listenPath(server, path);
+  const names = new Set([splitAddress(admin).host.toLowerCase()]);
+  server.on("request", (request, response) => {
+    const refusal = judgeAccess(request.method ?? "GET", request.headers, { port: bound?.port ?? 0, names });
+    if (refusal !== undefined)
+      return send(response, request, { status: refusal.status, body: { error: refusal.reason } });
+    send(response, request, pageOf(plane, request));
+  });
+  server.on("connection", (socket) => socket.unref());
+  server.unref();
+  return {
+    url: bound === undefined ? `unix:${path}` : `http://${bracketed(bound.address)}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function pageOf(plane: DataPlane, request: IncomingMessage): Page {
+  try {
+    return findPage(plane, request.method ?? "GET", new URL(request.url ?? "/", "http://admin"));
+  } catch (error) {
+    return { status: 500, body: { error: error instanceof Error ? error.message : String(error) } };
+  }
+}
+
+function send(response: ServerResponse, request: IncomingMessage, { status, body }: Page): void {
+  const text = `${JSON.stringify(body, undefined, 2)}\n`;
+  response.writeHead(status, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  response.end(request.method === "HEAD" ? undefined : text);
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    // In a cluster the primary would share the port among its workers; every worker has an endpoint of its own.
+    server.listen({ host, port, exclusive: true }, () => {
+      server.removeListener("error", reject);
+      resolve(server.address() as AddressInfo); // bound to a port
+    });
+  });
+}
+
+/** For this user only. A socket left over by a killed process is replaced. */
+async function listenPath(server: Server, path: string): Promise<undefined> {
+  await unlink(path).catch(() => {});
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path, exclusive: true }, () => {
+      server.removeListener("error", reject);
+      resolve();
+    });
+  });
+  await chmod(path, 0o600);
+}
+
+function splitAddress(admin: string): { host: string; port: number } {
+  const at = admin.lastIndexOf(":");
+  return { host: admin.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(admin.slice(at + 1)) };
+}
+
+/** What a caller on this machine writes: every address of it is also loopback. */
+function bracketed(address: string): string {
+  if (address === "0.0.0.0") return "127.0.0.1";
+  if (address === "::") return "[::1]";
+  return address.includes(":") ? `[${address}]` : address;
+}

@@ -1,0 +1,73 @@
+/** What the admin endpoint answers, by path. GET never changes anything. */
+
+import { clustersView, requestsView, snapshotView, stackView, statsView } from "@inmesh/core/admin";
+import type { DataPlane } from "../plane/data-plane.js";
+import { drain } from "../plane/drain.js";
+import { serverInfo } from "./server-info.js";
+
+export interface Page {
+  readonly status: number;
+  /** Sent as JSON. */
+  readonly body: unknown;
+}
+
+type Show = (plane: DataPlane, query: URLSearchParams) => unknown;
+
+const READ: Readonly<Record<string, Show>> = {
+  "/server_info": serverInfo,
+  "/snapshot": (plane) => snapshotView(plane.store.current, plane.pipeline?.problems ?? []),
+  "/clusters": ({ engine }) => clustersView(engine),
+  "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
+  "/stats": ({ engine, inbound, settings: { service, namespace } }) =>
+    statsView(engine, { service, namespace, inbound: inbound.read() }),
+  "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
+  "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
+  "/events": ({ events }) => events.view(),
+};
+
+const WRITE: Readonly<Record<string, (plane: DataPlane) => unknown>> = {
+  "/drain": (plane) => {
+    void drain(plane, plane.settings.drainTimeoutMs);
+    return { draining: true };
+  },
+  "/healthcheck/fail": (plane) => {
+    plane.failing = true;
+    return { failing: true };
+  },
+  "/healthcheck/ok": (plane) => {
+    plane.failing = false;
+    return { failing: false };
+  },
+};
+
+const HEALTH = ["/ready", "/live", "/healthz/ready", "/healthz/live"];
+
+export function findPage(plane: DataPlane, method: string, { pathname, searchParams }: URL): Page {
+  const writes = WRITE[pathname];
+  if (method === "POST") {
+    if (writes !== undefined) return { status: 202, body: writes(plane) };
+    return { status: 404, body: { error: `nothing to POST at ${pathname}`, paths: Object.keys(WRITE) } };
+  }
+  if (writes !== undefined) return { status: 405, body: { error: `${pathname} is changed by POST` } };
+  if (pathname === "/live" || pathname === "/healthz/live") return { status: 200, body: { live: true } };
+  if (pathname === "/ready" || pathname === "/healthz/ready") return readyPage(plane);
+  if (pathname === "/")
+    return { status: 200, body: { ...serverInfo(plane), paths: [...Object.keys(READ), ...HEALTH] } };
+  const show = READ[pathname];
+  if (show === undefined) return { status: 404, body: { error: `no page ${pathname}`, paths: Object.keys(READ) } };
+  return { status: 200, body: show(plane, searchParams) };
+}
+
+/** 503 while no calls should be sent here, with the conditions as the body. */
+function readyPage(plane: DataPlane): Page {
+  const { ready, draining, failing, pipeline } = plane;
+  return {
+    status: ready ? 200 : 503,
+    body: { ready, config: pipeline?.state ?? "starting", version: pipeline?.version ?? 0, draining, failing },
+  };
+}
+
+function limitOf(query: URLSearchParams): number | undefined {
+  const limit = Number(query.get("limit") ?? Number.NaN);
+  return Number.isInteger(limit) && limit >= 0 ? limit : undefined;
+}

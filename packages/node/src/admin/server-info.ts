@@ -1,0 +1,34 @@
+/** Who this process is and how it is doing, for the admin endpoint and `mesh.status`. */
+
+import type { ServerInfo } from "@inmesh/core/admin";
+import { SCHEMA_VERSION } from "@inmesh/model";
+import type { DataPlane } from "../plane/data-plane.js";
+import { VERSION } from "../version.js";
+
+export function serverInfo(plane: DataPlane): ServerInfo {
+  const { settings, pipeline, clock } = plane;
+  const source = pipeline?.source;
+  return {
+    inmesh: VERSION,
+    schemaVersion: SCHEMA_VERSION,
+    node: process.version,
+    pid: process.pid,
+    namespace: settings.namespace,
+    service: settings.service,
+    instance: plane.instance,
+    labels: { ...settings.labels },
+    mode: settings.mode === "off" ? "off" : (plane.store.current?.mode ?? "on"),
+    uptimeMs: clock.now() - plane.startedAt,
+    ports: plane.ports,
+    patched: plane.patched,
+    state: plane.state,
+    registry: {
+      url: plane.registryUrl,
+      state: source?.state ?? "connecting",
+      sinceMs: source === undefined ? 0 : clock.now() - source.since,
+      ...(source?.reason !== undefined && { reason: source.reason }),
+    },
+    snapshot: { version: pipeline?.version ?? 0, revision: pipeline?.revision ?? "" },
+    problems: pipeline?.problems.length ?? 0,
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * What happens before the application's first line. Little: the mesh itself is loaded when the first server listens or
+ * the first call is made, so that a process which does neither pays next to nothing.
+ */
+
+import { createRequire } from "node:module";
+import { createLog } from "../log.js";
+import type { DataPlane } from "../plane/data-plane.js";
+import { SEAMS } from "../settings/options.js";
+import { type MeshSettings, resolveSettings } from "../settings/resolve-settings.js";
+import { VERSION } from "../version.js";
+import { nodeTooOld } from "./node-version.js";
+import { patchSeams } from "./patch-seams.js";
+import { type Runtime, runtimeOf, setRuntime } from "./runtime.js";
+
+export function boot(): void {
+  const log = createLog("warn");
+  const tooOld = nodeTooOld(process.version);
+  if (tooOld !== undefined) return log.error(tooOld);
+  // Before anything is read or touched: the variable is the switch that must always work.
+  if (process.env["INMESH_MODE"] === "off" || runtimeOf(globalThis) !== undefined) return;
+  let settings: MeshSettings;
+  try {
+    settings = resolveSettings();
+  } catch (error) {
+    return log.error(`${error instanceof Error ? error.message : String(error)}. This process runs without the mesh`);
+  }
+  if (settings.mode === "off") return;
+  const seams = settings.patch ?? SEAMS;
+  const runtime = createRuntime(settings, seams);
+  try {
+    setRuntime(globalThis, runtime);
+  } catch {
+    log.warn("globalThis is frozen: registeredMesh() will not find the mesh of this process");
+  }
+  patchSeams(seams, runtime.plane);
+}
+
+function createRuntime(
+  settings: MeshSettings,
+  seams: readonly string[],
+): Runtime & { readonly plane: () => DataPlane } {
+  let loaded: { readonly plane: DataPlane; readonly mesh: ReturnType<Runtime["mesh"]> } | undefined;
+  const load = (): NonNullable<typeof loaded> => {
+    if (loaded === undefined) {
+      // Synchronous, because a call of http.request must be answered at once. require() of these modules is the
+      // import of them: one instance, however they are reached.
+      const require = createRequire(import.meta.url);
+      const { startRuntime } = require("./start-runtime.js") as typeof import("./start-runtime.js");
+      loaded = startRuntime(settings, seams);
+    }
+    return loaded;
+  };
+  return { version: VERSION, mesh: () => load().mesh, plane: () => load().plane };
+}

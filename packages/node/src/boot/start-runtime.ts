@@ -1,0 +1,32 @@
+/** The mesh of a process that was started with `--import @inmesh/node/register`. Loaded with the first need of it. */
+
+import { createRequire } from "node:module";
+import type { Mesh } from "../mesh.js";
+import { DataPlane } from "../plane/data-plane.js";
+import type { MeshSettings } from "../settings/resolve-settings.js";
+import { drainOnTerm } from "./drain-on-term.js";
+
+export interface StartedRuntime {
+  readonly plane: DataPlane;
+  readonly mesh: Mesh;
+}
+
+export function startRuntime(settings: MeshSettings, seams: readonly string[]): StartedRuntime {
+  const plane = new DataPlane({ settings });
+  plane.patched = seams;
+  let mesh: Mesh | undefined;
+  drainOnTerm(plane);
+  void plane.start();
+  return {
+    plane,
+    get mesh() {
+      // The public face brings undici's fetch with it, which most processes do not need.
+      if (mesh === undefined) {
+        const require = createRequire(import.meta.url);
+        const { ConnectedMesh } = require("../connected-mesh.js") as typeof import("../connected-mesh.js");
+        mesh = new ConnectedMesh(plane, () => {});
+      }
+      return mesh;
+    },
+  };
+}

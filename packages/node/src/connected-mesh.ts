@@ -1,0 +1,87 @@
+/** The public face of a data plane. */
+
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { ServerInfo } from "@inmesh/core/admin";
+import { createFetch, MeshDispatcher, type MeshFetch } from "@inmesh/http";
+import { type AnyServer, attachServer, meshHandler } from "@inmesh/http/server";
+import { serverInfo } from "./admin/server-info.js";
+import type { Mesh, TimeLimit } from "./mesh.js";
+import type { DataPlane } from "./plane/data-plane.js";
+import { type DrainResult, drain } from "./plane/drain.js";
+
+/** For siblings of this package and tests: the engine and everything else behind a mesh. */
+export const PLANE: unique symbol = Symbol.for("inmesh.plane");
+
+export class ConnectedMesh implements Mesh {
+  readonly [PLANE]: DataPlane;
+  readonly dispatcher: MeshDispatcher;
+  readonly fetch: MeshFetch;
+  readonly #undo: () => void;
+  #draining: Promise<DrainResult> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @param undo takes back what was patched for this mesh */
+  constructor(plane: DataPlane, undo: () => void) {
+    this[PLANE] = plane;
+    this.dispatcher = new MeshDispatcher({ engine: plane.engine, transport: plane.transport });
+    this.fetch = createFetch(this.dispatcher);
+    this.#undo = undo;
+  }
+
+  get service(): string {
+    return this[PLANE].settings.service;
+  }
+
+  get namespace(): string {
+    return this[PLANE].settings.namespace;
+  }
+
+  get instance(): string {
+    return this[PLANE].instance;
+  }
+
+  get status(): ServerInfo {
+    return serverInfo(this[PLANE]);
+  }
+
+  get adminUrl(): string | undefined {
+    return this[PLANE].adminUrl;
+  }
+
+  handler(app: (request: IncomingMessage, response: ServerResponse) => unknown): RequestListener {
+    const { inbound, servers } = this[PLANE];
+    return meshHandler(app, inbound, servers);
+  }
+
+  attach<Server extends AnyServer>(server: Server): Server {
+    return attachServer(server, this[PLANE].servers);
+  }
+
+  signal(): AbortSignal | undefined {
+    return this[PLANE].engine.contexts.current()?.signal();
+  }
+
+  detach<Result>(work: () => Result): Result {
+    return this[PLANE].engine.contexts.detach(work);
+  }
+
+  async ready({ timeoutMs }: TimeLimit = {}): Promise<void> {
+    await this[PLANE].store.ready(timeoutMs);
+  }
+
+  drain({ timeoutMs = this[PLANE].settings.drainTimeoutMs }: TimeLimit = {}): Promise<DrainResult> {
+    this.#draining ??= drain(this[PLANE], timeoutMs);
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.drain()
+      .finally(() => this.#undo())
+      .then(() => this[PLANE].close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

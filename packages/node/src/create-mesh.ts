@@ -1,0 +1,31 @@
+/** A mesh of one's own: nothing global is touched unless option `patch` asks for it, no signal is handled. */
+
+import { MeshError } from "@inmesh/core";
+import { patchSeams } from "./boot/patch-seams.js";
+import { ConnectedMesh } from "./connected-mesh.js";
+import type { Mesh } from "./mesh.js";
+import { DataPlane } from "./plane/data-plane.js";
+import type { MeshOptions } from "./settings/options.js";
+import { type MeshSettings, resolveSettings } from "./settings/resolve-settings.js";
+
+/**
+ * Resolves as soon as the mesh can take calls; they wait for the first configuration, at most `configWaitMs`.
+ * @throws {MeshError} CONFIG_INVALID when an option, a variable or inmesh.yaml cannot be used
+ */
+export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
+  const settings = readSettings(options);
+  const plane = new DataPlane({ settings });
+  if (settings.mode === "off") return new ConnectedMesh(plane, () => {});
+  const undo = patchSeams(settings.patch ?? [], () => plane);
+  plane.patched = settings.patch ?? [];
+  await plane.start();
+  return new ConnectedMesh(plane, undo);
+}
+
+function readSettings(options: MeshOptions): MeshSettings {
+  try {
+    return resolveSettings(options);
+  } catch (error) {
+    throw new MeshError("CONFIG_INVALID", error instanceof Error ? error.message : String(error));
+  }
+}

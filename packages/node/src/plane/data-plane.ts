@@ -1,0 +1,258 @@
+/**
+ * All parts of one mesh. Made at once, so that calls and servers can be taken at once; the registry, the compiler and
+ * the admin endpoint are loaded by `start`, while calls wait for the first snapshot.
+ */
+
+import { isMainThread } from "node:worker_threads";
+import {
+  type Clock,
+  Engine,
+  MeshError,
+  type PipelineStatus,
+  SnapshotStore,
+  systemClock,
+  systemRandom,
+} from "@inmesh/core";
+import { EventLog } from "@inmesh/core/admin";
+import type { Pipeline } from "@inmesh/core/internal";
+import { HttpClient, HttpTransport, requireUndici, type Undici } from "@inmesh/http/internal";
+import { Inbound, type Listener, Servers } from "@inmesh/http/server";
+import { createLog, type Log } from "../log.js";
+import type { MeshSettings } from "../settings/resolve-settings.js";
+import { portName } from "../settings/values.js";
+import { advertisedAddress } from "./advertised-address.js";
+import { LeaseKeeper } from "./lease-keeper.js";
+import type { OpenRegistry } from "./open-registry.js";
+
+/** A lease is renewed three times in this, and dropped by readers after it; in ms. */
+const LEASE_TTL_MS = 15_000;
+
+export interface DataPlaneOptions {
+  readonly settings: MeshSettings;
+  /** @default the system's */
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** @default the copy this package depends on, loaded with the first request */
+  readonly undici?: () => Undici;
+}
+
+export class DataPlane {
+  readonly settings: MeshSettings;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventLog;
+  readonly store: SnapshotStore;
+  readonly engine: Engine;
+  readonly transport: HttpTransport;
+  readonly client: HttpClient;
+  readonly inbound: Inbound;
+  readonly servers: Servers;
+  readonly startedAt: number;
+  /** Names of the seams patched in this process. */
+  patched: readonly string[] = [];
+  draining = false;
+  /** Set by POST /healthcheck/fail. */
+  failing = false;
+  #registry: OpenRegistry | undefined;
+  #pipeline: Pipeline | undefined;
+  #lease: LeaseKeeper | undefined;
+  #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #starting: Promise<void> | undefined;
+  #failure: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({
+    settings,
+    clock = systemClock,
+    log = createLog(settings.log),
+    undici = requireUndici,
+  }: DataPlaneOptions) {
+    this.settings = settings;
+    this.instance = settings.instance || `${process.pid}-${systemRandom.int(36 ** 5).toString(36)}`;
+    this.clock = clock;
+    this.log = log;
+    this.startedAt = clock.now();
+    this.events = new EventLog(clock);
+    this.store = new SnapshotStore({
+      clock,
+      explain: () => this.#failure ?? this.#registry?.source.status.reason,
+      onListenerError: (error) => log.error(`a part of the mesh did not take a new snapshot: ${String(error)}`),
+    });
+    this.transport = new HttpTransport({ clock, undici });
+    const { configWaitMs } = settings;
+    this.engine = new Engine({
+      store: this.store,
+      clock,
+      configWaitMs,
+      onEndpointRemoved: this.transport.onEndpointRemoved,
+    });
+    this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici });
+    this.inbound = new Inbound(this.engine);
+    this.servers = new Servers({ inbound: this.inbound, clock, onChange: (listeners) => this.#onListeners(listeners) });
+    this.store.subscribe(({ version, revision, mode }) =>
+      this.events.add("config", `snapshot ${version} in force, revision ${revision}, mode ${mode}`),
+    );
+  }
+
+  get pipeline(): PipelineStatus | undefined {
+    return this.#pipeline?.status;
+  }
+
+  get registryUrl(): string {
+    const { config } = this.settings;
+    return this.#registry?.url ?? (typeof config === "string" ? config : "memory");
+  }
+
+  /** Advertised ports, in order. */
+  get ports(): readonly number[] {
+    return this.#lease?.ports.map(({ number }) => number) ?? [];
+  }
+
+  get adminUrl(): string | undefined {
+    return this.#admin?.url;
+  }
+
+  /** Servers may be called, as far as configuration goes. */
+  get ready(): boolean {
+    return this.store.current !== undefined && !this.draining && !this.failing;
+  }
+
+  get state(): "starting" | "ready" | "degraded" | "draining" {
+    if (this.draining) return "draining";
+    const status = this.#pipeline?.status;
+    if (status === undefined || status.state === "starting") return "starting";
+    return status.state === "degraded" || status.source.state === "stale" ? "degraded" : "ready";
+  }
+
+  /** Opens the registry and registers this process; idempotent. Resolves when both were tried; never rejects. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      this.log.error(`the mesh did not start: ${this.#failure}`);
+    });
+    return this.#starting;
+  }
+
+  /** Leaves the registry: no new calls are sent here once `propagationDelayMs` has passed. */
+  async leave(signal: AbortSignal): Promise<void> {
+    this.draining = true;
+    this.events.add("drain", "leaving the registry");
+    this.inbound.retireConnections();
+    const advertised = this.ports.length > 0;
+    await this.#lease?.leave();
+    if (advertised) await hold(this.clock, this.settings.propagationDelayMs, signal);
+  }
+
+  /** Frees everything; calls made later fail. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    const { settings, clock, log } = this;
+    const [{ openRegistry }, { Pipeline }, model] = await Promise.all([
+      import("./open-registry.js"),
+      import("@inmesh/core/internal"),
+      import("@inmesh/model"),
+    ]);
+    if (this.#closing !== undefined) return;
+    const warn = ({ message }: { readonly message: string }): void => {
+      log.warn(message);
+      this.events.add("registry", message);
+    };
+    const registry = await openRegistry({ settings, clock, env: process.env, onWarning: warn });
+    this.#registry = registry;
+    const { namespace, service, labels, serviceAccount, locality } = settings;
+    this.#pipeline = new Pipeline({
+      source: registry.source,
+      store: this.store,
+      validate: model.validateDocument,
+      compile: model.compile,
+      client: {
+        ...{ namespace, service, labels },
+        ...(serviceAccount !== undefined && { serviceAccount }),
+        ...(locality !== undefined && { locality: localityOf(locality) }),
+      },
+      clock,
+      ...(registry.state && { state: registry.state }),
+    });
+    this.#pipeline.start();
+    // Worker threads call and are served in the name of their process, which has the lease.
+    if (!isMainThread) return;
+    this.#lease = new LeaseKeeper({
+      registrar: registry.registrar,
+      spec: {
+        ...{ namespace, service, labels, instance: this.instance, pid: process.pid, ttlMs: LEASE_TTL_MS },
+        ...(serviceAccount !== undefined && { serviceAccount }),
+        ...(locality !== undefined && { locality: localityOf(locality) }),
+        inmeshVersion: (await import("../version.js")).VERSION,
+        schemaVersion: model.SCHEMA_VERSION,
+      },
+      onEvent: (message) => {
+        this.events.add("lease", message);
+        log.info(message);
+      },
+    });
+    await this.#openAdmin();
+    if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);
+  }
+
+  async #openAdmin(): Promise<void> {
+    if (this.settings.admin === "off") return;
+    try {
+      const { openAdmin } = await import("../admin/admin-server.js");
+      this.#admin = await openAdmin(this);
+      this.events.add("admin", `admin endpoint at ${this.#admin.url}`);
+    } catch (error) {
+      this.log.warn(
+        `no admin endpoint at ${this.settings.admin}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  #onListeners(listeners: readonly Listener[]): void {
+    void this.start(); // the lease tells of these listeners when the registry is open
+    if (this.#lease !== undefined && !this.draining) void this.#say(listeners);
+  }
+
+  async #say(listeners: readonly Listener[]): Promise<void> {
+    const { ports, address } = this.settings;
+    const found = listeners.map(({ port }, index) => ({ name: portName(index), number: port }));
+    await this.#lease?.say({
+      address: advertisedAddress(listeners, address),
+      ports: ports ?? found,
+      ...(this.#admin && { admin: this.#admin.url }),
+    });
+  }
+
+  async #close(): Promise<void> {
+    this.draining = true;
+    await this.#starting;
+    await this.#lease?.leave();
+    await this.#admin?.close();
+    await this.#pipeline?.close();
+    this.engine.close();
+    await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));
+  }
+}
+
+function localityOf(text: string): { readonly region: string; readonly zone: string; readonly subZone: string } {
+  const [region = "", zone = "", subZone = ""] = text.split("/");
+  return { region, zone, subZone };
+}
+
+/** Waits, and keeps the process alive meanwhile. An abort ends the wait. */
+function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = clock.hold(ms, done);
+    signal.addEventListener("abort", done);
+  });
+}

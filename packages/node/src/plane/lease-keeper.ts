@@ -1,0 +1,66 @@
+/** The lease of this process: what it says, and that it is written once, brought up to date and removed in order. */
+
+import type { LeaseHandle, LeaseSpec, Registrar } from "@inmesh/core";
+
+/** The part that changes while the process runs. */
+export type LeaseFacts = Pick<LeaseSpec, "address" | "ports" | "admin">;
+
+export interface LeaseKeeperOptions {
+  readonly registrar: Registrar;
+  /** The part that does not change. */
+  readonly spec: Omit<LeaseSpec, keyof LeaseFacts>;
+  /** Told of every step, for the event log. */
+  readonly onEvent: (message: string) => void;
+}
+
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  #facts: LeaseFacts | undefined;
+  #handle: LeaseHandle | undefined;
+  #left = false;
+  /** One step after the other: an update must not overtake the registration. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Ports others may call now; empty before the registration and after `leave`. */
+  get ports(): LeaseSpec["ports"] {
+    return this.#left ? [] : (this.#facts?.ports ?? []);
+  }
+
+  /** Registers, or changes what the lease says. Resolves when the registry has had one try at it; never rejects. */
+  say(facts: LeaseFacts): Promise<void> {
+    this.#facts = facts;
+    return this.#next(async () => {
+      if (this.#left) return;
+      const { registrar, spec, onEvent } = this.#options;
+      const { admin, ...rest } = this.#facts ?? facts; // the newest, so that a burst of changes is one write
+      const said = { ...rest, ...(admin !== undefined && { admin }) };
+      if (this.#handle === undefined) this.#handle = await registrar.register({ ...spec, ...said });
+      else await this.#handle.update(said);
+      onEvent(
+        `lease says ${said.address} ${said.ports.map(({ name, number }) => `${name}:${number}`).join(", ") || "no port"}`,
+      );
+    });
+  }
+
+  /** Out of the registry for good: nobody new is sent here. */
+  leave(): Promise<void> {
+    if (this.#left) return this.#last;
+    this.#left = true;
+    return this.#next(async () => {
+      if (this.#handle === undefined) return;
+      await this.#handle.remove();
+      this.#options.onEvent("lease removed");
+    });
+  }
+
+  #next(step: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(step).catch((error: unknown) => {
+      this.#options.onEvent(`lease: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    return this.#last;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Every setting of a mesh, once: the option of `createMesh`, its environment variable, the key in inmesh.yaml, and how
+ * text becomes a value. docs/reference/configuration.md shows the same list; a test compares the two.
+ */
+
+import type { Registrar, Source } from "@inmesh/core";
+import type { Document } from "@inmesh/model";
+import type { LogLevel } from "../log.js";
+import {
+  dnsLabel,
+  duration,
+  type Invalid,
+  labels,
+  list,
+  mode,
+  oneOf,
+  ports,
+  type ReadValue,
+  seams,
+  text,
+} from "./values.js";
+
+/** What `createMesh` takes. Option beats environment beats inmesh.yaml beats default. */
+export interface MeshOptions {
+  /** Name under which others call this process. DNS label. @default the name in the nearest package.json, else the program's file name */
+  readonly service?: string;
+  /** DNS label. @default "default" */
+  readonly namespace?: string;
+  /** The registry: a folder or policy file, documents, or a `MemoryRegistry` that several meshes share. @default "./mesh" where it exists, else "~/.inmesh/mesh" */
+  readonly config?: string | readonly Document[] | SharedRegistry;
+  /** `off`: calls go out as if inmesh were not there. @default "on" */
+  readonly mode?: "on" | "off";
+  /** Admin endpoint: `host:port`, `unix:/path` or `off`. @default "127.0.0.1:0" */
+  readonly admin?: string;
+  /** Labels of this instance; subsets choose by them. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Short for the label `version`. */
+  readonly version?: string;
+  /** Ports others call, in place of those the process listens on. */
+  readonly ports?: readonly (number | { readonly name: string; readonly number: number })[];
+  readonly serviceAccount?: string;
+  /** `region/zone/subZone`. */
+  readonly locality?: string;
+  /** Where the last good policy is kept. @default "$XDG_CACHE_HOME/inmesh" */
+  readonly stateDir?: string;
+  /** Unique among the instances of the service. DNS label. @default the process id and a random part */
+  readonly instance?: string;
+  /** Where others reach this process. @default the address its first server is bound to; 127.0.0.1 when that is every address */
+  readonly address?: string;
+  /** How long a call waits for the first configuration, in ms. @default 5_000 */
+  readonly configWaitMs?: number;
+  /** Hosts (`api.example.com`, `*.example.com`), `host:port` or `:port` that the mesh leaves alone. */
+  readonly exclude?: readonly string[];
+  /** Seams to patch in the process: `fetch`, `undici`, `http`, `server`. @default none by createMesh, all by register */
+  readonly patch?: readonly Seam[];
+  /** Least severe message on stderr. @default "warn" */
+  readonly log?: LogLevel;
+  /** Longest drain on SIGTERM, in ms. @default 10_000 */
+  readonly drainTimeoutMs?: number;
+  /** Between leaving the registry and closing servers, so that every caller has heard of it, in ms. @default 300 */
+  readonly propagationDelayMs?: number;
+}
+
+/** A registry inside the process, such as core's `MemoryRegistry`. */
+export interface SharedRegistry extends Registrar {
+  openSource(): Source;
+}
+
+export const SEAMS = ["fetch", "undici", "http", "server"] as const;
+export type Seam = (typeof SEAMS)[number];
+
+/** One row of the table. */
+export interface Setting<Value = unknown> {
+  readonly variable: `INMESH_${string}`;
+  readonly read: ReadValue<Value>;
+  /** One line for docs and messages. */
+  readonly expects: string;
+}
+
+type Settings = { readonly [Name in keyof Required<MeshOptions>]: Setting<Required<MeshOptions>[Name]> };
+
+export const SETTINGS: Settings = {
+  service: { variable: "INMESH_SERVICE", read: dnsLabel, expects: "a DNS label" },
+  namespace: { variable: "INMESH_NAMESPACE", read: dnsLabel, expects: "a DNS label" },
+  config: { variable: "INMESH_CONFIG", read: config, expects: "a folder or a policy file" },
+  mode: { variable: "INMESH_MODE", read: mode, expects: "on or off" },
+  admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
+  labels: { variable: "INMESH_LABELS", read: labels, expects: "key=value, comma-separated" },
+  version: { variable: "INMESH_VERSION", read: text, expects: "text" },
+  ports: { variable: "INMESH_PORTS", read: ports, expects: "[name:]port, comma-separated" },
+  serviceAccount: { variable: "INMESH_SERVICE_ACCOUNT", read: text, expects: "text" },
+  locality: { variable: "INMESH_LOCALITY", read: text, expects: "region/zone/subZone" },
+  stateDir: { variable: "INMESH_STATE_DIR", read: text, expects: "a folder" },
+  instance: { variable: "INMESH_INSTANCE", read: dnsLabel, expects: "a DNS label" },
+  address: { variable: "INMESH_ADDRESS", read: text, expects: "an IP address or host name" },
+  configWaitMs: { variable: "INMESH_CONFIG_WAIT_MS", read: duration, expects: "milliseconds" },
+  exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
+  patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },
+  log: { variable: "INMESH_LOG", read: oneOf("error", "warn", "info", "debug"), expects: "error, warn, info or debug" },
+  drainTimeoutMs: { variable: "INMESH_DRAIN_TIMEOUT_MS", read: duration, expects: "milliseconds" },
+  propagationDelayMs: { variable: "INMESH_PROPAGATION_DELAY_MS", read: duration, expects: "milliseconds" },
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly (keyof MeshOptions)[];
+
+/** Of the CLI, the build and the tests: theirs to read, not a spelling mistake. */
+export const FOREIGN_VARIABLES: ReadonlySet<string> = new Set([
+  "INMESH_SERVER",
+  "INMESH_SHARED",
+  "INMESH_CASES",
+  "INMESH_REQUIRE_PEERS",
+  "INMESH_TOOLS_DIR",
+]);
+
+function config(value: unknown): string | readonly Document[] | SharedRegistry | Invalid {
+  if (Array.isArray(value)) return value as readonly Document[];
+  if (typeof value === "object" && value !== null && "openSource" in value) return value as SharedRegistry;
+  const path = text(value);
+  if (typeof path !== "string") return path;
+  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
+  const scheme = path.slice(0, path.indexOf(":")).toLowerCase();
+  if (scheme === "consul" || scheme === "xds") {
+    return { invalid: `${scheme}:// registries come with a later version; this one reads a folder` };
+  }
+  return { invalid: "expected a folder or a policy file" };
+}
+
+function admin(value: unknown): string | Invalid {
+  if (value === false) return "off"; // YAML 1.1 writers mean this
+  const where = text(value);
+  if (typeof where !== "string" || where === "off" || /^unix:.+/.test(where)) return where;
+  const port = /^(?:\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(where)?.[1];
+  return port !== undefined && Number(port) < 65_536 ? where : { invalid: "expected host:port, unix:/path or off" };
+}

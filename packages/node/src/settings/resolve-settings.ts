@@ -1,0 +1,120 @@
+/** Option over environment over inmesh.yaml over default. Reads files only to find what nobody said. */
+
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { createLog } from "../log.js";
+import { defaultService } from "./default-service.js";
+import { nearest } from "./nearest.js";
+import { FOREIGN_VARIABLES, type MeshOptions, SETTING_NAMES, SETTINGS } from "./options.js";
+import { readSettingsFile } from "./settings-file.js";
+import { isInvalid, type Port } from "./values.js";
+
+/** Everything decided. */
+export type MeshSettings = Readonly<
+  Omit<Required<MeshOptions>, "version" | "ports" | "serviceAccount" | "locality" | "address" | "patch" | "stateDir">
+> & {
+  /** Undefined: what the process listens on. */
+  readonly ports: readonly Port[] | undefined;
+  readonly serviceAccount: string | undefined;
+  readonly locality: string | undefined;
+  readonly address: string | undefined;
+  readonly stateDir: string | undefined;
+  /** Undefined when nobody said: createMesh and register differ. */
+  readonly patch: Required<MeshOptions>["patch"] | undefined;
+  /** Whether `config` is a folder that exists for nobody yet, so that it may be made. */
+  readonly ownConfig: boolean;
+};
+
+export interface ResolveContext {
+  /** @default process.env */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** @default process.cwd() */
+  readonly cwd?: string;
+  /** Told what is unknown and therefore ignored, one line each. @default stderr */
+  readonly warn?: (message: string) => void;
+}
+
+/** A setting that cannot be used; `createMesh` throws it as CONFIG_INVALID, `register` prints it. */
+export class SettingError extends Error {}
+
+/** @throws {SettingError} for the first setting that cannot be used: one line, naming it and what was expected */
+export function resolveSettings(options: MeshOptions = {}, context: ResolveContext = {}): MeshSettings {
+  const { env = process.env, cwd = process.cwd(), warn = createLog("warn").warn } = context;
+  const file = readSettingsFile(cwd);
+  warnUnknown(env, file, warn);
+  const given = <Name extends keyof MeshOptions>(name: Name): Required<MeshOptions>[Name] | undefined => {
+    const { variable, read } = SETTINGS[name];
+    const fromEnv = env[variable];
+    const sources = [
+      { where: `option ${name}`, value: unknownOf(options)[name] },
+      { where: variable, value: fromEnv === "" ? undefined : fromEnv },
+      { where: `${file.path}: ${name}`, value: file.values[name] },
+    ];
+    const source = sources.find(({ value }) => value !== undefined && value !== null);
+    if (source === undefined) return undefined;
+    const value = read(source.value);
+    if (!isInvalid(value)) return value as Required<MeshOptions>[Name];
+    throw new SettingError(`${source.where} is ${show(source.value)}: ${value.invalid}`);
+  };
+  const version = given("version");
+  const config = given("config");
+  const local = join(cwd, "mesh");
+  return {
+    service: given("service") ?? defaultService(cwd),
+    namespace: given("namespace") ?? "default",
+    config: typeof config === "string" ? resolve(cwd, config) : (config ?? (existsSync(local) ? local : homeConfig())),
+    ownConfig: config === undefined && !existsSync(local),
+    mode: given("mode") ?? "on",
+    admin: given("admin") ?? "127.0.0.1:0",
+    labels: { ...(version !== undefined && { version }), ...given("labels") },
+    ports: given("ports") as readonly Port[] | undefined,
+    serviceAccount: given("serviceAccount"),
+    locality: given("locality"),
+    stateDir: given("stateDir"),
+    instance: given("instance") ?? "",
+    address: given("address"),
+    configWaitMs: given("configWaitMs") ?? 5_000,
+    exclude: given("exclude") ?? [],
+    patch: given("patch"),
+    log: given("log") ?? "warn",
+    drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
+    propagationDelayMs: given("propagationDelayMs") ?? 300,
+  };
+}
+
+/** Where services of one user meet when nobody says where. */
+function homeConfig(): string {
+  return join(homedir(), ".inmesh", "mesh");
+}
+
+function warnUnknown(
+  env: Readonly<Record<string, string | undefined>>,
+  file: { readonly path: string; readonly values: Readonly<Record<string, unknown>> },
+  warn: (message: string) => void,
+): void {
+  const variables = SETTING_NAMES.map((name): string => SETTINGS[name].variable);
+  const strays = Object.keys(env).filter(
+    (name) => name.startsWith("INMESH_") && !variables.includes(name) && !FOREIGN_VARIABLES.has(name),
+  );
+  if (strays.length > 0) warn(`${unknown("environment variable", strays, variables)}`);
+  const keys = Object.keys(file.values).filter((key) => !SETTING_NAMES.includes(key as keyof MeshOptions));
+  if (keys.length > 0) warn(`${file.path}: ${unknown("key", keys, SETTING_NAMES)}`);
+}
+
+function unknown(what: string, names: readonly string[], known: readonly string[]): string {
+  const hints = names.map((name) => {
+    const close = nearest(name, known);
+    return close === undefined ? name : `${name} (did you mean ${close}?)`;
+  });
+  return `unknown ${what}${names.length > 1 ? "s" : ""} ${hints.join(", ")}: ignored`;
+}
+
+function unknownOf(options: MeshOptions): Readonly<Record<string, unknown>> {
+  return options as Readonly<Record<string, unknown>>;
+}
+
+function show(value: unknown): string {
+  const shown = JSON.stringify(value) ?? String(value);
+  return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown;
+}
