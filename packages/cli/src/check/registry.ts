@@ -1,0 +1,83 @@
+/** The folder of the mesh: can it be read and written, and is its policy in order? */
+
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cli } from "../cli.js";
+import { CliError, systemReason } from "../exit.js";
+import { configOf, namespaceOf, type RegistryOptions } from "../options.js";
+import { count } from "../output/format.js";
+import { placeOf, sortProblems } from "../output/problems.js";
+import { clientContext } from "../registry/client-context.js";
+import { type OpenRegistry, openRegistry } from "../registry/open-registry.js";
+import { error, type Finding, ok, type Section, warning } from "./section.js";
+
+const LEASES = ".workloads";
+
+/** @returns the registry, still open, when it could be read */
+export async function checkRegistry(
+  cli: Cli,
+  options: RegistryOptions,
+): Promise<{ readonly section: Section; readonly registry: OpenRegistry | undefined }> {
+  const findings: Finding[] = [];
+  const section: Section = { name: "registry", findings };
+  let registry: OpenRegistry;
+  try {
+    registry = await openRegistry(options, cli);
+  } catch (failure) {
+    if (!(failure instanceof CliError)) throw failure;
+    findings.push(error(failure.message, failure.advice));
+    return { section, registry: undefined };
+  }
+  const { documents } = registry.view;
+  findings.push(ok(`"${registry.shown}" is readable: ${count(documents.length, "document")}`));
+  findings.push(...(await writable(configOf(options, cli).path, registry.shown)));
+  const { snapshot } = await registry.viewOf(clientContext(undefined, namespaceOf(options, cli), []));
+  const bad = sortProblems(snapshot.problems).filter(({ severity }) => severity !== "info");
+  for (const problem of bad) {
+    const place = placeOf(problem) || problem.resource;
+    const make = problem.severity === "error" ? error : warning;
+    findings.push(make(`${problem.code} ${place} ${problem.message}`, `See: inmesh analyze ${registry.shown}`));
+  }
+  if (bad.length === 0) findings.push(ok("its policy has no problems"));
+  return { section, registry };
+}
+
+/** Processes register under the folder, and `apply` writes into it. */
+async function writable(path: string, shown: string): Promise<Finding[]> {
+  const folder = (await stat(path)).isDirectory() ? path : join(path, "..");
+  const refusal = await access(folder, constants.W_OK | constants.X_OK).then(
+    () => undefined,
+    (reason: unknown) => systemReason(reason) ?? String(reason),
+  );
+  if (refusal !== undefined) {
+    return [
+      error(`"${shown}" cannot be written: ${refusal}`, "Processes cannot register there. Check its permissions."),
+    ];
+  }
+  const leases = join(folder, LEASES);
+  const found = await stat(leases).catch(() => undefined);
+  if (found === undefined) return [ok(`"${shown}" is writable`)];
+  const blocked = await access(leases, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => undefined,
+    (reason: unknown) => systemReason(reason) ?? String(reason),
+  );
+  if (blocked !== undefined) {
+    return [
+      error(
+        `"${shown}/${LEASES}" cannot be used: ${blocked}`,
+        "It belongs to another user; remove it, or change its owner.",
+      ),
+    ];
+  }
+  if (process.platform !== "win32" && (found.mode & 0o077) !== 0) {
+    const mode = (found.mode & 0o777).toString(8);
+    return [
+      warning(
+        `"${shown}/${LEASES}" has mode ${mode}: others can see or change who is registered`,
+        `Run: chmod 700 ${shown}/${LEASES}`,
+      ),
+    ];
+  }
+  return [ok(`"${shown}" is writable`)];
+}

@@ -1,0 +1,98 @@
+/** What `apply` and `delete` have in common: saying what changed, and waiting for it to arrive. */
+
+import type { ApplyResult } from "@inmesh/core";
+import type { Problem } from "@inmesh/model";
+import { type Command, Option } from "commander";
+import type { Cli } from "../cli.js";
+import { EXIT, type ExitCode } from "../exit.js";
+import { AdminClient } from "../live/admin-client.js";
+import { type ProcessState, waitForProcesses } from "../live/wait.js";
+import { formatOf, type RegistryOptions } from "../options.js";
+import { count, formatMs, printData } from "../output/format.js";
+import { problemLine, sortProblems } from "../output/problems.js";
+import { formatTable } from "../output/table.js";
+import type { OpenRegistry } from "../registry/open-registry.js";
+
+export interface ChangeOptions extends RegistryOptions {
+  readonly wait?: boolean;
+  readonly dryRun?: boolean;
+  readonly remote?: boolean;
+}
+
+export interface Change {
+  readonly results: readonly ApplyResult[];
+  /** Hash by key that every process must come to have; undefined: none. */
+  readonly expected: ReadonlyMap<string, string | undefined>;
+  readonly problems: readonly Problem[];
+}
+
+export function withWait(command: Command): Command {
+  return withRemote(command.option("--wait", "wait until every running process has taken the change"));
+}
+
+export function withRemote(command: Command): Command {
+  return command.addOption(new Option("--remote", "contact admin endpoints on other machines, too"));
+}
+
+export async function finishChange(
+  cli: Cli,
+  registry: OpenRegistry,
+  options: ChangeOptions,
+  { results, expected, problems }: Change,
+): Promise<ExitCode> {
+  const format = formatOf(options);
+  const table = format !== "json" && format !== "yaml";
+  const { dryRun = false, wait = false, remote = false, timeout } = options;
+  for (const problem of sortProblems(problems)) cli.note(problemLine(problem, cli.paintNote));
+  if (table) {
+    const suffix = dryRun ? " (dry run)" : "";
+    for (const { key, outcome, where } of results) cli.print(`${key} ${outcome}${suffix}  ${where}\n`);
+  }
+  const { clock, signal } = cli.io;
+  const started = clock.now();
+  const processes =
+    !wait || dryRun
+      ? []
+      : await waitForProcesses(registry, new AdminClient({ clock, signal, remote }), cli.io, {
+          expected,
+          timeoutMs: timeout,
+          onSynced: ({ name }) => cli.note(`${name} has it after ${formatMs(clock.now() - started)}`),
+        });
+  if (!table) printData(cli, format, { results, dryRun, problems, processes });
+  if (!wait || dryRun) return EXIT.ok;
+  return reportProcesses(cli, processes, table, timeout);
+}
+
+function reportProcesses(cli: Cli, processes: readonly ProcessState[], table: boolean, timeoutMs: number): ExitCode {
+  if (processes.length === 0) {
+    cli.note("No process of this mesh is running; the policy holds as soon as one starts.");
+    return EXIT.ok;
+  }
+  if (table) {
+    cli.print(
+      formatTable(processes, [
+        { title: "PROCESS", cell: ({ name }) => name },
+        { title: "SERVICE", cell: ({ service }) => service },
+        { title: "CONFIG", cell: configText },
+        {
+          title: "STATE",
+          cell: ({ state }) => state,
+          paint: (text, { state }) => cli.paint(state === "synced" ? "green" : "red", text),
+        },
+      ]),
+    );
+  }
+  const behind = processes.filter(({ state }) => state !== "synced");
+  if (behind.length === 0) return EXIT.ok;
+  cli.warn(
+    `${behind.length} of ${count(processes.length, "process").replace(/ss$/, "ss")} did not take the change within ${formatMs(timeoutMs)}:`,
+  );
+  for (const { name, reason } of behind) cli.warn(`${name}: ${reason}`);
+  cli.warn("The change is in the registry. See: inmesh status");
+  return EXIT.timeout;
+}
+
+/** `v41 1b20aa34`: the version counts in its process, the revision is the same wherever the policy is the same. */
+export function configText({ version, revision }: { readonly version: number; readonly revision: string }): string {
+  return version === 0 ? "" : `v${version} ${revision.slice(0, 8)}`;
+}

@@ -1,0 +1,33 @@
+/** Joins a command's action to the world, its exit code and the options every command has. */
+
+import type { Cli } from "../cli.js";
+import { createCli } from "../cli.js";
+import type { ExitCode } from "../exit.js";
+import type { Io } from "../io.js";
+
+export interface CommandPorts {
+  readonly io: Io;
+  /** Tells the exit code of a command that did what it was asked to. */
+  readonly end: (code: ExitCode) => void;
+}
+
+interface Switches {
+  readonly quiet?: boolean;
+  readonly color?: boolean;
+}
+
+/**
+ * An action of commander from a function of its arguments and options.
+ * @param act resolves with the exit code; rejects with a CliError for what it cannot do
+ */
+export function action<Arguments extends readonly unknown[], Options extends Switches>(
+  { io, end }: CommandPorts,
+  act: (cli: Cli, args: Arguments, options: Options) => Promise<ExitCode>,
+): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    // commander passes the arguments, then the options, then the command.
+    const options = given.at(-2) as Options;
+    const cli = createCli(io, { quiet: options.quiet === true, colour: options.color !== false });
+    end(await act(cli, given.slice(0, -2) as unknown as Arguments, options));
+  };
+}

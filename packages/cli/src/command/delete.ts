@@ -1,0 +1,96 @@
+/** `inmesh delete`: takes resources out of the registry, by name or by the file that holds them. */
+
+import type { Document } from "@inmesh/model";
+import { Command } from "commander";
+import type { Cli } from "../cli.js";
+import { CliError, EXIT, type ExitCode } from "../exit.js";
+import { judgeTexts } from "../input/judge.js";
+import { readPolicyTexts } from "../input/policy-texts.js";
+import { parseResourceName } from "../input/resource-name.js";
+import { collect, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { REPORT_FORMATS } from "../output/format.js";
+import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
+import { type ChangeOptions, finishChange, withWait } from "./change.js";
+import { action, type CommandPorts } from "./define.js";
+import { isWanted, notFound } from "./get.js";
+
+interface DeleteOptions extends ChangeOptions {
+  readonly file?: readonly string[];
+  readonly ignoreNotFound?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  inmesh delete vs/reviews -n shop           one resource
+  inmesh delete -f canary.yaml --wait        what a file holds, and wait until no process runs it
+`;
+
+export function deleteCommand(ports: CommandPorts): Command {
+  const command = new Command("delete")
+    .description("delete policy resources")
+    .argument("[names...]", "KIND/NAME or KIND/NAMESPACE/NAME")
+    .option("-f, --file <file>", "delete the resources that this file, folder or - holds (repeatable)", collect)
+    .option("--ignore-not-found", "succeed when a resource is not there")
+    .option("--dry-run", "say what would be deleted")
+    .addHelpText("after", EXAMPLES);
+  return withWait(withRegistry(withCommon(command, REPORT_FORMATS), 30_000)).action(
+    action<[string[]], DeleteOptions>(ports, async (cli, [names], options) => {
+      const files = options.file ?? [];
+      if (names.length === 0 && files.length === 0) {
+        throw new CliError(EXIT.usage, "nothing to delete was named", "Write KIND/NAME, or -f FILE.");
+      }
+      const { documents: named } = judgeTexts(await readPolicyTexts(files, cli), namespaceOf(options, cli));
+      return withOpenRegistry(options, cli, (registry) => remove(cli, registry, options, names, named));
+    }),
+  );
+}
+
+async function remove(
+  cli: Cli,
+  registry: OpenRegistry,
+  options: DeleteOptions,
+  names: readonly string[],
+  named: readonly Document[],
+): Promise<ExitCode> {
+  const stored = registry.view.documents;
+  const keys = new Set<string>();
+  for (const text of names) {
+    const found = resolveName(text, stored, options, registry.shown);
+    if (found !== undefined) keys.add(found.key);
+  }
+  for (const { kind, namespace, name, key } of named) {
+    if (stored.some((document) => document.key === key)) keys.add(key);
+    else if (options.ignoreNotFound !== true) {
+      throw notFound({ kind: kind as never, namespace, name }, stored, registry.shown);
+    }
+  }
+  const results =
+    options.dryRun === true
+      ? stored
+          .filter(({ key }) => keys.has(key))
+          .map(({ key, origin }) => ({ key, outcome: "deleted" as const, where: origin.file }))
+      : await registry.folder.delete([...keys]);
+  const expected = new Map([...keys].map((key) => [key, undefined]));
+  return finishChange(cli, registry, options, { results, expected, problems: [] });
+}
+
+/** @throws {CliError} when the name is of none, or of several */
+function resolveName(
+  text: string,
+  stored: readonly Document[],
+  { namespace, ignoreNotFound }: DeleteOptions,
+  shown: string,
+): Document | undefined {
+  const query = parseResourceName(text, namespace);
+  const { kind, name } = query;
+  if (name === undefined) {
+    throw new CliError(EXIT.usage, `"${text}" names a kind, and a whole kind is never deleted`, `Write ${kind}/NAME.`);
+  }
+  const found = stored.filter((document) => isWanted(document, query));
+  if (found.length > 1) {
+    const places = found.map((document) => `${kind}/${document.namespace}/${name}`).join(", ");
+    throw new CliError(EXIT.usage, `"${text}" is there ${found.length} times: ${places}`, "Add -n NAMESPACE.");
+  }
+  if (found.length === 0 && ignoreNotFound !== true) throw notFound({ ...query, name }, stored, shown);
+  return found[0];
+}

@@ -1,0 +1,191 @@
+/** `inmesh endpoints`: where the instances of a service are, and what the processes that call them see. */
+
+import { type ClustersView, type EndpointView, type ServiceView, snapshotView } from "@inmesh/core/admin";
+import { clusterName, type Document, type Endpoint, type Snapshot } from "@inmesh/model";
+import { Command } from "commander";
+import { EXIT } from "../exit.js";
+import { AdminClient } from "../live/admin-client.js";
+import { processName, type Reading, readProcesses } from "../live/processes.js";
+import { formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
+import { clientContext } from "../registry/client-context.js";
+import { findServices } from "../registry/find-services.js";
+import { withOpenRegistry } from "../registry/open-registry.js";
+import { withRemote } from "./change.js";
+import { action, type CommandPorts } from "./define.js";
+import { type ViewOptions, withFrom } from "./services.js";
+
+interface EndpointsOptions extends ViewOptions {
+  readonly remote?: boolean;
+}
+
+interface Row {
+  /** Host of the service. */
+  readonly service: string;
+  readonly namespace: string;
+  /** `address:port`. */
+  readonly id: string;
+  /** Ports of the service behind which it stands. */
+  readonly servicePorts: readonly number[];
+  readonly subsets: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** `region/zone/subZone`, as far as it is known. */
+  readonly locality: string;
+  readonly weight: number;
+  readonly workloads: readonly string[];
+  /** Over all processes that answered. */
+  readonly inFlight: number;
+  readonly attempts: number;
+  readonly failures: number;
+  /** Longest of what any process has left; 0 when all use it. */
+  readonly ejectedForMs: number;
+  readonly ejectedBy: readonly string[];
+}
+
+const EXAMPLES = `
+Examples:
+  inmesh endpoints                  of every service
+  inmesh endpoints reviews          of one
+IN FLIGHT, FAILED and STATE are what the running processes see; an ejected endpoint refused connections.
+`;
+
+export function endpointsCommand(ports: CommandPorts): Command {
+  const command = withFrom(
+    new Command("endpoints")
+      .description("list the endpoints of services, with what their callers see")
+      .argument("[service]", "service, service.namespace, namespace/service or host")
+      .addHelpText("after", EXAMPLES),
+  );
+  return withRemote(withRegistry(withCommon(command, LIST_FORMATS))).action(
+    action<[string | undefined], EndpointsOptions>(ports, (cli, [service], options) =>
+      withOpenRegistry(options, cli, async (registry) => {
+        const { leases, documents } = registry.view;
+        const client = clientContext(options.from, namespaceOf(options, cli), leases);
+        const { snapshot } = await registry.viewOf(client);
+        const services = findServices(snapshotView(snapshot, []).services, service, options.namespace);
+        const { clock, signal } = cli.io;
+        const admin = new AdminClient({ clock, signal, remote: options.remote === true });
+        const callers = leases.filter((lease) => lease.admin !== undefined);
+        const readings = await readProcesses<ClustersView>(admin, callers, "/clusters", ["clusters"]);
+        const subsets = subsetNames(documents);
+        const rows = services.flatMap((each) => endpointRows(snapshot, each, subsets, readings));
+        for (const { lease, failure } of readings) {
+          if (failure !== undefined) cli.warn(`${processName(lease)} was not asked: ${failure}`);
+        }
+        printListing(cli, formatOf(options), {
+          rows,
+          json: {
+            endpoints: rows,
+            unreachable: readings.flatMap(({ lease, failure }) =>
+              failure === undefined ? [] : [{ name: processName(lease), reason: failure }],
+            ),
+          },
+          name: ({ id }) => id,
+          empty: `No endpoint: nothing that serves ${service ?? "anything"} is registered. See: inmesh status`,
+          columns: [
+            { title: "SERVICE", cell: (row) => shortHost(row.service) },
+            { title: "ENDPOINT", cell: ({ id }) => id },
+            { title: "PORTS", cell: ({ servicePorts }) => servicePorts.join(",") },
+            { title: "VERSION", cell: ({ labels }) => labels["version"] ?? "" },
+            { title: "SUBSETS", cell: (row) => row.subsets.join(",") },
+            { title: "IN FLIGHT", cell: ({ inFlight }) => `${inFlight}`, align: "right" },
+            { title: "ATTEMPTS", cell: ({ attempts }) => `${attempts}`, align: "right" },
+            { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right" },
+            {
+              title: "STATE",
+              cell: stateText,
+              paint: (text, { ejectedForMs }) => cli.paint(ejectedForMs > 0 ? "red" : "green", text),
+            },
+            { title: "WORKLOADS", cell: ({ workloads }) => workloads.join(",") },
+            { title: "LOCALITY", cell: ({ locality }) => locality, wide: true },
+            { title: "WEIGHT", cell: ({ weight }) => `${weight}`, wide: true, align: "right" },
+            { title: "LABELS", cell: ({ labels }) => labelsText(labels), wide: true },
+          ],
+        });
+        return EXIT.ok;
+      }),
+    ),
+  );
+}
+
+function endpointRows(
+  snapshot: Snapshot,
+  { host, namespace, ports }: ServiceView,
+  subsetNamesByHost: readonly string[],
+  readings: readonly Reading<ClustersView>[],
+): Row[] {
+  const found = new Map<string, { endpoint: Endpoint; servicePorts: Set<number>; subsets: Set<string> }>();
+  const visit = (port: number, subset: string): void => {
+    const cluster = snapshot.cluster(clusterName(port, subset, host));
+    if (cluster === undefined) return;
+    for (const endpoint of snapshot.endpoints(cluster).endpoints) {
+      const entry = found.get(endpoint.id) ?? { endpoint, servicePorts: new Set(), subsets: new Set() };
+      entry.servicePorts.add(port);
+      if (subset !== "") entry.subsets.add(subset);
+      found.set(endpoint.id, entry);
+    }
+  };
+  for (const { number } of ports) {
+    visit(number, "");
+    for (const subset of subsetNamesByHost) visit(number, subset);
+  }
+  return [...found.values()].map(({ endpoint, servicePorts, subsets }) => {
+    const { id, labels, locality, weight, workloads } = endpoint;
+    const place =
+      locality === undefined ? "" : [locality.region, locality.zone, locality.subZone].filter(Boolean).join("/");
+    return {
+      ...{ service: host, namespace, id, servicePorts: [...servicePorts], subsets: [...subsets] },
+      ...{ labels, locality: place, weight, workloads },
+      ...liveState(readings, host, id),
+    };
+  });
+}
+
+/** The same address may serve several clusters of a process; its state is kept for each of them. */
+function liveState(readings: readonly Reading<ClustersView>[], host: string, id: string) {
+  const seen = readings.flatMap(({ lease, view }) =>
+    (view?.clusters ?? [])
+      .filter((cluster) => cluster.host === host)
+      .flatMap(({ endpoints }) => endpoints)
+      .filter((endpoint) => endpoint.id === id)
+      .map((endpoint) => ({ endpoint, by: processName(lease) })),
+  );
+  const sum = (field: "inFlight" | "attempts" | "failures"): number =>
+    seen.reduce((total, { endpoint }) => total + endpoint[field], 0);
+  const ejected = seen.filter(({ endpoint }) => endpoint.ejectedForMs > 0);
+  return {
+    inFlight: sum("inFlight"),
+    attempts: sum("attempts"),
+    failures: sum("failures"),
+    ejectedForMs: Math.max(0, ...ejected.map(({ endpoint }: { endpoint: EndpointView }) => endpoint.ejectedForMs)),
+    ejectedBy: [...new Set(ejected.map(({ by }) => by))],
+  };
+}
+
+/** Subsets have no list of their own in a snapshot: the rules that define them are asked for their names. */
+function subsetNames(documents: readonly Document[]): string[] {
+  const names = documents
+    .filter(({ kind }) => kind === "DestinationRule")
+    .flatMap(({ value }) => {
+      const { spec } = value as { spec?: { subsets?: unknown } };
+      return Array.isArray(spec?.subsets) ? spec.subsets : [];
+    })
+    .map((subset: { name?: unknown } | null) => subset?.name);
+  return [...new Set(names.filter((name) => typeof name === "string"))];
+}
+
+function stateText({ ejectedForMs, ejectedBy }: Row): string {
+  return ejectedForMs > 0 ? `ejected by ${ejectedBy.length} for ${formatMs(ejectedForMs)}` : "ok";
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
+/** Names of the cluster's own domain lose it. */
+export function shortHost(host: string): string {
+  const inside = host.indexOf(".svc.");
+  return inside < 0 ? host : host.slice(0, inside);
+}

@@ -1,0 +1,177 @@
+/** `inmesh stat` and `inmesh edges`: success, rate and latency over a short interval, per service and per caller. */
+
+import type { Lease } from "@inmesh/core";
+import { Command, Option } from "commander";
+import type { Cli } from "../cli.js";
+import { EXIT } from "../exit.js";
+import { AdminClient } from "../live/admin-client.js";
+import { processName } from "../live/processes.js";
+import { type EdgeTraffic, readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
+import { formatOf, parseDuration, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
+import type { Column } from "../output/table.js";
+import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
+import { withRemote } from "./change.js";
+import { action, type CommandPorts } from "./define.js";
+import { shortHost } from "./endpoints.js";
+
+interface StatOptions extends RegistryOptions {
+  /** In ms. */
+  readonly interval: number;
+  readonly remote?: boolean;
+}
+
+interface ServiceRow extends Omit<Traffic, "inFlight" | "retries" | "successes"> {
+  readonly name: string;
+  readonly namespace: string;
+  readonly host: string;
+  /** Processes of the service that run inmesh. */
+  readonly processes: number;
+  /** Who measured: the processes that called it, or its own for a service that no process of the mesh calls. */
+  readonly measuredBy: "callers" | "itself";
+}
+
+const STAT_HELP = `
+Success, rate and latency are measured by the callers in the mesh, retries included, during --interval. For a service
+that nobody in the mesh calls (such as the first one behind the users) its own figures are shown.
+`;
+
+export function statCommand(ports: CommandPorts): Command {
+  return trafficCommand(ports, "stat", "show success, rate and latency of services", STAT_HELP, printServices);
+}
+
+export function edgesCommand(ports: CommandPorts): Command {
+  return trafficCommand(ports, "edges", "show who calls whom, with success, rate and latency", "", printEdges);
+}
+
+type Print = (cli: Cli, options: StatOptions, traffic: TrafficReading, leases: readonly Lease[]) => void;
+
+function trafficCommand(ports: CommandPorts, name: string, description: string, help: string, print: Print): Command {
+  const command = new Command(name)
+    .description(description)
+    .addOption(new Option("--interval <duration>", "how long to measure").argParser(parseDuration).default(2_000, "2s"))
+    .addHelpText("after", `${help}\nExample:\n  inmesh ${name} --interval 10s -n shop\n`);
+  return withRemote(withRegistry(withCommon(command, LIST_FORMATS))).action(
+    action<[], StatOptions>(ports, (cli, _, options) =>
+      withOpenRegistry(options, cli, async (registry) => {
+        const { traffic, leases } = await measure(cli, options, registry);
+        for (const { lease, reason } of traffic.failed) cli.warn(`${processName(lease)} is not counted: ${reason}`);
+        print(cli, options, traffic, leases);
+        return EXIT.ok;
+      }),
+    ),
+  );
+}
+
+async function measure(cli: Cli, { interval, remote = false }: StatOptions, { view }: OpenRegistry) {
+  const { clock, signal } = cli.io;
+  const leases = view.leases;
+  const traffic = await readTraffic(new AdminClient({ clock, signal, remote }), leases, interval, { clock, signal });
+  return { traffic, leases };
+}
+
+function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, leases: readonly Lease[]): void {
+  const rows = serviceRows(traffic, leases).filter(
+    ({ namespace }) => options.namespace === undefined || namespace === options.namespace,
+  );
+  printListing(cli, formatOf(options), {
+    rows,
+    json: { intervalMs: traffic.intervalMs, services: rows },
+    name: ({ host }) => host,
+    empty: "No service is running, and none was called. See: inmesh status",
+    columns: [
+      { title: "NAME", cell: ({ name }) => name },
+      { title: "NAMESPACE", cell: ({ namespace }) => namespace },
+      { title: "MESHED", cell: ({ processes }) => `${processes}`, align: "right" },
+      ...trafficColumns<ServiceRow>(cli),
+      { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      { title: "MEASURED BY", cell: ({ measuredBy }) => measuredBy, wide: true },
+    ],
+  });
+}
+
+function printEdges(cli: Cli, options: StatOptions, traffic: TrafficReading): void {
+  const edges = traffic.edges
+    .filter(({ source }) => options.namespace === undefined || source.startsWith(`${options.namespace}/`))
+    .sort((a, b) => compare(a.source, b.source) || compare(a.destination, b.destination));
+  printListing(cli, formatOf(options), {
+    rows: edges,
+    json: { intervalMs: traffic.intervalMs, edges },
+    name: ({ source, destination }) => `${source} ${destination}`,
+    empty: "No process of the mesh has called another yet. See: inmesh status",
+    columns: [
+      { title: "SRC", cell: ({ source }) => source },
+      { title: "DST", cell: ({ destination }) => shortHost(destination) },
+      ...trafficColumns<EdgeTraffic>(cli),
+      { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      { title: "IN FLIGHT", cell: ({ inFlight }) => `${inFlight}`, align: "right", wide: true },
+    ],
+  });
+}
+
+type Golden = Pick<Traffic, "successRatio" | "rps" | "p50Ms" | "p95Ms" | "p99Ms">;
+
+function trafficColumns<Row extends Golden>(cli: Cli): Column<Row>[] {
+  const right = "right" as const;
+  return [
+    {
+      title: "SUCCESS",
+      cell: ({ successRatio }) => percent(successRatio, 2),
+      align: right,
+      paint: (text, { successRatio }) => (successRatio !== null && successRatio < 0.99 ? cli.paint("red", text) : text),
+    },
+    { title: "RPS", cell: ({ rps }) => `${rps.toFixed(1)}/s`, align: right },
+    { title: "P50", cell: ({ p50Ms }) => latency(p50Ms), align: right },
+    { title: "P95", cell: ({ p95Ms }) => latency(p95Ms), align: right },
+    { title: "P99", cell: ({ p99Ms }) => latency(p99Ms), align: right },
+  ];
+}
+
+function serviceRows({ services, servers }: TrafficReading, leases: readonly Lease[]): ServiceRow[] {
+  const rows = new Map<string, ServiceRow>();
+  for (const [host, { calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms }] of services) {
+    const short = shortHost(host);
+    const dot = short === host ? -1 : short.indexOf(".");
+    const name = dot < 0 ? host : short.slice(0, dot);
+    const namespace = dot < 0 ? "" : short.slice(dot + 1);
+    const processes = leases.filter((lease) => lease.service === name && lease.namespace === namespace).length;
+    rows.set(`${namespace}/${name}`, {
+      ...{ name, namespace, host, processes, measuredBy: "callers" },
+      ...{ calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms },
+    });
+  }
+  for (const { namespace, service, ports } of leases) {
+    const key = `${namespace}/${service}`;
+    if (rows.has(key) || ports.length === 0) continue;
+    const own = servers.filter(({ lease }) => lease.service === service && lease.namespace === namespace);
+    rows.set(key, ownRow(namespace, service, own, leases));
+  }
+  return [...rows.values()].sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
+}
+
+/** Quantiles of several processes cannot be joined, so the slowest one speaks for all. */
+function ownRow(namespace: string, name: string, own: TrafficReading["servers"], leases: readonly Lease[]): ServiceRow {
+  const calls = own.reduce((total, { requests }) => total + requests, 0);
+  const failures = own.reduce((total, each) => total + each.failures, 0);
+  const worst = (field: "p50Ms" | "p95Ms" | "p99Ms"): number | null =>
+    own.reduce<number | null>((slowest, { [field]: ms }) => (ms === null ? slowest : Math.max(slowest ?? 0, ms)), null);
+  return {
+    ...{ name, namespace, host: `${name}.${namespace}.svc.cluster.local`, measuredBy: "itself" },
+    processes: leases.filter((lease) => lease.service === name && lease.namespace === namespace).length,
+    ...{ calls, failures, rps: own.reduce((total, { rps }) => total + rps, 0), retryRatio: null },
+    successRatio: calls === 0 ? null : (calls - failures) / calls,
+    ...{ p50Ms: worst("p50Ms"), p95Ms: worst("p95Ms"), p99Ms: worst("p99Ms") },
+  };
+}
+
+function percent(ratio: number | null, digits: number): string {
+  return ratio === null ? "" : `${(ratio * 100).toFixed(digits)}%`;
+}
+
+function latency(ms: number | null): string {
+  return ms === null ? "" : formatMs(ms);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,40 @@
+/** All commands, in the order of the help. A new one is a file that exports its maker, and a line here. */
+
+import type { Command } from "commander";
+import { applyCommand } from "./command/apply.js";
+import { checkCommand } from "./command/check.js";
+import type { CommandPorts } from "./command/define.js";
+import { deleteCommand } from "./command/delete.js";
+import { endpointsCommand } from "./command/endpoints.js";
+import { getCommand } from "./command/get.js";
+import { routesCommand } from "./command/routes.js";
+import { servicesCommand } from "./command/services.js";
+import { edgesCommand, statCommand } from "./command/stat.js";
+import { statusCommand } from "./command/status.js";
+import { validateCommand } from "./command/validate.js";
+import { versionCommand } from "./command/version.js";
+
+export interface CommandEntry {
+  /** Heading in the help. */
+  readonly group: string;
+  readonly create: (ports: CommandPorts) => Command;
+}
+
+const POLICY = "Policy:";
+const MESH = "The mesh:";
+const INSTALLATION = "Installation:";
+
+export const COMMANDS: readonly CommandEntry[] = [
+  { group: POLICY, create: validateCommand },
+  { group: POLICY, create: applyCommand },
+  { group: POLICY, create: getCommand },
+  { group: POLICY, create: deleteCommand },
+  { group: MESH, create: servicesCommand },
+  { group: MESH, create: endpointsCommand },
+  { group: MESH, create: routesCommand },
+  { group: MESH, create: statusCommand },
+  { group: MESH, create: statCommand },
+  { group: MESH, create: edgesCommand },
+  { group: INSTALLATION, create: checkCommand },
+  { group: INSTALLATION, create: versionCommand },
+];

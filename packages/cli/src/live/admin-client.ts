@@ -1,0 +1,105 @@
+/**
+ * Asks a process about itself through its admin endpoint. The address comes from a lease, a file that another process
+ * wrote: only loopback is contacted unless the user says otherwise, for a bounded time and a bounded answer.
+ */
+
+import { request } from "node:http";
+import type { Clock } from "@inmesh/core";
+import { systemReason } from "../exit.js";
+
+export interface AdminClientOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Longest wait for one answer, in ms. @default 2_000 */
+  readonly timeoutMs?: number;
+  /** Contacts hosts that are not this machine, too. @default false */
+  readonly remote?: boolean;
+}
+
+/** A process did not answer as it should; the message is a phrase that says why. */
+export class AdminError extends Error {
+  override readonly name = "AdminError";
+}
+
+const MAX_BYTES = 64 * 1024 * 1024;
+
+export class AdminClient {
+  readonly #options: AdminClientOptions;
+
+  constructor(options: AdminClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param admin `http://127.0.0.1:port`, from the lease
+   * @param fields that the answer must have, so that something else on the port is not taken for the process
+   * @throws {AdminError} or `signal.reason`
+   */
+  async read<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
+    const base = parseAdmin(admin, this.#options.remote === true);
+    const text = await this.#get(new URL(path, base));
+    let answer: unknown;
+    try {
+      answer = JSON.parse(text);
+    } catch {
+      throw new AdminError("it answered something that is no JSON");
+    }
+    const isView = typeof answer === "object" && answer !== null && fields.every((field) => field in answer);
+    if (!isView) throw new AdminError(`its answer to ${path} lacks what this version expects`);
+    return answer as View;
+  }
+
+  #get(url: URL): Promise<string> {
+    const { clock, signal, timeoutMs = 2_000 } = this.#options;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      // No agent: the command ends, so no connection is worth keeping.
+      const call = request(url, { agent: false, headers: { accept: "application/json" } }, (answer) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        answer.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          chunks.push(chunk);
+          if (bytes > MAX_BYTES) call.destroy(new AdminError(`its answer is larger than ${MAX_BYTES} bytes`));
+        });
+        answer.on("error", fail);
+        answer.on("end", () => {
+          finish();
+          if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
+          else reject(new AdminError(`it answered ${url.pathname} with status ${answer.statusCode}`));
+        });
+      });
+      const abort = (): void => void call.destroy(signal.reason);
+      const timer = clock.after(timeoutMs, () => call.destroy(new AdminError(`no answer within ${timeoutMs} ms`)));
+      const finish = (): void => {
+        timer.cancel();
+        signal.removeEventListener("abort", abort);
+      };
+      const fail = (error: Error): void => {
+        finish();
+        if (signal.aborted) reject(signal.reason);
+        else reject(error instanceof AdminError ? error : new AdminError(systemReason(error) ?? error.message));
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      call.on("error", fail);
+      call.end();
+    });
+  }
+}
+
+/** @throws {AdminError} */
+function parseAdmin(admin: string, remote: boolean): URL {
+  if (!URL.canParse(admin)) throw new AdminError("the admin address in its lease is no URL");
+  const url = new URL(admin);
+  if (url.protocol !== "http:")
+    throw new AdminError(`the admin address in its lease is ${url.protocol}, expected http:`);
+  if (!remote && !isLoopback(url.hostname)) {
+    throw new AdminError(`its admin address ${url.host} is not on this machine; ask there, or add --remote`);
+  }
+  return url;
+}
+
+/** Of a URL, which has brought every spelling of an address into one form. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

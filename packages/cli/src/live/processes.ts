@@ -1,0 +1,50 @@
+/** Asks every process of a registry the same question, several at a time. */
+
+import type { Lease } from "@inmesh/core";
+import type { AdminClient } from "./admin-client.js";
+import { AdminError } from "./admin-client.js";
+
+/** What one process said, or a phrase that says why it did not. */
+export type Reading<View> =
+  | { readonly lease: Lease; readonly view: View; readonly failure?: undefined }
+  | { readonly lease: Lease; readonly view?: undefined; readonly failure: string };
+
+const AT_A_TIME = 16;
+
+/** In the order of the leases. Rejects only when interrupted. */
+export async function readProcesses<View>(
+  client: AdminClient,
+  leases: readonly Lease[],
+  path: string,
+  fields: readonly (keyof View & string)[],
+): Promise<Reading<View>[]> {
+  const readings = new Array<Reading<View>>(leases.length);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let at = next++; at < leases.length; at = next++) {
+      readings[at] = await readProcess(client, leases[at]!, path, fields); // at is in range
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_A_TIME, leases.length) }, worker));
+  return readings;
+}
+
+async function readProcess<View>(
+  client: AdminClient,
+  lease: Lease,
+  path: string,
+  fields: readonly (keyof View & string)[],
+): Promise<Reading<View>> {
+  if (lease.admin === undefined) return { lease, failure: "it has no admin endpoint" };
+  try {
+    return { lease, view: await client.read<View>(lease.admin, path, fields) };
+  } catch (error) {
+    if (error instanceof AdminError) return { lease, failure: error.message };
+    throw error;
+  }
+}
+
+/** `reviews-1b20` reads better than the whole lease name, and is nearly always unique. */
+export function processName({ service, instance, namespace }: Lease): string {
+  return `${namespace}/${instance.startsWith(service) ? instance : `${service}-${instance}`}`;
+}

@@ -1,0 +1,155 @@
+/** Two readings of every process's counters, and what happened between them. */
+
+import { type Clock, type Lease, sleep } from "@inmesh/core";
+import type { OutboundStats, StatsView } from "@inmesh/core/admin";
+import { quantileOfCells } from "@inmesh/core/internal";
+import type { AdminClient } from "./admin-client.js";
+import { type Reading, readProcesses } from "./processes.js";
+
+/** Calls of one kind over an interval. */
+export interface Traffic {
+  readonly calls: number;
+  readonly successes: number;
+  readonly failures: number;
+  readonly retries: number;
+  readonly inFlight: number;
+  readonly rps: number;
+  /** Share of the calls that ended, 0–1; null without calls. */
+  readonly successRatio: number | null;
+  /** Retries per call; null without calls. */
+  readonly retryRatio: number | null;
+  /** Null without calls. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface EdgeTraffic extends Traffic {
+  /** `namespace/service` that called. */
+  readonly source: string;
+  /** Host that was called. */
+  readonly destination: string;
+}
+
+export interface ServerTraffic {
+  readonly lease: Lease;
+  readonly requests: number;
+  readonly failures: number;
+  readonly rps: number;
+  /** Since the process started, where it keeps no more; null before its first request. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+export interface TrafficReading {
+  /** Between the two readings, in ms. */
+  readonly intervalMs: number;
+  readonly edges: readonly EdgeTraffic[];
+  /** The same calls, by the host called. */
+  readonly services: ReadonlyMap<string, Traffic>;
+  /** What processes received, from whomever. */
+  readonly servers: readonly ServerTraffic[];
+  readonly failed: readonly { readonly lease: Lease; readonly reason: string }[];
+}
+
+interface Sums {
+  calls: number;
+  successes: number;
+  failures: number;
+  retries: number;
+  inFlight: number;
+  rps: number;
+  readonly cells: number[];
+}
+
+export async function readTraffic(
+  client: AdminClient,
+  leases: readonly Lease[],
+  intervalMs: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<TrafficReading> {
+  const read = (): Promise<Reading<StatsView>[]> =>
+    readProcesses<StatsView>(client, leases, "/stats", ["atMs", "outbound", "inbound"]);
+  const before = await read();
+  await sleep(clock, intervalMs, signal);
+  const after = await read();
+  const edges = new Map<string, { source: string; destination: string; sums: Sums }>();
+  const services = new Map<string, Sums>();
+  const servers: ServerTraffic[] = [];
+  const failed: { lease: Lease; reason: string }[] = [];
+  for (const [at, { lease, view: last, failure }] of after.entries()) {
+    const first = before[at]?.view;
+    if (last === undefined || first === undefined) {
+      failed.push({ lease, reason: failure ?? before[at]?.failure ?? "it did not answer" });
+      continue;
+    }
+    // A counter that fell belongs to a process that took the place of another: it counts from zero.
+    const seconds = (last.atMs - first.atMs) / 1_000;
+    if (!(seconds > 0)) continue;
+    const known = new Map(first.outbound.map((outbound) => [outbound.cluster, outbound]));
+    for (const outbound of last.outbound) {
+      const source = `${last.namespace}/${last.service}`;
+      const key = `${source} ${outbound.host}`;
+      const edge = edges.get(key) ?? { source, destination: outbound.host, sums: noCalls() };
+      const service = services.get(outbound.host) ?? noCalls();
+      for (const sums of [edge.sums, service]) add(sums, known.get(outbound.cluster), outbound, seconds);
+      edges.set(key, edge);
+      services.set(outbound.host, service);
+    }
+    servers.push(serverTraffic(lease, first, last, seconds));
+  }
+  return {
+    intervalMs,
+    edges: [...edges.values()].map(({ source, destination, sums }) => ({ source, destination, ...finish(sums) })),
+    services: new Map([...services].map(([host, sums]) => [host, finish(sums)])),
+    servers,
+    failed,
+  };
+}
+
+function add(sums: Sums, before: OutboundStats | undefined, { stats, cells }: OutboundStats, seconds: number): void {
+  const restarted = before !== undefined && before.stats.calls > stats.calls;
+  const base = restarted ? undefined : before;
+  const calls = stats.calls - (base?.stats.calls ?? 0);
+  sums.calls += calls;
+  sums.successes += stats.successes - (base?.stats.successes ?? 0);
+  sums.failures += stats.failures - (base?.stats.failures ?? 0);
+  sums.retries += stats.retries - (base?.stats.retries ?? 0);
+  sums.inFlight += stats.inFlight;
+  sums.rps += calls / seconds;
+  cells.forEach((cell, at) => {
+    sums.cells[at] = (sums.cells[at] ?? 0) + cell - (base?.cells[at] ?? 0);
+  });
+}
+
+function serverTraffic(
+  lease: Lease,
+  { inbound: before }: StatsView,
+  { inbound: { requests, failures, p50Ms, p95Ms, p99Ms } }: StatsView,
+  seconds: number,
+): ServerTraffic {
+  const restarted = before.requests > requests;
+  const received = requests - (restarted ? 0 : before.requests);
+  const quantile = (ms: number): number | null => (requests === 0 ? null : ms);
+  return {
+    ...{ lease, requests: received, failures: failures - (restarted ? 0 : before.failures), rps: received / seconds },
+    ...{ p50Ms: quantile(p50Ms), p95Ms: quantile(p95Ms), p99Ms: quantile(p99Ms) },
+  };
+}
+
+function noCalls(): Sums {
+  return { calls: 0, successes: 0, failures: 0, retries: 0, inFlight: 0, rps: 0, cells: [] };
+}
+
+function finish({ cells, ...sums }: Sums): Traffic {
+  const { calls, successes, failures, retries } = sums;
+  const ended = successes + failures;
+  const quantile = (q: number): number | null => (calls === 0 ? null : quantileOfCells(cells, q));
+  return {
+    ...sums,
+    successRatio: ended === 0 ? null : successes / ended,
+    retryRatio: calls === 0 ? null : retries / calls,
+    ...{ p50Ms: quantile(0.5), p95Ms: quantile(0.95), p99Ms: quantile(0.99) },
+  };
+}

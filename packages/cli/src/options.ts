@@ -1,0 +1,94 @@
+/** Options that several commands share, so that they are spelled, described and read in one way. */
+
+import { isAbsolute, join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Cli } from "./cli.js";
+import { CliError, EXIT } from "./exit.js";
+import type { Format } from "./output/format.js";
+
+export interface CommonOptions {
+  readonly output: Format;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  /** `--no-color`. */
+  readonly color: boolean;
+}
+
+export interface RegistryOptions extends CommonOptions {
+  readonly config?: string;
+  readonly namespace?: string;
+  /** In ms. */
+  readonly timeout: number;
+}
+
+/** `-o`, `--json`, `-q` and `--no-color`; every command has them. */
+export function withCommon(command: Command, formats: readonly Format[]): Command {
+  return command
+    .addOption(
+      new Option("-o, --output <format>", "how to print the result")
+        .choices(formats)
+        .default(formats[0])
+        .helpGroup(SHARED),
+    )
+    .addOption(new Option("--json", "the same as -o json").helpGroup(SHARED))
+    .addOption(new Option("-q, --quiet", "print the result and errors only").helpGroup(SHARED))
+    .addOption(new Option("--no-color", "print without colour, as NO_COLOR=1 does").helpGroup(SHARED));
+}
+
+/** `--config`, `-n` and `--timeout`, for commands that look into a registry. @param timeoutMs @default 10_000 */
+export function withRegistry(command: Command, timeoutMs = 10_000): Command {
+  return command
+    .addOption(
+      new Option("--config <dir>", "folder of the registry (default: INMESH_CONFIG, else ./mesh)").helpGroup(SHARED),
+    )
+    .addOption(new Option("-n, --namespace <name>", "namespace to look in, and of names without one").helpGroup(SHARED))
+    .addOption(timeoutOption(timeoutMs, "give up after this long"));
+}
+
+export function timeoutOption(timeoutMs: number, text: string): Option {
+  return new Option("--timeout <duration>", text)
+    .argParser(parseDuration)
+    .default(timeoutMs, timeoutMs % 1000 === 0 ? `${timeoutMs / 1000}s` : `${timeoutMs}ms`)
+    .helpGroup(SHARED);
+}
+
+const SHARED = "Options that most commands have:";
+
+/** `500ms`, `2s`, `1m`, or a number of seconds. @returns ms @throws {InvalidArgumentError} */
+export function parseDuration(text: string): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  const ms = Number(number) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as "s"];
+  if (!(ms > 0 && ms <= 86_400_000)) {
+    throw new InvalidArgumentError('Write a duration such as "2s" or "500ms", at most 24h.');
+  }
+  return ms;
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+export function formatOf({ output, json }: CommonOptions): Format {
+  return json === true ? "json" : output;
+}
+
+/** The registry as it was typed, for messages. @throws {CliError} for a registry that is no folder */
+export function configOf({ config }: { readonly config?: string }, { io }: Cli): { shown: string; path: string } {
+  const shown = config ?? io.env["INMESH_CONFIG"] ?? "./mesh";
+  const [scheme] = /^[a-z]+(?=:\/\/)/.exec(shown) ?? [];
+  if (scheme !== undefined) {
+    throw new CliError(
+      EXIT.usage,
+      `the registry "${shown}" is no folder, and this version of the command reads folders only`,
+      "Give the folder of the mesh: --config DIR.",
+    );
+  }
+  if (shown === "") throw new CliError(EXIT.usage, "the registry is empty", "Give its folder: --config DIR.");
+  return { shown, path: isAbsolute(shown) ? shown : join(io.cwd, shown) };
+}
+
+/** Namespace of documents and names that do not say one. */
+export function namespaceOf({ namespace }: { readonly namespace?: string }, { io }: Cli): string {
+  return namespace ?? (io.env["INMESH_NAMESPACE"] || "default");
+}

@@ -1,0 +1,126 @@
+/** Opens the folder of a mesh for one command: its first view, and snapshots as any client of it would see them. */
+
+import { type Clock, type Refusal, type RegistryView, SnapshotStore, type Source, sleep } from "@inmesh/core";
+import { FolderRegistry } from "@inmesh/core/folder";
+import { Pipeline } from "@inmesh/core/internal";
+import { type ClientContext, compile, parseDocuments, type Snapshot, validateDocument } from "@inmesh/model";
+import type { Cli } from "../cli.js";
+import { CliError, EXIT } from "../exit.js";
+import { configOf, namespaceOf, type RegistryOptions } from "../options.js";
+
+export interface ClientView {
+  readonly snapshot: Snapshot;
+  /** Documents that are not in force as they are written. */
+  readonly refused: readonly Refusal[];
+}
+
+export class OpenRegistry {
+  /** As the user named it. */
+  readonly shown: string;
+  readonly folder: FolderRegistry;
+  readonly #clock: Clock;
+  readonly #snapshots = new Map<string, ClientView>();
+  #view: RegistryView;
+
+  constructor(shown: string, folder: FolderRegistry, first: RegistryView, clock: Clock) {
+    this.shown = shown;
+    this.folder = folder;
+    this.#view = first;
+    this.#clock = clock;
+    folder.watch((view) => {
+      this.#view = view;
+      this.#snapshots.clear();
+    });
+  }
+
+  /** The latest one: the folder is watched until `close`. */
+  get view(): RegistryView {
+    return this.#view;
+  }
+
+  /** What a client gets, by the same steps as in a process. @throws {CliError} when the policy cannot be compiled */
+  async viewOf(client: ClientContext): Promise<ClientView> {
+    const key = JSON.stringify(client);
+    const known = this.#snapshots.get(key);
+    if (known !== undefined) return known;
+    const store = new SnapshotStore({ clock: this.#clock });
+    const pipeline = new Pipeline({
+      source: stillSource(this.#view),
+      store,
+      client,
+      validate: validateDocument,
+      compile,
+      clock: this.#clock,
+    });
+    pipeline.start();
+    await new Promise<void>((resolve) => queueMicrotask(resolve)); // the pipeline compiles at the end of the turn
+    const { refused, problems } = pipeline.status;
+    const snapshot = store.current;
+    if (snapshot === undefined) {
+      const reason = problems.at(-1)?.message ?? "the policy could not be compiled";
+      throw new CliError(EXIT.bad, reason, `See: inmesh analyze ${this.shown}`);
+    }
+    const made = { snapshot, refused };
+    this.#snapshots.set(key, made);
+    return made;
+  }
+
+  close(): Promise<void> {
+    return this.folder.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** @throws {CliError} when the folder cannot be read, or not within the timeout */
+export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<OpenRegistry> {
+  const { clock, signal } = cli.io;
+  const { shown, path } = configOf(options, cli);
+  const folder = new FolderRegistry({ path, parse: parseDocuments, namespace: namespaceOf(options, cli), clock });
+  let first: RegistryView | undefined;
+  folder.watch((view) => {
+    first = view;
+  });
+  const giveUpAt = clock.now() + options.timeout;
+  try {
+    while (first === undefined) {
+      const { state, reason = "it cannot be read" } = folder.status;
+      if (state === "stale") throw new CliError(EXIT.unreachable, `no registry at "${shown}": ${reason}`, ADVICE);
+      if (clock.now() >= giveUpAt) {
+        throw new CliError(EXIT.timeout, `the registry "${shown}" was not read within ${options.timeout} ms`, ADVICE);
+      }
+      await sleep(clock, 5, signal);
+    }
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+  return new OpenRegistry(shown, folder, first, clock);
+}
+
+/** Runs `use` with the registry open, and closes it on every way out. */
+export async function withOpenRegistry<T>(
+  options: RegistryOptions,
+  cli: Cli,
+  use: (registry: OpenRegistry) => Promise<T>,
+): Promise<T> {
+  const registry = await openRegistry(options, cli);
+  try {
+    return await use(registry);
+  } finally {
+    await registry.close();
+  }
+}
+
+const ADVICE = "Name the folder of the mesh with --config DIR or INMESH_CONFIG, and check that you may read it.";
+
+/** One view, for good. */
+function stillSource(view: RegistryView): Source {
+  return {
+    watch: (listener) => listener(view),
+    status: { state: "fresh", since: 0 },
+    close: async () => {},
+  };
+}
