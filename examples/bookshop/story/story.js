@@ -1,0 +1,244 @@
+/**
+ * The bookshop plays itself: seven steps, each with what it shows and what was measured. Run by
+ * `inmesh dev -n shop --script story.js`, which is what `npm start` does.
+ *
+ * Figures come from the raw log of the load generator alone (figures.js counts it), so they can be counted again; the
+ * end-to-end test does. A step that did not show what it claims throws, and the session ends with exit code 1.
+ */
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { countPhase, readLog, versionsOf } from "./figures.js";
+
+/** Everything is over by then, in ms; what takes longer is a fault. */
+const DEADLINE_MS = 115_000;
+/** Requests per second, and the share of orders (POST) among them: gentle, and as hard as the promises are made for. */
+const CALM = { perSecond: 150, postShare: 0.1 };
+const BUSY = { perSecond: 300, postShare: 0.3 };
+/** Makes requests slow enough that a kill finds some of them half-way, in ms. */
+const SLOW_MS = 120;
+/** A share may be off by chance: 4.5 standard deviations, and at least this much. */
+const MIN_TOLERANCE = 0.02;
+
+const percent = (share) => `${(share * 100).toFixed(1)} %`;
+
+/** @param {import("inmesh").ScriptSession} session */
+export default async function story(session) {
+  session.deadline(DEADLINE_MS);
+  const log = join(session.data, "requests.ndjson");
+  const journal = join(session.data, "journal");
+  mkdirSync(journal);
+  const told = [];
+  const figures = {};
+
+  session.step("The bookshop: six services in processes of their own, and shoppers");
+  session.say("None of them knows inmesh. They call each other by name: http://reviews/, http://stock/ …");
+  await session.apply("../mesh");
+  const env = { PORT: "0", BOOKSHOP_JOURNAL: journal };
+  const service = (name, version, more = {}) =>
+    session.start({
+      service: name,
+      ...(version && { version }),
+      command: ["node", `../services/${name}.js`],
+      env: { ...env, ...more },
+    });
+  const reviews = (version) => service("reviews", version, { REVIEWS_VERSION: version });
+  await Promise.all([
+    service("details"),
+    service("ratings"),
+    service("stock"),
+    service("stock"),
+    reviews("v1"),
+    reviews("v1"),
+    reviews("v2"),
+    service("web"),
+  ]);
+  const load = await session.start({
+    service: "load",
+    command: ["node", "../load/load.js"],
+    env: { ...env, BOOKSHOP_LOG: log },
+  });
+  session.say(`Every request goes into ${log}`);
+
+  /** Tells the load generator something. */
+  const tell = async (path, body) => {
+    const response = await fetch(`${load.url}${path}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      signal: session.signal,
+    });
+    if (!response.ok) throw new Error(`the load generator refused ${path}: ${await response.text()}`);
+    return response.json();
+  };
+  const begin = (name, traffic) => tell("/phase", { name, ...traffic });
+  /** Runs one kind of traffic for a while, and counts it when its last request has ended. */
+  const phase = async (name, traffic, ms, during = async () => {}) => {
+    await begin(name, traffic);
+    await Promise.all([session.sleep(ms), during()]);
+    await begin(`after ${name}`, { ...CALM, perSecond: 50 });
+    figures[name] = countPhase(readLog(log), name);
+    if (figures[name].requests === 0) throw new Error(`no request was sent in "${name}"`);
+    return figures[name];
+  };
+  const measured = (text) => {
+    told.push(text);
+    session.say(text);
+  };
+  const demand = (holds, text) => {
+    if (!holds) throw new Error(text);
+  };
+  const demandShare = (found, expected, of, what) => {
+    const tolerance = Math.max(MIN_TOLERANCE, 4.5 * Math.sqrt((expected * (1 - expected)) / of));
+    const off = Math.abs(found - expected);
+    demand(off <= tolerance, `${what}: ${percent(found)} instead of ${percent(expected)} ± ${percent(tolerance)}`);
+  };
+  const demandNoFailure = (counted, what) =>
+    demand(
+      counted.failedGets + counted.failedPosts === 0,
+      `${what}: ${counted.failedGets + counted.failedPosts} failed`,
+    );
+
+  await phase("warm-up", CALM, 1_500);
+
+  session.step("1/7  A canary: 90 % to reviews v1, 10 % to v2");
+  await session.apply("1-canary.yaml");
+  const canary = await phase("canary", CALM, 7_000);
+  measured(
+    `canary: v1 ${percent(canary.v1Share)}, v2 ${percent(canary.v2Share)} of ${canary.gets} pages; ${canary.failedGets} failed.`,
+  );
+  demandShare(canary.v2Share, 0.1, canary.gets, "the canary");
+  demandNoFailure(canary, "the canary");
+
+  session.step("2/7  One shopper, maria, sees v2 always: a rule on her header");
+  await session.apply("2-maria.yaml");
+  await phase("maria", CALM, 5_000);
+  const lines = readLog(log);
+  const hers = versionsOf(lines, "maria", (user) => user === "maria");
+  const others = versionsOf(lines, "maria", (user) => user !== "maria");
+  const ofOthers = (others.v1 ?? 0) + (others.v2 ?? 0);
+  figures.maria = { ...figures.maria, hers, others };
+  measured(
+    `maria: v2 for ${hers.v2 ?? 0} of her ${(hers.v1 ?? 0) + (hers.v2 ?? 0)} pages; the others ${percent((others.v2 ?? 0) / ofOthers)}.`,
+  );
+  demand((hers.v2 ?? 0) > 0 && (hers.v1 ?? 0) === 0, "maria got v1, or nothing at all");
+  demandShare((others.v2 ?? 0) / ofOthers, 0.1, ofOthers, "the others");
+
+  session.step("3/7  Half and half, by `inmesh apply` while everything runs");
+  await session.apply("3-half.yaml");
+  const half = await phase("half", CALM, 6_000);
+  const halfOthers = versionsOf(readLog(log), "half", (user) => user !== "maria");
+  figures.half = { ...half, others: halfOthers };
+  const halfShare = (halfOthers.v2 ?? 0) / ((halfOthers.v1 ?? 0) + (halfOthers.v2 ?? 0));
+  measured(
+    `half: v2 ${percent(halfShare)} of the pages (maria left out); ${half.failedGets + half.failedPosts} failed.`,
+  );
+  demandShare(halfShare, 0.5, half.gets, "half and half");
+  demandNoFailure(half, "half and half");
+
+  session.step("4/7  kill -9 of one replica of reviews and one of stock, with requests on them");
+  session.say(
+    `${BUSY.perSecond} requests/s, 30 % of them orders (POST). Nobody may be asked twice to carry out an order.`,
+  );
+  const kill = await phase("kill", { ...BUSY, delayMs: SLOW_MS }, 7_000, async () => {
+    await session.sleep(2_000);
+    for (const victim of [
+      session.instances("reviews").find(({ version }) => version === "v1"),
+      session.instances("stock")[0],
+    ]) {
+      await victim.kill();
+      await tell("/note", { killed: `${victim.service}/${victim.pid}` });
+      session.say(`kill -9 ${victim.pid} (${victim.service})`);
+      await session.sleep(1_500);
+    }
+  });
+  measured(
+    `kill: ${kill.cut} requests were on the killed processes; ${kill.failedGets} of ${kill.gets} pages failed, ` +
+      `${kill.doublePosts} of ${kill.posts} orders were carried out twice.`,
+  );
+  measured(
+    kill.failedPosts === 0
+      ? "kill: every order was answered."
+      : `kill: ${kill.failedPosts} orders failed, each with its reason: it may have been carried out (${reasonOf(log, "kill")}).`,
+  );
+  demand(kill.cut > 0, "the kill hit no request in flight, so it shows nothing");
+  demand(kill.failedGets === 0, `${kill.failedGets} pages failed although another replica was there`);
+  demand(kill.doublePosts === 0, `${kill.doublePosts} orders were carried out twice`);
+  demand(kill.failedPosts === kill.unknownPosts, "an order failed although its outcome was known");
+  demand(kill.unexplainedPosts === 0, "an order failed without a reason");
+  await Promise.all([reviews("v1"), service("stock")]);
+
+  session.step("5/7  v2 answers 30 % of its requests with 503; retries absorb it");
+  const ill = session.instances("reviews").find(({ version }) => version === "v2");
+  const fail = async (share) => void (await fetch(`${ill.url}/_fail?share=${share}`, { method: "PUT" }));
+  await fail(0.3);
+  const without = await phase("503 without retries", CALM, 4_000);
+  measured(`503: without retries ${percent(without.getSuccessRatio)} of ${without.gets} pages succeed.`);
+  await session.apply("4-retries.yaml");
+  const retried = await phase("503 with retries", CALM, 7_000);
+  await fail(0);
+  measured(
+    `503: with attempts: 3, retryOn: 5xx,reset,connect-failure ${percent(retried.getSuccessRatio)} of ${retried.gets} pages; ` +
+      `reviews got ${retried.amplification.toFixed(2)} requests per page.`,
+  );
+  demand(without.getSuccessRatio < 0.93, "503s without retries should have shown");
+  demand(retried.getSuccessRatio > 0.98, "the retries did not absorb the 503s");
+  demand(retried.amplification < 1.4, `amplification ${retried.amplification}`);
+
+  session.step("6/7  A rolling restart of all eight processes under full load");
+  session.say("Each new one starts first; the old one is told to stop, drains and leaves.");
+  let restarted = 0;
+  const rolling = await phase("rolling", BUSY, 2_000, async () => {
+    for (const instance of session.instances().filter(({ service }) => service !== "load")) {
+      await instance.replace();
+      restarted += 1;
+    }
+  });
+  figures.rolling = { ...rolling, restarted };
+  measured(
+    `rolling: ${restarted} processes replaced; ${rolling.failedGets} of ${rolling.gets} pages and ` +
+      `${rolling.failedPosts} of ${rolling.posts} orders failed, ${rolling.doublePosts} orders were carried out twice.`,
+  );
+  demand(rolling.failedGets === 0, `${rolling.failedGets} pages failed during the rolling restart`);
+  demand(rolling.doublePosts === 0, `${rolling.doublePosts} orders were carried out twice`);
+  demand(rolling.failedPosts === rolling.unknownPosts, "an order failed although its outcome was known");
+
+  session.step("7/7  Policy off, and on again");
+  await session.policy("off");
+  const off = await phase("off", CALM, 3_500);
+  measured(
+    `off: no rules, any replica answers: v2 ${percent(off.v2Share)} of the pages; ${off.failedGets + off.failedPosts} failed.`,
+  );
+  await session.policy("on");
+  const on = await phase("on", CALM, 3_500);
+  const herAgain = versionsOf(readLog(log), "on", (user) => user === "maria");
+  figures.on = { ...on, hers: herAgain };
+  measured(`on: v2 ${percent(on.v2Share)} again, maria v2 always; ${on.failedGets + on.failedPosts} failed.`);
+  demandNoFailure(off, "with policy off");
+  demandNoFailure(on, "with policy on again");
+  demandShare(off.v2Share, 1 / 3, off.gets, "with policy off");
+  demand((herAgain.v1 ?? 0) === 0 && (herAgain.v2 ?? 0) > 0, "the rule for maria did not come back");
+
+  const all = readLog(log).filter(({ id }) => id !== undefined);
+  figures.total = { requests: all.length, doublePosts: all.filter(({ executed }) => executed > 1).length };
+  writeFileSync(join(session.data, "summary.json"), `${JSON.stringify(figures, null, 2)}\n`);
+  return [
+    "",
+    `The bookshop: ${all.length} requests, ${figures.total.doublePosts} orders carried out twice.`,
+    ...told.map((text) => `  ${text}`),
+    `Raw log: ${log}`,
+    `Figures: ${join(session.data, "summary.json")}`,
+  ];
+}
+
+/** The most frequent error code of failed orders. */
+function reasonOf(log, phase) {
+  const codes = {};
+  for (const { error, method, phase: of } of readLog(log)) {
+    if (of !== phase || method !== "POST" || !error) continue;
+    const [code] = error.split(":");
+    codes[code] = (codes[code] ?? 0) + 1;
+  }
+  return Object.entries(codes)
+    .map(([code, count]) => `${count} ${code}`)
+    .join(", ");
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { childEnv, registerUrl } from "./child-env.js";
+
+const settings = { service: "web", namespace: "shop", config: "/mesh", labels: {}, env: {} };
+
+describe("childEnv", () => {
+  it("adds our preload after those the user has", () => {
+    const env = childEnv({ NODE_OPTIONS: "--max-old-space-size=64" }, settings, "file:///r.js");
+    expect(env["NODE_OPTIONS"]).toBe("--max-old-space-size=64 --import file:///r.js");
+  });
+
+  it("keeps the child's own variables and tells it who it is", () => {
+    const given = {
+      ...settings,
+      labels: { version: "v2", team: "a" },
+      env: { PORT: "0", NODE_OPTIONS: "--no-warnings" },
+    };
+    expect(childEnv({ PORT: "80", HOME: "/h", GONE: undefined }, given, "file:///r.js")).toEqual({
+      HOME: "/h",
+      PORT: "0",
+      NODE_OPTIONS: "--no-warnings --import file:///r.js",
+      INMESH_SERVICE: "web",
+      INMESH_NAMESPACE: "shop",
+      INMESH_CONFIG: "/mesh",
+      INMESH_LABELS: "version=v2,team=a",
+    });
+  });
+
+  it("finds the preload as a file URL", () => {
+    expect(registerUrl()).toMatch(/^file:.*\/node\/(dist|src)\/register\.[jt]s$/);
+  });
+});

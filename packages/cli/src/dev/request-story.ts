@@ -1,0 +1,54 @@
+/** The life of one request in words, for the key `w`: what was tried, where, for how long, and what the mesh itself cost. */
+
+import type { AttemptView, RequestView } from "@inmesh/core/admin";
+
+/** Why nothing more was tried, in words. */
+const NO_RETRY: Readonly<Record<string, string>> = {
+  attempts_exhausted: "no attempt was left",
+  not_retriable: "policy retries nothing of this kind",
+  not_idempotent: "it may have been carried out, and doing it twice would be wrong",
+  body_not_replayable: "its body could not be sent a second time",
+  answer_begun: "the caller had begun to get the answer",
+  deadline: "no time was left",
+  aborted: "the caller gave up",
+};
+
+/** @param from the service that made the call */
+export function requestStory(from: string, request: RequestView): string {
+  const { method, authority, path, route, status, error, durationMs, meshUs, faultMs, noRetry, replayed } = request;
+  const head = `${method} http://${authority}${path} from ${from}${route === "" ? "" : `, route ${route}`}`;
+  const parts = [
+    ...(faultMs > 0 ? [`delayed on purpose by ${formatMillis(faultMs)}`] : []),
+    ...(error === "FAULT_ABORTED" ? ["aborted on purpose, nothing was sent"] : []),
+    ...request.attempts.map((attempt, index) => attemptWords(attempt, request.attempts[index - 1])),
+    ...(replayed ? ["sent again at once because the kept-alive connection had been closed"] : []),
+    ...(error === "" || error === "FAULT_ABORTED"
+      ? []
+      : [`${error}${NO_RETRY[noRetry] === undefined ? "" : `: ${NO_RETRY[noRetry]}`}`]),
+    `the caller got ${status === 0 ? "no answer" : status} after ${formatMillis(durationMs)}`,
+    `mesh cost ${meshUs < 10 ? Math.round(meshUs * 10) / 10 : Math.round(meshUs)} us`,
+  ];
+  return `${head}: ${parts.join("; ")}`;
+}
+
+/** Whether there is something to tell: more than one attempt, a failure, or a fault. */
+export function isEventful({ attempts, error, status, faultMs, replayed }: RequestView): boolean {
+  return attempts.length > 1 || error !== "" || status >= 500 || faultMs > 0 || replayed;
+}
+
+function attemptWords(
+  { number, endpoint, version, outcome, status, durationMs }: AttemptView,
+  before: AttemptView | undefined,
+): string {
+  const again = before?.number === number ? " again" : "";
+  const where = `${endpoint}${version === "" ? "" : ` (${version})`}`;
+  if (/^answered/.test(outcome) && status < 400)
+    return `attempt ${number}${again} ${where} ok after ${formatMillis(durationMs)}`;
+  return `attempt ${number}${again} ${where} ${outcome} after ${formatMillis(durationMs)}`;
+}
+
+/** `0.4 ms`, `12 ms`, `3.2 s`. */
+export function formatMillis(ms: number): string {
+  if (ms < 10) return `${Math.round(ms * 10) / 10} ms`;
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 100) / 10} s`;
+}
