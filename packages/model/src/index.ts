@@ -48,6 +48,7 @@ export type {
 export type { WorkloadEntrySpec } from "./kind/workload-entry.js";
 export type { ReadinessProbeSpec, WorkloadGroupSpec } from "./kind/workload-group.js";
 export { type Problem, type Severity, worstSeverity } from "./problem.js";
+export { DOCUMENT_PROBLEM_CODES } from "./problem-code.js";
 export {
   type Document,
   KINDS,

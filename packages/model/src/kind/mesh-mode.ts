@@ -1,6 +1,6 @@
 /**
  * MeshMode (inmesh.dev): the live switch. In the root namespace it holds for the mesh, elsewhere for its namespace,
- * with a selector for the workloads of that namespace which it chooses; the narrowest one counts.
+ * with a selector for the workloads that it chooses there; the narrowest one counts.
  */
 
 import * as z from "zod/mini";

@@ -10,7 +10,8 @@ export function withoutNullFields(value: unknown, schema: z.ZodMiniType): unknow
 function holdsNull(value: unknown): boolean {
   if (value === null) return true;
   if (typeof value !== "object") return false;
-  for (const part of Array.isArray(value) ? value : Object.values(value)) if (holdsNull(part)) return true;
+  if (Array.isArray(value)) return value.some(holdsNull);
+  for (const key in value) if (holdsNull((value as Readonly<Record<string, unknown>>)[key])) return true;
   return false;
 }
 

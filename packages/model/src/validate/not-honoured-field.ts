@@ -95,7 +95,7 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("ServiceEntry", [
     {
       path: "resolution",
-      consequence: "The hosts stay unknown to the mesh.",
+      consequence: "The names under the wildcard are not looked up.",
       unless: (value) => value !== "DYNAMIC_DNS",
     },
     { path: "subjectAltNames", consequence: "Names of server certificates are left to the application." },
@@ -131,7 +131,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
       consequence: "Endpoints on other machines are used too.",
       unless: (value) => value !== "Local",
     },
-    { path: "type", consequence: "The external name is not followed.", unless: (value) => value !== "ExternalName" },
   ]),
 ];
 

@@ -67,7 +67,7 @@ function validate(document: Document): Validated {
   const schema = SCHEMAS[kind];
   const written = kind === "MeshConfig" ? document.value : (document.value["spec"] ?? Object.create(null));
   const spec = withoutNullFields(written, schema);
-  refuseProto(spec, path, report);
+  if (holdsProto(spec)) refuseProto(spec, path, report);
   const schemaReport = new Report(document);
   reportSchemaFaults(schema, spec, path, schemaReport);
   if (schemaReport.hasErrors) return { problems: [...report.problems(), ...schemaReport.problems()] };
@@ -82,13 +82,23 @@ function validate(document: Document): Validated {
   };
 }
 
+function holdsProto(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsProto);
+  if (Object.hasOwn(value, "__proto__")) return true;
+  for (const key in value) if (holdsProto((value as Readonly<Record<string, unknown>>)[key])) return true;
+  return false;
+}
+
 /** zod passes over `__proto__` in maps, so its value would go unjudged. No header, label or port has that name. */
 function refuseProto(value: unknown, path: Path, report: Report): void {
   if (typeof value !== "object" || value === null) return;
-  for (const key of Object.keys(value)) {
+  if (Object.hasOwn(value, "__proto__")) {
+    report.error([...path, "__proto__"], '"__proto__" is not taken as a name. Rename it.');
+  }
+  for (const key in value) {
     const part = (value as Readonly<Record<string, unknown>>)[key];
-    if (key === "__proto__") report.error([...path, key], '"__proto__" is not taken as a name. Rename it.');
-    else if (typeof part === "object" && part !== null)
+    if (typeof part === "object" && part !== null)
       refuseProto(part, [...path, Array.isArray(value) ? Number(key) : key], report);
   }
 }
