@@ -1,10 +1,10 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
-export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
 export { errorCode } from "./call/classify.js";
+export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export { backoffMs } from "./runtime/backoff.js";
-export { WheelNode } from "./runtime/timer-wheel.js";
+export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
 export { type CompileInput, Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";

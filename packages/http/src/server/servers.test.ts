@@ -1,0 +1,167 @@
+import { once } from "node:events";
+import { Agent, createServer, get, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { Contexts, systemClock } from "@inmesh/core";
+import { TimerWheel } from "@inmesh/core/internal";
+import { afterEach, describe, expect, it } from "vitest";
+import { Inbound } from "./inbound.js";
+import { exemptServer, patchServers } from "./patch-servers.js";
+import { type Listener, Servers } from "./servers.js";
+
+const undos: (() => void)[] = [];
+afterEach(() => {
+  for (const undo of undos.splice(0)) undo();
+});
+
+function mesh() {
+  const inbound = new Inbound({ clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts() });
+  const changes: (readonly Listener[])[] = [];
+  const servers = new Servers({ inbound, clock: systemClock, onChange: (listeners) => changes.push(listeners) });
+  return { inbound, servers, changes };
+}
+
+async function listen<Any extends Server>(server: Any): Promise<number> {
+  undos.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+function ask(port: number, agent: Agent | false): Promise<{ status: number; connection: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    get({ port, host: "127.0.0.1", agent }, (response) => {
+      response
+        .resume()
+        .on("end", () => resolve({ status: response.statusCode ?? 0, connection: response.headers.connection }));
+    }).on("error", reject);
+  });
+}
+
+function deferred<Value>(): { readonly promise: Promise<Value>; readonly resolve: (value: Value) => void } {
+  let resolve!: (value: Value) => void;
+  const promise = new Promise<Value>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+describe("patchServers", () => {
+  it("knows the servers of the process in order of listening, until they close", async () => {
+    const { servers, changes } = mesh();
+    const early = createServer();
+    undos.push(patchServers(servers));
+    const secure = createSecureServer();
+    const ports = [await listen(early), await listen(secure)];
+    expect(servers.listeners).toEqual([
+      { port: ports[0], address: "127.0.0.1", protocol: "http" },
+      { port: ports[1], address: "127.0.0.1", protocol: "https" },
+    ]);
+    early.close();
+    expect(servers.listeners).toHaveLength(1); // at once: it takes no connection any more
+    expect(changes.map((listeners) => listeners.length)).toEqual([1, 2, 1]);
+  });
+
+  it("does not see exempt servers", async () => {
+    const { servers, inbound } = mesh();
+    undos.push(patchServers(servers));
+    const port = await listen(exemptServer(createServer((_, response) => response.end())));
+    await ask(port, false);
+    expect([servers.listeners, inbound.read().requests]).toEqual([[], 0]);
+  });
+
+  it("puts everything back", async () => {
+    const { prototype } = createServer().constructor as typeof Server;
+    const before = [Object.hasOwn(prototype, "emit"), prototype.emit, prototype.close];
+    const { servers, inbound } = mesh();
+    patchServers(servers)();
+    expect([Object.hasOwn(prototype, "emit"), prototype.emit, prototype.close]).toEqual(before);
+    await ask(await listen(createServer((_, response) => response.end())), false);
+    expect(inbound.read().requests).toBe(0);
+  });
+
+  it("goes quiet under a later patch of somebody else", async () => {
+    const { prototype } = createServer().constructor as typeof Server;
+    const { servers, inbound } = mesh();
+    const undo = patchServers(servers);
+    const ours = prototype.emit;
+    prototype.emit = function (this: Server, ...args: Parameters<typeof ours>) {
+      return ours.apply(this, args);
+    } as typeof ours;
+    undo();
+    await ask(await listen(createServer((_, response) => response.end())), false);
+    expect(inbound.read().requests).toBe(0);
+    delete (prototype as Partial<Server>).emit;
+  });
+
+  it("leaves the error of a port in use to the application", async () => {
+    const { servers } = mesh();
+    undos.push(patchServers(servers));
+    const port = await listen(createServer());
+    const second = createServer();
+    second.listen(port, "127.0.0.1");
+    const [error] = await once(second, "error");
+    expect(error).toMatchObject({ code: "EADDRINUSE" });
+    expect(servers.listeners.map((listener) => listener.port)).toEqual([port]);
+  });
+
+  it("serves two meshes of one process, each with its own count and context", async () => {
+    const one = mesh();
+    const two = mesh();
+    undos.push(patchServers(one.servers), patchServers(two.servers));
+    await ask(await listen(createServer((_, response) => response.end())), false);
+    expect([one.inbound.read().requests, two.inbound.read().requests]).toEqual([1, 1]);
+  });
+});
+
+describe("Servers.close", () => {
+  async function drained(app: RequestListener) {
+    const { servers, inbound } = mesh();
+    undos.push(patchServers(servers));
+    const server = createServer(app);
+    const port = await listen(server);
+    return { servers, inbound, server, port };
+  }
+
+  it("finishes requests in flight, asks their callers to leave, and closes idle connections", async () => {
+    const release = deferred<void>();
+    const { servers, inbound, server, port } = await drained(async (message, response) => {
+      if (message.url === "/") await release.promise;
+      response.end();
+    });
+    const agent = new Agent({ keepAlive: true });
+    const idle = new Agent({ keepAlive: true });
+    await new Promise((resolve) =>
+      get({ port, host: "127.0.0.1", path: "/quick", agent: idle }, (response) => response.resume().on("end", resolve)),
+    );
+    const slow = ask(port, agent);
+    while (inbound.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+    const closed = once(server, "close");
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    expect(servers.listeners).toEqual([]);
+    release.resolve();
+    expect(await slow).toEqual({ status: 200, connection: "close" });
+    expect(await cut).toBe(0);
+    await closed; // both connections are gone: nobody waits for a keep-alive timeout
+    await expect(ask(port, false)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("cuts what is left when its time is over", async () => {
+    const { servers, inbound, port } = await drained(() => {});
+    const hanging = ask(port, false);
+    while (inbound.inFlight === 0) await new Promise((resolve) => setImmediate(resolve));
+    const controller = new AbortController();
+    const cut = servers.close(controller.signal);
+    controller.abort();
+    expect(await cut).toBe(1);
+    await expect(hanging).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("lets the application close the same server again without an error", async () => {
+    const { servers, server } = await drained(() => {});
+    await servers.close(AbortSignal.timeout(1_000));
+    expect(await new Promise((resolve) => server.close(resolve))).toBeUndefined();
+  });
+});
