@@ -4,7 +4,7 @@
  */
 
 import { type Dirent, readFileSync, stat, unlinkSync, watch } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Two looks at a file with equal signatures saw the same content. */
@@ -14,10 +14,19 @@ export interface FileStat {
   readonly directory: boolean;
   /** Identity of the file behind the name, links followed. */
   readonly id: string;
+  /** Wall time of the last change, ms since 1970. */
+  readonly changedAt: number;
 }
 
 export interface Listed extends FileStat {
   readonly name: string;
+}
+
+export interface WatchEvent {
+  /** Null when unknown. */
+  readonly name: string | null;
+  /** The file is the one it was: only its content or its times changed. Some systems never say so. */
+  readonly inPlace: boolean;
 }
 
 export interface Watching {
@@ -36,14 +45,16 @@ export interface FileSystem {
   create(path: string, text: string, mode: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Sets the time of the last change, ms since 1970. */
+  touch(path: string, changedAt: number): Promise<void>;
   makeDirectory(path: string, mode: number): Promise<void>;
   changeMode(path: string, mode: number): Promise<void>;
   /** Permission bits of a file or directory, links not followed. */
   mode(path: string): Promise<number>;
   /** The path with every link resolved. */
   resolve(path: string): Promise<string>;
-  /** Calls `onEvent` with the changed name, or null when unknown. Never keeps the process alive. */
-  watch(directory: string, onEvent: (name: string | null) => void, onError: (error: Error) => void): Watching;
+  /** Never keeps the process alive. */
+  watch(directory: string, onEvent: (event: WatchEvent) => void, onError: (error: Error) => void): Watching;
   /** For the process's last moment only. */
   readSync(path: string): string;
   removeSync(path: string): void;
@@ -63,12 +74,15 @@ export const nodeFiles: FileSystem = {
   create: (path, text, mode) => writeFile(path, text, { flag: "wx", mode }),
   rename,
   remove: unlink,
+  touch: (path, changedAt) => utimes(path, changedAt / 1_000, changedAt / 1_000),
   makeDirectory: async (path, mode) => void (await mkdir(path, { mode })),
   changeMode: chmod,
   mode: async (path) => (await lstat(path)).mode & 0o777,
   resolve: (path) => realpath(path),
   watch(directory, onEvent, onError) {
-    const watcher = watch(directory, { persistent: false }, (_, name) => onEvent(name));
+    const watcher = watch(directory, { persistent: false }, (type, name) =>
+      onEvent({ name, inPlace: type === "change" }),
+    );
     watcher.on("error", onError);
     return watcher;
   },
@@ -86,13 +100,20 @@ export function errorCode(error: unknown): string {
 /**
  * Temporary file and rename: a reader sees the old text or the new one. Not synced to disk on purpose: what stands here
  * is renewed by its writer or written by a person who sees whether it arrived.
+ * @param changedAt time of change to give it, ms since 1970; the system's when left out
  */
-export async function writeAtomically(files: FileSystem, path: string, text: string, mode: number): Promise<void> {
+export async function writeAtomically(
+  files: FileSystem,
+  path: string,
+  text: string,
+  { mode, changedAt }: { readonly mode: number; readonly changedAt?: number },
+): Promise<void> {
   const cut = Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1;
   const temporary = `${path.slice(0, cut)}.${path.slice(cut)}.${process.pid}${TEMPORARY}`;
   try {
     await files.remove(temporary).catch(ignoreMissing); // left by a crash of a process with the same pid
     await files.create(temporary, text, mode);
+    if (changedAt !== undefined) await files.touch(temporary, changedAt);
     await files.rename(temporary, path);
   } catch (error) {
     await files.remove(temporary).catch(() => {});
@@ -130,5 +151,6 @@ function fileStat(found: import("node:fs").Stats): FileStat {
     bytes: found.size,
     directory: found.isDirectory(),
     id,
+    changedAt: found.mtimeMs,
   };
 }

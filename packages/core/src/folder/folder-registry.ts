@@ -37,7 +37,7 @@ export interface FolderRegistryOptions {
   readonly onWarning?: (warning: Problem) => void;
   /** Calls `fn` at the end of the process, until the function returned is called. @default process.once("exit") */
   readonly onExit?: (fn: () => void) => () => void;
-  /** Between two looks at a folder that sends no events, in ms. @default 500 */
+  /** Between two looks for what the system's watch did not tell, in ms. @default 1_000, and 400 while it tells nothing */
   readonly rescanMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -60,6 +60,7 @@ export class FolderRegistry implements Source, Store, Registrar {
   #forgetExit: (() => void) | undefined;
   #status: SourceStatus;
   #view: RegistryView | undefined;
+  #leaseProblems: readonly Problem[] = [];
   /** Undefined until the first look; then why the last one failed, or "". */
   #policyFailure: string | undefined;
   #leaseFailure: string | undefined;
@@ -67,7 +68,7 @@ export class FolderRegistry implements Source, Store, Registrar {
 
   constructor(options: FolderRegistryOptions) {
     const { clock = systemClock, random = systemRandom, files = nodeFiles, host = createHost() } = options;
-    const { parse, namespace = "default", onWarning = () => {}, onExit = onProcessExit, rescanMs = 500 } = options;
+    const { parse, namespace = "default", onWarning = () => {}, onExit = onProcessExit, rescanMs = 1_000 } = options;
     this.path = resolve(options.path);
     this.#clock = clock;
     this.#onExit = onExit;
@@ -94,9 +95,9 @@ export class FolderRegistry implements Source, Store, Registrar {
       files,
       clock,
       table: this.#table,
-      onLook: ({ changed, failure }) => {
+      onLook: (failure) => {
         this.#leaseFailure = failure ?? "";
-        this.#show(changed);
+        this.#show(this.#view?.leases !== this.#table.leases || this.#leaseProblems !== this.#table.problems);
       },
       onListed: (present) => this.#registrar.check(present),
     });
@@ -164,10 +165,11 @@ export class FolderRegistry implements Source, Store, Registrar {
     const first = this.#view === undefined;
     if (first ? !looked || failure : !changed) return;
     const { documents, problems } = this.#policy.result;
+    this.#leaseProblems = this.#table.problems;
     this.#view = {
       documents,
       leases: this.#table.leases,
-      problems: [...this.#policyWatch.problems, ...problems, ...this.#table.problems],
+      problems: [...this.#policyWatch.problems, ...problems, ...this.#leaseProblems],
     };
     for (const listener of this.#listeners) listener(this.#view);
   }

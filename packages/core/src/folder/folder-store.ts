@@ -154,7 +154,7 @@ export class FolderStore implements Store {
     await this.#do(path, async () => {
       const target = known ? await files.resolve(join(root, path)) : join(root, path);
       const mode = known ? await files.mode(target) : 0o644;
-      await writeAtomically(files, target, text, mode);
+      await writeAtomically(files, target, text, { mode });
     });
     stored.set(path, this.#parse(path, text));
   }

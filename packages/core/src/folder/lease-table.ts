@@ -1,7 +1,8 @@
 /**
  * Which leases hold, by the reader's own clock. The writer's clock is never asked: a lease lives for `ttlMs` after the
- * last change that this reader saw. Time in which the reader itself stood still (a stall, SIGSTOP, a sleeping laptop)
- * does not count, since renewals could not be seen then; nor does time in which the folder could not be read.
+ * last change that this reader saw, be it of the text or of the file's time. Time in which the reader itself stood still
+ * (a stall, SIGSTOP, a sleeping laptop) does not count, since renewals could not be seen then; nor does time in which
+ * the folder could not be read.
  */
 
 import type { Problem } from "@inmesh/model";
@@ -9,8 +10,9 @@ import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import type { Lease } from "../snapshot/source.js";
+import type { FileStat } from "./files.js";
 import type { Host } from "./host.js";
-import { type LeaseRecord, leaseNameOf, readLease, splitSequence } from "./lease-file.js";
+import { isStampOf, type LeaseRecord, leaseNameOf, readLease, readSequence } from "./lease-file.js";
 import type { ParseDocuments } from "./policy-files.js";
 
 /** In ms, between two calls of `tick`: what a killed process on this machine stays visible. */
@@ -20,8 +22,12 @@ const CLEAR_AFTER_MS = 30_000;
 
 interface Entry {
   readonly file: string;
-  readonly rest: string;
-  readonly sequence: string;
+  readonly text: string;
+  readonly sequence: number;
+  /** Which file the text was read from: renewing leaves it in its place. */
+  readonly id: string;
+  /** As the file looked when it was last looked at. */
+  signature: string;
   readonly record: LeaseRecord | undefined;
   readonly problem: Problem | undefined;
   /** Of the table's own time. */
@@ -44,6 +50,7 @@ export class LeaseTable {
   #awakeMs = 0;
   #tickedAt: number;
   #leases: readonly Lease[] | undefined;
+  #problems: readonly Problem[] | undefined;
 
   constructor(options: LeaseTableOptions) {
     this.#options = options;
@@ -58,8 +65,10 @@ export class LeaseTable {
     return this.#leases;
   }
 
+  /** The same array until one comes or goes. */
   get problems(): readonly Problem[] {
-    return [...this.#entries.values()].flatMap(({ problem }) => problem ?? []);
+    this.#problems ??= [...this.#entries.values()].flatMap(({ problem }) => problem ?? []);
+    return this.#problems;
   }
 
   get files(): Iterable<string> {
@@ -74,64 +83,77 @@ export class LeaseTable {
     return this.#entries.get(file)?.state === "live";
   }
 
-  /** What the file says now. @returns whether the view changed */
-  observe(file: string, text: string): boolean {
-    const name = leaseNameOf(file);
-    if (name === undefined) return false;
-    const { sequence, rest } = splitSequence(text);
-    const before = this.#entries.get(file);
-    if (before?.rest === rest) {
-      const cured = before.record !== undefined && before.problem !== undefined;
-      if (before.sequence === sequence && !cured) return false;
-      // Sequence alone: renewed. A lease that had expired is back.
-      const problem = cured ? undefined : before.problem;
-      this.#entries.set(file, { ...before, sequence, problem, changedAt: this.#awakeMs, state: "live" });
-      return before.state !== "live" ? this.#changed() : cured;
-    }
-    const entry = this.#read(file, name, text, sequence, rest);
-    // Half written by something other than us: what stood before stands until it is readable again, or expires.
-    if (entry.record === undefined && before?.record !== undefined) {
-      this.#entries.set(file, { ...before, problem: entry.problem });
-      return true;
-    }
-    this.#entries.set(file, entry);
-    return this.#changed();
-  }
-
-  /** The file is there and not for us: what it said before holds until it expires. */
-  unreadable(file: string, reason: string): boolean {
-    const before = this.#entries.get(file);
-    if (before?.problem !== undefined) return false;
-    const problem = leftOut(file, `it cannot be read (${reason})`);
-    const unknown = { file, rest: "", sequence: "", record: undefined, changedAt: this.#awakeMs, clearAt: Infinity };
-    this.#entries.set(file, { ...(before ?? { ...unknown, state: "live" }), problem });
+  /** A watch saw the file's time change. A live lease needs no look to be believed. @returns false when it needs one */
+  touched(file: string): boolean {
+    const entry = this.#entries.get(file);
+    if (entry?.state !== "live" || entry.record === undefined) return false;
+    entry.changedAt = this.#awakeMs;
     return true;
   }
 
+  /** @returns whether the file must be read, because it may hold another text than the one known */
+  mustRead(file: string, { id, signature, changedAt }: FileStat): boolean {
+    const entry = this.#entries.get(file);
+    if (entry === undefined) return true;
+    if (entry.signature === signature) return false;
+    if (entry.id !== id || !isStampOf(entry.sequence, changedAt)) return true;
+    entry.signature = signature;
+    entry.changedAt = this.#awakeMs;
+    this.#revive(entry);
+    return false;
+  }
+
+  /** What the file says, and how it looked just before. */
+  observe(file: string, text: string, { id, signature }: FileStat): void {
+    const name = leaseNameOf(file);
+    if (name === undefined) return;
+    const before = this.#entries.get(file);
+    if (before?.text === text && before.record !== undefined) {
+      if (before.problem !== undefined) this.#changed();
+      const again = { ...before, id, signature, changedAt: this.#awakeMs, problem: undefined };
+      this.#entries.set(file, again);
+      this.#revive(again);
+      return;
+    }
+    const entry = this.#entry(file, { ...this.#read(file, name, text), text, id, signature });
+    // Half written by something other than us: what stood before stands until it is readable again, or expires.
+    if (entry.record === undefined && before?.record !== undefined) {
+      this.#entries.set(file, { ...before, id, signature, problem: entry.problem });
+    } else {
+      this.#entries.set(file, entry);
+      if (entry.record !== undefined && this.#isGone(entry, entry.record)) this.#end(entry, "dead");
+    }
+    this.#changed();
+  }
+
+  /** The file is there and not for us: what it said before holds until it expires. */
+  unreadable(file: string, reason: string): void {
+    const before = this.#entries.get(file);
+    if (before?.problem !== undefined) return;
+    const problem = leftOut(file, `it cannot be read (${reason})`);
+    this.#entries.set(file, before ? { ...before, problem } : this.#entry(file, { problem }));
+    this.#changed();
+  }
+
   /** The file is gone: its process left. */
-  forget(file: string): boolean {
-    return this.#entries.delete(file) && this.#changed();
+  forget(file: string): void {
+    if (this.#entries.delete(file)) this.#changed();
   }
 
   /**
    * To be called every `TICK_MS`.
    * @param seeing whether the folder could be read lately
-   * @returns whether the view changed
    */
-  tick(seeing: boolean): boolean {
+  tick(seeing: boolean): void {
     const { clock } = this.#options;
     const elapsedMs = clock.now() - this.#tickedAt;
     this.#tickedAt = clock.now();
     if (seeing) this.#awakeMs += Math.min(elapsedMs, 2 * TICK_MS);
-    let changed = false;
     for (const entry of this.#entries.values()) {
       if (entry.state !== "live" || entry.record === undefined) continue;
       if (this.#isGone(entry, entry.record)) this.#end(entry, "dead");
       else if (this.#ageMs(entry) > entry.record.lease.ttlMs) this.#end(entry, "expired");
-      else continue;
-      changed = this.#changed();
     }
-    return changed;
   }
 
   /** Files whose renewal should have been seen by now: the watch may have missed it. */
@@ -153,20 +175,27 @@ export class LeaseTable {
     return due.map(({ file }) => file);
   }
 
-  #read(file: string, name: string, text: string, sequence: string, rest: string): Entry {
+  #read(file: string, name: string, text: string): Partial<Entry> {
     const found = this.#options.parse(text, { file, namespace: name.slice(0, name.indexOf(".")) });
     const record = readLease(name, found.documents[0]);
-    const base = { file, rest, sequence, changedAt: this.#awakeMs, clearAt: Infinity };
-    if (typeof record === "string") {
-      return { ...base, record: undefined, problem: leftOut(file, record), state: "live" };
-    }
-    const entry: Entry = { ...base, record, problem: undefined, state: "live" };
-    if (this.#isGone(entry, record)) this.#end(entry, "dead");
-    return entry;
+    return typeof record === "string" ? { problem: leftOut(file, record) } : { record, sequence: readSequence(text) };
+  }
+
+  #entry(file: string, known: Partial<Entry>): Entry {
+    const unknown = { text: "", id: "", signature: "", sequence: -1, record: undefined, problem: undefined };
+    return { ...unknown, file, changedAt: this.#awakeMs, state: "live", clearAt: Infinity, ...known };
+  }
+
+  /** Its process had stood still and goes on. */
+  #revive(entry: Entry): void {
+    if (entry.state === "live" || entry.record === undefined || this.#isGone(entry, entry.record)) return;
+    entry.state = "live";
+    this.#changed();
   }
 
   #end(entry: Entry, state: "expired" | "dead"): void {
     entry.state = state;
+    this.#changed();
     // Spread, so that fifty readers do not all try at the same moment.
     entry.clearAt = this.#awakeMs + CLEAR_AFTER_MS * (1 + this.#options.random.next());
   }
@@ -184,9 +213,9 @@ export class LeaseTable {
     return this.#awakeMs - entry.changedAt;
   }
 
-  #changed(): true {
+  #changed(): void {
     this.#leases = undefined;
-    return true;
+    this.#problems = undefined;
   }
 }
 

@@ -1,8 +1,11 @@
-/** Keeps a `LeaseTable` in step with the folder of leases. Fifty processes renew here, so each renewal costs one small read. */
+/**
+ * Keeps a `LeaseTable` in step with the folder of leases. Fifty processes renew here, ten times a second between them:
+ * what the watch says about a known lease is believed without a look at the disk.
+ */
 
 import { basename, join } from "node:path";
 import type { Clock, Timer } from "../runtime/clock.js";
-import { errorCode, type FileSystem, TEMPORARY, type Watching } from "./files.js";
+import { errorCode, type FileSystem, TEMPORARY, type WatchEvent, type Watching } from "./files.js";
 import { leaseNameOf } from "./lease-file.js";
 import { type LeaseTable, TICK_MS } from "./lease-table.js";
 
@@ -12,8 +15,11 @@ export interface LeaseWatchOptions {
   readonly files: FileSystem;
   readonly clock: Clock;
   readonly table: LeaseTable;
-  /** As for PolicyWatch. A folder that does not exist is no failure: nobody listens yet. */
-  readonly onLook: (look: { readonly changed: boolean; readonly failure: string | undefined }) => void;
+  /**
+   * Called after every look, and when time alone ended a lease. `failure` says why the folder could not be read; one
+   * that does not exist is none, since nobody listens yet.
+   */
+  readonly onLook: (failure: string | undefined) => void;
   /** Names found by a look at the whole folder. */
   readonly onListed: (names: ReadonlySet<string>) => void;
 }
@@ -21,7 +27,9 @@ export interface LeaseWatchOptions {
 /** In ms, from an event to the read: renewals of many processes are read together. */
 const DEBOUNCE_MS = 20;
 /** In ms, between two looks at the whole folder. */
-const RELIST_MS = 500;
+const RELIST_MS = 1_000;
+/** The same, while the watch is deaf. */
+const DEAF_RELIST_MS = 400;
 /** In ms: a temporary file this old was left by a crash. */
 const LEFTOVER_MS = 60_000;
 
@@ -33,6 +41,7 @@ export class LeaseWatch {
   /** The folder as of the last listing; a change of it without any event shows that the watch is deaf. */
   #signature = "";
   #heard = false;
+  #deaf = false;
   #listDueAt = 0;
   #seeing = false;
   #failure: string | undefined;
@@ -49,7 +58,9 @@ export class LeaseWatch {
   start(): void {
     const { clock, table } = this.#options;
     this.#ticker = clock.every(TICK_MS, () => {
-      if (table.tick(this.#seeing)) this.#options.onLook({ changed: true, failure: this.#failure });
+      const before = table.leases;
+      table.tick(this.#seeing);
+      if (table.leases !== before) this.#options.onLook(this.#failure);
       this.#schedule(0);
     });
     this.#start();
@@ -90,13 +101,12 @@ export class LeaseWatch {
     const { clock, onLook } = this.#options;
     const names = new Set(this.#dirty);
     this.#dirty.clear();
-    let changed = false;
     try {
       if (clock.now() >= this.#listDueAt) {
-        this.#listDueAt = clock.now() + RELIST_MS;
-        changed = await this.#list(names);
+        this.#listDueAt = clock.now() + (this.#deaf ? DEAF_RELIST_MS : RELIST_MS);
+        await this.#list(names);
       }
-      for (const name of names) changed = (await this.#read(name)) || changed;
+      await Promise.all([...names].map((name) => this.#read(name)));
       this.#seeing = true;
       this.#failure = undefined;
     } catch (error) {
@@ -107,39 +117,43 @@ export class LeaseWatch {
       this.#failure =
         code === "ENOENT" ? undefined : `the leases in ${this.#options.directory} cannot be read (${code})`;
     }
-    if (!this.#closed) onLook({ changed, failure: this.#failure });
+    if (!this.#closed) onLook(this.#failure);
   }
 
-  /** Adds to `names` what must be read. @returns whether something left */
-  async #list(names: Set<string>): Promise<boolean> {
+  /** Adds to `names` what must be looked at. */
+  async #list(names: Set<string>): Promise<void> {
     const { directory, files, table, onListed } = this.#options;
     const stat = await files.stat(directory);
     this.#watch(stat.id);
     const found = await files.names(directory);
     const present = new Set(found);
-    const deaf = this.#watching === undefined || (stat.signature !== this.#signature && !this.#heard);
-    if (deaf && this.#signature !== "") this.#unwatch(); // the next look gets a new watch
+    if (this.#heard) this.#deaf = false;
+    else if (stat.signature !== this.#signature) {
+      if (this.#signature !== "") this.#unwatch(); // something happened and it said nothing: the next look gets a new one
+      this.#deaf = true;
+    }
+    const all = this.#deaf || this.#signature === "" || this.#watching === undefined;
     this.#signature = stat.signature;
     this.#heard = false;
-    for (const name of found) if (leaseNameOf(name) !== undefined && (deaf || !table.has(name))) names.add(name);
+    for (const name of found) if (leaseNameOf(name) !== undefined && (all || !table.has(name))) names.add(name);
     for (const name of table.overdue()) names.add(name);
-    let changed = false;
-    for (const name of [...table.files]) if (!present.has(name)) changed = table.forget(name) || changed;
+    for (const name of [...table.files]) if (!present.has(name)) table.forget(name);
     await this.#clear(found);
     onListed(present);
-    return changed;
   }
 
-  async #read(name: string): Promise<boolean> {
+  async #read(name: string): Promise<void> {
     const { directory, files, table } = this.#options;
+    const path = join(directory, name);
     try {
-      return table.observe(name, await files.read(join(directory, name)));
+      const stat = await files.stat(path);
+      if (table.mustRead(name, stat)) table.observe(name, await files.read(path), stat);
     } catch (error) {
       const code = errorCode(error);
       if (code !== "ENOENT") return table.unreadable(name, code);
       // One missing file is a process that left; a missing folder, which throws here, says nothing about anyone.
       await files.stat(directory);
-      return table.forget(name);
+      table.forget(name);
     }
   }
 
@@ -161,7 +175,7 @@ export class LeaseWatch {
     try {
       const watching = this.#options.files.watch(
         this.#options.directory,
-        (name) => this.#onEvent(name),
+        (event) => this.#onEvent(event),
         () => this.#unwatch(),
       );
       this.#watching = { id, watching };
@@ -176,11 +190,12 @@ export class LeaseWatch {
     this.#signature = "";
   }
 
-  #onEvent(name: string | null): void {
+  #onEvent({ name, inPlace }: WatchEvent): void {
+    const { directory, table } = this.#options;
     this.#heard = true;
-    if (name === basename(this.#options.directory)) this.#unwatch(); // the folder itself was moved or removed
+    if (name === basename(directory)) this.#unwatch(); // the folder itself was moved or removed
     if (name === null) this.#listDueAt = 0;
-    else if (leaseNameOf(name) === undefined) return;
+    else if (leaseNameOf(name) === undefined || (inPlace && table.touched(name))) return;
     else this.#dirty.add(name);
     this.#schedule(DEBOUNCE_MS);
   }

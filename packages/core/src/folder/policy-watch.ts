@@ -22,7 +22,7 @@ export interface PolicyWatchOptions {
   readonly onLook: (look: { readonly changed: boolean; readonly failure: string | undefined }) => void;
   /** The folder of leases came, went or changed its mode. */
   readonly onLeaseFolder: () => void;
-  /** Longest time between two looks without an event, in ms, while looking is cheap. */
+  /** Between two looks without an event, in ms, while looking is cheap; less than half of it while the watch is deaf. */
   readonly rescanMs: number;
 }
 
@@ -31,10 +31,13 @@ const DEBOUNCE_MS = 20;
 /** A rescan takes at most this share of the time. */
 const RESCAN_SHARE = 0.007;
 const MAX_RESCAN_MS = 5_000;
+/** How much sooner a rescan comes once a change was found that no event had told. */
+const DEAF_RATIO = 0.4;
 /** In ms: changes that arrive together are shown together, but not later than this. */
 const HOLD_MS = 500;
 /** Each takes a kernel watch; folders beyond are seen by the rescan. */
 const MAX_WATCHES = 256;
+const READS_AT_ONCE = 16;
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 
 export class PolicyWatch {
@@ -45,6 +48,11 @@ export class PolicyWatch {
   #dueAt = Infinity;
   #looking: Promise<void> | undefined;
   #closed = false;
+  /** An event came since the last look. */
+  #heard = false;
+  #deaf = false;
+  /** What the last look left to be looked at again, as ms. */
+  #restless: number | undefined;
   /** Something changed that was not shown yet, since when. */
   #heldSince: number | undefined;
   #problems: readonly Problem[] = [];
@@ -88,7 +96,8 @@ export class PolicyWatch {
     this.#looking = this.#look().then((againInMs) => {
       this.#looking = undefined;
       const restMs = Math.min(MAX_RESCAN_MS, (clock.now() - began) / RESCAN_SHARE);
-      const dueAt = Math.min(this.#dueAt, clock.now() + (againInMs ?? Math.max(this.#options.rescanMs, restMs)));
+      const rescanMs = this.#options.rescanMs * (this.#deaf ? DEAF_RATIO : 1);
+      const dueAt = Math.min(this.#dueAt, clock.now() + (againInMs ?? Math.max(rescanMs, restMs)));
       this.#dueAt = Infinity;
       this.#lookIn(Math.max(0, dueAt - clock.now()));
     });
@@ -106,13 +115,22 @@ export class PolicyWatch {
       return undefined;
     }
     if (this.#closed) return undefined;
+    const heard = this.#heard;
+    this.#heard = false;
     const { read, gone, againInMs } = this.#settler.decide(tree.files, (path) => isBelow(path, tree.hidden));
+    if (heard) this.#deaf = false;
+    else if (againInMs !== undefined && this.#restless === undefined) this.#deaf = true;
+    this.#restless = againInMs;
     let changed = false;
     for (const path of gone) {
       this.#settler.drop(path);
       changed = this.#options.policy.remove(path) || changed;
     }
-    for (const path of read) changed = (await this.#read(path, tree.files.get(path)!)) || changed; // decided from these
+    for (let start = 0; start < read.length; start += READS_AT_ONCE) {
+      const batch = read.slice(start, start + READS_AT_ONCE);
+      const results = await Promise.all(batch.map((path) => this.#read(path, tree.files.get(path)!))); // decided from these
+      changed = results.includes(true) || changed;
+    }
     if (this.#closed) return undefined;
     this.#rewatch(tree.directories);
     changed = this.#note(tree) || changed;
@@ -153,7 +171,7 @@ export class PolicyWatch {
       try {
         const watching = files.watch(
           directory,
-          (name) => {
+          ({ name }) => {
             // Its own name: the folder itself was moved or removed, and this watch is dead.
             if (name === basename(directory)) this.#unwatch((other) => other === path);
             this.#onEvent(name);
@@ -186,6 +204,7 @@ export class PolicyWatch {
     // Our own leases and files half written. Other dot names count: Kubernetes swaps a ConfigMap by renaming `..data`.
     if (name === LEASES) return this.#options.onLeaseFolder();
     if (name?.endsWith(TEMPORARY) || name?.startsWith(LOCK)) return;
+    this.#heard = true;
     this.#lookIn(DEBOUNCE_MS);
   }
 

@@ -10,7 +10,7 @@ import { registryProblem } from "../snapshot/registry-problem.js";
 import type { LeaseHandle, LeaseSpec, Registrar } from "../snapshot/source.js";
 import { errorCode, type FileSystem, writeAtomically } from "./files.js";
 import type { Host } from "./host.js";
-import { formatLease, leaseFile } from "./lease-file.js";
+import { formatLease, leaseFile, stampOf } from "./lease-file.js";
 
 export interface FolderRegistrarOptions {
   /** The folder of leases, made when its parent exists. */
@@ -90,7 +90,10 @@ class HeldLease {
   readonly #onWritten: (error: unknown) => void;
   readonly #path: string;
   #spec: LeaseSpec;
-  #sequence = 0;
+  /** Starts anywhere: a successor of the same name must not look like a renewal. */
+  #sequence: number;
+  /** What the file says, as far as we know. */
+  #written: LeaseSpec | undefined;
   #failures = 0;
   #timer: Timer | undefined;
   #removed = false;
@@ -103,6 +106,7 @@ class HeldLease {
     this.#onWritten = onWritten;
     this.file = leaseFile(leaseName(spec));
     this.#path = join(options.directory, this.file);
+    this.#sequence = options.random.int(1_000);
   }
 
   /** Resolves after one try; a failed one is repeated later. */
@@ -119,7 +123,9 @@ class HeldLease {
 
   restore(): void {
     // Before the first success a try is under way or its retry is timed; a folder that came back is worth one now.
-    if (!this.#removed && this.#timer !== undefined) void this.write();
+    if (this.#removed || this.#timer === undefined) return;
+    this.#written = undefined;
+    void this.write();
   }
 
   remove(): Promise<void> {
@@ -152,22 +158,43 @@ class HeldLease {
   async #write(): Promise<void> {
     if (this.#removed) return;
     this.#timer?.cancel();
-    const { files, directory, clock, random, host } = this.#options;
+    const { clock, random } = this.#options;
     let waitMs = this.#spec.ttlMs / RENEWALS_PER_TTL;
     try {
-      await prepare(files, directory);
-      this.#sequence += 1;
-      const text = formatLease(this.#spec, this.#sequence, { host: host.id, started: host.startOf(this.#spec.pid) });
-      await writeAtomically(files, this.#path, text, 0o600);
+      if (this.#written !== this.#spec || !(await this.#renewed())) await this.#writeText();
       this.#failures = 0;
       this.#onWritten(undefined);
     } catch (error) {
+      this.#written = undefined;
       this.#failures += 1;
       waitMs = Math.min(waitMs, backoffMs(RETRY, this.#failures, random));
       this.#onWritten(error);
     }
     this.#timer = clock.after(waitMs, () => void this.write());
     if (this.#removed) this.#timer.cancel();
+  }
+
+  /** False when the file is not there any more. */
+  async #renewed(): Promise<boolean> {
+    const { files, clock } = this.#options;
+    try {
+      await files.touch(this.#path, stampOf(this.#sequence, clock.wallTime()));
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  async #writeText(): Promise<void> {
+    const { files, directory, clock, host } = this.#options;
+    const spec = this.#spec;
+    await prepare(files, directory);
+    this.#sequence += 1;
+    const text = formatLease(spec, this.#sequence, { host: host.id, started: host.startOf(spec.pid) });
+    const changedAt = stampOf(this.#sequence, clock.wallTime());
+    await writeAtomically(files, this.#path, text, { mode: 0o600, changedAt });
+    this.#written = spec;
   }
 }
 
