@@ -21,7 +21,8 @@ export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, path: 
   for (const [index, entry] of (policy.portLevelSettings ?? []).entries()) {
     checkPortPolicy(entry, [...path, "portLevelSettings", index], report);
   }
-  const { tunnel, proxyProtocol } = policy;
+  const { tunnel, proxyProtocol, retryBudget } = policy;
+  report.range([...path, "retryBudget", "percent"], retryBudget?.percent, 0, 100);
   if (tunnel === undefined) return;
   const at = [...path, "tunnel"];
   if (proxyProtocol !== undefined) report.error(at, "tunnel and proxyProtocol exclude each other. Remove one.");
