@@ -11,6 +11,15 @@ export {
   type MeshErrorCode,
   type MeshErrorOptions,
 } from "./errors.js";
+export { explain } from "./explain/explain.js";
+export type {
+  ExplainedDestination,
+  ExplainedRequest,
+  ExplainedRoute,
+  ExplainOutcome,
+  Explanation,
+  ExplainRequest,
+} from "./explain/explanation.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";

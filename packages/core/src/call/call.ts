@@ -136,7 +136,7 @@ export class Call extends WheelNode implements MatchRequest {
   /** Header operations of the answer, in the order in which they apply. */
   get responseOps(): readonly HeaderOps[] {
     const { route, destination } = this;
-    return route === undefined ? NONE : orderedOps(route, route.responseHeaders, destination?.responseHeaders);
+    return route === undefined ? NONE : orderedOps(route.responseHeaders, destination?.responseHeaders);
   }
 
   /** The caller went away. Everything the call holds is freed within this tick. */

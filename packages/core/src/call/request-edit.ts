@@ -20,29 +20,28 @@ export function editRequest(
   request: EditableRequest,
 ): EditedRequest {
   let { headers } = request;
-  for (const ops of orderedOps(route, route.requestHeaders, destination?.requestHeaders)) {
+  for (const ops of orderedOps(route.requestHeaders, destination?.requestHeaders)) {
     headers = applyHeaderOps(headers, ops, request);
   }
   return {
     headers,
     path: rewrittenPath(route, request.path),
-    authority: route.rewrite?.authority ?? request.authority,
+    authority: rewrittenAuthority(route, destination, request.authority),
   };
 }
 
 /**
- * One destination: route level, then destination level. Several: the other way round, so that a route-level `set` wins
- * (Envoy evaluates the most specific level first; policy-semantics §1.6).
+ * Several destinations: their own operations, then the route's, so that a route-level `set` wins (Envoy evaluates the most
+ * specific level first; policy-semantics §1.6). A single destination's are part of the route's when they arrive here.
  */
-export function orderedOps(
-  { action }: Route,
-  ofRoute: HeaderOps | undefined,
-  ofDestination: HeaderOps | undefined,
-): readonly HeaderOps[] {
+export function orderedOps(ofRoute: HeaderOps | undefined, ofDestination: HeaderOps | undefined): readonly HeaderOps[] {
   if (ofRoute === undefined) return ofDestination === undefined ? NONE : [ofDestination];
-  if (ofDestination === undefined) return [ofRoute];
-  const several = action.kind === "forward" && action.destinations.length > 1;
-  return several ? [ofDestination, ofRoute] : [ofRoute, ofDestination];
+  return ofDestination === undefined ? [ofRoute] : [ofDestination, ofRoute];
+}
+
+/** A route's host rewrite counts before its destination's. */
+export function rewrittenAuthority(route: Route, destination: Destination | undefined, authority: string): string {
+  return route.rewrite?.authority ?? destination?.authority ?? authority;
 }
 
 export function rewrittenPath({ rewrite }: Route, path: string): string {

@@ -27,5 +27,5 @@ export const rewrite: Stage = {
 function changesRequest({ action, rewrite, requestHeaders }: Route): boolean {
   if (action.kind !== "forward") return false;
   if (rewrite !== undefined || requestHeaders !== undefined) return true;
-  return action.destinations.some((each) => each.requestHeaders !== undefined);
+  return action.destinations.some((each) => each.requestHeaders !== undefined || each.authority !== undefined);
 }

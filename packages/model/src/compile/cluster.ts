@@ -11,6 +11,8 @@ import type { CompilerSettings } from "./settings.js";
 /** On a DestinationRule: `PEAK_EWMA` picks by latency, which Istio has no name for. It beats `simple`. */
 export const LOAD_BALANCER_ANNOTATION = "inmesh.dev/load-balancer";
 
+/** The request itself names the address. */
+const AS_ASKED: ReadonlySet<Service["resolution"]> = new Set(["passThrough", "dynamicDns"]);
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Blocks that hold for one cluster. */
@@ -100,7 +102,7 @@ function trafficPolicy(
   annotation: string | undefined,
 ): TrafficPolicy {
   return {
-    loadBalancer: resolution === "passThrough" ? "passThrough" : loadBalancerKind(loadBalancer, annotation),
+    loadBalancer: AS_ASKED.has(resolution) ? "passThrough" : loadBalancerKind(loadBalancer, annotation),
     connection: connectionPolicy(connectionPool, mesh.connectTimeoutMs),
   };
 }

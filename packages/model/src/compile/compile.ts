@@ -92,6 +92,10 @@ class CompiledSnapshot implements Snapshot {
     return this.#resources;
   }
 
+  resource(key: string): Resource | undefined {
+    return this.#view.document(key);
+  }
+
   cluster(name: string): Cluster | undefined {
     return this.#clusters.get(name, (ask) => {
       const target = parseClusterName(name);

@@ -12,8 +12,8 @@ interface Entry<Value> {
   readonly asked: readonly { readonly question: (view: ClientView) => unknown; readonly answer: unknown }[];
 }
 
-/** Beyond this nothing is carried over: hosts in wildcard services could otherwise grow it without end. */
-const MAX_CARRIED = 10_000;
+/** Beyond this all is forgotten: hosts that only a wildcard service means could otherwise grow it without end. */
+const MAX_ENTRIES = 10_000;
 
 export class Memo<Value> {
   readonly #view: ClientView;
@@ -25,7 +25,7 @@ export class Memo<Value> {
   constructor(view: ClientView, previous?: Memo<Value>) {
     this.#view = view;
     const carried = previous === undefined ? new Map() : new Map([...previous.#carried, ...previous.#made]);
-    this.#carried = carried.size > MAX_CARRIED ? new Map() : carried;
+    this.#carried = carried.size > MAX_ENTRIES ? new Map() : carried;
   }
 
   get(key: string, make: (ask: Ask) => Value): Value {
@@ -33,6 +33,7 @@ export class Memo<Value> {
     if (made !== undefined) return made.value;
     const carried = this.#carried.get(key);
     const entry = carried !== undefined && this.#stands(carried) ? carried : this.#make(make);
+    if (this.#made.size >= MAX_ENTRIES) this.#made.clear();
     this.#made.set(key, entry);
     return entry.value;
   }

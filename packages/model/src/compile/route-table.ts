@@ -83,8 +83,8 @@ export class CompiledRouteTable implements RouteTable {
     const covering = services.covering(named ?? host);
     if (covering !== undefined) return this.#withPort(named ?? host, port, covering);
     if (named !== undefined) return { host: named, port, service: undefined };
-    const wild = candidates.find((candidate) => virtualServices.find(candidate) !== undefined);
-    return wild === undefined ? undefined : { host: wild, port, service: undefined };
+    // A wildcard means names as they are written: short forms are a matter of services that exist.
+    return virtualServices.find(host) === undefined ? undefined : { host, port, service: undefined };
   }
 
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {

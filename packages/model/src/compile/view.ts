@@ -11,7 +11,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import type { ClientContext, MeshSettings, Mode } from "../snapshot/snapshot.js";
-import type { Service, Workload } from "../snapshot/workload.js";
+import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
 import { getOrMake } from "./get-or-make.js";
 import { qualifiedHost } from "./host.js";

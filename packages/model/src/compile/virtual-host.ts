@@ -56,17 +56,17 @@ function compileRules(
   return rules.flatMap((rule: Rule) => compileRule(rule, context));
 }
 
-function ownRoute({ host, port, service }: HostTarget, view: ClientView): readonly IndexedRoute[] {
+function ownRoute({ port, service }: HostTarget, view: ClientView): readonly IndexedRoute[] {
   if (service === undefined) return [];
-  return [defaultRoute(located(host, port, ""), view.settings.defaultRetry)];
+  return [defaultRoute(located(service.host, port, ""), view.settings.defaultRetry)];
 }
 
 /**
  * MeshMode off. A host that only a VirtualService knows keeps a way to go, or switching off would break its callers: the
  * first destination of its last rule, which is usually the one for everybody.
  */
-function withoutPolicy(rules: readonly IndexedRoute[], { host, port, service }: HostTarget): readonly IndexedRoute[] {
-  if (service !== undefined) return [defaultRoute(located(host, port, ""), SAFE_RETRY)];
+function withoutPolicy(rules: readonly IndexedRoute[], { port, service }: HostTarget): readonly IndexedRoute[] {
+  if (service !== undefined) return [defaultRoute(located(service.host, port, ""), SAFE_RETRY)];
   for (const { route } of [...rules].reverse()) {
     const first = route.action.kind === "forward" ? route.action.destinations[0] : undefined;
     if (first !== undefined) return [defaultRoute(located(first.host, first.port, ""), SAFE_RETRY)];

@@ -1,6 +1,7 @@
 /** All policy and all endpoints as one client sees them: immutable, versioned, shared structurally with its predecessor. */
 
 import type { Problem } from "../problem.js";
+import type { Resource } from "../resource.js";
 import type { Cluster } from "./cluster.js";
 import type { RouteTable } from "./route.js";
 import type { EndpointSet, Locality, Service } from "./workload.js";
@@ -43,6 +44,8 @@ export interface Snapshot {
   cluster(name: string): Cluster | undefined;
   /** Endpoints of a cluster; the same object as in the last snapshot unless they changed. */
   endpoints(cluster: Cluster): EndpointSet;
+  /** The document itself by `Kind/ns/name`, for saying where a rule is written; absent where policy arrives compiled. */
+  resource?(key: string): Resource | undefined;
   /** Content hash by `Kind/ns/name` of every document in force. */
   readonly resources: ReadonlyMap<string, string>;
   readonly problems: readonly Problem[];

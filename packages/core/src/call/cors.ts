@@ -1,0 +1,56 @@
+/** What a corsPolicy answers and adds, as Envoy's filter does. policy-semantics §1.10, §10.9. */
+
+import type { CorsPolicy, MatchRequest } from "@inmesh/model";
+
+const NONE: readonly string[] = [];
+
+/** A browser's question before a request that needs permission. */
+export function isPreflight(request: MatchRequest): boolean {
+  return (
+    request.method === "OPTIONS" &&
+    request.header("origin") !== undefined &&
+    request.header("access-control-request-method") !== undefined
+  );
+}
+
+/**
+ * Headers, flat `[name, value, …]`, of the answer 200 to a preflight that need not reach the upstream; undefined when it
+ * is forwarded: no preflight, or an origin the policy does not name.
+ */
+export function preflightAnswer(policy: CorsPolicy, request: MatchRequest): readonly string[] | undefined {
+  if (!isPreflight(request)) return undefined;
+  const origin = allowedOrigin(policy, request);
+  if (origin === undefined) return policy.forwardsUnmatchedPreflights ? undefined : NONE;
+  const { allowMethods, allowHeaders, exposeHeaders, maxAge } = policy;
+  return [
+    ...permission(policy, origin),
+    ...optional("access-control-allow-methods", allowMethods),
+    ...optional("access-control-allow-headers", allowHeaders),
+    ...optional("access-control-expose-headers", exposeHeaders),
+    ...optional("access-control-max-age", maxAge),
+  ];
+}
+
+/** Headers set on any other answer, flat; none for an origin the policy does not name. */
+export function corsHeaders(policy: CorsPolicy, request: MatchRequest): readonly string[] {
+  const origin = allowedOrigin(policy, request);
+  if (origin === undefined) return NONE;
+  return [...permission(policy, origin), ...optional("access-control-expose-headers", policy.exposeHeaders)];
+}
+
+function permission({ allowCredentials }: CorsPolicy, origin: string): readonly string[] {
+  return [
+    "access-control-allow-origin",
+    origin,
+    ...(allowCredentials ? ["access-control-allow-credentials", "true"] : NONE),
+  ];
+}
+
+function optional(name: string, value: string): readonly string[] {
+  return value === "" ? NONE : [name, value];
+}
+
+function allowedOrigin(policy: CorsPolicy, request: MatchRequest): string | undefined {
+  const origin = request.header("origin");
+  return typeof origin === "string" && policy.allowsOrigin(origin) ? origin : undefined;
+}

@@ -1,0 +1,180 @@
+/**
+ * What the mesh would do with a request, and why, without sending it. Asks the same functions as the data path: the
+ * snapshot's lookup and find, and the edits of ../call/.
+ */
+
+import type { Destination, FaultPolicy, HeaderOps, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { resourceKey } from "@inmesh/model";
+import { corsHeaders, preflightAnswer } from "../call/cors.js";
+import { editRequest, orderedOps } from "../call/request-edit.js";
+import { MESH_ERRORS } from "../errors.js";
+import { AskedRequest } from "./asked-request.js";
+import type { ExplainedDestination, ExplainedRoute, ExplainRequest, Explanation } from "./explanation.js";
+import { lookupStep, matchSteps, pathParts, sendingStep } from "./steps.js";
+
+/** @throws {MeshError} `CONFIG_INVALID` when `asked` is no request */
+export function explain(snapshot: Snapshot, asked: ExplainRequest): Explanation {
+  const request = new AskedRequest(asked);
+  const virtualHost = snapshot.routes.lookup(request.host, request.port);
+  const answer: Explanation = {
+    host: request.host,
+    virtualHost: virtualHost?.name ?? null,
+    route: null,
+    outcome: "passThrough",
+    status: null,
+    destinations: [],
+    request: upstreamRequest(request, request),
+    timeoutMs: 0,
+    retries: null,
+    fault: null,
+    mirrors: [],
+    redirect: null,
+    directResponse: null,
+    responseHeaders: { set: {}, add: {}, remove: [] },
+    steps: [lookupStep(request, virtualHost, snapshot)],
+    snapshot: { version: snapshot.version, revision: snapshot.revision, mode: snapshot.mode },
+  };
+  if (virtualHost === undefined) {
+    if (snapshot.mesh.outboundPolicy === "ALLOW_ANY") return answer;
+    return { ...answer, outcome: "unknownHost", status: MESH_ERRORS.HOST_UNKNOWN.status };
+  }
+  return explainRoute(snapshot, virtualHost, request, answer);
+}
+
+function explainRoute(
+  snapshot: Snapshot,
+  virtualHost: VirtualHost,
+  request: AskedRequest,
+  start: Explanation,
+): Explanation {
+  const route = virtualHost.find(request);
+  const steps = [...start.steps, ...matchSteps(snapshot, virtualHost, route, request)];
+  if (route === undefined) {
+    return { ...start, outcome: "notFound", status: MESH_ERRORS.ROUTE_NOT_FOUND.status, steps };
+  }
+  const answer: Explanation = {
+    ...start,
+    route: explainedRoute(snapshot, route),
+    timeoutMs: route.timeoutMs,
+    fault: route.fault === undefined ? null : explainedFault(route.fault),
+    mirrors: route.mirrors.map(({ destination, ratio }) => {
+      const { cluster, host } = destination;
+      return { cluster, host, percent: ratio * 100 };
+    }),
+    responseHeaders: responseHeaders(route, undefined, request),
+    steps,
+  };
+  if (route.fault !== undefined && route.fault.abortRatio >= 1) {
+    return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
+  }
+  const preflight = route.cors && preflightAnswer(route.cors, request);
+  if (preflight !== undefined) {
+    const set = Object.fromEntries(pairs(preflight));
+    return {
+      ...answer,
+      outcome: "directResponse",
+      status: 200,
+      directResponse: { status: 200, body: "" },
+      responseHeaders: { set, add: {}, remove: [] },
+      steps: [...steps, "corsPolicy answers the preflight itself"],
+    };
+  }
+  return explainAction(snapshot, route, request, answer);
+}
+
+function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, answer: Explanation): Explanation {
+  const { action } = route;
+  if (action.kind === "redirect") {
+    const { status } = action;
+    return { ...answer, outcome: "redirect", status, redirect: { status, location: action.location(request) } };
+  }
+  if (action.kind === "directResponse") {
+    const { status, body = "" } = action;
+    const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+    const sent = request.method === "HEAD" ? "" : text;
+    return { ...answer, outcome: "directResponse", status, directResponse: { status, body: sent } };
+  }
+  const { retry } = route;
+  const destinations = action.destinations.map((destination) => explainedDestination(snapshot, destination));
+  const heaviest = action.destinations.reduce((best, each) => (each.weight > best.weight ? each : best));
+  const missing = destinations.every(({ cluster }) => snapshot.cluster(cluster) === undefined);
+  return {
+    ...answer,
+    outcome: missing ? "noDestination" : "route",
+    status: missing ? MESH_ERRORS.CLUSTER_NOT_FOUND.status : null,
+    destinations,
+    request: upstreamRequest(request, editRequest(route, heaviest, request)),
+    retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
+    responseHeaders: responseHeaders(route, heaviest, request),
+    steps: [...answer.steps, ...destinations.map((destination) => sendingStep(snapshot, destination))],
+  };
+}
+
+function upstreamRequest(
+  { method }: AskedRequest,
+  { path, authority, headers }: { path: string; authority: string; headers: readonly string[] },
+): Explanation["request"] {
+  const joined = new Map<string, string>();
+  for (const [name, value] of pairs(headers)) {
+    const before = joined.get(name.toLowerCase());
+    joined.set(name.toLowerCase(), before === undefined ? value : `${before},${value}`);
+  }
+  return { method, path, authority, headers: Object.fromEntries(joined) };
+}
+
+function explainedRoute(snapshot: Snapshot, { name, resource, path }: Route): ExplainedRoute {
+  const key = resource === null ? null : resourceKey(resource);
+  const origin = key === null ? undefined : snapshot.resource?.(key)?.origin;
+  const { line, column } = origin?.locate(pathParts(path)) ?? { line: 0, column: 0 };
+  return { name, resource: key, path, file: origin?.file ?? "", line, column };
+}
+
+function explainedFault(fault: FaultPolicy): NonNullable<Explanation["fault"]> {
+  return {
+    delayMs: fault.delayMs,
+    delayPercent: fault.delayRatio * 100,
+    abortStatus: fault.abortStatus,
+    abortGrpcStatus: fault.abortGrpcStatus ?? null,
+    abortPercent: fault.abortRatio * 100,
+  };
+}
+
+function explainedDestination(snapshot: Snapshot, destination: Destination): ExplainedDestination {
+  const { cluster, host, port, subset, weight } = destination;
+  const known = snapshot.cluster(cluster);
+  const endpoints = known === undefined ? 0 : snapshot.endpoints(known).endpoints.length;
+  return { cluster, host, port, subset, weight, endpoints };
+}
+
+/** Both levels as one: what a later one sets or removes is what the caller sees. */
+function responseHeaders(
+  route: Route,
+  destination: Destination | undefined,
+  request: AskedRequest,
+): Explanation["responseHeaders"] {
+  const set = new Map<string, string>();
+  const add = new Map<string, string>();
+  const remove = new Set<string>();
+  const apply = (ops: HeaderOps): void => {
+    for (const name of ops.remove) {
+      set.delete(name);
+      add.delete(name);
+      remove.add(name);
+    }
+    for (const [name, value] of ops.set) {
+      add.delete(name);
+      set.set(name, value);
+    }
+    for (const [name, value] of ops.add) {
+      const before = add.get(name);
+      add.set(name, before === undefined ? value : `${before},${value}`);
+    }
+  };
+  for (const ops of orderedOps(route.responseHeaders, destination?.responseHeaders)) apply(ops);
+  if (route.cors !== undefined) apply({ remove: [], set: pairs(corsHeaders(route.cors, request)), add: [] });
+  return { set: Object.fromEntries(set), add: Object.fromEntries(add), remove: [...remove] };
+}
+
+function pairs(flat: readonly string[]): [name: string, value: string][] {
+  return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ""]] : []));
+}

@@ -1,0 +1,101 @@
+/** What `inmesh explain` answers: a contract with tools, so fields are only ever added (design.md §4). */
+
+import type { Mode } from "@inmesh/model";
+
+/** One request to be explained: a URL, or host, port and path apart. */
+export interface ExplainRequest {
+  /** @default "GET" */
+  readonly method?: string;
+  /** `http://reviews/api?x=1`; taken as written, nothing is normalised. */
+  readonly url?: string;
+  /** @default "/" */
+  readonly path?: string;
+  /** As the Host header says it, with or without a port. */
+  readonly host?: string;
+  /** The port being addressed. @default the host's, else 80 or 443 by scheme */
+  readonly port?: number;
+  /** @default "http" */
+  readonly scheme?: string;
+  /** Repeated lines as a list. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+}
+
+export type ExplainOutcome =
+  | "route"
+  | "redirect"
+  | "directResponse"
+  | "fault"
+  | "notFound"
+  | "passThrough"
+  | "unknownHost"
+  | "noDestination";
+
+export interface ExplainedDestination {
+  readonly cluster: string;
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+  readonly weight: number;
+  /** How many endpoints there are now; 0 also when the cluster does not exist. */
+  readonly endpoints: number;
+}
+
+export interface ExplainedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  /** Repeated lines joined by a comma. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface ExplainedRoute {
+  readonly name: string;
+  /** `Kind/ns/name`; null for a service's default route. */
+  readonly resource: string | null;
+  /** `spec.http[2].match[0]`; empty for a default route. */
+  readonly path: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface Explanation {
+  /** As asked for, without port. */
+  readonly host: string;
+  /** `reviews.shop.svc.cluster.local:80`; null for a host that is not the mesh's. */
+  readonly virtualHost: string | null;
+  readonly route: ExplainedRoute | null;
+  readonly outcome: ExplainOutcome;
+  /** What the caller gets when no upstream is asked. */
+  readonly status: number | null;
+  readonly destinations: readonly ExplainedDestination[];
+  /** As the upstream sees it; with several destinations, the heaviest one's. */
+  readonly request: ExplainedRequest;
+  /** 0: no limit. */
+  readonly timeoutMs: number;
+  /** `attempts` as Istio counts: the first one not included. Null where nothing is sent. */
+  readonly retries: {
+    readonly attempts: number;
+    readonly perTryTimeoutMs: number;
+    readonly retryOn: readonly string[];
+  } | null;
+  readonly fault: {
+    readonly delayMs: number;
+    readonly delayPercent: number;
+    readonly abortStatus: number;
+    readonly abortGrpcStatus: string | null;
+    readonly abortPercent: number;
+  } | null;
+  readonly mirrors: readonly { readonly cluster: string; readonly host: string; readonly percent: number }[];
+  readonly redirect: { readonly status: number; readonly location: string } | null;
+  readonly directResponse: { readonly status: number; readonly body: string } | null;
+  /** What policy does to the answer's headers, the CORS filter's included. */
+  readonly responseHeaders: {
+    readonly set: Readonly<Record<string, string>>;
+    readonly add: Readonly<Record<string, string>>;
+    readonly remove: readonly string[];
+  };
+  /** How the answer came about, one sentence each. */
+  readonly steps: readonly string[];
+  readonly snapshot: { readonly version: number; readonly revision: string; readonly mode: Mode };
+}

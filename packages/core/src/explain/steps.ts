@@ -1,0 +1,67 @@
+/** How an explanation came about, in sentences: the host, each rule that was passed by, the destinations. */
+
+import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { resourceKey } from "@inmesh/model";
+import type { AskedRequest } from "./asked-request.js";
+import type { ExplainedDestination } from "./explanation.js";
+
+/** Rules told one by one before the rest is only counted. */
+const MOST_RULES = 50;
+
+export function lookupStep(
+  { host, port }: AskedRequest,
+  virtualHost: VirtualHost | undefined,
+  { mesh }: Snapshot,
+): string {
+  if (virtualHost !== undefined) {
+    const { name, resource } = virtualHost;
+    const rules = resource === null ? "no VirtualService applies" : `rules of ${resourceKey(resource)}`;
+    return `${host}, port ${port}, is ${name}: ${rules}`;
+  }
+  const what = `no service or VirtualService that this client sees has ${host} on port ${port}`;
+  return mesh.outboundPolicy === "ALLOW_ANY"
+    ? `${what}: the request leaves as if the mesh were not there`
+    : `${what}, and outboundTrafficPolicy is REGISTRY_ONLY: refused`;
+}
+
+/** Why earlier rules did not match, and where the one that did is written. */
+export function matchSteps(
+  snapshot: Snapshot,
+  { routes }: VirtualHost,
+  found: Route | undefined,
+  request: AskedRequest,
+): readonly string[] {
+  const end = found === undefined ? routes.length : routes.indexOf(found);
+  const steps = routes.slice(0, Math.min(end, MOST_RULES)).map((route) => {
+    const reasons = route.matches.map((match) => match.whyNot(request) ?? "it matches");
+    return `${place(snapshot, route)} does not match: ${reasons.join("; ")}`;
+  });
+  if (end > MOST_RULES) steps.push(`${end - MOST_RULES} more rules do not match`);
+  if (found === undefined) return [...steps, "no rule matches: 404"];
+  if (found.resource === null) return [...steps, "the service's default route takes every request"];
+  const matched = found.matches.find((match) => match.matches(request));
+  return [...steps, `${place(snapshot, found)} matches: ${matched?.text ?? "everything"}`];
+}
+
+export function sendingStep(snapshot: Snapshot, { cluster, weight, endpoints }: ExplainedDestination): string {
+  if (snapshot.cluster(cluster) === undefined) {
+    return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets 503`;
+  }
+  const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
+  return `goes to ${cluster}, weight ${weight}, ${now}`;
+}
+
+function place(snapshot: Snapshot, { name, path, resource }: Route): string {
+  const rule = name === "default" ? path : `"${name}" (${path})`;
+  if (resource === null) return rule;
+  const key = resourceKey(resource);
+  const origin = snapshot.resource?.(key)?.origin;
+  if (origin === undefined || origin.file === "") return `${rule} of ${key}`;
+  const { line, column } = origin.locate(pathParts(path));
+  return `${rule} of ${key}, ${origin.file}:${line}:${column},`;
+}
+
+/** `spec.http[2].match[0]` as the parts a position is looked up by. */
+export function pathParts(path: string): readonly (string | number)[] {
+  return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, word, index]) => word ?? Number(index));
+}
