@@ -34,6 +34,8 @@ export interface EngineOptions {
   readonly random?: Random;
   /** How long a call waits for the first snapshot, in ms. @default 5_000 */
   readonly configWaitMs?: number;
+  /** Hosts that are none of this mesh's business, whatever the registry says; host in lower case. @default none */
+  readonly excludes?: (host: string, port: number) => boolean;
   /** An endpoint left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
 }
@@ -51,6 +53,8 @@ export class Engine {
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
   readonly lastCalls = new LastCalls();
+  /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
+  readonly excludes: (host: string, port: number) => boolean;
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
   unrouted = 0;
   readonly #configWaitMs: number;
@@ -63,6 +67,7 @@ export class Engine {
     clock = systemClock,
     random = systemRandom,
     configWaitMs = 5_000,
+    excludes = () => false,
     onEndpointRemoved,
   }: EngineOptions) {
     this.store = store;
@@ -70,6 +75,7 @@ export class Engine {
     this.random = random;
     this.wheel = new TimerWheel(clock);
     this.#configWaitMs = configWaitMs;
+    this.excludes = excludes;
     this.clusters = new Clusters({ clock, random, onRemoved: (state) => onEndpointRemoved?.(state) });
     this.#unsubscribe = store.subscribe((snapshot) => this.clusters.update(snapshot));
   }

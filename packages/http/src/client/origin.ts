@@ -54,10 +54,13 @@ export class Origins {
     const engine = this.#engine;
     const snapshot = engine.store.current;
     // The registry itself is often on loopback; nothing there waits for the first snapshot.
-    if (snapshot === undefined) return origin.loopback ? "pass" : "mesh";
+    if (snapshot === undefined) {
+      return origin.loopback || engine.excludes(origin.host, origin.port) ? "pass" : "mesh";
+    }
     if (origin.judgedAt !== snapshot.version) {
       const known = engine.lookup(origin.host, origin.port) !== undefined;
-      origin.verdict = known ? "mesh" : engine.refusesUnknown && !origin.loopback ? "refuse" : "pass";
+      if (engine.excludes(origin.host, origin.port)) origin.verdict = "pass";
+      else origin.verdict = known ? "mesh" : engine.refusesUnknown && !origin.loopback ? "refuse" : "pass";
       origin.judgedAt = snapshot.version;
     }
     return origin.verdict;
