@@ -2,6 +2,7 @@
 
 import { stringify } from "node:querystring";
 import { Call, type Engine } from "@inmesh/core";
+import type { Dispatcher } from "undici";
 import type { HttpExchange } from "./exchange.js";
 import {
   type HeaderRecord,
@@ -56,12 +57,18 @@ export class HttpClient {
     return this.#plain;
   }
 
-  /** As undici's `dispatch`: a call of the mesh's, or passed on as it is. */
-  dispatch(options: RequestOptions, handler: OldHandler | NewHandler): boolean {
+  /** As undici's `dispatch`: a call of the mesh's, or passed on to `plain` as it is. */
+  dispatch(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
+    if (options.maxRedirections || options.throwOnError !== undefined) return this.#asUndici6(options, handler, plain);
     const origin = this.claims(options, options.origin);
-    return origin === undefined
-      ? this.plain.dispatch(options, handler)
-      : this.start(origin, options, handler, this.plain);
+    return origin === undefined ? plain.dispatch(options, handler) : this.start(origin, options, handler, plain);
+  }
+
+  /** An undici Dispatcher, with all its methods, over a `dispatch` function. */
+  dispatcher(dispatch: PlainDispatcher["dispatch"]): Dispatcher {
+    const made = new this.undici.Dispatcher();
+    made.dispatch = dispatch as unknown as Dispatcher["dispatch"];
+    return made;
   }
 
   /**
@@ -103,6 +110,15 @@ export class HttpClient {
     );
     exchange.start();
     return true;
+  }
+
+  /** undici 6 followed redirects by an option that undici 7 refuses, and told dispatchers of one that they never needed. */
+  #asUndici6(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher): boolean {
+    const { throwOnError: _, ...rest } = options;
+    if (!rest.maxRedirections) return this.dispatch(rest, handler, plain);
+    const once = this.dispatcher((each, its) => this.dispatch(each, its, plain));
+    const redirecting = once.compose(this.undici.interceptors.redirect({ maxRedirections: rest.maxRedirections }));
+    return redirecting.dispatch(rest as Dispatcher.DispatchOptions, handler as unknown as Dispatcher.DispatchHandler);
   }
 
   abortError(): Error {

@@ -62,6 +62,7 @@ export interface RequestOptions {
   readonly typeOfService?: number | null | undefined;
   /** undici 6 only. */
   readonly maxRedirections?: number | null | undefined;
+  readonly throwOnError?: boolean | null | undefined;
 }
 
 /** Whoever takes a request as if the mesh were not there. */

@@ -1,0 +1,1 @@
+export { patchHttp } from "./patch-http.js";

@@ -1,0 +1,384 @@
+/**
+ * `http.ClientRequest` for a host of the mesh: the same methods and events, over a call of the engine instead of a
+ * socket. The header methods are those of a real OutgoingMessage, which is kept for that alone.
+ */
+
+import { AsyncResource } from "node:async_hooks";
+import { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { addAbortSignal, type Duplex, Readable, Writable } from "node:stream";
+import type { HttpClient } from "../client/client.js";
+import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
+import type { Origin } from "../client/origin.js";
+import { handOver } from "./hand-over.js";
+import { MeshResponse } from "./mesh-response.js";
+import type { RequestTarget } from "./request-target.js";
+import { StubSocket } from "./stub-socket.js";
+import { type HeaderStore, wireHeaders } from "./wire-headers.js";
+
+export interface MeshRequestOptions {
+  readonly client: HttpClient;
+  readonly origin: Origin;
+  readonly target: RequestTarget;
+  /** Makes the request as if there were no mesh; without the response listener, which is here already. */
+  readonly original: () => ClientRequest;
+}
+
+export class MeshRequest extends Writable implements OldHandler {
+  readonly #client: HttpClient;
+  readonly #origin: Origin;
+  readonly #original: () => ClientRequest;
+  readonly #store = new OutgoingMessage() as HeaderStore;
+  readonly #scope = new AsyncResource("INMESH_CLIENT_REQUEST");
+  /** Chunks written before the request started: when the body ends first, it can be sent again as a whole. */
+  #early: Buffer[] | undefined = [];
+  #body: Readable | undefined;
+  #wantsMore: (() => void) | undefined;
+  #started = false;
+  #abort: ((reason: unknown) => void) | undefined;
+  #over = false;
+  #socket: StubSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Set when the request turned out to be none of the mesh's. */
+  #real: ClientRequest | undefined;
+
+  readonly method: string;
+  readonly host: string;
+  readonly protocol: string;
+  readonly agent: unknown;
+  path: string;
+  res: IncomingMessage | null = null;
+  aborted = false;
+  timeout: number | undefined = undefined;
+  reusedSocket = false;
+  shouldKeepAlive = true;
+  maxHeadersCount: number | null = null;
+  chunkedEncoding = false;
+  useChunkedEncodingByDefault: boolean;
+  sendDate = false;
+  headersSent = false;
+
+  constructor({ client, origin, target, original }: MeshRequestOptions) {
+    super({ autoDestroy: false, decodeStrings: true });
+    const { options, listener, method, path, host, protocol } = target;
+    this.#client = client;
+    this.#origin = origin;
+    this.#original = original;
+    this.method = method;
+    this.path = path;
+    this.host = host;
+    this.protocol = protocol;
+    this.agent = options.agent;
+    this.useChunkedEncodingByDefault = !["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"].includes(method);
+    this.cork(); // until the body's end, or the next tick, whichever comes first
+    fillHeaders(this.#store, target, origin);
+    if (listener !== undefined) this.once("response", listener);
+    if (options.timeout !== undefined && options.timeout > 0) this.setTimeout(options.timeout);
+    if (options.signal) addAbortSignal(options.signal, this);
+    process.nextTick(() => {
+      if (this.listenerCount("socket") > 0 && !this.destroyed) this.#emit("socket", this.socket);
+    });
+  }
+
+  // ---- headers ----
+
+  setHeader(name: string, value: number | string | readonly string[]): this {
+    this.#store.setHeader(name, value);
+    return this;
+  }
+
+  setHeaders(headers: Headers | Map<string, number | string | readonly string[]>): this {
+    this.#store.setHeaders(headers);
+    return this;
+  }
+
+  appendHeader(name: string, value: string | readonly string[]): this {
+    this.#store.appendHeader(name, value);
+    return this;
+  }
+
+  getHeader(name: string): number | string | string[] | undefined {
+    return this.#store.getHeader(name);
+  }
+
+  getHeaders(): ReturnType<OutgoingMessage["getHeaders"]> {
+    return this.#store.getHeaders();
+  }
+
+  getHeaderNames(): string[] {
+    return this.#store.getHeaderNames();
+  }
+
+  getRawHeaderNames(): string[] {
+    return this.#store.getRawHeaderNames();
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#store.hasHeader(name);
+  }
+
+  removeHeader(name: string): void {
+    this.#store.removeHeader(name);
+  }
+
+  /** Trailers of a request are not carried. */
+  addTrailers(): void {}
+
+  // ---- sending ----
+
+  flushHeaders(): void {
+    this.#stream();
+  }
+
+  override write(chunk: unknown, encoding?: unknown, done?: unknown): boolean {
+    if (!this.#started && this.#early !== undefined && this.writableLength === 0)
+      process.nextTick(() => this.#stream());
+    return super.write(chunk, encoding as BufferEncoding, done as () => void);
+  }
+
+  override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
+    super.end(chunk, encoding as BufferEncoding, done as () => void);
+    return this;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    if (this.#early !== undefined) {
+      this.#early.push(chunk);
+      return done();
+    }
+    if (this.#body === undefined || this.#body.destroyed || this.#body.push(chunk)) done();
+    else this.#wantsMore = done;
+  }
+
+  override _final(done: () => void): void {
+    const early = this.#early;
+    if (early !== undefined) {
+      this.#early = undefined;
+      this.#start(early.length === 0 ? null : early.length === 1 ? early[0]! : Buffer.concat(early));
+    } else if (this.#body?.destroyed === false) this.#body.push(null);
+    done();
+  }
+
+  /** The body goes out as it comes. */
+  #stream(): void {
+    if (this.#started || this.destroyed || this.writableEnded) return;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    const hasLength = this.hasHeader("content-length") || this.hasHeader("transfer-encoding");
+    if (!this.useChunkedEncodingByDefault && !hasLength && early.length === 0 && this.writableLength === 0) {
+      this.#start(null);
+    } else {
+      const more = (): void => {
+        const wants = this.#wantsMore;
+        this.#wantsMore = undefined;
+        wants?.();
+      };
+      this.#body = new Readable({
+        read: more,
+        destroy: (_error, done) => {
+          more(); // whoever waits to write does not wait for ever
+          done(null);
+        },
+      });
+      for (const chunk of early) this.#body.push(chunk);
+      this.#start(this.#body);
+    }
+    this.uncork();
+  }
+
+  #start(body: Readable | Buffer | null): void {
+    if (this.#started || this.destroyed) return;
+    this.#started = true;
+    this.headersSent = true;
+    const { headers, upgrade, expectsContinue } = wireHeaders(this.#store);
+    const options: RequestOptions = {
+      origin: `${this.#origin.scheme}://${this.#origin.authority}`,
+      method: this.method,
+      path: this.path,
+      headers,
+      body,
+      upgrade,
+    };
+    // Nobody waits for a word of the peer's: the engine may try several, and the body is kept for that.
+    if (expectsContinue) process.nextTick(() => this.#emit("continue"));
+    this.#client.start(this.#origin, options, this, { dispatch: () => this.#handOver(body) });
+  }
+
+  /** The mesh did not know the host once it knew anything: Node sends the request, with all of the caller's options. */
+  #handOver(body: Readable | Buffer | null): boolean {
+    this.#real = handOver(this as unknown as ClientRequest & { timeout?: number }, this.#original(), this.#store, body);
+    this.#abort = undefined;
+    return true;
+  }
+
+  // ---- the call's answer: undici's handler ----
+
+  onConnect(abort: (reason?: unknown) => void): void {
+    this.#abort = abort;
+  }
+
+  onHeaders(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
+    this.#touch();
+    if (status < 200) {
+      this.#inform(status, headers, text);
+      return true;
+    }
+    const response = new MeshResponse(this.#owner, status, headers, resume, text || (STATUS_CODES[status] ?? ""));
+    this.res = response;
+    response.on("end", () => this.#finish());
+    if (!this.#emit("response", response)) response.resume();
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#touch();
+    return this.#scope.runInAsyncScope(() => (this.res as MeshResponse).push(chunk));
+  }
+
+  onComplete(trailers: RawHeaders): void {
+    this.#over = true;
+    this.#scope.runInAsyncScope(() => (this.res as MeshResponse).finish(trailers));
+  }
+
+  onError(error: unknown): void {
+    this.#over = true;
+    const failure = error instanceof Error ? error : new Error("the request was aborted", { cause: error });
+    if (this.res === null) this.#scope.runInAsyncScope(() => this.destroy(failure));
+    else this.#scope.runInAsyncScope(() => void this.res?.destroy(failure));
+  }
+
+  onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void {
+    this.#over = true;
+    const response = new MeshResponse(this.#owner, status, headers, () => {}, STATUS_CODES[status] ?? "");
+    this.res = response;
+    response.complete = true;
+    const event = this.method === "CONNECT" ? "connect" : "upgrade";
+    if (!this.#emit(event, response, socket, Buffer.alloc(0))) socket.destroy();
+    this.#finish();
+  }
+
+  // ---- ending ----
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    process.nextTick(() => this.#emit("abort"));
+    this.destroy();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer);
+    this.uncork();
+    this.#body?.destroy();
+    if (this.#real !== undefined) {
+      this.#real.destroy(error ?? undefined);
+      return done(error);
+    }
+    const unanswered = this.res === null;
+    const reason = error ?? (unanswered ? connectionReset("socket hang up") : connectionReset("aborted"));
+    if (!this.#over) {
+      this.#over = true;
+      this.#abort?.(reason);
+      if (this.res !== null) this.res.destroy(connectionReset("aborted"));
+      return done(unanswered ? reason : error);
+    }
+    done(error);
+  }
+
+  setTimeout(ms: number, listener?: () => void): this {
+    if (listener !== undefined) this.once("timeout", listener);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.timeout = ms;
+    if (this.#real !== undefined) this.#real.setTimeout(ms);
+    else if (ms > 0 && !this.destroyed) {
+      this.#timer = setTimeout(() => this.#timedOut(), ms);
+      this.#timer.unref(); // the call itself holds the process
+    }
+    return this;
+  }
+
+  // ---- what there is no equivalent of ----
+
+  get socket(): Socket {
+    this.#socket ??= new StubSocket(this);
+    return this.#socket as unknown as Socket;
+  }
+
+  get connection(): Socket {
+    return this.socket;
+  }
+
+  get finished(): boolean {
+    return this.writableEnded;
+  }
+
+  setNoDelay(): void {}
+  setSocketKeepAlive(): void {}
+  onSocket(): void {}
+
+  /** The answer is read to its end. */
+  #finish(): void {
+    this.#over = true;
+    this.#scope.runInAsyncScope(() => this.destroy());
+  }
+
+  readonly #owner = {
+    request: this,
+    get socket(): Socket {
+      return this.request.socket;
+    },
+    setTimeout: (ms: number) => this.setTimeout(ms),
+    responseDropped: (error: Error | undefined) => {
+      if (!this.#over) {
+        this.#over = true;
+        this.#abort?.(error ?? connectionReset("aborted"));
+      }
+      process.nextTick(() => this.destroy());
+    },
+  };
+
+  #inform(status: number, headers: RawHeaders, text: string): void {
+    const { headers: record, rawHeaders } = new MeshResponse(this.#owner, status, headers, () => {}, text);
+    const version = { httpVersion: "1.1", httpVersionMajor: 1, httpVersionMinor: 1 };
+    this.#emit("information", { statusCode: status, statusMessage: text, ...version, headers: record, rawHeaders });
+  }
+
+  #timedOut(): void {
+    this.#timer?.refresh();
+    this.#emit("timeout");
+    this.res?.emit("timeout");
+    this.#socket?.emit("timeout");
+  }
+
+  #touch(): void {
+    this.#timer?.refresh();
+  }
+
+  /** In the context in which the request was made, whoever's connection it came over (pitfalls O3). */
+  #emit(event: string, ...args: unknown[]): boolean {
+    return this.#scope.runInAsyncScope(() => this.emit(event, ...args));
+  }
+}
+
+function fillHeaders(store: OutgoingMessage, { options }: RequestTarget, origin: Origin): void {
+  const { headers, auth, setHost } = options;
+  if (Array.isArray(headers)) {
+    const pairs: [string, string][] = Array.isArray(headers[0])
+      ? (headers as unknown as [string, string][])
+      : Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index]!, headers[2 * index + 1]!]); // even
+    for (const [name, value] of pairs) store.appendHeader(name, value);
+  } else if (headers) {
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) store.setHeader(name, value as string);
+    }
+  }
+  if (setHost !== false && !store.hasHeader("host")) store.setHeader("Host", origin.authority);
+  if (auth && !store.hasHeader("authorization")) {
+    store.setHeader("Authorization", `Basic ${Buffer.from(auth).toString("base64")}`);
+  }
+}
+
+function connectionReset(message: string): Error {
+  return Object.assign(new Error(message), { code: "ECONNRESET" });
+}
