@@ -307,6 +307,7 @@ export class Call extends WheelNode implements MatchRequest {
     const retry = this.stack!.retry; // an attempt exists, so the stack does
     if (retry?.wantsFailure(this, attempt, failure)) return retry.again(this, attempt, failure);
     if (retry === undefined) this.noRetry = "retries_off";
+    if (this.noRetry === "deadline") return this.onTimeout(); // passed already, its timer is about to say so
     this.fail(this.#told(failure));
   }
 
