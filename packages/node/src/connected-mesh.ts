@@ -7,7 +7,7 @@ import { type AnyServer, attachServer, meshHandler } from "@inmesh/http/server";
 import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
-import { type DrainResult, drain } from "./plane/drain.js";
+import type { DrainResult } from "./plane/drain.js";
 
 /** For siblings of this package and tests: the engine and everything else behind a mesh. */
 export const PLANE: unique symbol = Symbol.for("inmesh.plane");
@@ -17,7 +17,6 @@ export class ConnectedMesh implements Mesh {
   readonly dispatcher: MeshDispatcher;
   readonly fetch: MeshFetch;
   readonly #undo: () => void;
-  #draining: Promise<DrainResult> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @param undo takes back what was patched for this mesh */
@@ -48,13 +47,17 @@ export class ConnectedMesh implements Mesh {
     return this[PLANE].adminUrl;
   }
 
+  get #off(): boolean {
+    return this[PLANE].settings.mode === "off";
+  }
+
   handler(app: (request: IncomingMessage, response: ServerResponse) => unknown): RequestListener {
     const { inbound, servers } = this[PLANE];
-    return meshHandler(app, inbound, servers);
+    return this.#off ? app : meshHandler(app, inbound, servers);
   }
 
   attach<Server extends AnyServer>(server: Server): Server {
-    return attachServer(server, this[PLANE].servers);
+    return this.#off ? server : attachServer(server, this[PLANE].servers);
   }
 
   signal(): AbortSignal | undefined {
@@ -66,12 +69,11 @@ export class ConnectedMesh implements Mesh {
   }
 
   async ready({ timeoutMs }: TimeLimit = {}): Promise<void> {
-    await this[PLANE].store.ready(timeoutMs);
+    if (!this.#off) await this[PLANE].store.ready(timeoutMs);
   }
 
   drain({ timeoutMs = this[PLANE].settings.drainTimeoutMs }: TimeLimit = {}): Promise<DrainResult> {
-    this.#draining ??= drain(this[PLANE], timeoutMs);
-    return this.#draining;
+    return this[PLANE].drain(timeoutMs);
   }
 
   close(): Promise<void> {

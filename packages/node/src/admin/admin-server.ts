@@ -6,6 +6,7 @@
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { MeshError } from "@inmesh/core";
 import { exemptServer } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
 import { judgeAccess } from "./guard.js";
@@ -46,12 +47,14 @@ function pageOf(plane: DataPlane, request: IncomingMessage): Page {
   try {
     return findPage(plane, request.method ?? "GET", new URL(request.url ?? "/", "http://admin"));
   } catch (error) {
-    return { status: 500, body: { error: error instanceof Error ? error.message : String(error) } };
+    const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;
+    return { status, body: { error: error instanceof Error ? error.message : String(error) } };
   }
 }
 
 function send(response: ServerResponse, request: IncomingMessage, { status, body }: Page): void {
-  const text = `${JSON.stringify(body, undefined, 2)}\n`;
+  const person = request.headers["user-agent"]?.startsWith("curl/") === true;
+  const text = `${JSON.stringify(body, undefined, person ? 2 : undefined)}\n`;
   response.writeHead(status, {
     "content-type": "application/json; charset=utf-8",
     "content-length": Buffer.byteLength(text),

@@ -1,8 +1,8 @@
 /** What the admin endpoint answers, by path. GET never changes anything. */
 
+import { type Explanation, explain, MeshError } from "@inmesh/core";
 import { clustersView, requestsView, snapshotView, stackView, statsView } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
-import { drain } from "../plane/drain.js";
 import { serverInfo } from "./server-info.js";
 
 export interface Page {
@@ -23,11 +23,12 @@ const READ: Readonly<Record<string, Show>> = {
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
   "/events": ({ events }) => events.view(),
+  "/explain": explainPage,
 };
 
 const WRITE: Readonly<Record<string, (plane: DataPlane) => unknown>> = {
   "/drain": (plane) => {
-    void drain(plane, plane.settings.drainTimeoutMs);
+    void plane.drain(plane.settings.drainTimeoutMs);
     return { draining: true };
   },
   "/healthcheck/fail": (plane) => {
@@ -65,6 +66,22 @@ function readyPage(plane: DataPlane): Page {
     status: ready ? 200 : 503,
     body: { ready, config: pipeline?.state ?? "starting", version: pipeline?.version ?? 0, draining, failing },
   };
+}
+
+/** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */
+function explainPage({ store }: DataPlane, query: URLSearchParams): Explanation {
+  const { current } = store;
+  if (current === undefined) throw new MeshError("CONFIG_UNAVAILABLE", "there is no configuration to explain with yet");
+  const url = query.get("url");
+  if (url === null) throw new MeshError("CONFIG_INVALID", "url is missing: /explain?method=GET&url=http://reviews/");
+  const headers: Record<string, string[]> = Object.create(null);
+  for (const line of query.getAll("header")) {
+    const at = line.indexOf(":");
+    if (at < 1) throw new MeshError("CONFIG_INVALID", `header ${JSON.stringify(line)} is not of the form name:value`);
+    const name = line.slice(0, at).trim().toLowerCase();
+    headers[name] = [...(headers[name] ?? []), line.slice(at + 1).trim()];
+  }
+  return explain(current, { method: query.get("method") ?? "GET", url, headers });
 }
 
 function limitOf(query: URLSearchParams): number | undefined {

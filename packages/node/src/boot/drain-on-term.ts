@@ -6,7 +6,6 @@
 
 import { isMainThread } from "node:worker_threads";
 import type { DataPlane } from "../plane/data-plane.js";
-import { drain } from "../plane/drain.js";
 
 const SIGNAL = "SIGTERM";
 
@@ -56,5 +55,5 @@ export function drainOnTerm(plane: DataPlane): () => void {
 /** Drains; a second signal ends the wait. */
 async function finish(plane: DataPlane, signal: AbortSignal): Promise<void> {
   const hurried = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-  await Promise.race([drain(plane, plane.settings.drainTimeoutMs).then(() => plane.close()), hurried]);
+  await Promise.race([plane.drain(plane.settings.drainTimeoutMs).then(() => plane.close()), hurried]);
 }

@@ -1,18 +1,23 @@
 /** Puts a mesh into the seams of the process: its servers and its HTTP clients. */
 
-import { patchServers, type ServerHooks } from "@inmesh/http/server";
+import { installGlobalDispatcher, patchHttp, patchServers, patchUndici, type ServerHooks } from "@inmesh/http/seams";
 import type { DataPlane } from "../plane/data-plane.js";
 import type { Seam } from "../settings/options.js";
-import { patchFetch } from "./fetch-seam.js";
+import { lazyClient } from "./lazy-client.js";
 
 /**
  * @param plane asked for with the first request, call or listening server
  * @returns takes everything back
  */
 export function patchSeams(seams: readonly Seam[], plane: () => DataPlane): () => void {
-  const undos: (() => void)[] = [];
-  if (seams.includes("server")) undos.push(patchServers(lazyHooks(plane)));
-  if (seams.includes("fetch")) undos.push(patchFetch(() => plane().client));
+  const client = lazyClient(() => plane().client);
+  const patches: Readonly<Record<Seam, () => () => void>> = {
+    server: () => patchServers(lazyHooks(plane)),
+    fetch: () => installGlobalDispatcher(client),
+    undici: () => patchUndici(client),
+    http: () => patchHttp(client),
+  };
+  const undos = seams.map((seam) => patches[seam]());
   return () => {
     for (const undo of undos.reverse()) undo();
   };

@@ -17,10 +17,13 @@ import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
 import { HttpClient, HttpTransport, requireUndici, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
+import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import { portName } from "../settings/values.js";
 import { advertisedAddress } from "./advertised-address.js";
+import { type DrainResult, drain } from "./drain.js";
+import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 
@@ -59,7 +62,10 @@ export class DataPlane {
   #lease: LeaseKeeper | undefined;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #starting: Promise<void> | undefined;
+  /** What has been said about refused policy, so that it is said once. */
+  #refused: ReadonlySet<string> = new Set();
   #failure: string | undefined;
+  #drain: Promise<DrainResult> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor({
@@ -85,14 +91,14 @@ export class DataPlane {
       store: this.store,
       clock,
       configWaitMs,
+      // Off: nothing is the mesh's business.
+      excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
       onEndpointRemoved: this.transport.onEndpointRemoved,
     });
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici });
     this.inbound = new Inbound(this.engine);
     this.servers = new Servers({ inbound: this.inbound, clock, onChange: (listeners) => this.#onListeners(listeners) });
-    this.store.subscribe(({ version, revision, mode }) =>
-      this.events.add("config", `snapshot ${version} in force, revision ${revision}, mode ${mode}`),
-    );
+    this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
   }
 
   get pipeline(): PipelineStatus | undefined {
@@ -142,6 +148,12 @@ export class DataPlane {
     const advertised = this.ports.length > 0;
     await this.#lease?.leave();
     if (advertised) await hold(this.clock, this.settings.propagationDelayMs, signal);
+  }
+
+  /** See `drain.ts`. Whoever asks first says how long it may take; the others hear how it went. */
+  drain(timeoutMs: number): Promise<DrainResult> {
+    this.#drain ??= drain(this, timeoutMs);
+    return this.#drain;
   }
 
   /** Frees everything; calls made later fail. */
@@ -197,6 +209,19 @@ export class DataPlane {
     });
     await this.#openAdmin();
     if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);
+  }
+
+  #onSnapshot({ version, revision, mode }: Snapshot): void {
+    this.events.add("config", `snapshot ${version} in force, revision ${revision}, mode ${mode}`);
+    const refused = new Set<string>();
+    for (const { key, kept, problems } of this.#pipeline?.status.refused ?? []) {
+      const message = `${key} is refused${kept ? ", its last good version stays in force" : ""}: ${problems[0]?.message ?? ""}`;
+      refused.add(message);
+      if (this.#refused.has(message)) continue;
+      this.events.add("problem", message);
+      this.log.info(message);
+    }
+    this.#refused = refused;
   }
 
   async #openAdmin(): Promise<void> {
