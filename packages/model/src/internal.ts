@@ -1,1 +1,4 @@
-export {};
+export { stringifyDocument } from "./document/stringify-document.js";
+export { appendDocument, type EditOptions, removeDocument, replaceDocument } from "./edit/edit-policy-text.js";
+export { formatPath, type ProblemText, problemAt, quote } from "./problem-at.js";
+export { nearestName } from "./validate/nearest-name.js";

@@ -16,6 +16,7 @@ function holdsNull(value: unknown): boolean {
 }
 
 function prune(value: unknown, schema: unknown): unknown {
+  if (schema instanceof z.ZodMiniLazy) return prune(value, schema._zod.innerType);
   if (schema instanceof z.ZodMiniOptional || schema instanceof z.ZodMiniNullable)
     return prune(value, schema.def.innerType);
   if (Array.isArray(value)) {

@@ -112,7 +112,8 @@ export function checkZoneAware(
   report: Report,
 ): void {
   if (setting === undefined) return;
-  if (setting.minClusterSize === 0) report.error([...path, "minClusterSize"], "found 0, expected at least 1. Correct it.");
+  if (setting.minClusterSize === 0)
+    report.error([...path, "minClusterSize"], "found 0, expected at least 1. Correct it.");
   for (const [index, name] of (setting.failoverPriority ?? []).entries()) {
     if (!TOPOLOGY_LABELS.has(name)) continue;
     report.error([...path, "failoverPriority", index], `${quote(name)} is taken into account by itself. Remove it.`);

@@ -110,8 +110,7 @@ function fieldsAt(schema: z.ZodMiniType, path: Path): readonly string[] {
 }
 
 function unwrap(schema: z.ZodMiniType | undefined): z.ZodMiniType | undefined {
-  let inner = schema;
-  while (inner instanceof z.ZodMiniOptional || inner instanceof z.ZodMiniNullable)
-    inner = inner.def.innerType as z.ZodMiniType;
-  return inner;
+  if (schema instanceof z.ZodMiniLazy) return unwrap(schema._zod.innerType as z.ZodMiniType);
+  const isWrapper = schema instanceof z.ZodMiniOptional || schema instanceof z.ZodMiniNullable;
+  return isWrapper ? unwrap(schema.def.innerType as z.ZodMiniType) : schema;
 }

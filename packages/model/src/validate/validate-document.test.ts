@@ -308,6 +308,8 @@ extensionProviders: [{name: otel, opentelemetry: {service: otel, port: 4317}}]
 
   it.each([
     ["outboundTrafficPolicy: {mode: DENY}", "REGISTRY_ONLY, ALLOW_ANY"],
+    ["extensionProviders: [{name: a, opentelemtry: {}}]", 'Did you mean "opentelemetry"?'],
+    ["defaultConfig: {concurency: 2}", 'Did you mean "concurrency"?'],
     ["outboundTraficPolicy: {}", 'Did you mean "outboundTrafficPolicy"?'],
     ["connectTimeout: 60s", "at most 30s"],
     ['trustDomain: ""', "no trust domain"],
