@@ -6,6 +6,7 @@ import { checkCommand } from "./command/check.js";
 import type { CommandPorts } from "./command/define.js";
 import { deleteCommand } from "./command/delete.js";
 import { endpointsCommand } from "./command/endpoints.js";
+import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
 import { routesCommand } from "./command/routes.js";
 import { servicesCommand } from "./command/services.js";
@@ -13,6 +14,7 @@ import { edgesCommand, statCommand } from "./command/stat.js";
 import { statusCommand } from "./command/status.js";
 import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
+import { devCommand } from "./dev/command.js";
 
 export interface CommandEntry {
   /** Heading in the help. */
@@ -25,10 +27,12 @@ const MESH = "The mesh:";
 const INSTALLATION = "Installation:";
 
 export const COMMANDS: readonly CommandEntry[] = [
+  { group: MESH, create: devCommand },
   { group: POLICY, create: validateCommand },
   { group: POLICY, create: applyCommand },
   { group: POLICY, create: getCommand },
   { group: POLICY, create: deleteCommand },
+  { group: MESH, create: explainCommand },
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },
   { group: MESH, create: routesCommand },

@@ -85,7 +85,9 @@ function processFindings(lease: Lease, { instance, node, state, problems, regist
   }
   const findings: Finding[] = [];
   if (!isSupportedNode(node))
-    findings.push(error(`${who} runs node ${node}, which is too old`, "Restart it with a newer Node."));
+    findings.push(
+      error(`${who} runs node ${node.replace(/^v/, "")}, which is too old`, "Restart it with a newer Node."),
+    );
   if (registry.state === "stale") {
     findings.push(
       error(

@@ -35,7 +35,7 @@ export async function checkRuntime({ io }: Cli): Promise<Section> {
 }
 
 export function isSupportedNode(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
   return major > 20 || (major === 20 && minor >= 19);
 }
 

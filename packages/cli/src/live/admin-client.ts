@@ -31,13 +31,12 @@ export class AdminClient {
   }
 
   /**
-   * @param admin `http://127.0.0.1:port`, from the lease
+   * @param admin `http://127.0.0.1:port` or `unix:/path`, from the lease
    * @param fields that the answer must have, so that something else on the port is not taken for the process
    * @throws {AdminError} or `signal.reason`
    */
   async read<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
-    const base = parseAdmin(admin, this.#options.remote === true);
-    const text = await this.#get(new URL(path, base));
+    const text = await this.#get(parseAdmin(admin, this.#options.remote === true), path);
     let answer: unknown;
     try {
       answer = JSON.parse(text);
@@ -49,12 +48,12 @@ export class AdminClient {
     return answer as View;
   }
 
-  #get(url: URL): Promise<string> {
+  #get(target: Target, path: string): Promise<string> {
     const { clock, signal, timeoutMs = 2_000 } = this.#options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.
-      const call = request(url, { agent: false, headers: { accept: "application/json" } }, (answer) => {
+      const call = request({ ...target, path, agent: false, headers: { accept: "application/json" } }, (answer) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
         answer.on("data", (chunk: Buffer) => {
@@ -66,7 +65,7 @@ export class AdminClient {
         answer.on("end", () => {
           finish();
           if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
-          else reject(new AdminError(`it answered ${url.pathname} with status ${answer.statusCode}`));
+          else reject(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
         });
       });
       const abort = (): void => void call.destroy(signal.reason);
@@ -87,16 +86,23 @@ export class AdminClient {
   }
 }
 
-/** @throws {AdminError} */
-function parseAdmin(admin: string, remote: boolean): URL {
+/** Options of node:http. */
+interface Target {
+  readonly host?: string;
+  readonly port?: string;
+  readonly socketPath?: string;
+}
+
+/** @param admin `http://127.0.0.1:port`, or `unix:` and a path @throws {AdminError} */
+function parseAdmin(admin: string, remote: boolean): Target {
+  if (admin.startsWith("unix:")) return { socketPath: admin.slice("unix:".length) };
   if (!URL.canParse(admin)) throw new AdminError("the admin address in its lease is no URL");
-  const url = new URL(admin);
-  if (url.protocol !== "http:")
-    throw new AdminError(`the admin address in its lease is ${url.protocol}, expected http:`);
-  if (!remote && !isLoopback(url.hostname)) {
-    throw new AdminError(`its admin address ${url.host} is not on this machine; ask there, or add --remote`);
+  const { protocol, hostname, host, port } = new URL(admin);
+  if (protocol !== "http:") throw new AdminError(`the admin address in its lease is ${protocol}, expected http:`);
+  if (!remote && !isLoopback(hostname)) {
+    throw new AdminError(`its admin address ${host} is not on this machine; ask there, or add --remote`);
   }
-  return url;
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: port || "80" };
 }
 
 /** Of a URL, which has brought every spelling of an address into one form. */

@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
+import { runCli, TemporaryFolder } from "./testing/run-cli.js";
+
+describe("the command line", () => {
+  it("shows every command in its help, with a line that says what it does", async () => {
+    const { code, stdout, stderr } = await runCli(["--help"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const name of [
+      "dev",
+      "validate",
+      "explain",
+      "apply",
+      "get",
+      "delete",
+      "services",
+      "endpoints",
+      "routes",
+      "status",
+      "stat",
+      "edges",
+      "check",
+      "version",
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b.* {2}\\w`, "m"));
+    }
+  });
+
+  it.each([
+    ["validate"],
+    ["explain"],
+    ["apply"],
+    ["get"],
+    ["delete"],
+    ["services"],
+    ["endpoints"],
+    ["routes"],
+    ["status"],
+    ["stat"],
+    ["edges"],
+    ["check"],
+    ["version"],
+  ])("%s --help tells its options and ends with 0", async (name) => {
+    const { code, stdout } = await runCli([name, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`Usage: inmesh ${name}`);
+    expect(stdout).toContain("-o, --output <format>");
+  });
+
+  it.each([
+    [["aply"], "unknown command 'aply'\n(Did you mean apply?)\nTry: inmesh --help\n"],
+    [
+      ["status", "--nmespace", "x"],
+      "unknown option '--nmespace'\n(Did you mean --namespace?)\nTry: inmesh status --help\n",
+    ],
+    [["status", "-o", "xml"], "Allowed choices are table, wide, json, yaml, name."],
+    [["status", "--timeout", "soon"], 'Write a duration such as "2s" or "500ms"'],
+    [["status", "extra"], "too many arguments"],
+    [["apply"], "required option '-f, --file <file>' not specified"],
+    [["validate"], "missing required argument 'files'"],
+    [["delete"], "nothing to delete was named. Write KIND/NAME, or -f FILE."],
+    [["status", "--config", "consul://x:8500"], "is no folder, and this version of the command reads folders only"],
+    [["validate", "/nowhere.yaml"], '"/nowhere.yaml" cannot be read: no such file or folder. Check the path'],
+  ])("%j is wrong usage: 2, with what to do", async (argv, message) => {
+    const { code, stdout, stderr } = await runCli(argv);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^inmesh: /);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it("prints versions as JSON, YAML and text", async () => {
+    const json = await runCli(["version", "--json"]);
+    expect(json.json()).toEqual({ inmesh: "0.1.0", schemaVersion: 1, node: process.versions.node });
+    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 1\n");
+    expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
+  });
+
+  it("colours for a terminal only, and never against NO_COLOR or --no-color", async () => {
+    const argv = ["validate", "-"];
+    const coloured = async (extra: string[], options: object): Promise<boolean> => {
+      const { stdout } = await runCli([...argv, ...extra], { stdin: BAD_TIMEOUT, ...options });
+      return stdout.includes("\u001b[31m");
+    };
+    expect(await coloured([], { isTTY: true })).toBe(true);
+    expect(await coloured([], {})).toBe(false);
+    expect(await coloured([], { isTTY: true, env: { NO_COLOR: "1" } })).toBe(false);
+    expect(await coloured(["--no-color"], { isTTY: true })).toBe(false);
+    expect(await coloured([], { isTTY: true, env: { TERM: "dumb" } })).toBe(false);
+    expect(await coloured([], { env: { FORCE_COLOR: "1" } })).toBe(true);
+  });
+
+  it("is quiet when told so", async () => {
+    expect((await runCli(["validate", "-", "-q"], { stdin: REVIEWS })).stderr).toBe("");
+  });
+
+  it("ends with 130 when interrupted", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/mesh.yaml", "{}\n");
+    const interrupt = new AbortController();
+    const running = runCli(["stat", "--interval", "1h"], { cwd: folder.path, signal: interrupt.signal });
+    setTimeout(() => interrupt.abort(new Error("interrupted")), 100);
+    expect((await running).code).toBe(130);
+  });
+});
+
+const BIN = fileURLToPath(new URL("../bin/inmesh.js", import.meta.url));
+const BUILT = existsSync(fileURLToPath(new URL("../dist/main.js", import.meta.url)));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(argv: readonly string[], { cwd, stdin = "" }: { cwd?: string; stdin?: string } = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [BIN, ...argv], { cwd, timeout: 30_000 });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (chunk) => (stdout += chunk));
+  child.stderr.on("data", (chunk) => (stderr += chunk));
+  child.stdin.end(stdin);
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+/** Without a build there is nothing to start; `npm test` builds first. */
+describe.runIf(BUILT)("the program", () => {
+  it("reads standard input, writes JSON and ends by itself", async () => {
+    const { code, stdout, stderr } = await start(["validate", "-", "-o", "json"], { stdin: BAD_TIMEOUT });
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(JSON.parse(stdout).problems).toHaveLength(1);
+  });
+
+  it("passes thousands of answers through a pipe without losing one", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/reviews.yaml", REVIEWS);
+    const stdin = '{"url":"http://reviews.shop/a"}\n'.repeat(3_000);
+    const { code, stdout } = await start(["explain", "--requests", "-"], { cwd: folder.path, stdin });
+    expect([code, stdout.trimEnd().split("\n").length]).toEqual([0, 3_000]);
+  });
+
+  it("says in one line that a folder is missing, without a stack", async () => {
+    const { code, stdout, stderr } = await start(["services", "--config", "/nowhere"]);
+    expect([code, stdout, stderr.split("\n").length]).toEqual([3, "", 2]);
+  });
+});
