@@ -14,6 +14,7 @@ import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/sn
 import type { EndpointSet, Service, Workload } from "../snapshot/workload.js";
 import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
+import { Generations } from "./generations.js";
 import { Memo } from "./memo.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
@@ -35,6 +36,9 @@ export function compile(input: CompileInput, previous?: Snapshot): Snapshot {
   return new CompiledSnapshot(input, previous instanceof CompiledSnapshot ? previous : undefined);
 }
 
+/** Clusters of wildcard services have the hosts that requests bring. */
+const MAX_ENDPOINT_SETS = 10_000;
+
 interface KnownEndpoints {
   readonly cluster: Cluster;
   readonly members: readonly Workload[];
@@ -49,7 +53,7 @@ class CompiledSnapshot implements Snapshot {
   readonly #view: ClientView;
   readonly #table: CompiledRouteTable;
   readonly #clusters: Memo<Cluster | undefined>;
-  readonly #endpoints: Map<string, KnownEndpoints>;
+  readonly #endpoints: Generations<KnownEndpoints>;
   #resources: ReadonlyMap<string, string> | undefined;
 
   constructor(
@@ -68,7 +72,7 @@ class CompiledSnapshot implements Snapshot {
     this.#table = new CompiledRouteTable(this.#view, keeps ? old.#table : undefined);
     this.routes = this.#table;
     this.#clusters = new Memo(this.#view, keeps ? old.#clusters : undefined);
-    this.#endpoints = new Map(old === undefined ? undefined : old.#endpoints);
+    this.#endpoints = new Generations(old === undefined ? undefined : old.#endpoints, MAX_ENDPOINT_SETS);
   }
 
   get revision(): string {
@@ -108,10 +112,10 @@ class CompiledSnapshot implements Snapshot {
   }
 
   endpoints(cluster: Cluster): EndpointSet {
-    const known = this.#endpoints.get(cluster.name);
+    const known = this.#endpoints.get(cluster.name) ?? this.#endpoints.earlier(cluster.name);
     const members = this.#view.membersOf(cluster);
-    if (known?.cluster === cluster && known.members === members) return known.set;
-    const set = compileEndpoints(cluster, members, known?.set);
+    const unchanged = known?.cluster === cluster && known.members === members;
+    const set = unchanged ? known.set : compileEndpoints(cluster, members, known?.set);
     this.#endpoints.set(cluster.name, { cluster, members, set });
     return set;
   }

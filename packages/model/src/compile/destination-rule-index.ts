@@ -7,7 +7,6 @@ import type { ClientContext } from "../snapshot/snapshot.js";
 import { getOrMake } from "./get-or-make.js";
 import { compareSpecificity, hostCovers, isWildcard, qualifiedHost } from "./host.js";
 import { hasLabels } from "./labels.js";
-import { compareAge } from "./order.js";
 import { effectiveExportTo, isVisible } from "./visibility.js";
 
 type DestinationRule = Resource<DestinationRuleSpec>;
@@ -35,11 +34,16 @@ export class DestinationRuleIndex {
   readonly #client: ClientContext;
   readonly #rootNamespace: string;
 
+  /**
+   * @param resources oldest first
+   * @param remembered keys of documents looked at before
+   */
   constructor(
     resources: readonly DestinationRule[],
     client: ClientContext,
     defaultExportTo: readonly string[],
     rootNamespace: string,
+    remembered: WeakMap<Resource, readonly string[]>,
     previous?: DestinationRuleIndex,
   ) {
     this.#client = client;
@@ -47,7 +51,7 @@ export class DestinationRuleIndex {
     const groups = new Map<string, DestinationRule[]>();
     for (const resource of resources) {
       if (!isUsable(resource, client, defaultExportTo)) continue;
-      const key = `${resource.namespace}/${qualifiedHost(resource.spec.host ?? "", resource.namespace)}`;
+      const [key = ""] = getOrMake(remembered, resource, () => [groupKey(resource)]);
       getOrMake(groups, key, () => []).push(resource);
     }
     for (const [key, group] of groups) this.#add(key, group, defaultExportTo, previous);
@@ -87,6 +91,10 @@ export class DestinationRuleIndex {
   }
 }
 
+function groupKey({ namespace, spec }: DestinationRule): string {
+  return `${namespace}/${qualifiedHost(spec.host ?? "", namespace)}`;
+}
+
 /** A rule with a selector is private to its namespace, whatever exportTo says. */
 function isUsable(
   { spec, namespace }: DestinationRule,
@@ -99,8 +107,9 @@ function isUsable(
 
 /** The rules that make up what this client uses: the first entry whose selector fits, else the last one without selector. */
 function entryFor(group: DestinationRule[], client: ClientContext, defaultExportTo: readonly string[]) {
+  if (group.length === 1) return group;
   const entries = new Map<string, DestinationRule[]>();
-  for (const resource of [...group].sort(compareAge)) {
+  for (const resource of group) {
     const { spec } = resource;
     const labels = Object.entries(spec.workloadSelector?.matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
     const exportTo = [...effectiveExportTo(spec.exportTo, defaultExportTo)].sort();

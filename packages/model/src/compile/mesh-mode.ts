@@ -4,8 +4,8 @@ import type { MeshModeSpec } from "../kind/mesh-mode.js";
 import type { Resource } from "../resource.js";
 import type { ClientContext, Mode } from "../snapshot/snapshot.js";
 import { hasLabels } from "./labels.js";
-import { compareAge } from "./order.js";
 
+/** @param resources oldest first */
 export function effectiveMode(
   resources: readonly Resource<MeshModeSpec>[],
   client: ClientContext,
@@ -13,7 +13,7 @@ export function effectiveMode(
 ): Mode {
   let best: Resource<MeshModeSpec> | undefined;
   let bestRank = 0;
-  for (const resource of [...resources].sort(compareAge)) {
+  for (const resource of resources) {
     const rank = rankOf(resource, client, rootNamespace);
     if (rank > bestRank) [best, bestRank] = [resource, rank]; // of equals the oldest stays
   }

@@ -6,7 +6,6 @@ import type { Resource } from "../resource.js";
 import type { Service } from "../snapshot/workload.js";
 import { getOrMake } from "./get-or-make.js";
 import { compareSpecificity, hostCovers, isWildcard } from "./host.js";
-import { compareAge } from "./order.js";
 import { entryServices, kubernetesService } from "./services.js";
 import { isVisible } from "./visibility.js";
 
@@ -68,7 +67,7 @@ export function visibleServices(
   };
   for (const resource of kubernetes) declared(resource, () => [kubernetesService(resource, exportTo)]);
   const own = (resource: Resource) => (resource.namespace === namespace ? 0 : 1);
-  for (const resource of [...entries].sort((a, b) => own(a) - own(b) || compareAge(a, b))) {
+  for (const resource of [...entries].sort((a, b) => own(a) - own(b))) {
     declared(resource, () => entryServices(resource, exportTo));
   }
   for (const service of implicit) offer(service);

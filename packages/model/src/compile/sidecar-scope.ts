@@ -10,7 +10,6 @@ import type { Resource } from "../resource.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import { hostCovers, hostsOverlap } from "./host.js";
 import { hasLabels } from "./labels.js";
-import { compareAge } from "./order.js";
 
 export interface SidecarScope {
   readonly resource: Resource<SidecarSpec>;
@@ -22,7 +21,7 @@ export interface SidecarScope {
   importsVirtualService(namespace: string, hosts: readonly string[]): boolean;
 }
 
-/** Undefined without a Sidecar: everything visible is imported. Exactly one applies, they are never merged. */
+/** Of documents oldest first. Undefined without a Sidecar: everything visible is imported. Exactly one applies, they are never merged. */
 export function sidecarScope(
   resources: readonly Resource<SidecarSpec>[],
   client: ClientContext,
@@ -33,13 +32,12 @@ export function sidecarScope(
 }
 
 function selectSidecar(resources: readonly Resource<SidecarSpec>[], client: ClientContext, rootNamespace: string) {
-  const sorted = [...resources].sort(compareAge);
-  const own = sorted.filter(({ namespace }) => namespace === client.namespace);
+  const own = resources.filter(({ namespace }) => namespace === client.namespace);
   const selects = ({ spec }: Resource<SidecarSpec>) => hasSelector(spec) && hasLabels(client.labels, selectorOf(spec));
   return (
     own.find(selects) ??
     own.find(({ spec }) => !hasSelector(spec)) ??
-    sorted.find(({ namespace, spec }) => namespace === rootNamespace && !hasSelector(spec))
+    resources.find(({ namespace, spec }) => namespace === rootNamespace && !hasSelector(spec))
   );
 }
 

@@ -3,21 +3,22 @@
  * index whose documents did not change, so that "same object" means "nothing to do" further on.
  */
 
-import type { SpecByKind } from "../kind/schema.js";
 import type { ServiceSpec } from "../kind/service.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
-import type { Kind, Resource } from "../resource.js";
+import type { Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import type { ClientContext, MeshSettings, Mode } from "../snapshot/snapshot.js";
 import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
+import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
 import { qualifiedHost } from "./host.js";
 import { allowsLabels, hasLabels } from "./labels.js";
 import { effectiveMode } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
+import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { ServiceMap, visibleServices } from "./service-map.js";
 import { implicitService, serviceHost } from "./services.js";
@@ -37,9 +38,9 @@ export interface ViewInput {
 interface Remembered {
   readonly services: WeakMap<Resource, readonly Service[]>;
   readonly workloads: WeakMap<Resource, Members>;
+  /** Of a VirtualService its qualified hosts, of a DestinationRule its namespace and host. */
+  readonly hosts: WeakMap<Resource, readonly string[]>;
 }
-
-type ByKind = { readonly [K in Kind]: readonly Resource<SpecByKind[K]>[] };
 
 export class ClientView {
   readonly client: ClientContext;
@@ -51,15 +52,14 @@ export class ClientView {
   readonly virtualServices: VirtualServiceIndex;
   readonly sums: RevisionSums;
   readonly resources: readonly Resource[];
-  readonly #byKind: ByKind;
+  readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
   readonly #destinationRules: DestinationRuleIndex;
   readonly #workloads: WorkloadIndex;
   readonly #implicit: ReadonlyMap<string, Service>;
   readonly #remembered: Remembered;
-  /** Members by service host, as far as asked for; in a new view first the old one's. */
-  readonly #members: Map<string, Members>;
-  readonly #formerMembers: ReadonlyMap<string, Members>;
+  /** Members by service host, as far as asked for. */
+  readonly #members: Generations<Members>;
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
@@ -71,14 +71,17 @@ export class ClientView {
     this.client = client;
     this.resources = same ? previous.resources : resources;
     this.sums = same ? previous.sums : changeSums(old?.sums ?? NO_DOCUMENTS, removed, added);
-    const kinds = same ? previous.#byKind : groupByKind(resources, before);
+    const kinds = same ? previous.#byKind : groupByKind({ removed, added }, before);
     this.#byKind = kinds;
 
     const [config] = kinds.MeshConfig;
     this.settings = old !== undefined && config === before?.MeshConfig[0] ? old.settings : compileSettings(config);
     const { mesh, exportTo } = this.settings;
     const sameSettings = this.settings === old?.settings;
-    this.#remembered = sameSettings && old ? old.#remembered : { services: new WeakMap(), workloads: new WeakMap() };
+    this.#remembered =
+      sameSettings && old
+        ? old.#remembered
+        : { services: new WeakMap(), workloads: new WeakMap(), hosts: new WeakMap() };
     this.mode = effectiveMode(kinds.MeshMode, client, mesh.rootNamespace);
 
     const sameScope = sameSettings && kinds.Sidecar === before?.Sidecar;
@@ -89,7 +92,13 @@ export class ClientView {
     this.virtualServices =
       old !== undefined && sameScope && kinds.VirtualService === before?.VirtualService
         ? old.virtualServices
-        : new VirtualServiceIndex(kinds.VirtualService, client, exportTo.virtualService, this.#scope);
+        : new VirtualServiceIndex(
+            kinds.VirtualService,
+            client,
+            exportTo.virtualService,
+            this.#scope,
+            this.#remembered.hosts,
+          );
     this.#destinationRules =
       old !== undefined && sameSettings && kinds.DestinationRule === before?.DestinationRule
         ? old.#destinationRules
@@ -98,10 +107,12 @@ export class ClientView {
             client,
             exportTo.destinationRule,
             mesh.rootNamespace,
+            this.#remembered.hosts,
             old === undefined ? undefined : old.#destinationRules,
           );
 
-    const all = [...workloads, ...this.#entryWorkloads(kinds.WorkloadEntry)];
+    const entries = kinds.WorkloadEntry;
+    const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
     this.#implicit = implicitServices(this.#workloads, exportTo.service, sameSettings ? old : undefined);
     const sameServices =
@@ -112,8 +123,7 @@ export class ClientView {
       kinds.ServiceEntry === before?.ServiceEntry &&
       (this.#scope?.narrows !== true || this.virtualServices === old.virtualServices);
     this.services = sameServices ? old.services : new ServiceMap(this.#visibleServices());
-    this.#members = new Map();
-    this.#formerMembers = old === undefined ? new Map() : new Map([...old.#formerMembers, ...old.#members]);
+    this.#members = new Generations(old === undefined ? undefined : old.#members);
   }
 
   /** For implicitServices only. */
@@ -151,7 +161,7 @@ export class ClientView {
   members(service: Service): Members {
     const known = this.#members.get(service.host);
     if (known !== undefined) return known;
-    const members = sameList(this.#formerMembers.get(service.host), this.#findMembers(service));
+    const members = sameList(this.#members.earlier(service.host), this.#findMembers(service));
     this.#members.set(service.host, members);
     return members;
   }
@@ -266,23 +276,4 @@ function implicitServices(
     services.set(key, made ?? implicitService(key.slice(slash + 1), key.slice(0, slash), exportTo));
   }
   return services;
-}
-
-/** Lists of kinds in which nothing changed stay the same objects. */
-function groupByKind(resources: readonly Resource[], previous: ByKind | undefined): ByKind {
-  const lists: Record<Kind, Resource[]> = {
-    VirtualService: [],
-    DestinationRule: [],
-    ServiceEntry: [],
-    WorkloadEntry: [],
-    WorkloadGroup: [],
-    Sidecar: [],
-    MeshConfig: [],
-    Service: [],
-    Namespace: [],
-    MeshMode: [],
-  };
-  for (const resource of resources) lists[resource.kind]?.push(resource);
-  const entries = Object.entries(lists).map(([kind, list]) => [kind, sameList(previous?.[kind as Kind], list)]);
-  return Object.fromEntries(entries) as ByKind; // validated documents: the spec is its kind's
 }

@@ -3,8 +3,8 @@
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import type { ClientContext } from "../snapshot/snapshot.js";
+import { getOrMake } from "./get-or-make.js";
 import { compareSpecificity, hostCovers, isWildcard, qualifiedHost } from "./host.js";
-import { compareAge } from "./order.js";
 import type { SidecarScope } from "./sidecar-scope.js";
 import { effectiveExportTo, isVisible } from "./visibility.js";
 
@@ -20,17 +20,25 @@ export class VirtualServiceIndex {
   readonly #defaultExportTo: readonly string[];
   #byName: Map<string, VirtualService> | undefined;
 
+  /**
+   * @param resources oldest first
+   * @param remembered hosts of documents looked at before
+   */
   constructor(
     resources: readonly VirtualService[],
     client: ClientContext,
     defaultExportTo: readonly string[],
     scope: SidecarScope | undefined,
+    remembered: WeakMap<Resource, readonly string[]>,
   ) {
     this.#all = resources;
     this.#defaultExportTo = defaultExportTo;
-    this.imported = selectImported(resources, client, defaultExportTo, scope);
+    const hostsOf = (resource: VirtualService) => getOrMake(remembered, resource, () => virtualServiceHosts(resource));
+    this.imported = selectImported(resources, client, defaultExportTo, (resource) => {
+      return scope?.narrows !== true || scope.importsVirtualService(resource.namespace, hostsOf(resource));
+    });
     for (const resource of this.imported) {
-      for (const host of virtualServiceHosts(resource)) {
+      for (const host of hostsOf(resource)) {
         if (isWildcard(host)) this.#wildcards.push([host, resource]);
         else if (!this.#exact.has(host)) this.#exact.set(host, resource);
       }
@@ -77,7 +85,7 @@ function selectImported(
   resources: readonly VirtualService[],
   client: ClientContext,
   defaultExportTo: readonly string[],
-  scope: SidecarScope | undefined,
+  imports: (resource: VirtualService) => boolean,
 ): readonly VirtualService[] {
   const groups: VirtualService[][] = [[], [], []];
   for (const resource of resources) {
@@ -85,9 +93,9 @@ function selectImported(
     if ((spec.http ?? []).length === 0 || (spec.hosts ?? []).length === 0 || !isForMesh(resource)) continue;
     const exportTo = effectiveExportTo(spec.exportTo, defaultExportTo);
     if (!isVisible(exportTo, namespace, client.namespace)) continue;
-    if (scope?.narrows && !scope.importsVirtualService(namespace, virtualServiceHosts(resource))) continue;
+    if (!imports(resource)) continue;
     const rank = exportTo.includes("*") ? 2 : namespace === client.namespace ? 0 : 1;
     groups[rank]!.push(resource); // 0 to 2
   }
-  return groups.flatMap((group) => group.sort(compareAge));
+  return groups.flat();
 }
