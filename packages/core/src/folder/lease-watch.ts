@@ -103,8 +103,9 @@ export class LeaseWatch {
     this.#dirty.clear();
     try {
       if (clock.now() >= this.#listDueAt) {
-        this.#listDueAt = clock.now() + (this.#deaf ? DEAF_RELIST_MS : RELIST_MS);
+        this.#listDueAt = Infinity; // an event without a name may bring it forward meanwhile
         await this.#list(names);
+        this.#listDueAt = Math.min(this.#listDueAt, clock.now() + (this.#deaf ? DEAF_RELIST_MS : RELIST_MS));
       }
       await Promise.all([...names].map((name) => this.#read(name)));
       this.#seeing = true;
@@ -113,7 +114,9 @@ export class LeaseWatch {
       this.#seeing = false;
       this.#unwatch();
       const code = errorCode(error);
+      this.#listDueAt = clock.now() + DEAF_RELIST_MS;
       // Without its folder nobody is registered, or somebody removed it and all will be back in a moment.
+      if (code === "ENOENT") this.#options.onListed(new Set());
       this.#failure =
         code === "ENOENT" ? undefined : `the leases in ${this.#options.directory} cannot be read (${code})`;
     }
@@ -124,12 +127,12 @@ export class LeaseWatch {
   async #list(names: Set<string>): Promise<void> {
     const { directory, files, table, onListed } = this.#options;
     const stat = await files.stat(directory);
+    if (this.#heard) this.#deaf = false;
     this.#watch(stat.id);
     const found = await files.names(directory);
     const present = new Set(found);
-    if (this.#heard) this.#deaf = false;
-    else if (stat.signature !== this.#signature) {
-      if (this.#signature !== "") this.#unwatch(); // something happened and it said nothing: the next look gets a new one
+    if (!this.#heard && this.#signature !== "" && stat.signature !== this.#signature) {
+      this.#unwatch(); // something happened and it said nothing: the next look gets a new one
       this.#deaf = true;
     }
     const all = this.#deaf || this.#signature === "" || this.#watching === undefined;
@@ -180,7 +183,7 @@ export class LeaseWatch {
       );
       this.#watching = { id, watching };
     } catch {
-      // No watches left in this system: every look reads every lease.
+      this.#deaf = true; // no watches left in this system: every look looks at every lease
     }
   }
 

@@ -31,6 +31,8 @@ const DEBOUNCE_MS = 20;
 /** A rescan takes at most this share of the time. */
 const RESCAN_SHARE = 0.007;
 const MAX_RESCAN_MS = 5_000;
+/** In ms, between two looks at a root that cannot be read: nothing tells when it comes back, and looking is cheap. */
+const ABSENT_MS = 250;
 /** How much sooner a rescan comes once a change was found that no event had told. */
 const DEAF_RATIO = 0.4;
 /** In ms: changes that arrive together are shown together, but not later than this. */
@@ -112,7 +114,7 @@ export class PolicyWatch {
     } catch (error) {
       this.#unwatch(() => true); // a folder that comes back is another one
       if (!this.#closed) onLook({ changed: false, failure: describeFailure(root, error) });
-      return undefined;
+      return Math.min(ABSENT_MS, this.#options.rescanMs);
     }
     if (this.#closed) return undefined;
     const heard = this.#heard;
