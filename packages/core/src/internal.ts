@@ -6,7 +6,7 @@ export { EndpointState } from "./cluster/endpoint-state.js";
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
-export { type CompileInput, Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
+export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
 export { uniqueDocuments } from "./snapshot/unique.js";

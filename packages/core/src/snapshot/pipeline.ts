@@ -3,22 +3,23 @@
  * ends as a Problem in the status; nothing here throws because of it. Every step is timed and counted.
  */
 
-import type { ClientContext, Document, Problem, Resource, ResourceRef, Snapshot, Workload } from "@inmesh/model";
+import type {
+  ClientContext,
+  CompileInput,
+  Document,
+  Problem,
+  Resource,
+  ResourceRef,
+  Snapshot,
+  Workload,
+} from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { registryProblem } from "./registry-problem.js";
 import type { Lease, RegistryView, Source, SourceStatus } from "./source.js";
 import type { SavedState, StateFile } from "./state-file.js";
 import type { SnapshotStore } from "./store.js";
 
-export interface CompileInput {
-  readonly resources: readonly Resource[];
-  readonly workloads: readonly Workload[];
-  readonly client: ClientContext;
-  readonly problems: readonly Problem[];
-  readonly version: number;
-}
-
-/** The pure steps, from `@inmesh/model`. */
+/** The pure steps: those of `@inmesh/model`. They come as arguments so that this loads no parser and no schema. */
 export interface PipelineSteps {
   readonly validate: (document: Document) => { readonly resource?: Resource; readonly problems: readonly Problem[] };
   readonly compile: (input: CompileInput, previous: Snapshot | undefined) => Snapshot;
@@ -173,15 +174,15 @@ export class Pipeline {
       if (this.#view === undefined && !this.#closed && !away) return;
       timer.cancel();
       if (this.#view !== undefined || this.#closed) return;
-      this.#fromState = true;
-      this.#receive({ documents, leases, problems: [] });
+      this.#receive({ documents, leases, problems: [] }, true);
     });
   }
 
   /** Views that arrive in one turn of the event loop are compiled once. */
-  #receive(view: RegistryView): void {
+  #receive(view: RegistryView, fromState = false): void {
     if (this.#closed) return;
     this.#counts.views += 1;
+    this.#fromState = fromState;
     this.#view = view;
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -200,7 +201,7 @@ export class Pipeline {
       sameItems(before.problems, view.problems)
     )
       return;
-    const { client, store, compile, source, state } = this.#options;
+    const { client, store, compile, state } = this.#options;
     const started = this.#clock.now();
     let validated = started;
     let judgement: Judgement;
@@ -225,7 +226,6 @@ export class Pipeline {
     this.#counts.publications += 1;
     this.#times.lastValidateMs = validated - started;
     this.#times.lastCompileMs = compiled - validated;
-    if (source.status.state === "fresh") this.#fromState = false;
     store.publish(snapshot);
     this.#times.lastPublishMs = this.#clock.now() - compiled;
     if (!this.#fromState)

@@ -11,7 +11,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type Document, type Problem, resourceKey } from "@inmesh/model";
+import type { Document, Problem } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { registryProblem } from "./registry-problem.js";
 import type { Lease } from "./source.js";
@@ -255,21 +255,21 @@ function parseLine(line: string): Record<string, unknown> {
   throw new Unusable("it is damaged or cut off");
 }
 
-type Flat = Omit<Document, "origin" | "key"> & {
+type Flat = Omit<Document, "origin"> & {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 };
 
-function flatten({ kind, namespace, name, apiVersion, value, hash, origin }: Document): Flat {
+function flatten({ origin, ...document }: Document): Flat {
   const { file, line, column } = origin;
-  return { kind, namespace, name, apiVersion, value, hash, file, line, column };
+  return { ...document, file, line, column };
 }
 
 /** The text is not kept: every field is located at its document's first line. */
 function unflatten({ file, line, column, ...document }: Flat): Document {
   const origin = { file, line, column, locate: () => ({ line, column }) };
-  return { ...document, key: resourceKey(document), origin };
+  return { ...document, origin };
 }
 
 function sameContent(a: StateContent, b: StateContent): boolean {
