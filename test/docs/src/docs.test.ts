@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseDocuments, validateDocument } from "@inmesh/model";
 import { afterAll, describe, expect, it } from "vitest";
 import { ROOT, readPages } from "./pages.js";
+import { supportTable } from "./support-table.js";
 
 const pages = readPages();
 const blocks = pages.flatMap((page) => page.blocks);
@@ -65,6 +66,12 @@ describe("the docs", () => {
         .map((target) => `${path} -> ${target}`),
     );
     expect(dead).toEqual([]);
+  });
+
+  it("list in the support table what the code does not honour", () => {
+    const file = join(ROOT, "docs", "reference", "support.md");
+    if (process.env["INMESH_UPDATE_DOCS"] === "1") writeFileSync(file, supportTable());
+    expect(readFileSync(file, "utf8")).toBe(supportTable());
   });
 
   it("name no path of a machine", () => {
