@@ -29,9 +29,10 @@ export function countPhase(lines, phase) {
     posts: posts.length,
     failedGets: gets.filter(failed).length,
     failedPosts: posts.filter(failed).length,
-    /** Failed orders that may have been executed: the service got them and was gone before it answered. */
-    unknownPosts: posts.filter((line) => failed(line) && line.cut.length > 0).length,
-    unexplainedPosts: posts.filter((line) => failed(line) && line.error === "").length,
+    /** Failed orders whose connection broke before the answer: nobody outside can know whether they were carried out. */
+    unknownPosts: posts.filter((line) => failed(line) && line.error.startsWith("UPSTREAM_RESET: ")).length,
+    /** … and the journals tell that they were. */
+    unknownExecuted: posts.filter((line) => failed(line) && line.executed > 0).length,
     doublePosts: posts.filter(({ executed }) => executed > 1).length,
     executedPosts: posts.filter(({ executed }) => executed > 0).length,
     successRatio: ratio(requests.length - requests.filter(failed).length, requests.length),

@@ -15,7 +15,7 @@ describe("childEnv", () => {
       labels: { version: "v2", team: "a" },
       env: { PORT: "0", NODE_OPTIONS: "--no-warnings" },
     };
-    expect(childEnv({ PORT: "80", HOME: "/h", GONE: undefined }, given, "file:///r.js")).toEqual({
+    expect(childEnv({ PORT: "80", HOME: "/h", GONE: undefined, INMESH_DEV_KEYS: "1" }, given, "file:///r.js")).toEqual({
       HOME: "/h",
       PORT: "0",
       NODE_OPTIONS: "--no-warnings --import file:///r.js",

@@ -15,13 +15,18 @@ export interface ChildSettings {
   readonly stateDir?: string;
 }
 
+/** Variables that are for `inmesh dev` itself. */
+const OWN = "INMESH_DEV_";
+
 /** @param base environment of this process @param register file URL of `@inmesh/node/register` */
 export function childEnv(
   base: Readonly<Record<string, string | undefined>>,
   { service, namespace, config, labels, env, stateDir }: ChildSettings,
   register: string,
 ): Record<string, string> {
-  const inherited = Object.entries(base).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const inherited = Object.entries(base).filter((entry): entry is [string, string] => {
+    return entry[1] !== undefined && !entry[0].startsWith(OWN);
+  });
   const merged: Record<string, string> = { ...Object.fromEntries(inherited), ...env };
   const labelText = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   return {

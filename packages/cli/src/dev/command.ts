@@ -19,6 +19,7 @@ Each command may begin with a name, a version and variables: [name[@version]=][V
   inmesh dev -- web=node a.js -- reviews@v1=PORT=0 node b.js -- reviews@v2=PORT=0 node b2.js
   inmesh dev -- web=npm start -- reviews=node b.js
 The processes find each other by these names (http://reviews/). Without a name it is that of the nearest package.json.
+The same name again makes a replica; replicas after the first get PORT=0, any free port.
 
 Keys: k kills a replica, o switches policy off and on, f injects a fault, w tells the last request's story, q quits.
 Off a terminal there are plain lines and no keys; INMESH_DEV_KEYS=1 reads keys from a pipe.

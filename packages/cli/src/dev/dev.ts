@@ -1,5 +1,6 @@
 /** One session of `inmesh dev`, from the first child to the last: puts the parts together and takes them apart again. */
 
+import { setMaxListeners } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
@@ -52,6 +53,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   if (given === undefined) mkdirSync(config);
 
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // every question to a process listens to it
   let finish: (end: End) => void = () => {};
   const end = new Promise<End>((resolve) => {
     finish = resolve;

@@ -78,8 +78,9 @@ export class KeyActions {
     this.#attempt(() => {
       reaper.watchPath(pathOf(config, FAULT_FILE));
       writeDocument(config, FAULT_FILE, faultDocument(fault, watch.documents));
-      this.#faultText = `fault: ${FAULT_PERCENT}% of calls to ${edge.to} get ${FAULT_STATUS}`;
-      events.add("fault", `${this.#faultText} for ${FAULT_MS / 1_000} s`);
+      this.#faultText = `fault: ${edge.to} ${FAULT_PERCENT}% ${FAULT_STATUS}`;
+      const text = `fault: ${FAULT_PERCENT} % of the calls to ${edge.to} get ${FAULT_STATUS}`;
+      events.add("fault", `${text} for ${FAULT_MS / 1_000} s; f ends it earlier`);
       this.#faultTimer = clock.after(FAULT_MS, () => this.endFault());
     });
   }

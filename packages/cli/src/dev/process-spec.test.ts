@@ -54,6 +54,11 @@ describe("parseProcessSpecs", () => {
     expect(names("node", "both/a.js", "--", "node", "both/a.js")).toEqual(["both", "both"]);
   });
 
+  it("gives replicas after the first any free port, unless told another", () => {
+    const specs = parseProcessSpecs("a=node a.js -- a=node a.js -- a=PORT=7 node a.js -- b=node a.js".split(" "), cwd);
+    expect(specs.map(({ env }) => env["PORT"])).toEqual([undefined, "0", "7", undefined]);
+  });
+
   it("refuses a name without a command", () => {
     expect(() => names("reviews=")).toThrow('"reviews=" names no command');
   });

@@ -31,7 +31,14 @@ const VARIABLE = /^([A-Z_][A-Z0-9_]*)=(.*)$/s;
 export function parseProcessSpecs(args: readonly string[], cwd: string): ProcessSpec[] {
   const specs = splitAtDashes(args).map((words) => parseOne(words, cwd));
   const names = serviceNames(specs);
-  return specs.map((spec, index) => ({ ...spec, service: names[index]! })); // one name per spec
+  const seen = new Set<string>();
+  return specs.map((spec, index) => {
+    const service = names[index]!; // one name per spec
+    // A second replica on the first one's port could not start.
+    const env = seen.has(service) ? { PORT: "0", ...spec.env } : spec.env;
+    seen.add(service);
+    return { ...spec, service, env };
+  });
 }
 
 function splitAtDashes(args: readonly string[]): string[][] {

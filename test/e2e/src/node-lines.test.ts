@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterEach, describe, expect, it } from "vitest";
+import { DevProcess, isAlive } from "./dev-process.js";
+import { expectNoHarm } from "./no-harm.js";
+import { count, isPage, readRequestLog } from "./request-log.js";
+
+const NODE_LINES = ["20.19", "22", "24", "26"];
+
+let dev: DevProcess | undefined;
+
+afterEach(() => dev?.dispose());
+
+/** @returns path of that Node, or undefined when npx cannot have it */
+async function nodeOfLine(line: string): Promise<string | undefined> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  try {
+    const { stdout } = await promisify(execFile)("npx", ["-y", `node@${line}`, "-p", "process.execPath"], {
+      env,
+      timeout: 100_000,
+    });
+    return stdout.trim().split("\n").at(-1);
+  } catch (error) {
+    if (process.env["INMESH_REQUIRE_PEERS"] === "1") throw error;
+    return undefined;
+  }
+}
+
+describe.each(NODE_LINES)("on Node %s", (line) => {
+  it("the bookshop survives its bad days", async (context) => {
+    const node = await nodeOfLine(line);
+    if (node === undefined) {
+      console.warn(`SKIPPED: npx cannot have node@${line}, so the end-to-end test did not run on it`);
+      return context.skip(`npx cannot have node@${line}`);
+    }
+    dev = new DevProcess(["dev", "-n", "shop", "--script", "test/e2e/fixtures/bad-days.mjs"], {
+      node,
+      env: { E2E_SHORT: "1" },
+    });
+    const { code } = await dev.ended;
+    expect(code, dev.text.slice(-3_000)).toBe(0);
+    expect(dev.text).toContain(`node v${line}`);
+    const log = readRequestLog(/^log (.*)$/m.exec(dev.text)?.[1] ?? "");
+    expectNoHarm(log, ["calm", "kill", "rolling"]);
+    const others = log.requests.filter(
+      (request) => request.phase === "calm" && isPage(request) && request.user === "maria",
+    );
+    expect(
+      count(others, ({ version }) => version !== "v2"),
+      "maria's pages that v2 did not serve",
+    ).toBe(0);
+    expect(dev.pids.filter(isAlive)).toEqual([]);
+  }, 170_000);
+});
