@@ -1,8 +1,10 @@
 /** Draws the weighted destination and finds its cluster: once per request (policy-semantics §1.4). */
 
 import type { Destination, ForwardAction } from "@inmesh/model";
+import type { Call } from "../call/call.js";
 import { MeshError } from "../errors.js";
 import type { Random } from "../runtime/random.js";
+import type { Engine } from "../stack/engine.js";
 import type { Stage } from "../stack/stack.js";
 
 export const destination: Stage = {
@@ -10,31 +12,35 @@ export const destination: Stage = {
   describe: "draws one of the rule's weighted destinations",
   make({ action, name }, engine) {
     if (action.kind !== "forward") return undefined;
-    const { random, clusters } = engine;
     return {
       parameters: action.destinations
         .map(({ cluster, weight }) => `${cluster} ${weight}/${action.totalWeight}`)
         .join(", "),
       call: (next) => (call) => {
-        const drawn = draw(action, random);
-        const cluster = clusters.get(call.snapshot!, drawn.cluster); // pinned by the engine before any stage runs
-        call.destination = drawn;
-        if (cluster === undefined) {
-          return call.fail(
-            new MeshError(
-              "CLUSTER_NOT_FOUND",
-              `rule "${name}" sends to "${drawn.cluster}", which does not exist: no such service, port or subset. See: inmesh routes ${call.host}`,
-              { route: name, cluster: drawn.cluster },
-            ),
-          );
-        }
-        call.cluster = cluster;
-        cluster.stats.inFlight += 1;
-        next(call);
+        if (enterCluster(call, action, engine)) return next(call);
+        const { cluster } = call.destination!; // drawn just now
+        call.fail(
+          new MeshError(
+            "CLUSTER_NOT_FOUND",
+            `rule "${name}" sends to "${cluster}", which does not exist: no such service, port or subset. The call was not sent. See: inmesh routes ${call.host}`,
+            { route: name, cluster },
+          ),
+        );
       },
     };
   },
 };
+
+/** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
+export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {
+  const drawn = draw(action, random);
+  call.destination = drawn;
+  const cluster = clusters.get(call.snapshot!, drawn.cluster); // pinned by the engine before any stage runs
+  if (cluster === undefined) return false;
+  call.cluster = cluster;
+  cluster.stats.inFlight += 1;
+  return true;
+}
 
 function draw({ destinations, totalWeight }: ForwardAction, random: Random): Destination {
   const last = destinations.length - 1;

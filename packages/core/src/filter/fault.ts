@@ -2,28 +2,30 @@
 
 import { MeshError } from "../errors.js";
 import type { Stage } from "../stack/stack.js";
+import { enterCluster } from "./destination.js";
 
 export const fault: Stage = {
   role: "fault",
   describe: "delays or aborts a share of the requests on purpose",
-  make({ fault: policy, name }, { clock, random }) {
+  make({ fault: policy, name, action }, engine) {
     if (policy === undefined || (policy.delayRatio === 0 && policy.abortRatio === 0)) return undefined;
+    const { clock, random } = engine;
     const { delayRatio, delayMs, abortRatio, abortStatus, abortGrpcStatus } = policy;
+    const status = abortGrpcStatus ?? abortStatus;
     return {
-      parameters: `delay ${delayMs} ms of ${delayRatio * 100}%, abort ${abortGrpcStatus ?? abortStatus} of ${abortRatio * 100}%`,
+      parameters: `delay ${delayMs} ms of ${percent(delayRatio)}, abort ${status} of ${percent(abortRatio)}`,
       call: (next) => (call) => {
         const abort = abortRatio > 0 && random.next() < abortRatio;
         const goOn = (): void => {
           if (!abort) return next(call);
           call.fault = -1;
+          // It would have gone there: the failure shows where people look for it.
+          if (action.kind === "forward") enterCluster(call, action, engine);
           call.fail(
             new MeshError(
               "FAULT_ABORTED",
-              `rule "${name}" aborts ${abortRatio * 100}% of its requests with ${abortGrpcStatus ?? abortStatus}`,
-              {
-                route: name,
-                status: abortStatus === 0 ? 200 : abortStatus,
-              },
+              `rule "${name}" aborts ${percent(abortRatio)} of its requests with ${status} on purpose. The call was not sent. See: inmesh routes ${call.host}`,
+              { route: name, status: abortStatus === 0 ? 200 : abortStatus },
             ),
           );
         };
@@ -38,3 +40,7 @@ export const fault: Stage = {
     };
   },
 };
+
+function percent(ratio: number): string {
+  return `${Math.round(ratio * 1e6) / 1e4}%`;
+}

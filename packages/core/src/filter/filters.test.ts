@@ -69,7 +69,7 @@ describe("fault", () => {
     expect(exchange.events).toEqual(["fail FAULT_ABORTED"]);
     expect([call.fault, call.attempts, network.written.length, clock.pending]).toEqual([-1, 0, 0, 0]);
     expect((exchange.error as MeshError).message).toBe(
-      'rule "default" aborts 100% of its requests with 503 (FAULT_ABORTED)',
+      'rule "default" aborts 100% of its requests with 503 on purpose. The call was not sent. See: inmesh routes reviews (FAULT_ABORTED)',
     );
   });
 
@@ -80,6 +80,19 @@ describe("fault", () => {
     await clock.advanceAsync(1_000);
     expect(exchange.events).toEqual(["fail TIMEOUT"]);
     expect([call.fault, Math.round((call.endedAt - 600) / 4)]).toEqual([500, 0]);
+  });
+
+  it("counts an aborted call as a failure of the cluster it would have gone to", () => {
+    const { send, engine } = setup(faults({ abortRatio: 1 }));
+    send("reviews");
+    const [cluster] = engine.clusters.all();
+    expect(cluster!.stats.read()).toMatchObject({ calls: 1, failures: 1, inFlight: 0 });
+    expect([cluster!.states[0]!.attempts, engine.unrouted]).toEqual([0, 0]); // no endpoint is to blame
+  });
+
+  it("aborts a call to a cluster that does not exist like any other", () => {
+    const { send, engine } = setup({ ...faults({ abortRatio: 1 }), to: "nowhere" });
+    expect([send("reviews").exchange.events, engine.unrouted]).toEqual([["fail FAULT_ABORTED"], 1]);
   });
 
   it("aborts with a gRPC status as HTTP 200", () => {

@@ -144,7 +144,9 @@ export class Engine {
 
   /** The stages of a route in order, as the admin endpoint prints them. */
   describe(route: Route): readonly StageView[] {
-    return [...ENTRY_ROLES, ...this.#stack(route).stages, ...EXIT_ROLES];
+    const { stages, attemptStages } = this.#stack(route);
+    const [pick, send] = EXIT_ROLES;
+    return [...ENTRY_ROLES, ...stages, pick, ...attemptStages, send];
   }
 
   close(): void {

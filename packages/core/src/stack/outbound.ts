@@ -27,7 +27,7 @@ export const OUTBOUND: readonly Stage[] = [
   timeout,
   // Above pick: each attempt picks anew.
   retry,
-  // Below retry: each attempt has its own.
+  // Below retry and below pick: each attempt has its own, and what it cuts off counts for the endpoint.
   perTryTimeout,
 ];
 

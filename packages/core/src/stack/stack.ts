@@ -61,7 +61,10 @@ export interface Stack {
   readonly retry: RetryDriver | undefined;
   readonly attemptEnded: readonly ((attempt: Attempt, outcome: Outcome) => void)[] | undefined;
   readonly callEnded: readonly ((call: Call) => void)[] | undefined;
+  /** Passed once per call. */
   readonly stages: readonly StageView[];
+  /** Passed by each attempt, below `pick`. */
+  readonly attemptStages: readonly StageView[];
 }
 
 /**
@@ -94,10 +97,11 @@ export function compileStack(
     retry: made.find(({ filter }) => filter.retry !== undefined)?.filter.retry,
     attemptEnded: attemptEnded.length > 0 ? attemptEnded : undefined,
     callEnded: callEnded.length > 0 ? callEnded : undefined,
-    stages: made.map(({ stage, filter }) => ({
-      role: stage.role,
-      describe: stage.describe,
-      parameters: filter.parameters ?? "",
-    })),
+    stages: made.filter(({ filter }) => filter.attempt === undefined).map(view),
+    attemptStages: made.filter(({ filter }) => filter.attempt !== undefined).map(view),
   };
+}
+
+function view({ stage, filter }: { stage: Stage; filter: Filter }): StageView {
+  return { role: stage.role, describe: stage.describe, parameters: filter.parameters ?? "" };
 }
