@@ -8,7 +8,7 @@ export const REGISTRY_PROBLEMS = {
   IM0702: "a file or folder of the registry cannot be read",
   IM0703: "a lease cannot be understood and is left out",
   IM0704: "the lease of this process cannot be written",
-  IM0705: "a file or folder is larger than a registry folder may be",
+  IM0705: "a folder holds more files or deeper folders than a registry may",
   IM0706: "the saved state cannot be used",
   IM0707: "the state cannot be saved",
   IM0708: "the policy could not be compiled",
