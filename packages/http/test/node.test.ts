@@ -14,7 +14,14 @@ beforeEach(async () => {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk);
     res.setHeader("x-method", req.method ?? "");
-    res.end(JSON.stringify({ method: req.method, url: req.url, headers: req.headers, body: Buffer.concat(chunks).toString() }));
+    res.end(
+      JSON.stringify({
+        method: req.method,
+        url: req.url,
+        headers: req.headers,
+        body: Buffer.concat(chunks).toString(),
+      }),
+    );
   });
   mesh = fakeMesh({ reviews: { endpoints: [server.port] } });
   undo = patchHttp(mesh.client);
@@ -27,12 +34,14 @@ afterEach(async () => {
 
 it("get", async () => {
   const body = await new Promise<string>((resolve, reject) => {
-    http.get("http://reviews/a?b", (res) => {
-      let text = "";
-      res.setEncoding("utf8");
-      res.on("data", (c) => (text += c));
-      res.on("end", () => resolve(text));
-    }).on("error", reject);
+    http
+      .get("http://reviews/a?b", (res) => {
+        let text = "";
+        res.setEncoding("utf8");
+        res.on("data", (c) => (text += c));
+        res.on("end", () => resolve(text));
+      })
+      .on("error", reject);
   });
   expect(JSON.parse(body)).toMatchObject({ method: "GET", url: "/a?b", headers: { host: "reviews" } });
 });

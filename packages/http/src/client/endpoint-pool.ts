@@ -1,7 +1,7 @@
 /** Connections to one endpoint: an undici Pool whose clients know how many requests their socket has served. */
 
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
-import type { Client, Dispatcher, Pool } from "undici";
+import type { buildConnector, Client, Dispatcher, Pool } from "undici";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -11,6 +11,12 @@ const KEEP_ALIVE_MS = 4_000;
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 /** Connections to one endpoint; whoever comes beyond waits for a free one (pitfalls P4). Twice Envoy's own default. */
 const MAX_CONNECTIONS = 2_048;
+
+/**
+ * Connections to one endpoint being made at once. A burst of calls must not overrun the queue in which the peer's system
+ * keeps connections until they are accepted: 511 in Node, beyond which they are reset or wait for seconds.
+ */
+const MAX_CONNECTING = 128;
 
 /** What one attempt needs to know of the connection that carries it. */
 export interface Connection {
@@ -25,14 +31,16 @@ export class EndpointPool {
   usesSeen = -1;
   readonly #pool: Pool;
 
-  constructor(endpoint: Endpoint, policy: ConnectionPolicy, { Pool }: Undici, factory: ClientFactory) {
+  constructor(endpoint: Endpoint, policy: ConnectionPolicy, { Pool, buildConnector }: Undici, factory: ClientFactory) {
     this.policy = policy;
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
     const { maxRequestsPerConnection } = policy;
     const { origin, socketPath } = addressOf(endpoint);
     this.#pool = new Pool(origin, {
       connections: MAX_CONNECTIONS,
-      connect: { timeout: policy.connectTimeoutMs, ...(socketPath !== undefined && { socketPath }) },
+      connect: inTurn(
+        buildConnector({ timeout: policy.connectTimeoutMs, ...(socketPath !== undefined && { socketPath }) }),
+      ),
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
       keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
@@ -85,6 +93,24 @@ export function countingClients({ Client }: Undici): ClientFactory {
     }
   }
   return (url, options) => new CountingClient(url, options);
+}
+
+/** Makes connections `MAX_CONNECTING` at a time, in the order in which they were asked for. */
+function inTurn(connect: buildConnector.connector): buildConnector.connector {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return (options, callback) => {
+    const start = (): void => {
+      running += 1;
+      connect(options, (...result) => {
+        running -= 1;
+        waiting.shift()?.();
+        callback(...result);
+      });
+    };
+    if (running < MAX_CONNECTING) start();
+    else waiting.push(start);
+  };
 }
 
 function addressOf({ address, port }: Endpoint): { origin: string; socketPath?: string } {

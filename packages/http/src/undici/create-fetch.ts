@@ -2,6 +2,7 @@
 
 import {
   type Dispatcher,
+  FormData,
   Request,
   type RequestInfo,
   type RequestInit,
@@ -9,27 +10,33 @@ import {
   fetch as undiciFetch,
 } from "undici";
 
+export type FetchInit = Omit<RequestInit, "body"> & { readonly body?: RequestInit["body"] | globalThis.FormData };
+
 /** Takes what the global `fetch` takes, a global `Request` included. */
-export type MeshFetch = (input: RequestInfo | globalThis.Request, init?: RequestInit) => Promise<Response>;
+export type MeshFetch = (input: RequestInfo | globalThis.Request, init?: FetchInit) => Promise<Response>;
 
 export function createFetch(dispatcher: Dispatcher): MeshFetch {
   return async (input, init) => {
-    const own = isForeignRequest(input) ? adopt(input) : (input as RequestInfo);
-    return undiciFetch(own, { dispatcher, ...init });
+    const own = isForeign(input, "Request", Request) ? adoptRequest(input as globalThis.Request) : input;
+    const body = init?.body;
+    const form = isForeign(body, "FormData", FormData) ? { body: adoptForm(body as globalThis.FormData) } : undefined;
+    return undiciFetch(own as RequestInfo, { dispatcher, ...init, ...form } as RequestInit);
   };
 }
 
-/** Node's own `Request` is of another copy of undici, which npm's would read as a string. */
-function isForeignRequest(input: unknown): input is globalThis.Request {
-  return (
-    typeof input === "object" &&
-    input !== null &&
-    !(input instanceof Request) &&
-    (input as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Request"
-  );
+/** Node's own `Request` and `FormData` are of another copy of undici, which npm's would read as strings. */
+function isForeign(value: unknown, tag: string, own: new (...args: never[]) => object): boolean {
+  if (typeof value !== "object" || value === null || value instanceof own) return false;
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === tag;
 }
 
-function adopt(request: globalThis.Request): Request {
+function adoptForm(form: globalThis.FormData): FormData {
+  const own = new FormData();
+  for (const [name, value] of form) own.append(name, value);
+  return own;
+}
+
+function adoptRequest(request: globalThis.Request): Request {
   const { method, headers, body, signal, redirect, credentials, cache, mode, referrer, referrerPolicy, integrity } =
     request;
   const init = {
