@@ -1,3 +1,5 @@
+export { analyze } from "./analyze/analyze.js";
+export { SET_PROBLEM_CODES } from "./analyze/codes.js";
 export { type CompileInput, compile } from "./compile/compile.js";
 export {
   documentFromValue,

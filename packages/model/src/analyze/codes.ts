@@ -1,0 +1,8 @@
+/** Codes of findings about a set of documents where Istio has none of its own. Explained in docs/reference/problems.md. */
+export const SET_PROBLEM_CODES = {
+  IM0301: "a header value uses an Envoy command that inmesh does not fill in",
+  IM0302:
+    "a host, or a port of one, that no document declares; a process that registers itself may still bring the host",
+  IM0303: "two VirtualServices claim hosts that differ in case only",
+  IM0304: "a subset that none of the declared endpoints of its service belongs to",
+} as const;

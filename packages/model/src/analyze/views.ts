@@ -1,0 +1,28 @@
+/** The set as a namespace sees it, by the compiler's own eyes; made once per namespace. */
+
+import { getOrMake } from "../compile/get-or-make.js";
+import { ClientView } from "../compile/view.js";
+import type { Resource } from "../resource.js";
+import type { Workload } from "../snapshot/workload.js";
+
+export interface AnalyzedSet {
+  readonly resources: readonly Resource[];
+  /** False where only files are looked at: services that exist because a process runs are then not known. */
+  readonly live: boolean;
+  viewOf(namespace: string): ClientView;
+}
+
+/** Sidecars are left out: what one client may not see is there all the same. */
+export function analyzedSet(resources: readonly Resource[], workloads: readonly Workload[] | undefined): AnalyzedSet {
+  const unscoped = resources.filter(({ kind }) => kind !== "Sidecar");
+  const views = new Map<string, ClientView>();
+  return {
+    resources,
+    live: workloads !== undefined,
+    viewOf: (namespace) =>
+      getOrMake(views, namespace, () => {
+        const client = { namespace, service: "", labels: {} };
+        return new ClientView({ resources: unscoped, workloads: workloads ?? [], client }, undefined);
+      }),
+  };
+}
