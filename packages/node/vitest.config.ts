@@ -1,1 +1,5 @@
-export { default } from "../../vitest.config.js";
+import { mergeConfig } from "vitest/config";
+import base from "../../vitest.config.js";
+
+// Child processes run the built packages, as an application does.
+export default mergeConfig(base, { test: { globalSetup: ["./test/build.ts"], testTimeout: 20_000 } });

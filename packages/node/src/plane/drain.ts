@@ -26,7 +26,10 @@ export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainR
     const cut = await plane.servers.close(controller.signal);
     await outboundIdle(plane, controller.signal);
     const durationMs = clock.now() - startedAt;
-    const end = cut === 0 ? "nothing was cut" : `${cut} requests were cut after ${timeoutMs} ms`;
+    const end =
+      cut === 0
+        ? "nothing was cut"
+        : `${cut === 1 ? "1 request was" : `${cut} requests were`} cut after ${timeoutMs} ms`;
     plane.events.add("drain", `drained in ${Math.round(durationMs)} ms, ${end}`);
     if (cut > 0) plane.log.warn(`drain: ${end}`);
     return { durationMs, cut };

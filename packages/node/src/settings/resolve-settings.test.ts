@@ -1,0 +1,138 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { MeshOptions } from "./options.js";
+import { resolveSettings, SettingError } from "./resolve-settings.js";
+
+let cwd: string;
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "inmesh-settings-"));
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+function resolve(options: MeshOptions = {}, env: Record<string, string> = {}) {
+  const warnings: string[] = [];
+  const settings = resolveSettings(options, { env, cwd, warn: (message) => warnings.push(message) });
+  return { settings, warnings };
+}
+
+describe("resolveSettings", () => {
+  it("takes option over environment over inmesh.yaml over default", () => {
+    const at = () => resolve({}, {}).settings.namespace;
+    expect(at()).toBe("default");
+    writeFileSync(join(cwd, "inmesh.yaml"), "namespace: from-file\nlog: info\n");
+    expect(at()).toBe("from-file");
+    expect(resolve({}, { INMESH_NAMESPACE: "from-env" }).settings).toMatchObject({
+      namespace: "from-env",
+      log: "info",
+    });
+    expect(resolve({ namespace: "from-option" }, { INMESH_NAMESPACE: "from-env" }).settings.namespace).toBe(
+      "from-option",
+    );
+  });
+
+  it("takes an empty variable for one that is not set", () => {
+    expect(resolve({}, { INMESH_NAMESPACE: "", INMESH_PORTS: "" }).settings).toMatchObject({
+      namespace: "default",
+      ports: undefined,
+    });
+  });
+
+  it("looks for ./mesh, then for the user's own folder", () => {
+    expect(resolve().settings).toMatchObject({ config: expect.stringMatching(/\.inmesh[\\/]mesh$/), ownConfig: true });
+    mkdirSync(join(cwd, "mesh"));
+    expect(resolve().settings).toMatchObject({ config: join(cwd, "mesh"), ownConfig: false });
+    expect(resolve({ config: "elsewhere" }).settings).toMatchObject({
+      config: join(cwd, "elsewhere"),
+      ownConfig: false,
+    });
+  });
+
+  it.each([
+    ["INMESH_LABELS", "version=v2, tier=web", "labels", { version: "v2", tier: "web" }],
+    ["INMESH_VERSION", "v3", "labels", { version: "v3" }],
+    ["INMESH_PORTS", "8080", "ports", [{ name: "http", number: 8080 }]],
+    [
+      "INMESH_PORTS",
+      "web:8080, 9090",
+      "ports",
+      [
+        { name: "web", number: 8080 },
+        { name: "http-1", number: 9090 },
+      ],
+    ],
+    ["INMESH_PATCH", "fetch,server", "patch", ["fetch", "server"]],
+    ["INMESH_PATCH", "none", "patch", []],
+    ["INMESH_EXCLUDE", "*.example.com, :9200", "exclude", ["*.example.com", ":9200"]],
+    ["INMESH_CONFIG_WAIT_MS", "250", "configWaitMs", 250],
+    ["INMESH_ADMIN", "off", "admin", "off"],
+    ["INMESH_ADMIN", "[::1]:9000", "admin", "[::1]:9000"],
+    ["INMESH_ADMIN", "unix:/tmp/a.sock", "admin", "unix:/tmp/a.sock"],
+  ])("reads %s=%s", (variable, text, name, expected) => {
+    expect(resolve({}, { [variable]: text }).settings[name as "labels"]).toEqual(expected);
+  });
+
+  it.each([
+    ["INMESH_SERVICE", "../evil", "DNS label"],
+    ["INMESH_NAMESPACE", "Shop", "DNS label"],
+    ["INMESH_MODE", "observe", "comes with a later version"],
+    ["INMESH_MODE", "offf", "expected on or off"],
+    ["INMESH_CONFIG", "consul://localhost:8500", "consul:// registries come with a later version"],
+    ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
+    ["INMESH_PORTS", "http", "ports from 1 to 65535"],
+    ["INMESH_PORTS", "70000", "ports from 1 to 65535"],
+    ["INMESH_LABELS", "version", "key=value"],
+    ["INMESH_PATCH", "fetch,grpcc", "some of fetch, undici, http, server"],
+    ["INMESH_ADMIN", "15000", "host:port"],
+    ["INMESH_LOG", "loud", "error, warn, info or debug"],
+    ["INMESH_CONFIG_WAIT_MS", "5s", "milliseconds"],
+  ])("refuses %s=%s in one line that names it", (variable, text, expected) => {
+    const attempt = () => resolve({}, { [variable]: text });
+    expect(attempt).toThrowError(SettingError);
+    expect(attempt).toThrowError(
+      new RegExp(`^${variable} is ${JSON.stringify(text).replaceAll(/[.*/]/g, "\\$&")}: .*${expected}.*$`),
+    );
+  });
+
+  it("names unknown variables and keys once, with the nearest known one", () => {
+    writeFileSync(join(cwd, "inmesh.yaml"), "servise: web\n");
+    const env = { INMESH_SERVIC: "web", INMESH_ZZZZZZZZZ: "1", INMESH_SHARED: "/x", HOME: "/h" };
+    expect(resolve({}, env).warnings).toEqual([
+      "unknown environment variables INMESH_SERVIC (did you mean INMESH_SERVICE?), INMESH_ZZZZZZZZZ: ignored",
+      "inmesh.yaml: unknown key servise (did you mean service?): ignored",
+    ]);
+  });
+
+  it.each([
+    ["a: [1", /^inmesh\.yaml is no YAML: /],
+    ["\tx: 1", /^inmesh\.yaml is no YAML: /],
+    ["- a\n- b", /must be a mapping/],
+  ])("refuses an inmesh.yaml that says %j", (text, message) => {
+    writeFileSync(join(cwd, "inmesh.yaml"), text);
+    expect(() => resolve()).toThrowError(message);
+  });
+
+  it("does not let a file reach into the prototype of its settings", () => {
+    writeFileSync(join(cwd, "inmesh.yaml"), "__proto__:\n  namespace: polluted\n");
+    expect(resolve().settings.namespace).toBe("default");
+    expect(({} as { namespace?: string }).namespace).toBeUndefined();
+  });
+
+  it.each([
+    ['{"name":"@shop/My_Web.Service"}', "my-web-service"],
+    ['{"name":"-weird-"}', "weird"],
+    ['{"name":""}', "program"],
+    ["{broken", "program"],
+  ])("names the service after a package.json that says %s", (text, expected) => {
+    const program = process.argv[1];
+    process.argv[1] = "/srv/Program.mjs";
+    try {
+      writeFileSync(join(cwd, "package.json"), text);
+      mkdirSync(join(cwd, "inner"));
+      expect(resolveSettings({}, { env: {}, cwd: join(cwd, "inner") }).service).toBe(expected);
+    } finally {
+      if (program !== undefined) process.argv[1] = program;
+    }
+  });
+});
