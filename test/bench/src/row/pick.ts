@@ -26,7 +26,7 @@ export async function pick(): Promise<Report> {
             }),
         ),
       );
-      return [`${size} ns`, loop(() => balancer.pick()).medianNs.toFixed(0)] as const;
+      return [`${size} ns`, loop(() => balancer.pick(0)).medianNs.toFixed(0)] as const;
     });
     return { balancer: kind, ...Object.fromEntries(costs) };
   });
