@@ -1,6 +1,7 @@
 /** All commands, in the order of the help. A new one is a file that exports its maker, and a line here. */
 
 import type { Command } from "commander";
+import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
 import { checkCommand } from "./command/check.js";
 import type { CommandPorts } from "./command/define.js";
@@ -29,6 +30,7 @@ const INSTALLATION = "Installation:";
 export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: devCommand },
   { group: POLICY, create: validateCommand },
+  { group: POLICY, create: analyzeCommand },
   { group: POLICY, create: applyCommand },
   { group: POLICY, create: getCommand },
   { group: POLICY, create: deleteCommand },

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
-import { runCli, TemporaryFolder } from "./testing/run-cli.js";
+import { FakeProcess, runCli, TemporaryFolder } from "./testing/run-cli.js";
 
 describe("the command line", () => {
   it("shows every command in its help, with a line that says what it does", async () => {
@@ -140,6 +140,30 @@ describe.runIf(BUILT)("the program", () => {
     const stdin = '{"url":"http://reviews.shop/a"}\n'.repeat(3_000);
     const { code, stdout } = await start(["explain", "--requests", "-"], { cwd: folder.path, stdin });
     expect([code, stdout.trimEnd().split("\n").length]).toEqual([0, 3_000]);
+  });
+
+  it("ends with 130 at Ctrl-C, at once", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/mesh.yaml", "{}\n");
+    const stats = { atMs: 1, service: "web", namespace: "shop", outbound: [], inbound: {}, unrouted: 0 };
+    await using process_ = await FakeProcess.start(`${folder.path}/mesh`, {}, { "/stats": stats });
+    const child = spawn(process.execPath, [BIN, "stat", "--interval", "1h"], { cwd: folder.path, timeout: 30_000 });
+    while (process_.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 20)); // now it measures
+    child.kill("SIGINT");
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+  });
+
+  it("ends quietly when its reader has had enough", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/reviews.yaml", REVIEWS);
+    folder.write("requests.jsonl", '{"url":"http://reviews.shop/a"}\n'.repeat(5_000));
+    const argv = [BIN, "explain", "--requests", "requests.jsonl"];
+    const child = spawn(process.execPath, argv, { cwd: folder.path, timeout: 30_000 });
+    let stderr = "";
+    child.stderr.on("data", (chunk) => (stderr += chunk));
+    child.stdout.once("data", () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, stderr]).toEqual([0, ""]);
   });
 
   it("says in one line that a folder is missing, without a stack", async () => {

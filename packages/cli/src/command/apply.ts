@@ -2,16 +2,17 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { ApplyResult, Lease } from "@inmesh/core";
-import { type Document, type Problem, schemaVersionNeeded, worstSeverity } from "@inmesh/model";
+import { type Document, notHonoured, type Problem, schemaVersionNeeded, worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Judged, judgeTexts } from "../input/judge.js";
+import { duplicates } from "../input/judge-set.js";
 import { readPolicyTexts } from "../input/policy-texts.js";
 import { processName } from "../live/processes.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
-import { placeOf, problemLine, sortProblems, summariseProblems } from "../output/problems.js";
+import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -42,7 +43,7 @@ export function applyCommand(ports: CommandPorts): Command {
   return withWait(withRegistry(withCommon(command, REPORT_FORMATS), 30_000)).action(
     action<[], ApplyOptions>(ports, async (cli, _, options) => {
       const judged = judgeTexts(await readPolicyTexts(options.file, cli), namespaceOf(options, cli));
-      const problems = [...judged.problems, ...twice(judged.documents)];
+      const problems = [...judged.problems, ...duplicates(judged.documents, "Neither is applied. Remove one.")];
       if (worstSeverity(problems) === "error") return refuse(cli, options, problems);
       if (judged.documents.length === 0) {
         throw new CliError(
@@ -51,7 +52,10 @@ export function applyCommand(ports: CommandPorts): Command {
           "Name other files.",
         );
       }
-      return withOpenRegistry(options, cli, (registry) => apply(cli, registry, options, { ...judged, problems }));
+      const found = [...problems, ...judged.resources.flatMap((resource) => notHonoured(resource))];
+      return withOpenRegistry(options, cli, (registry) =>
+        apply(cli, registry, options, { ...judged, problems: found }),
+      );
     }),
   );
 }
@@ -82,22 +86,6 @@ function refuse(cli: Cli, options: ApplyOptions, problems: readonly Problem[]): 
   return EXIT.bad;
 }
 
-/** A resource given twice in one call: the second would silently win. */
-function twice(documents: readonly Document[]): Problem[] {
-  const first = new Map<string, Document>();
-  return documents.flatMap((document) => {
-    const { key, origin } = document;
-    const other = first.get(key);
-    if (other === undefined) {
-      first.set(key, document);
-      return [];
-    }
-    const { file, line, column } = origin;
-    const message = `${key} is given twice, first in ${placeOf({ ...other.origin, column: 0 })}. Neither is applied. Remove one.`;
-    return [{ code: "IM0701", severity: "error" as const, message, resource: key, path: "", file, line, column }];
-  });
-}
-
 /** An older process must never half-understand a newer policy. @throws {CliError} */
 function refuseTooNew(documents: readonly Document[], leases: readonly Lease[]): void {
   for (const { key, kind } of documents) {
@@ -113,20 +101,24 @@ function refuseTooNew(documents: readonly Document[], leases: readonly Lease[]):
   }
 }
 
-/** What the store would do. A creation time that only the store has written makes no difference. */
+/** What the store would do: it also writes a creation time where there is none. */
 function preview(documents: readonly Document[], { view }: OpenRegistry): ApplyResult[] {
   return documents.map((document) => {
-    const { key } = document;
+    const { key, kind } = document;
     const stored = view.documents.find((each) => each.key === key);
     if (stored === undefined) return { key, outcome: "created", where: document.origin.file };
-    const same = isDeepStrictEqual(comparable(document), comparable(stored));
+    const dated = kind === "MeshConfig" || "creationTimestamp" in metadataOf(stored);
+    const same = dated && isDeepStrictEqual(comparable(document), comparable(stored));
     return { key, outcome: same ? "unchanged" : "configured", where: stored.origin.file };
   });
 }
 
-function comparable({ value, namespace }: Document): unknown {
-  const { metadata, ...rest } = value;
-  const { creationTimestamp: _, ...named } =
-    typeof metadata === "object" ? ({ ...metadata } as Record<string, unknown>) : {};
-  return { ...rest, metadata: { ...named, namespace } };
+function comparable(document: Document): unknown {
+  const { creationTimestamp: _, ...metadata } = metadataOf(document);
+  return { ...document.value, metadata: { ...metadata, namespace: document.namespace } };
+}
+
+function metadataOf({ value }: Document): Record<string, unknown> {
+  const { metadata } = value;
+  return typeof metadata === "object" ? { ...metadata } : {};
 }

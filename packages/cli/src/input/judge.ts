@@ -12,18 +12,16 @@ export interface Judged {
 
 /** @param namespace of documents that name none */
 export function judgeTexts(texts: readonly PolicyText[], namespace: string): Judged {
-  const documents: Document[] = [];
-  const resources: Resource[] = [];
-  const problems: Problem[] = [];
-  for (const { file, text } of texts) {
-    const parsed = parseDocuments(text, { file, namespace });
-    documents.push(...parsed.documents);
-    problems.push(...parsed.problems);
-  }
-  for (const document of documents) {
-    const verdict = validateDocument(document);
-    if (verdict.resource !== undefined) resources.push(verdict.resource);
-    problems.push(...verdict.problems);
-  }
-  return { documents, resources, problems };
+  const parsed = texts.map(({ file, text }) => parseDocuments(text, { file, namespace }));
+  const judged = judgeDocuments(parsed.flatMap(({ documents }) => documents));
+  return { ...judged, problems: [...parsed.flatMap(({ problems }) => problems), ...judged.problems] };
+}
+
+export function judgeDocuments(documents: readonly Document[]): Judged {
+  const verdicts = documents.map(validateDocument);
+  return {
+    documents,
+    resources: verdicts.flatMap(({ resource }) => resource ?? []),
+    problems: verdicts.flatMap(({ problems }) => problems),
+  };
 }

@@ -1,0 +1,97 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REVIEWS } from "../testing/policy.js";
+import { FakeProcess, runCli, TemporaryFolder } from "../testing/run-cli.js";
+
+interface Problems {
+  readonly problems: readonly {
+    readonly code: string;
+    readonly severity: string;
+    readonly resource: string;
+    readonly file: string;
+    readonly line: number;
+  }[];
+}
+
+const [ENTRY = "", RULE = "", CANARY = ""] = REVIEWS.split("---\n");
+
+async function analyze(argv: readonly string[], cwd: string) {
+  const outcome = await runCli(["analyze", ...argv, "-o", "json"], { cwd });
+  const { problems } = outcome.json<Problems>();
+  return {
+    code: outcome.code,
+    found: problems.map(({ code, severity, resource }) => `${code} ${severity} ${resource}`),
+    problems,
+  };
+}
+
+describe("inmesh analyze", () => {
+  it("finds nothing in a set that is complete", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/reviews.yaml", REVIEWS);
+    expect(await analyze(["mesh"], folder.path)).toMatchObject({ code: 0, found: [] });
+  });
+
+  it("finds a subset that nobody defines, at its place", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("a.yaml", ENTRY);
+    folder.write("b.yaml", CANARY);
+    const { code, problems } = await analyze(["a.yaml", "b.yaml"], folder.path);
+    expect(code).toBe(1);
+    expect(problems[0]).toMatchObject({
+      code: "IST0101",
+      severity: "error",
+      resource: "VirtualService/shop/reviews",
+      file: "b.yaml",
+    });
+    expect(problems[0]?.line).toBeGreaterThan(1);
+  });
+
+  it("warns of fields that this version does not honour", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("rule.yaml", `${RULE}  trafficPolicy: { outlierDetection: { consecutive5xxErrors: 3 } }\n`);
+    folder.write("rest.yaml", `${ENTRY}---\n${CANARY}`);
+    expect(await analyze(["rule.yaml", "rest.yaml"], folder.path)).toMatchObject({
+      code: 0,
+      found: ["IM0201 warning DestinationRule/shop/reviews"],
+    });
+  });
+
+  it("reports a resource that is given twice", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/a.yaml", REVIEWS);
+    folder.write("mesh/b.yaml", CANARY);
+    const { code, found } = await analyze(["mesh"], folder.path);
+    expect([code, found]).toEqual([1, ["IM0701 error VirtualService/shop/reviews"]]);
+  });
+
+  it("counts services of running processes, in the folder named and in the registry", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    folder.write("mesh/vs.yaml", CANARY.replaceAll(/, subset: v\d/g, ""));
+    expect((await analyze(["mesh"], cwd)).found).not.toEqual([]);
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), { service: "reviews", instance: "reviews-1" });
+    expect(await analyze(["mesh"], cwd)).toMatchObject({ code: 0, found: [] });
+    expect(await analyze([], cwd)).toMatchObject({ code: 0, found: [] });
+  });
+
+  it("tells of files of the registry that cannot be read, and of resources in two of them", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/a.yaml", REVIEWS);
+    folder.write("mesh/b.yaml", CANARY);
+    folder.write("mesh/c.yaml", "kind: x\n\tname: y\n");
+    const { code, found } = await analyze([], folder.path);
+    expect(code).toBe(1);
+    expect(found).toEqual(["IM0701 error VirtualService/shop/reviews", expect.stringMatching(/^IM0001 error /)]);
+  });
+
+  it("judges files together with the registry when it is named, the files in place of what it holds", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    folder.write("mesh/rest.yaml", REVIEWS);
+    folder.write("new.yaml", CANARY.replace("subset: v2 }, weight", "subset: v3 }, weight"));
+    const { code, problems } = await analyze(["new.yaml", "--config", "mesh"], cwd);
+    expect(code).toBe(1);
+    expect(problems).toMatchObject([{ code: "IST0101", file: "new.yaml" }]);
+  });
+});

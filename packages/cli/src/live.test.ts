@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
+import { REVIEWS } from "./testing/policy.js";
+import { runCli, TemporaryFolder } from "./testing/run-cli.js";
+
+/** As a user's program loads it; built by `npm test` before tests run. */
+const REGISTER = fileURLToPath(new URL("../../node/dist/register.js", import.meta.url));
+
+const REVIEWS_SERVER = `import { createServer } from "node:http";
+createServer((request, response) => response.end("ok")).listen(0, "127.0.0.1");
+`;
+const WEB = `import { createServer } from "node:http";
+createServer(() => {}).listen(0, "127.0.0.1");
+setInterval(() => fetch("http://reviews/api").then((answer) => answer.text(), () => {}), 20);
+`;
+
+function start(cwd: string, file: string, service: string, version: string): ChildProcess {
+  return spawn(process.execPath, ["--import", pathToFileURL(REGISTER).href, file], {
+    cwd,
+    stdio: "ignore",
+    timeout: 60_000,
+    env: {
+      ...{ PATH: process.env["PATH"], INMESH_CONFIG: "mesh", INMESH_NAMESPACE: "shop" },
+      ...{ INMESH_SERVICE: service, INMESH_VERSION: version, INMESH_STATE_DIR: join(cwd, "state") },
+    },
+  });
+}
+
+interface Status {
+  readonly dataPlanes: readonly { readonly service: string; readonly state: string }[];
+}
+
+describe.runIf(existsSync(REGISTER))("with real processes", () => {
+  it("sees them, measures them, and waits until they run a change", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    const [, rule = "", canary = ""] = REVIEWS.split("---\n");
+    folder.write("mesh/policy.yaml", `${rule}---\n${canary}`);
+    folder.write("reviews.mjs", REVIEWS_SERVER);
+    folder.write("web.mjs", WEB);
+    const children = [
+      start(cwd, "reviews.mjs", "reviews", "v1"),
+      start(cwd, "reviews.mjs", "reviews", "v2"),
+      start(cwd, "web.mjs", "web", "v1"),
+    ];
+    try {
+      const states = async () =>
+        (await runCli(["status", "-o", "json"], { cwd }))
+          .json<Status>()
+          .dataPlanes.map(({ service, state }) => `${service} ${state}`);
+      await expect.poll(states, { timeout: 20_000 }).toEqual(["reviews synced", "reviews synced", "web synced"]);
+
+      const changed = canary.replace("weight: 90", "weight: 40").replace("weight: 10", "weight: 60");
+      const applied = await runCli(["apply", "-f", "-", "--wait", "-o", "json"], { cwd, stdin: changed });
+      expect(applied.code).toBe(0);
+      const { processes } = applied.json<{ processes: { state: string; revision: string }[] }>();
+      expect(processes.map(({ state }) => state)).toEqual(["synced", "synced", "synced"]);
+      expect(new Set(processes.map(({ revision }) => revision)).size).toBe(1);
+
+      const stat = await runCli(["edges", "--interval", "500ms", "-o", "json"], { cwd });
+      const { edges } = stat.json<{ edges: { source: string; rps: number; successRatio: number }[] }>();
+      expect(edges).toMatchObject([
+        { source: "shop/web", destination: "reviews.shop.svc.cluster.local", successRatio: 1 },
+      ]);
+      expect(edges[0]?.rps).toBeGreaterThan(5);
+
+      const listed = await runCli(["endpoints", "reviews", "-o", "json"], { cwd });
+      expect(listed.json<{ endpoints: { subsets: string[]; attempts: number }[] }>().endpoints).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ subsets: ["v1"], attempts: expect.any(Number) }),
+          expect.objectContaining({ subsets: ["v2"] }),
+        ]),
+      );
+      const check = await runCli(["check"], { cwd });
+      expect(check.stdout).toContain("ok 3 of 3 registered processes answer");
+    } finally {
+      for (const child of children) child.kill("SIGKILL");
+    }
+  }, 60_000);
+});
