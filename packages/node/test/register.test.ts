@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ask, leases, newFolder, REGISTER, start, until } from "./child.js";
@@ -102,7 +102,7 @@ describe("register", () => {
     await child.exited;
     expect(child.out()).toBe("done\n");
     expect(child.errors()).toBe(
-      "inmesh: Node v18.20.0 is too old, 20.19 or newer is needed. This process runs without the mesh\n",
+      "inmesh: Node v18.20.0 is too old, 20.19, 22.12 or newer is needed. This process runs without the mesh\n",
     );
   });
 
@@ -119,6 +119,28 @@ describe("register", () => {
     await ask(port, "/echo");
     const stats = await (await fetch(`${admin}/stats`)).json();
     expect(stats).toMatchObject({ inbound: { requests: 1, failures: 0 } });
+  });
+
+  it("joins a copy of itself that came first", async () => {
+    const folder = newFolder();
+    const copy = fileURLToPath(new URL("../node_modules/.cache/second-copy", import.meta.url)); // finds our dependencies
+    rmSync(copy, { recursive: true, force: true });
+    cpSync(dirname(REGISTER), copy, { recursive: true });
+    const entry = join(folder, "entry.mjs");
+    writeFileSync(
+      entry,
+      `import { registeredMesh } from ${JSON.stringify(join(dirname(REGISTER), "index.js"))};
+import { registeredMesh as same } from ${JSON.stringify(join(copy, "index.js"))};
+console.log(registeredMesh() === same(), registeredMesh().service, registeredMesh().status.patched.length);
+`,
+    );
+    const child = start(entry, {
+      folder,
+      service: "web",
+      nodeArgs: ["--import", pathToFileURL(join(copy, "register.js")).href],
+    });
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+    expect([child.out(), child.errors()]).toEqual(["true web 4\n", ""]);
   });
 
   it("works as the first import of the entry", async () => {

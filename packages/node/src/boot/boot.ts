@@ -15,7 +15,7 @@ import { type Runtime, runtimeOf, setRuntime } from "./runtime.js";
 
 export function boot(): void {
   const log = createLog("warn");
-  const tooOld = nodeTooOld(process.version);
+  const tooOld = nodeTooOld(process.version, loadsEsm());
   if (tooOld !== undefined) return log.error(tooOld);
   // Before anything is read or touched: the variable is the switch that must always work.
   if (process.env["INMESH_MODE"] === "off" || runtimeOf(globalThis) !== undefined) return;
@@ -52,4 +52,9 @@ function createRuntime(
     return loaded;
   };
   return { version: VERSION, mesh: () => load().mesh, plane: () => load().plane };
+}
+
+/** `process.features.require_module`, which the types of Node 20 do not know yet. */
+function loadsEsm(): boolean {
+  return (process.features as { readonly require_module?: boolean }).require_module === true;
 }

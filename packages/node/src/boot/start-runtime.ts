@@ -15,7 +15,7 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[]): 
   const plane = new DataPlane({ settings });
   plane.patched = seams;
   let mesh: Mesh | undefined;
-  drainOnTerm(plane);
+  if (seams.includes("server")) drainOnTerm(plane);
   void plane.start();
   return {
     plane,

@@ -206,6 +206,7 @@ export class DataPlane {
         this.events.add("lease", message);
         log.info(message);
       },
+      onFailure: (message) => warn({ message: `this process is not registered, so others do not find it: ${message}` }),
     });
     await this.#openAdmin();
     if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);

@@ -25,7 +25,15 @@ function keeper({ fails = 0 } = {}) {
       };
     },
   };
-  return { log, keeper: new LeaseKeeper({ registrar, spec, onEvent: (message) => log.push(`event: ${message}`) }) };
+  return {
+    log,
+    keeper: new LeaseKeeper({
+      registrar,
+      spec,
+      onEvent: (message) => log.push(`event: ${message}`),
+      onFailure: (message) => log.push(`failure: ${message}`),
+    }),
+  };
 }
 
 it("registers once and then updates, in the order of what happened", async () => {
@@ -58,7 +66,7 @@ it("never registers when it left before it was asked to", async () => {
 it("says why it could not register, and tries again with the next change", async () => {
   const { log, keeper: lease } = keeper({ fails: 1 });
   await lease.say(facts(80));
-  expect(log).toEqual(["event: lease: disk full"]);
+  expect(log).toEqual(["failure: disk full"]);
   await lease.say(facts(81));
   expect(log).toContain("register 81");
 });

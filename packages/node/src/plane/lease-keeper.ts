@@ -11,6 +11,8 @@ export interface LeaseKeeperOptions {
   readonly spec: Omit<LeaseSpec, keyof LeaseFacts>;
   /** Told of every step, for the event log. */
   readonly onEvent: (message: string) => void;
+  /** Told why the registry refuses the lease: nobody will find this process. */
+  readonly onFailure: (message: string) => void;
 }
 
 export class LeaseKeeper {
@@ -59,7 +61,7 @@ export class LeaseKeeper {
 
   #next(step: () => Promise<void>): Promise<void> {
     this.#last = this.#last.then(step).catch((error: unknown) => {
-      this.#options.onEvent(`lease: ${error instanceof Error ? error.message : String(error)}`);
+      this.#options.onFailure(error instanceof Error ? error.message : String(error));
     });
     return this.#last;
   }
