@@ -80,8 +80,12 @@ function fail(error: unknown, io: Io, plain: boolean): ExitCode {
     return error.exitCode;
   }
   if (error instanceof MeshError) {
-    say(error.message, "See docs/reference/errors.md.");
-    return error.code === "CONFIG_UNAVAILABLE" ? EXIT.unreachable : EXIT.bad;
+    const away = error.code === "CONFIG_UNAVAILABLE";
+    say(
+      error.message,
+      away ? "Check that the folder is there and that you may write to it." : "Correct it and try again.",
+    );
+    return away ? EXIT.unreachable : EXIT.bad;
   }
   const reason = systemReason(error);
   if (reason !== undefined) {

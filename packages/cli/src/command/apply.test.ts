@@ -120,6 +120,7 @@ describe("inmesh apply", () => {
     expect(code).toBe(4);
     expect(stdout).toMatch(/shop\/web-1 .* behind\n/);
     expect(stdout).toMatch(/shop\/web-2 .* unreachable\n/);
+    expect(stderr).toContain("2 of 2 processes did not take the change within 200ms");
     expect(stderr).toContain(`shop/web-1: has not taken ${KEY}`);
     expect(stderr).toContain("shop/web-2: it answered /snapshot with status 404");
     const json = await runCli([...argv, "-o", "json"], { cwd, stdin: CANARY });

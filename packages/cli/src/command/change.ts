@@ -85,7 +85,7 @@ function reportProcesses(cli: Cli, processes: readonly ProcessState[], table: bo
   const behind = processes.filter(({ state }) => state !== "synced");
   if (behind.length === 0) return EXIT.ok;
   cli.warn(
-    `${behind.length} of ${count(processes.length, "process").replace(/ss$/, "ss")} did not take the change within ${formatMs(timeoutMs)}:`,
+    `${behind.length} of ${count(processes.length, "process", "processes")} did not take the change within ${formatMs(timeoutMs)}:`,
   );
   for (const { name, reason } of behind) cli.warn(`${name}: ${reason}`);
   cli.warn("The change is in the registry. See: inmesh status");

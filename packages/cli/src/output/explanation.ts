@@ -56,9 +56,7 @@ function policyText({ route, timeoutMs, retries, fault, mirrors }: Explanation):
   if (retries !== null) {
     const { attempts, perTryTimeoutMs, retryOn } = retries;
     const each = perTryTimeoutMs === 0 ? "" : `, each attempt at most ${formatMs(perTryTimeoutMs)}`;
-    parts.push(
-      attempts <= 0 ? "no retries" : `${count(attempts, "retry").replace(/ys$/, "ies")} on ${retryOn.join(",")}${each}`,
-    );
+    parts.push(attempts <= 0 ? "no retries" : `${count(attempts, "retry", "retries")} on ${retryOn.join(",")}${each}`);
   }
   const lines = [parts.join("; ")];
   if (fault !== null && fault.delayPercent > 0) {

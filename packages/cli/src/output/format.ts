@@ -47,6 +47,6 @@ export function formatMs(ms: number): string {
 }
 
 /** `1 document`, `3 documents`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`;
 }
