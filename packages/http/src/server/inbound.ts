@@ -39,6 +39,11 @@ export class Inbound {
     return this.#open.size;
   }
 
+  /** Requests begun so far. */
+  get arrived(): number {
+    return this.#requests;
+  }
+
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
     if (this.#seen.has(request)) return work();

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent, createServer, get, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { Contexts, systemClock } from "@inmesh/core";
 import { TimerWheel } from "@inmesh/core/internal";
 import { afterEach, describe, expect, it } from "vitest";
@@ -146,6 +146,21 @@ describe("Servers.close", () => {
     expect(await cut).toBe(0);
     await closed; // both connections are gone: nobody waits for a keep-alive timeout
     await expect(ask(port, false)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  it("answers a request that had arrived and was not read yet, on a connection that looked idle", async () => {
+    const { servers, port } = await drained((_, response) => response.end("served"));
+    const socket = connect(port, "127.0.0.1");
+    const answers: string[] = [];
+    socket.on("data", (chunk) => answers.push(String(chunk)));
+    const send = () => socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n"); // reaches the system's buffers at once
+    send();
+    await once(socket, "data");
+    send();
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    await once(socket, "close");
+    expect(answers.map((answer) => answer.slice(0, 12))).toEqual(["HTTP/1.1 200", "HTTP/1.1 200"]);
+    expect(await cut).toBe(0);
   });
 
   it("cuts what is left when its time is over", async () => {

@@ -22,6 +22,10 @@ export interface ServersOptions {
 
 /** Between two looks for idle connections of a closing server, in ms. */
 const SWEEP_MS = 50;
+/** Accepting a connection, reading its request: each takes a turn of the event loop. */
+const QUIET_TURNS = 3;
+/** Callers that go on calling must not hold up the end. */
+const MAX_TURNS = 100;
 
 export class Servers implements ServerHooks {
   readonly #inbound: Inbound;
@@ -74,10 +78,11 @@ export class Servers implements ServerHooks {
   async close(signal: AbortSignal): Promise<number> {
     const servers = [...this.#listening.keys()];
     this.#inbound.retireConnections();
+    for (const server of servers) this.closed(server);
+    await this.#readArrived(signal);
     for (const server of servers) {
       server.close();
       this.#closedByMesh.add(server);
-      this.closed(server);
     }
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
       for (const server of servers) server.closeIdleConnections();
@@ -90,5 +95,18 @@ export class Servers implements ServerHooks {
       else server.closeIdleConnections();
     }
     return cut;
+  }
+
+  /**
+   * What callers sent before they heard of the end may lie unread in the system's buffers, on connections that look idle
+   * or were not accepted yet; closing now would cut it. Goes on once the event loop brings no new requests.
+   */
+  async #readArrived(signal: AbortSignal): Promise<void> {
+    let quiet = 0;
+    for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS && !signal.aborted; turn++) {
+      const { arrived } = this.#inbound;
+      await new Promise((resolve) => setImmediate(resolve)); // one look at every socket
+      quiet = this.#inbound.arrived === arrived ? quiet + 1 : 0;
+    }
   }
 }
