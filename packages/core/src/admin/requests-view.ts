@@ -21,7 +21,7 @@ export function requestView(call: Call, now: number): RequestView {
     agoMs: now - call.endedAt,
     method: call.method,
     authority: call.authority,
-    path: call.path,
+    path: withoutQuery(call.path),
     route: call.route?.name ?? "",
     cluster: call.cluster?.config.name ?? "",
     status: call.status,
@@ -34,6 +34,12 @@ export function requestView(call: Call, now: number): RequestView {
     replayed: call.replayed,
     attempts: attempts.map(attemptView),
   };
+}
+
+/** A query may hold secrets. */
+function withoutQuery(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
 }
 
 /** In order. The last one is among the earlier ones when it failed without an answer. */

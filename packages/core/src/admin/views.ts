@@ -156,6 +156,7 @@ export interface RequestView {
   readonly agoMs: number;
   readonly method: string;
   readonly authority: string;
+  /** Without query. */
   readonly path: string;
   readonly route: string;
   readonly cluster: string;

@@ -79,7 +79,7 @@ it("tells the story of a call, and its counts", async () => {
     {
       method: "GET",
       authority: "web",
-      path: "/a?b=c",
+      path: "/a",
       status: 200,
       error: "",
       attempts: [{ number: 1, outcome: "answered 200" }],
