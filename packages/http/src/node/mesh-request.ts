@@ -6,7 +6,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { addAbortSignal, type Duplex, Readable, Writable } from "node:stream";
+import { type Duplex, Readable, Writable } from "node:stream";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -39,6 +39,7 @@ export class MeshRequest extends Writable implements OldHandler {
   #over = false;
   #socket: StubSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #unfollow: (() => void) | undefined;
   /** Set when the request turned out to be none of the mesh's. */
   #real: ClientRequest | undefined;
 
@@ -74,7 +75,7 @@ export class MeshRequest extends Writable implements OldHandler {
     fillHeaders(this.#store, target, origin);
     if (listener !== undefined) this.once("response", listener);
     if (options.timeout !== undefined && options.timeout > 0) this.setTimeout(options.timeout);
-    if (options.signal) addAbortSignal(options.signal, this);
+    if (options.signal) this.#follow(options.signal);
     process.nextTick(() => {
       if (this.listenerCount("socket") > 0 && !this.destroyed) this.#emit("socket", this.socket);
     });
@@ -223,8 +224,7 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#inform(status, headers, text);
       return true;
     }
-    const response = new MeshResponse(this.#owner, status, headers, resume, text || (STATUS_CODES[status] ?? ""));
-    this.res = response;
+    const response = this.#response(status, headers, resume, text);
     response.on("end", () => this.#finish());
     if (!this.#emit("response", response)) response.resume();
     return true;
@@ -249,8 +249,7 @@ export class MeshRequest extends Writable implements OldHandler {
 
   onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void {
     this.#over = true;
-    const response = new MeshResponse(this.#owner, status, headers, () => {}, STATUS_CODES[status] ?? "");
-    this.res = response;
+    const response = this.#response(status, headers, () => {}, "");
     response.complete = true;
     const event = this.method === "CONNECT" ? "connect" : "upgrade";
     if (!this.#emit(event, response, socket, Buffer.alloc(0))) socket.destroy();
@@ -268,6 +267,7 @@ export class MeshRequest extends Writable implements OldHandler {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     clearTimeout(this.#timer);
+    this.#unfollow?.();
     this.uncork();
     this.#body?.destroy();
     if (this.#real !== undefined) {
@@ -337,6 +337,24 @@ export class MeshRequest extends Writable implements OldHandler {
       process.nextTick(() => this.destroy());
     },
   };
+
+  #response(status: number, headers: RawHeaders, resume: () => void, text: string): MeshResponse {
+    const response = new MeshResponse(this.#owner, status, headers, resume, text || (STATUS_CODES[status] ?? ""));
+    response.req = this;
+    this.res = response;
+    return response;
+  }
+
+  /** `stream.addAbortSignal` would let go as soon as the request is sent, long before the answer. */
+  #follow(signal: AbortSignal): void {
+    const abort = (): void => {
+      const error = new Error("The operation was aborted", { cause: signal.reason });
+      this.destroy(Object.assign(error, { name: "AbortError", code: "ABORT_ERR" }));
+    };
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    this.#unfollow = () => signal.removeEventListener("abort", abort);
+  }
 
   #inform(status: number, headers: RawHeaders, text: string): void {
     const { headers: record, rawHeaders } = new MeshResponse(this.#owner, status, headers, () => {}, text);

@@ -21,6 +21,8 @@ interface Internals {
 export class MeshResponse extends IncomingMessage {
   readonly #owner: ResponseOwner;
   readonly #resume: () => void;
+  /** As on Node's own answers. */
+  req: unknown = undefined;
 
   static {
     // The constructor of IncomingMessage assigns it; a stand-in is made only for those who look at it.

@@ -20,12 +20,9 @@ export function installGlobalDispatcher(client: HttpClient): () => void {
   const before = SYMBOLS.map((symbol) => globals[symbol]);
   const installed = new GlobalDispatcher(client, before.find(isDispatcher));
   for (const symbol of SYMBOLS) {
-    Object.defineProperty(globalThis, symbol, {
-      value: installed,
-      writable: true,
-      enumerable: false,
-      configurable: true,
-    });
+    // An undici that was loaded before us has made the property unchangeable, but writable.
+    if (Object.hasOwn(globalThis, symbol)) globals[symbol] = installed;
+    else Object.defineProperty(globalThis, symbol, { value: installed, writable: true, configurable: true });
   }
   return () => {
     installed.retire();

@@ -17,8 +17,9 @@ type Copy = Record<string, unknown>;
 
 /** Those whose requests may be calls. `Agent` too, except in undici 6, which follows redirects in it. */
 const CARRIERS = ["Client", "Pool", "BalancedPool", "RoundRobinPool"] as const;
-const STAND_INS = ["MockClient", "MockPool", "MockAgent", "SnapshotAgent"] as const;
-const PROXIES = ["ProxyAgent", "Socks5ProxyAgent"] as const;
+const MOCKS = ["MockClient", "MockPool"] as const;
+/** What these send through agents of their own inside is theirs too. */
+const STAND_INS = ["MockAgent", "SnapshotAgent", "ProxyAgent", "Socks5ProxyAgent"] as const;
 
 interface ModuleInternals {
   _load(request: string, parent: unknown, isMain: boolean): unknown;
@@ -60,13 +61,13 @@ function isUndici(loaded: unknown): loaded is Copy {
 function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
   const carriers = classes(copy, CARRIERS);
   if (!("createRedirectInterceptor" in copy)) carriers.push(...classes(copy, ["Agent"]));
-  const standIns = classes(copy, STAND_INS);
+  const mocks = classes(copy, MOCKS);
   const origins = new WeakMap<object, string>();
   const wrap = (original: Dispatch): Dispatch =>
     function dispatch(options, handler) {
       if (!isObject(options) || isForwarded(options)) return original.call(this, options, handler);
       const found = client.claims(options, options.origin ?? originOf(this, origins));
-      if (found === undefined || !isOneOf(this, carriers) || isOneOf(this, standIns) || isOver(this)) {
+      if (found === undefined || !isOneOf(this, carriers) || isOneOf(this, mocks) || isOver(this)) {
         return original.call(this, options, handler);
       }
       return client.start(found, options, handler, { dispatch: (o, h) => original.call(this, o, h) });
@@ -78,7 +79,7 @@ function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
   const owners = new Set(carriers.map(({ prototype }) => ownerOf(prototype)));
   return [
     ...[...owners].map((owner) => replace(owner, wrap)),
-    ...classes(copy, PROXIES).map(({ prototype }) => replace(prototype, mark)),
+    ...classes(copy, STAND_INS).map(({ prototype }) => replace(prototype, mark)),
   ];
 }
 
