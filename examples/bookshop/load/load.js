@@ -18,7 +18,7 @@ const TICK_MS = 10;
 /** More than this many open requests and new ones are not sent: the machine is out of breath, and the log says so. */
 const MAX_OPEN = 2_000;
 /** After a request's end the services have noted everything about it within this time. */
-const SETTLE_MS = 400;
+const SETTLE_MS = 250;
 const PHASE_ENDS_WITHIN_MS = 15_000;
 
 const log = openSync(process.env.BOOKSHOP_LOG, "a", 0o600);
@@ -45,7 +45,7 @@ setInterval(() => {
   }
 }, TICK_MS);
 
-setInterval(() => settle(), 250);
+setInterval(() => settle(), 100);
 
 /** One request, and its line. @param {Phase} of */
 async function shop(of) {

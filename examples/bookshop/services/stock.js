@@ -13,10 +13,7 @@ const executions = new Map();
 
 app.addHook("onRequest", async (request, reply) => journal.watch(request.raw, reply.raw));
 
-app.get("/stock/:id", async (request) => {
-  await wait(Number(request.query.delay ?? 0));
-  return { id: request.params.id, inStock: 3 };
-});
+app.get("/stock/:id", async (request) => ({ id: request.params.id, inStock: 3 }));
 
 app.post("/orders", async (request, reply) => {
   const { orderId } = request.body;

@@ -1,6 +1,6 @@
 /**
  * The shop's front: Express 5. Asks the others by name, each with another client, as grown code does:
- * details with npm undici, reviews with fetch, stock with node:http.
+ * details with npm undici, reviews with fetch, orders to stock with node:http.
  */
 
 import { request as httpRequest } from "node:http";
@@ -21,20 +21,19 @@ app.get("/", (_, res) => res.type("html").send('<h1>The bookshop</h1><a href="/b
 app.get("/books/:id", async (req, res) => {
   const { id } = req.params;
   const delay = Number(req.query.delay ?? 0);
-  const [details, reviews, stock] = await Promise.all([
+  const [details, reviews] = await Promise.all([
     askDetails(`http://details/details/${id}`, passOn(req)),
     askReviews(`http://reviews/reviews/${id}?delay=${delay}`, passOn(req)),
-    askStock("GET", `http://stock/stock/${id}?delay=${delay}`, passOn(req)),
   ]);
-  const failed = [details, reviews, stock].find(({ status }) => status !== 200);
+  const failed = [details, reviews].find(({ status }) => status !== 200);
   if (reviews.status === 200) res.set("x-reviews-version", reviews.body.version);
   if (failed) res.status(failed.status).json({ error: failed.error });
-  else res.json({ ...details.body, reviews: reviews.body, inStock: stock.body.inStock });
+  else res.json({ ...details.body, reviews: reviews.body });
 });
 
 app.post("/orders", async (req, res) => {
   const delay = Number(req.query.delay ?? 0);
-  const answer = await askStock("POST", `http://stock/orders?delay=${delay}`, passOn(req), JSON.stringify(req.body));
+  const answer = await order(`http://stock/orders?delay=${delay}`, passOn(req), JSON.stringify(req.body));
   if (answer.status === 201) res.status(201).json(answer.body);
   else res.status(answer.status).json({ error: answer.error });
 });
@@ -71,10 +70,10 @@ async function askReviews(url, headers) {
   }
 }
 
-function askStock(method, url, headers, body) {
+function order(url, headers, body) {
   return new Promise((resolve) => {
-    const type = body === undefined ? {} : { "content-type": "application/json" };
-    const req = httpRequest(url, { method, headers: { ...headers, ...type } }, (res) => {
+    const length = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const req = httpRequest(url, { method: "POST", headers: { ...headers, ...length } }, (res) => {
       let text = "";
       res.setEncoding("utf8");
       res.on("data", (piece) => {

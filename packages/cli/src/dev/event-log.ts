@@ -43,7 +43,12 @@ export class EventLog {
     return this.#events;
   }
 
+  /** Each line of the text becomes an event of its own. */
   add(kind: EventKind, text: string, source = ""): void {
+    for (const line of text.split("\n")) this.#add(kind, line, source);
+  }
+
+  #add(kind: EventKind, text: string, source: string): void {
     const event: SessionEvent = { kind, at: this.#now(), source, text };
     this.#events.push(event);
     if (this.#events.length > KEPT) this.#events.shift();
