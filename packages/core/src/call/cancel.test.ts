@@ -65,6 +65,18 @@ describe("a caller that gives up", () => {
     expect([ends, exchange.events.length, clock.pending]).toEqual([[call], heard + 1, 0]);
   });
 
+  it("in the tick in which an attempt failed leaves no back-off behind", async () => {
+    const { clock, network, send } = testEngine({
+      clusters: { reviews: [A] },
+      hosts: { reviews: [{ retry: { on: ["connect-failure"], backoffBaseMs: 1_000 } }] },
+    });
+    network.script(A, refuses());
+    const { call, exchange } = send("reviews");
+    call.abort(new Error("enough"));
+    await settle();
+    expect([clock.pending, exchange.attempts.length, exchange.events]).toEqual([0, 1, ["fail Error"]]);
+  });
+
   it("before the call was started is told so, and the start does nothing", () => {
     const { engine, prepare, network } = testEngine({ clusters: { reviews: [A] } });
     const { call, exchange } = prepare("reviews");

@@ -195,7 +195,9 @@ describe("retry", () => {
     });
 
     it("is ignored when the route's timeout comes first", async () => {
-      const { callAndWait } = setup({ on: ["reset"], perTryTimeoutMs: 100 }, silent(), { timeoutMs: 100 });
+      const { callAndWait, engine } = setup({ on: ["reset"], perTryTimeoutMs: 100 }, silent(), { timeoutMs: 100 });
+      const stages = engine.describe(engine.lookup("reviews", 80)!.routes[0]!);
+      expect(stages.map(({ role }) => role)).not.toContain("perTryTimeout");
       expect((await callAndWait()).exchange.events).toEqual(["fail TIMEOUT"]);
     });
 
