@@ -11,10 +11,9 @@ export type ParseDocuments = (
 ) => ParsedText;
 
 interface ParsedText {
+  /** None when the text is no YAML. */
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];
-  /** False when the text is no YAML. */
-  readonly readable: boolean;
 }
 
 interface PolicyFile {
@@ -90,11 +89,10 @@ export class PolicyFiles {
 
 /**
  * Documents of a file's new text. Those that stand on the same lines with the same text stay the same objects. While
- * the text is no YAML the old ones stay, all of them; while one document in it cannot be identified, those that
- * vanished stay, since it may be one of them.
+ * one document in it cannot be identified those that vanished stay, since it may be one of them; while the text is no
+ * YAML that is all of them.
  */
-function succeed(before: PolicyFile, text: string, { documents, problems, readable }: ParsedText): readonly Document[] {
-  if (!readable) return before.documents;
+function succeed(before: PolicyFile, text: string, { documents, problems }: ParsedText): readonly Document[] {
   const oldSlices = slices(before.documents, before.text);
   const newSlices = slices(documents, text);
   const old = new Map(before.documents.map((document, index) => [document.key, { document, slice: oldSlices[index] }]));

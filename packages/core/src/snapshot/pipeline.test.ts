@@ -266,6 +266,7 @@ describe("Pipeline", () => {
     source.say([namespace("one")]);
     await settle();
     broken = true;
+    source.say([]);
     source.say([namespace("two")]);
     await settle();
     expect(store.current?.version).toBe(1);

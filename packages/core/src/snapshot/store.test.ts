@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import type { Snapshot } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { FakeClock, settle } from "../runtime/fake-clock.js";
@@ -60,11 +61,12 @@ describe("SnapshotStore", () => {
 
   it("gives the first snapshot to all who wait, and leaves no timer", async () => {
     const { store, clock } = setup();
-    const waiting = [store.ready(100), store.ready(200, new AbortController().signal)];
+    const { signal } = new AbortController();
+    const waiting = [store.ready(100), store.ready(200, signal)];
     clock.advance(99);
     store.publish(snapshot(1));
     expect(await Promise.all(waiting)).toEqual([snapshot(1), snapshot(1)]);
-    expect(clock.pending).toBe(0);
+    expect([clock.pending, getEventListeners(signal, "abort")]).toEqual([0, []]);
   });
 
   it("rejects with CONFIG_UNAVAILABLE and the reason after the time given", async () => {
