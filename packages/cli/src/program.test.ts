@@ -127,7 +127,7 @@ function start(argv: readonly string[], { cwd, stdin = "" }: { cwd?: string; std
 }
 
 /** Without a build there is nothing to start; `npm test` builds first. */
-describe.runIf(BUILT)("the program", () => {
+describe.runIf(BUILT)("the program", { timeout: 30_000 }, () => {
   it("reads standard input, writes JSON and ends by itself", async () => {
     const { code, stdout, stderr } = await start(["validate", "-", "-o", "json"], { stdin: BAD_TIMEOUT });
     expect([code, stderr]).toEqual([1, ""]);
