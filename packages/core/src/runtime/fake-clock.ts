@@ -7,13 +7,16 @@ interface Entry {
   readonly order: number;
   readonly fn: () => void;
   readonly everyMs: number | undefined;
+  cancelled: boolean;
 }
 
 export class FakeClock implements Clock {
   #now = 0;
   #order = 0;
   #wallOffsetMs = Date.UTC(2026, 0, 1);
-  readonly #entries = new Set<Entry>();
+  /** A binary heap, first to fire first; cancelled entries are dropped when they come up. */
+  readonly #heap: Entry[] = [];
+  #pending = 0;
 
   now(): number {
     return this.#now;
@@ -37,7 +40,7 @@ export class FakeClock implements Clock {
 
   /** Timers still armed: zero at the end of a test that leaks none. */
   get pending(): number {
-    return this.#entries.size;
+    return this.#pending;
   }
 
   /** Moves wall time alone, as an administrator or NTP does. */
@@ -54,8 +57,9 @@ export class FakeClock implements Clock {
     const end = this.#now + ms;
     for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#now = Math.max(this.#now, next.at);
-      if (next.everyMs === undefined) this.#entries.delete(next);
+      if (next.everyMs === undefined) this.#cancel(next);
       else next.at = this.#now + next.everyMs; // missed turns are not made up for, as with setInterval
+      this.#sink(0);
       next.fn();
     }
     this.#now = end;
@@ -73,20 +77,56 @@ export class FakeClock implements Clock {
   }
 
   #add(ms: number, fn: () => void, everyMs: number | undefined): Timer {
-    const entry: Entry = { at: this.#now + Math.max(0, ms), order: this.#order++, fn, everyMs };
-    this.#entries.add(entry);
-    return { cancel: () => void this.#entries.delete(entry) };
+    const entry: Entry = { at: this.#now + Math.max(0, ms), order: this.#order++, fn, everyMs, cancelled: false };
+    this.#pending += 1;
+    const heap = this.#heap;
+    let position = heap.length;
+    while (position > 0) {
+      const parent = (position - 1) >> 1;
+      if (isBefore(heap[parent]!, entry)) break; // positions below the length are filled
+      heap[position] = heap[parent]!;
+      position = parent;
+    }
+    heap[position] = entry;
+    return { cancel: () => this.#cancel(entry) };
   }
 
-  #next(end: number): Entry | undefined {
-    let first: Entry | undefined;
-    for (const entry of this.#entries) {
-      if (entry.at > end) continue;
-      if (first === undefined || entry.at < first.at || (entry.at === first.at && entry.order < first.order))
-        first = entry;
-    }
-    return first;
+  #cancel(entry: Entry): void {
+    if (entry.cancelled) return;
+    entry.cancelled = true;
+    this.#pending -= 1;
   }
+
+  /** The first to fire, if that is by `end`. */
+  #next(end: number): Entry | undefined {
+    const heap = this.#heap;
+    while (heap[0]?.cancelled) {
+      const last = heap.pop()!; // not empty
+      if (heap.length === 0) break;
+      heap[0] = last;
+      this.#sink(0);
+    }
+    const first = heap[0];
+    return first !== undefined && first.at <= end ? first : undefined;
+  }
+
+  #sink(position: number): void {
+    const heap = this.#heap;
+    const moving = heap[position]!; // positions below the length are filled
+    for (;;) {
+      let child = 2 * position + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
+      if (!isBefore(heap[child]!, moving)) break;
+      heap[position] = heap[child]!;
+      position = child;
+    }
+    heap[position] = moving;
+  }
+}
+
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
 /** Lets every promise that can settle now do so. */
