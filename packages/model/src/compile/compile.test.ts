@@ -1,80 +1,122 @@
 import { describe, expect, it } from "vitest";
-import { parseDocuments } from "../document/parse-documents.js";
-import type { Resource } from "../resource.js";
-import type { MatchRequest } from "../snapshot/route.js";
-import type { ClientContext } from "../snapshot/snapshot.js";
-import type { Workload } from "../snapshot/workload.js";
-import { type CompileInput, compile } from "./compile.js";
+import { CLIENT, lease, request, resource, route, sent, snapshotOf, virtualService } from "./fixture.test.helper.js";
 
-const CLIENT: ClientContext = { namespace: "shop", service: "web", labels: { app: "web" } };
+const REVIEWS = "reviews.shop.svc.cluster.local";
+const OUT = `outbound|80||${REVIEWS}`;
+const subsets = (host = "reviews", name = "reviews", more = "") =>
+  resource(
+    "DestinationRule",
+    name,
+    `{host: ${host}, subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]${more}}`,
+  );
 
-function resourcesOf(yaml: string): Resource[] {
-  return parseDocuments(yaml, { file: "policy.yaml", namespace: "shop" }).documents.map((document) => ({
-    ...document,
-    kind: document.kind as Resource["kind"],
-    spec: document.kind === "MeshConfig" ? document.value : document.value["spec"],
-    metadata: {
-      name: document.name,
-      namespace: document.namespace,
-      labels: {},
-      annotations: {},
-      ...(document.value["metadata"] as object),
-    },
-  }));
-}
-
-function lease(service: string, port: number, labels: Record<string, string> = {}): Workload {
-  return {
-    name: `${service}-${port}`,
-    namespace: "shop",
-    service,
-    address: "127.0.0.1",
-    ports: [{ number: port, name: "http" }],
-    labels,
-    weight: 1,
-    healthy: true,
+describe("compile, what it keeps", () => {
+  const rules = virtualService("vs", "reviews", route("reviews", "v1"));
+  const stockRules = virtualService("stock", "stock", route("stock"));
+  const workloads = [lease("reviews", 3001, { labels: { version: "v1" } }), lease("stock", 4000), lease("web", 80)];
+  const used = (snapshot: ReturnType<typeof snapshotOf>) => {
+    const cluster = snapshot.cluster(`outbound|80|v1|${REVIEWS}`);
+    return {
+      host: snapshot.routes.lookup("reviews", 80),
+      stock: snapshot.routes.lookup("stock", 80),
+      cluster,
+      set: cluster && snapshot.endpoints(cluster),
+      services: snapshot.services,
+    };
   };
-}
+  const resources = [rules, stockRules, subsets()];
 
-function input(part: Partial<CompileInput>): CompileInput {
-  return { resources: [], workloads: [], client: CLIENT, problems: [], version: 1, ...part };
-}
+  it("every object when nothing changed, the revision included", () => {
+    const first = snapshotOf(resources, workloads);
+    const before = used(first);
+    const second = snapshotOf([...resources], [...workloads], { version: 2 }, first);
+    const after = used(second);
+    for (const key of ["host", "stock", "cluster", "set", "services"] as const) expect(after[key]).toBe(before[key]);
+    expect([second.version, second.revision]).toEqual([2, first.revision]);
+  });
 
-function get(path: string, headers: Record<string, string> = {}): MatchRequest {
-  return { method: "GET", path, authority: "reviews", scheme: "http", header: (name) => headers[name] };
-}
+  it("every rule and cluster when an endpoint comes, with the endpoints that stay", () => {
+    const first = snapshotOf(resources, workloads);
+    const before = used(first);
+    const more = [...workloads, lease("reviews", 3002, { labels: { version: "v1" } })];
+    const after = used(snapshotOf(resources, more, {}, first));
+    for (const key of ["host", "stock", "cluster", "services"] as const) expect(after[key]).toBe(before[key]);
+    expect(after.set?.endpoints.map(({ id }) => id)).toEqual(["10.0.0.1:3001", "10.0.0.1:3002"]);
+    expect(after.set?.endpoints[0]).toBe(before.set?.endpoints[0]);
+  });
 
-const CANARY = `
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews, namespace: shop}
-spec:
-  hosts: [reviews]
-  http:
-  - match: [{headers: {x-user: {exact: ann}}}]
-    route: [{destination: {host: reviews, subset: v2}}]
-  - route:
-    - {destination: {host: reviews, subset: v1}, weight: 90}
-    - {destination: {host: reviews, subset: v2}, weight: 10}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: reviews, namespace: shop}
-spec:
-  host: reviews
-  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
-`;
+  it("the set of a subset when the change is in another one, or says the same again", () => {
+    const first = snapshotOf(resources, workloads);
+    const before = used(first);
+    const other = [...workloads, lease("reviews", 3002, { labels: { version: "v2" } })];
+    const again = [{ ...workloads[0]! }, ...workloads.slice(1)]; // three of them
+    expect(used(snapshotOf(resources, other, {}, first)).set).toBe(before.set);
+    expect(used(snapshotOf(resources, again, {}, first)).set).toBe(before.set);
+  });
 
-describe("compile", () => {
-  it("makes a service, its endpoints and a weighted route out of leases and policy", () => {
-    const workloads = [lease("reviews", 3001, { version: "v1" }), lease("reviews", 3002, { version: "v2" })];
-    const snapshot = compile(input({ resources: resourcesOf(CANARY), workloads }));
-    const host = snapshot.routes.lookup("reviews", 80);
-    expect(host?.name).toBe("reviews.shop.svc.cluster.local:80");
-    const route = host?.find(get("/"));
-    expect(route?.action).toMatchObject({ totalWeight: 100, destinations: [{ weight: 90 }, { weight: 10 }] });
-    const cluster = snapshot.cluster("outbound|80|v2|reviews.shop.svc.cluster.local");
-    expect(cluster && snapshot.endpoints(cluster).endpoints.map(({ id }) => id)).toEqual(["127.0.0.1:3002"]);
-    expect(host?.find(get("/", { "x-user": "ann" }))?.path).toBe("spec.http[0].match[0]");
+  it("the other hosts when one VirtualService changes", () => {
+    const first = snapshotOf(resources, workloads);
+    const before = used(first);
+    const changed = virtualService("vs", "reviews", `{timeout: 3s, ${route("reviews", "v1").slice(1)}`);
+    const second = snapshotOf([changed, stockRules, resources[2]!], workloads, {}, first); // three of them
+    const after = used(second);
+    for (const key of ["stock", "cluster", "set", "services"] as const) expect(after[key]).toBe(before[key]);
+    expect(after.host).not.toBe(before.host);
+    expect(after.host?.find(request("/"))?.timeoutMs).toBe(3_000);
+    expect(second.revision).not.toBe(first.revision);
+    expect(first.routes.lookup("reviews", 80)).toBe(before.host);
+  });
+
+  it("nothing of a host whose delegate changes", () => {
+    const root = virtualService("vs", "reviews", "{match: [{uri: {prefix: /}}], delegate: {name: leaf}}");
+    const leaf = (status: number) =>
+      resource("VirtualService", "leaf", `{http: [{directResponse: {status: ${status}}}]}`);
+    const first = snapshotOf([root, stockRules, leaf(201)], workloads);
+    const before = used(first);
+    const second = snapshotOf([root, stockRules, leaf(202)], workloads, {}, first);
+    expect(sent(second, "reviews")).toBe("directResponse 202");
+    expect(used(second).stock).toBe(before.stock);
+    expect(sent(snapshotOf([root, stockRules], workloads, {}, second), "reviews")).toBe(OUT);
+  });
+
+  it("a host over several snapshots in which nobody asked for it", () => {
+    let snapshot = snapshotOf(resources, workloads);
+    const before = used(snapshot);
+    for (let turn = 0; turn < 30; turn++) {
+      snapshot = snapshotOf(resources, [...workloads, lease("x", 5000 + turn)], {}, snapshot);
+      if (turn % 3 === 0) snapshot.routes.lookup("web", 80);
+    }
+    expect(used(snapshot).host).toBe(before.host);
+    expect(used(snapshot).set).toBe(before.set);
+  });
+
+  it("a cluster whose DestinationRule changes is made anew, with the same endpoint set", () => {
+    const first = snapshotOf(resources, workloads);
+    const before = used(first);
+    const changed = subsets("reviews", "reviews", ", trafficPolicy: {loadBalancer: {simple: RANDOM}}");
+    const after = used(snapshotOf([rules, stockRules, changed], workloads, {}, first));
+    expect(after.cluster?.policy.loadBalancer).toBe("random");
+    expect(after.set).toBe(before.set);
+  });
+
+  it("a service that leaves is unknown again, and known when it is back", () => {
+    const first = snapshotOf([], workloads);
+    expect(sent(first, "stock")).not.toBe("unknown");
+    const second = snapshotOf([], [workloads[0]!], {}, first); // three of them
+    expect(sent(second, "stock")).toBe("unknown");
+    expect(sent(snapshotOf([], workloads, {}, second), "stock")).not.toBe("unknown");
+  });
+
+  it("the same revision whatever the order of the documents", () => {
+    expect(snapshotOf([...resources].reverse()).revision).toBe(snapshotOf(resources).revision);
+    const grown = snapshotOf(resources, [], {}, snapshotOf([rules]));
+    expect(grown.revision).toBe(snapshotOf(resources).revision);
+  });
+
+  it("nothing for another client", () => {
+    const first = snapshotOf(resources, workloads);
+    const other = snapshotOf(resources, workloads, { client: { ...CLIENT, namespace: "back" } }, first);
+    expect(sent(other, "reviews")).toBe("unknown");
+    expect(sent(other, "reviews.shop")).not.toBe("unknown");
   });
 });

@@ -3,7 +3,7 @@
  *
  * Pure: the same input gives the same answers. With `previous` everything that did not change keeps its object, and the
  * cost follows the change, not the size of the mesh. Virtual hosts, clusters and endpoints are made on first use.
- * docs/design/compile.md says what depends on what.
+ * See docs/design/2026-11-21-snapshot.md.
  */
 
 import type { Problem } from "../problem.js";
