@@ -58,7 +58,7 @@ describe("TimerWheel", () => {
       for (const [node, due] of armed) {
         const firedAt = node.fired.at(-1);
         if (firedAt === undefined || firedAt < node.due - 1e-9 || node.wheelTick >= 0) {
-          expect(clock.now() - due).toBeLessThanOrEqual(TICK_MS + 1e-6); // still armed: not overdue by more than a tick
+          if (clock.now() - due > TICK_MS + 1e-6) expect.fail(`${clock.now() - due} ms overdue and still armed`);
         } else armed.delete(node);
       }
       expect(wheel.size).toBe(armed.size);
@@ -74,8 +74,8 @@ describe("TimerWheel", () => {
         wheel.remove(node);
         armed.delete(node);
       }
-      if (random.next() < 0.3) {
-        clock.advance(random.next() * 40);
+      if (random.next() < 0.1) {
+        clock.advance(random.next() * 100);
         check();
       }
     }
