@@ -57,7 +57,7 @@ export interface MeshOptions {
   readonly log?: LogLevel;
   /** Longest drain on SIGTERM, in ms. @default 10_000 */
   readonly drainTimeoutMs?: number;
-  /** Between leaving the registry and closing servers, so that every caller has heard of it, in ms. @default 300 */
+  /** Between leaving the registry and closing servers, so that every caller has heard of it, in ms. @default 1000: what the registry promises */
   readonly propagationDelayMs?: number;
 }
 

@@ -79,7 +79,7 @@ export function resolveSettings(options: MeshOptions = {}, context: ResolveConte
     patch: given("patch"),
     log: given("log") ?? "warn",
     drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
-    propagationDelayMs: given("propagationDelayMs") ?? 300,
+    propagationDelayMs: given("propagationDelayMs") ?? 1_000,
   };
 }
 
