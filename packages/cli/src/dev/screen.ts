@@ -137,12 +137,12 @@ function serviceLines(services: readonly ServiceRow[], columns: number, glyphs: 
 
 function edgeLines(edges: readonly Edge[], columns: number, { arrow }: Glyphs): Line[] {
   const names = edges.map(({ from, to }) => `${from} ${arrow} ${to}`);
-  const nameWidth = Math.min(Math.max(columns - 58, 12), Math.max(12, ...names.map((name) => name.length))) + 1;
+  const nameWidth = Math.min(Math.max(columns - 59, 12), Math.max(12, ...names.map((name) => name.length))) + 1;
   const cell = (text: string, width: number) => text.padStart(width);
   const rows: Line[] = [
     line([
       "dim",
-      ` ${"CALLS".padEnd(nameWidth)}${cell("REQ/S", 7)}${cell("SUCCESS", 9)}${cell("P50", 8)}${cell("P95", 8)}${cell("P99", 8)}${cell("RETRY", 7)}  SHARE`,
+      ` ${"CALLS".padEnd(nameWidth)}${cell("REQ/S", 7)}${cell("SUCCESS", 8)}${cell("P50", 7)}${cell("P95", 7)}${cell("P99", 7)}${cell("RETRY", 7)}  SHARE`,
     ]),
   ];
   edges.forEach(({ requestsPerSecond, success, p50Ms, p95Ms, p99Ms, retries, versions }, index) => {
@@ -153,9 +153,9 @@ function edgeLines(edges: readonly Edge[], columns: number, { arrow }: Glyphs): 
         cell(perSecond(requestsPerSecond), 7),
         [
           success === undefined || success === 1 ? "green" : success >= 0.99 ? "yellow" : "red",
-          cell(successText(success), 9),
+          cell(successText(success), 8),
         ],
-        `${cell(latencyText(p50Ms), 8)}${cell(latencyText(p95Ms), 8)}${cell(latencyText(p99Ms), 8)}`,
+        `${cell(latencyText(p50Ms), 7)}${cell(latencyText(p95Ms), 7)}${cell(latencyText(p99Ms), 7)}`,
         [retries > 0 ? "yellow" : "dim", cell(retryText(retries), 7)],
         `  ${shareText(versions)}`,
       ),

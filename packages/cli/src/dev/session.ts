@@ -133,7 +133,7 @@ export class Session implements ScriptSession {
   async apply(...paths: string[]): Promise<void> {
     const { base, config, namespace, events } = this.#options;
     const files = paths.map((path) => (isAbsolute(path) ? path : join(base, path)));
-    const shown = files.map((path) => relative(process.cwd(), path) || path).join(" ");
+    const shown = files.map((path) => relative(base, path) || path).join(" ");
     await this.#inmesh([
       "apply",
       ...files.flatMap((file) => ["-f", file]),
@@ -143,7 +143,7 @@ export class Session implements ScriptSession {
       namespace,
       "--wait",
     ]);
-    events.add("policy", `inmesh apply -f ${shown} --wait: every process runs it`);
+    events.add("policy", `inmesh apply -f ${shown} --wait: in force in every process`);
   }
 
   async policy(mode: "off" | "on"): Promise<void> {

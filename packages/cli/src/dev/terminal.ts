@@ -61,7 +61,8 @@ export class Terminal {
 
   #draw(): void {
     const { output, paint, frame } = this.#options;
-    const columns = Math.max(20, output.columns ?? 80);
+    // The last column stays empty: with the cursor behind it, erasing the rest of the line would erase it too.
+    const columns = Math.max(20, output.columns ?? 80) - 1;
     const rows = Math.max(5, output.rows ?? 24);
     this.#drawnAt = performance.now();
     const lines = frame(columns, rows).slice(0, rows);
