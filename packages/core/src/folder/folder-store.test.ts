@@ -144,9 +144,10 @@ describe("FolderStore deletes", () => {
   it("every copy of it", async () => {
     const { path, store } = await setup();
     await writeFile(join(path, "a.yaml"), `${SHOP}---\n${SHOP}`);
-    await writeFile(join(path, "b.yaml"), SHOP);
-    await store.delete(["Namespace/shop/shop"]);
-    expect((await store.list()).map(({ name }) => name)).toEqual(["bank"]);
+    await writeFile(join(path, "b.yaml"), `${SHOP.split("---")[0]}---\n${SHOP.split("---")[0]}`);
+    const results = await store.delete(["Namespace/shop/shop"]);
+    expect(results.map(({ where }) => where)).toEqual(["a.yaml", "b.yaml"]);
+    expect([(await store.list()).map(({ name }) => name), await readdir(path)]).toEqual([["bank"], ["a.yaml"]]);
   });
 });
 

@@ -27,6 +27,7 @@ export interface FolderStoreOptions {
 
 interface StoredFile {
   readonly text: string;
+  /** Parsed when first asked for. */
   readonly documents: readonly Document[];
 }
 
@@ -64,8 +65,7 @@ export class FolderStore implements Store {
       const results: ApplyResult[] = [];
       const stored = await this.#load();
       for (const key of keys) {
-        for (const [path, { documents }] of [...stored]) {
-          if (!documents.some((document) => document.key === key)) continue;
+        for (const path of new Set(findHolders(stored, key).map((holder) => holder.path))) {
           await this.#remove(stored, path, key, lock);
           results.push({ key, outcome: "deleted", where: this.#name(path) });
         }
@@ -109,9 +109,7 @@ export class FolderStore implements Store {
   async #put(stored: Map<string, StoredFile>, document: Document, lock: HeldLock): Promise<ApplyResult> {
     const { key } = document;
     const { namespace } = this.#options;
-    const holders = [...stored].flatMap(([path, { documents }]) =>
-      documents.filter((found) => found.key === key).map((found) => ({ path, found })),
-    );
+    const holders = findHolders(stored, key);
     const standing = uniqueDocuments(holders.map(({ found }) => found)).documents[0];
     const holder = holders.find(({ found }) => found === standing);
     const value = this.#stamped(document, holder?.found);
@@ -168,7 +166,15 @@ export class FolderStore implements Store {
 
   #parse(path: string, text: string): StoredFile {
     const { parse, namespace } = this.#options;
-    return { text, documents: parse(text, { file: this.#name(path), namespace }).documents };
+    const file = this.#name(path);
+    let documents: readonly Document[] | undefined;
+    return {
+      text,
+      get documents() {
+        documents ??= parse(text, { file, namespace }).documents;
+        return documents;
+      },
+    };
   }
 
   #name(path: string): string {
@@ -200,6 +206,19 @@ export class FolderStore implements Store {
       if (!stored.has(path)) return path;
     }
   }
+}
+
+/** Files that show the name are parsed first: one that spells it otherwise is looked for only when none of them has it. */
+function findHolders(stored: ReadonlyMap<string, StoredFile>, key: string): { path: string; found: Document }[] {
+  const name = key.slice(key.lastIndexOf("/") + 1);
+  const holdersIn = (shown: boolean) =>
+    [...stored]
+      .filter(([, { text }]) => text.includes(name) === shown)
+      .flatMap(([path, { documents }]) =>
+        documents.filter((found) => found.key === key).map((found) => ({ path, found })),
+      );
+  const plain = holdersIn(true);
+  return plain.length > 0 ? plain : holdersIn(false);
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

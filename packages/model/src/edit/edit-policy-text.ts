@@ -54,10 +54,11 @@ export function replaceDocument(
   const { yaml, path } = place;
   const whole = path.length === 0 ? value : (setPlain(yaml.toJS(), path, value) as PlainObject);
   if (isJson(text, options.file)) return `${JSON.stringify(whole, null, 2)}\n`;
+  const before = text.slice(place.chunk.start, place.chunk.end);
   merge(yaml, path, yaml.getIn(path, true), value);
-  const edited = splice(text, place.chunk, print(yaml));
+  const after = print(yaml);
   // Anchors and merge keys can make an edit in place say something else: then the document is written anew.
-  return says(edited, text, key, value, options) ? edited : splice(text, place.chunk, stringifyDocument(whole));
+  return splice(text, place.chunk, says(after, before, key, value, options) ? after : stringifyDocument(whole));
 }
 
 /** Text without the document of this key: "" when none is left, undefined when it held no such document. */
@@ -80,7 +81,11 @@ export function appendDocument(text: string, value: PlainObject): string {
 }
 
 function findPlace(text: string, key: string, options: EditOptions): Place | undefined {
-  for (const chunk of chunksOf(text)) {
+  const chunks = chunksOf(text);
+  // Parsing is what costs: documents that show the name come first, those that may spell it otherwise after them.
+  const name = key.slice(key.lastIndexOf("/") + 1);
+  const shows = ({ start, end }: Chunk): boolean => text.slice(start, end).includes(name);
+  for (const chunk of [...chunks.filter(shows), ...chunks.filter((chunk) => !shows(chunk))]) {
     const yaml = parseDocument(text.slice(chunk.start, chunk.end), { logLevel: "silent", prettyErrors: false });
     if (yaml.errors.length > 0 || !isMap(yaml.contents)) continue;
     const path = pathOf(yaml.toJS(), key, options, []);
@@ -178,7 +183,7 @@ function print(yaml: YamlDocument): string {
   }
 }
 
-/** Whether the edited text holds the value under its key, and all else as before. */
+/** Whether the edited document, or List, holds the value under its key and all else as before. */
 function says(edited: string, text: string, key: string, value: PlainObject, options: EditOptions): boolean {
   const wanted = identify(value, options)?.hash;
   const before = parseDocuments(text, options).documents;
