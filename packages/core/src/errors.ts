@@ -60,6 +60,14 @@ export const MESH_ERRORS = {
     "cluster_not_found",
     "the rule names a service, port or subset that does not exist",
   ),
+  TLS_UNAVAILABLE: info(
+    503,
+    14,
+    false,
+    "UF",
+    "tls_unavailable",
+    "the DestinationRule asks for TLS, which this version does not originate; nothing was sent in plaintext",
+  ),
   NO_ENDPOINT: info(503, 14, true, "UH", "no_healthy_upstream", "the service or subset has no endpoint"),
   CONNECT_FAILED: info(
     503,

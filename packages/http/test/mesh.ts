@@ -124,6 +124,7 @@ function fakeSnapshot(
       policy: {
         loadBalancer: "roundRobin",
         connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0, ...connection },
+        tls: "DISABLE",
       },
       resource: null,
     };

@@ -69,6 +69,7 @@ export {
   type ConnectionPolicy,
   clusterName,
   type LoadBalancerKind,
+  type TlsMode,
   type TrafficPolicy,
 } from "./snapshot/cluster.js";
 export type {

@@ -17,7 +17,10 @@ export const destination: Stage = {
         .map(({ cluster, weight }) => `${cluster} ${weight}/${action.totalWeight}`)
         .join(", "),
       call: (next) => (call) => {
-        if (enterCluster(call, action, engine)) return next(call);
+        if (enterCluster(call, action, engine)) {
+          if (call.cluster!.config.policy.tls === "DISABLE") return next(call); // entered just now
+          return call.fail(tlsUnavailable(call, name));
+        }
         const { cluster } = call.destination!; // drawn just now
         call.fail(
           new MeshError(
@@ -30,6 +33,17 @@ export const destination: Stage = {
     };
   },
 };
+
+/** Fails closed: sending in plaintext what policy wants encrypted would be worse than not sending it. */
+function tlsUnavailable({ cluster }: Call, route: string): MeshError {
+  const { name, policy, resource } = cluster!.config; // only asked for a call that has entered one
+  const rule = resource === null ? "its DestinationRule" : `DestinationRule ${resource.namespace}/${resource.name}`;
+  return new MeshError(
+    "TLS_UNAVAILABLE",
+    `${rule} asks for TLS ${policy.tls} to "${name}", which this version does not originate. The call was not sent. Set tls.mode DISABLE to send it in plaintext`,
+    { route, cluster: name },
+  );
+}
 
 /** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
 export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {

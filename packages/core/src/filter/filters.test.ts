@@ -31,6 +31,22 @@ describe("stages", () => {
   });
 });
 
+describe("destination", () => {
+  it.each(["SIMPLE", "MUTUAL", "ISTIO_MUTUAL"] as const)(
+    "sends nothing in plaintext where policy wants TLS %s",
+    (tls) => {
+      const { send, clock, network } = testEngine({ clusters: { reviews: { endpoints: [A], tls } } });
+      const { call } = send("reviews");
+      clock.advance(10);
+      expect([call.status, (call.error as MeshError).code, network.written.length]).toEqual([
+        503,
+        "TLS_UNAVAILABLE",
+        0,
+      ]);
+    },
+  );
+});
+
 describe("fault", () => {
   const faults = (fault: Partial<NonNullable<FakeRoute["fault"]>>) => ({
     fault: { delayRatio: 0, delayMs: 0, abortRatio: 0, abortStatus: 503, ...fault },

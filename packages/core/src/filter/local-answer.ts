@@ -6,7 +6,7 @@ import type { Stage } from "../stack/stack.js";
 export const localAnswer: Stage = {
   role: "localAnswer",
   describe: "answers with the rule's redirect or direct response",
-  make({ action, responseHeaders }) {
+  make({ action }) {
     if (action.kind === "forward") return undefined;
     return {
       parameters: `${action.kind} ${action.status}`,
@@ -17,7 +17,7 @@ export const localAnswer: Stage = {
             : action.body === undefined
               ? []
               : ["content-type", "text/plain"];
-        if (responseHeaders !== undefined) headers = applyHeaderOps(headers, responseHeaders, call);
+        for (const ops of call.responseOps) headers = applyHeaderOps(headers, ops, call);
         call.reply(action.status, headers, action.kind === "redirect" ? undefined : action.body);
       },
     };

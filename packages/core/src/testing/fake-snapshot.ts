@@ -11,6 +11,7 @@ import type {
   Route,
   Service,
   Snapshot,
+  TlsMode,
   VirtualHost,
 } from "@inmesh/model";
 
@@ -30,6 +31,8 @@ export interface FakeCluster {
   readonly endpoints: readonly (string | { readonly id: string; readonly weight: number })[];
   /** @default "leastRequest" */
   readonly loadBalancer?: LoadBalancerKind;
+  /** @default "DISABLE" */
+  readonly tls?: TlsMode;
 }
 
 export interface FakeSnapshotSpec {
@@ -128,7 +131,8 @@ function fakeCluster(
   name: string,
   spec: FakeCluster | FakeCluster["endpoints"],
 ): { cluster: Cluster; set: EndpointSet } {
-  const { endpoints, loadBalancer = "leastRequest" } = "endpoints" in spec ? spec : { endpoints: spec };
+  const given: FakeCluster = "endpoints" in spec ? spec : { endpoints: spec };
+  const { endpoints, loadBalancer = "leastRequest", tls = "DISABLE" } = given;
   const service: Service = {
     host: name,
     name,
@@ -152,6 +156,7 @@ function fakeCluster(
     policy: {
       loadBalancer,
       connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0 },
+      tls,
     },
     resource: null,
   };

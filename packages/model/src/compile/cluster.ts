@@ -46,7 +46,7 @@ export function compileCluster(
     port,
     subset,
     labels: definition?.labels ?? NO_LABELS,
-    policy: off ? trafficPolicy({}, service, settings, undefined) : policyOf(rule, definition, port, service, settings),
+    policy: policyOf(rule, definition, port, service, settings, off),
     resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
   };
 }
@@ -57,17 +57,16 @@ function policyOf(
   port: number,
   service: Service,
   settings: CompilerSettings,
+  off: boolean,
 ): TrafficPolicy {
+  const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, port, settings);
+  // Switching policy off must not open a door: TLS stays.
+  if (off) return trafficPolicy({ tls: blocks.tls }, service, settings, undefined);
   const annotated = rule?.resources.find(
     ({ metadata }) => metadata.annotations[LOAD_BALANCER_ANNOTATION] !== undefined,
   );
   const annotation = annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION];
-  return trafficPolicy(
-    policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, port, settings),
-    service,
-    settings,
-    annotation,
-  );
+  return trafficPolicy(blocks, service, settings, annotation);
 }
 
 /** Blocks replace each other whole. A port's entry inherits nothing from the level above it. */
@@ -96,7 +95,7 @@ function portEntry(policy: TrafficPolicySpec | undefined, port: number): PolicyB
 }
 
 function trafficPolicy(
-  { loadBalancer, connectionPool }: PolicyBlocks,
+  { loadBalancer, connectionPool, tls }: PolicyBlocks,
   { resolution }: Service,
   { mesh }: CompilerSettings,
   annotation: string | undefined,
@@ -104,6 +103,7 @@ function trafficPolicy(
   return {
     loadBalancer: AS_ASKED.has(resolution) ? "passThrough" : loadBalancerKind(loadBalancer, annotation),
     connection: connectionPolicy(connectionPool, mesh.connectTimeoutMs),
+    tls: tls?.mode ?? "DISABLE",
   };
 }
 

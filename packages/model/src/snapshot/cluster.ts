@@ -15,9 +15,14 @@ export interface ConnectionPolicy {
   readonly maxRequestsPerConnection: number;
 }
 
+/** As DestinationRule tls.mode writes it. */
+export type TlsMode = "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
+
 export interface TrafficPolicy {
   readonly loadBalancer: LoadBalancerKind;
   readonly connection: ConnectionPolicy;
+  /** Anything but DISABLE makes calls fail in this version: what policy wants encrypted is never sent in plaintext. */
+  readonly tls: TlsMode;
 }
 
 export interface Cluster {

@@ -51,7 +51,7 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "loadBalancer.warmupDurationSecs", consequence: "A new endpoint takes its full share at once." },
   {
     path: "tls",
-    consequence: "Calls go out as the application makes them, in plaintext unless it speaks TLS itself.",
+    consequence: "Calls fail (TLS_UNAVAILABLE): what policy wants encrypted is not sent in plaintext.",
     unless: (value) => ((value as { mode?: string }).mode ?? "DISABLE") === "DISABLE",
   },
 ];
@@ -85,7 +85,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("VirtualService", [
     { path: "http[].mirror", consequence: "No copy of the request is sent." },
     { path: "http[].mirrors", consequence: "No copies of the request are sent." },
-    { path: "http[].corsPolicy", consequence: "CORS headers are left to the service." },
     { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
     { path: "http[].match[].statPrefix", consequence: "No statistics are kept under that name." },
     { path: "tls", consequence: "TLS connections go to their host." },
