@@ -9,7 +9,7 @@ import { NOT_HONOURED_FIELDS } from "@inmesh/model/internal";
 /** What the kinds do here, beyond their fields. */
 const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   VirtualService:
-    "Rules for clients in the mesh (`gateways` empty or with `mesh`): hosts and their precedence, every match, weights, rewrite, redirect, direct response, header operations, timeout, retries, faults, delegates, exportTo.",
+    "Rules for clients in the mesh (`gateways` empty or with `mesh`): hosts and their precedence, every match, weights, rewrite, redirect, direct response, header operations, timeout, retries, faults, CORS, delegates, exportTo.",
   DestinationRule:
     "Lookup by level, subsets, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
   ServiceEntry: "STATIC, DNS, DNS_ROUND_ROBIN and NONE; endpoints or workloadSelector; addresses, ports, exportTo.",

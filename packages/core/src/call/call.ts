@@ -17,6 +17,7 @@ import type { Stack } from "../stack/stack.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { answerOutcome, classifyFailure, isRefusal } from "./classify.js";
 import type { InboundContext } from "./context.js";
+import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
@@ -136,7 +137,9 @@ export class Call extends WheelNode implements MatchRequest {
   /** Header operations of the answer, in the order in which they apply. */
   get responseOps(): readonly HeaderOps[] {
     const { route, destination } = this;
-    return route === undefined ? NONE : orderedOps(route.responseHeaders, destination?.responseHeaders);
+    if (route === undefined) return NONE;
+    const ops = orderedOps(route.responseHeaders, destination?.responseHeaders);
+    return route.cors === undefined ? ops : [...ops, corsOps(route.cors, this)];
   }
 
   /** The caller went away. Everything the call holds is freed within this tick. */

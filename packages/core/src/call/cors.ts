@@ -1,8 +1,9 @@
 /** What a corsPolicy answers and adds, as Envoy's filter does. policy-semantics §1.10, §10.9. */
 
-import type { CorsPolicy, MatchRequest } from "@inmesh/model";
+import type { CorsPolicy, HeaderOps, HeaderPair, MatchRequest } from "@inmesh/model";
 
 const NONE: readonly string[] = [];
+const NOTHING: HeaderOps = { remove: [], set: [], add: [] };
 
 /** A browser's question before a request that needs permission. */
 export function isPreflight(request: MatchRequest): boolean {
@@ -31,11 +32,13 @@ export function preflightAnswer(policy: CorsPolicy, request: MatchRequest): read
   ];
 }
 
-/** Headers set on any other answer, flat; none for an origin the policy does not name. */
-export function corsHeaders(policy: CorsPolicy, request: MatchRequest): readonly string[] {
+/** What any other answer gets; nothing for an origin the policy does not name. */
+export function corsOps(policy: CorsPolicy, request: MatchRequest): HeaderOps {
   const origin = allowedOrigin(policy, request);
-  if (origin === undefined) return NONE;
-  return [...permission(policy, origin), ...optional("access-control-expose-headers", policy.exposeHeaders)];
+  if (origin === undefined) return NOTHING;
+  const flat = [...permission(policy, origin), ...optional("access-control-expose-headers", policy.exposeHeaders)];
+  const set = flat.flatMap((name, index): HeaderPair[] => (index % 2 === 0 ? [[name, flat[index + 1] ?? ""]] : []));
+  return { remove: [], set, add: [] };
 }
 
 function permission({ allowCredentials }: CorsPolicy, origin: string): readonly string[] {

@@ -5,7 +5,7 @@
 
 import type { Destination, FaultPolicy, HeaderOps, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
-import { corsHeaders, preflightAnswer } from "../call/cors.js";
+import { corsOps, preflightAnswer } from "../call/cors.js";
 import { editRequest, orderedOps } from "../call/request-edit.js";
 import { MESH_ERRORS } from "../errors.js";
 import { AskedRequest } from "./asked-request.js";
@@ -171,7 +171,7 @@ function responseHeaders(
     }
   };
   for (const ops of orderedOps(route.responseHeaders, destination?.responseHeaders)) apply(ops);
-  if (route.cors !== undefined) apply({ remove: [], set: pairs(corsHeaders(route.cors, request)), add: [] });
+  if (route.cors !== undefined) apply(corsOps(route.cors, request));
   return { set: Object.fromEntries(set), add: Object.fromEntries(add), remove: [...remove] };
 }
 

@@ -4,6 +4,7 @@
  * `send`. The order is the contract; each line says what fixes its place.
  */
 
+import { cors } from "../filter/cors.js";
 import { destination } from "../filter/destination.js";
 import { fault } from "../filter/fault.js";
 import { localAnswer } from "../filter/local-answer.js";
@@ -14,11 +15,13 @@ import { timeout } from "../filter/timeout.js";
 import type { Stage } from "./stack.js";
 
 export const OUTBOUND: readonly Stage[] = [
-  // Redirects and direct responses need no destination and are not combinable with faults.
-  localAnswer,
   // Above timeout and retry: an injected abort is never retried, an injected delay does not count against the timeout
   // (policy-semantics §0.9). Above destination: decided before the weighted choice (§1.8).
   fault,
+  // Below fault, as Envoy's filters stand (§0.9); above the answers below, which a browser may need permission for.
+  cors,
+  // Redirects and direct responses need no destination and are not combinable with faults.
+  localAnswer,
   // Once per request, so that retries stay in the destination that was drawn (§1.4).
   destination,
   // Below destination, whose header operations it applies together with the route's; above retry: done once.

@@ -21,8 +21,8 @@ describe("notHonoured", () => {
   it.each([
     [
       "VirtualService",
-      "hosts: [a]\nhttp: [{mirrors: [{destination: {host: b}}], corsPolicy: {}, timeout: 5s, route: [{destination: {host: a}}]}]",
-      ["spec.http[0].mirrors", "spec.http[0].corsPolicy"],
+      "hosts: [a]\nhttp: [{mirrors: [{destination: {host: b}}], corsPolicy: {}, match: [{statPrefix: a}], timeout: 5s, route: [{destination: {host: a}}]}]",
+      ["spec.http[0].mirrors", "spec.http[0].match[0].statPrefix"],
     ],
     ["VirtualService", "hosts: [a]\nhttp: [{mirrors: [], route: [{destination: {host: a}}]}]\ntls: []", []],
     [
