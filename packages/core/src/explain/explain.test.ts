@@ -1,0 +1,190 @@
+import {
+  type ClientContext,
+  compile,
+  parseDocuments,
+  type Resource,
+  validateDocument,
+  type Workload,
+} from "@inmesh/model";
+import { describe, expect, it } from "vitest";
+import { explain } from "./explain.js";
+import type { ExplainRequest } from "./explanation.js";
+
+const CLIENT: ClientContext = { namespace: "shop", service: "web", labels: {} };
+
+const POLICY = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop}
+spec:
+  hosts: [reviews]
+  http:
+  - name: beta
+    match:
+    - headers: {x-user: {exact: ann}}
+    route: [{destination: {host: reviews, subset: v2}}]
+  - match: [{uri: {prefix: /old}}]
+    redirect: {uri: /new, redirectCode: 308}
+  - match: [{uri: {exact: /ping}}]
+    directResponse: {status: 200, body: {string: pong}}
+    headers: {response: {set: {x-by: mesh}}}
+  - match: [{uri: {prefix: /broken}}]
+    fault: {abort: {httpStatus: 418, percentage: {value: 100}}, delay: {fixedDelay: 2s, percentage: {value: 50}}}
+    route: [{destination: {host: reviews}}]
+  - match: [{uri: {prefix: /lost}}]
+    route: [{destination: {host: nobody}}]
+  - match: [{uri: {prefix: /api}}]
+    rewrite: {uri: /v1, authority: internal}
+    timeout: 5s
+    retries: {attempts: 3, perTryTimeout: 1s, retryOn: "5xx,reset"}
+    headers:
+      request: {set: {x-set: s}, add: {x-add: "%REQ(x-add)%!"}, remove: [x-gone]}
+      response: {set: {a: r}, remove: [c]}
+    route:
+    - {destination: {host: reviews, subset: v1}, weight: 90, headers: {response: {set: {a: d, b: d}, add: {c: d}}}}
+    - {destination: {host: reviews, subset: v2}, weight: 10}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: shop}
+spec:
+  host: reviews
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+`;
+
+const RESOURCES: readonly Resource[] = parseDocuments(POLICY, { file: "mesh/reviews.yaml" }).documents.map(
+  (document) => {
+    const { resource, problems } = validateDocument(document);
+    if (resource === undefined) throw new Error(JSON.stringify(problems));
+    return resource;
+  },
+);
+
+function running(service: string, version: string): Workload {
+  const ports = [{ number: 3000, name: "http" }];
+  return {
+    name: version,
+    namespace: "shop",
+    service,
+    address: "10.0.0.1",
+    ports,
+    labels: { version },
+    weight: 1,
+    healthy: true,
+  };
+}
+
+function snapshotOf(resources: readonly Resource[] = RESOURCES) {
+  const workloads = [running("reviews", "v1"), running("stock", "v1")];
+  return compile({ resources, workloads, client: CLIENT, problems: [], version: 7 });
+}
+
+const ask = (request: ExplainRequest) => explain(snapshotOf(), request);
+const get = (path: string, headers: Record<string, string> = {}) => ask({ url: `http://reviews${path}`, headers });
+
+describe("explain", () => {
+  it.each([
+    ["/x", { "x-user": "ann" }, "route", null],
+    ["/old/1?q", {}, "redirect", 308],
+    ["/ping", {}, "directResponse", 200],
+    ["/broken", {}, "fault", 418],
+    ["/lost", {}, "noDestination", 503],
+    ["/nothing", {}, "notFound", 404],
+  ])("says of %s with %j: %s %j", (path, headers, outcome, status) => {
+    const answer = get(path, headers as Record<string, string>);
+    expect([answer.outcome, answer.status]).toEqual([outcome, status]);
+  });
+
+  it("shows the request as the upstream sees it, limits, retries and what becomes of the answer", () => {
+    expect(get("/api/7?q=1", { "x-add": "a", "X-Gone": "1" })).toMatchObject({
+      host: "reviews",
+      virtualHost: "reviews.shop.svc.cluster.local:80",
+      outcome: "route",
+      destinations: [
+        { cluster: "outbound|80|v1|reviews.shop.svc.cluster.local", subset: "v1", weight: 90, endpoints: 1 },
+        { subset: "v2", weight: 10, endpoints: 0 },
+      ],
+      request: { method: "GET", path: "/v1/7?q=1", authority: "internal", headers: { "x-add": "a,a!", "x-set": "s" } },
+      timeoutMs: 5_000,
+      retries: { attempts: 3, perTryTimeoutMs: 1_000, retryOn: ["5xx", "reset"] },
+      // The destination's operations come first, so the route's win.
+      responseHeaders: { set: { a: "r", b: "d" }, add: {}, remove: ["c"] },
+      snapshot: { version: 7, mode: "on" },
+    });
+  });
+
+  it("gives location, body and fault", () => {
+    expect(get("/old/1?q").redirect).toEqual({ status: 308, location: "http://reviews/new?q" });
+    expect(get("/ping")).toMatchObject({
+      directResponse: { status: 200, body: "pong" },
+      responseHeaders: { set: { "x-by": "mesh" } },
+    });
+    expect(get("/broken").fault).toEqual({
+      delayMs: 2_000,
+      delayPercent: 50,
+      abortStatus: 418,
+      abortGrpcStatus: null,
+      abortPercent: 100,
+    });
+  });
+
+  it("says where the rule is written, and why those before it did not match", () => {
+    const answer = get("/ping");
+    expect(answer.route).toEqual({
+      name: "default",
+      resource: "VirtualService/shop/reviews",
+      path: "spec.http[2].match[0]",
+      file: "mesh/reviews.yaml",
+      line: 13,
+      column: 13,
+    });
+    expect(answer.steps).toEqual([
+      "reviews, port 80, is reviews.shop.svc.cluster.local:80: rules of VirtualService/shop/reviews",
+      '"beta" (spec.http[0].match[0]) of VirtualService/shop/reviews, mesh/reviews.yaml:9:7, does not match: header x-user is missing, wanted: header x-user exact "ann"',
+      'spec.http[1].match[0] of VirtualService/shop/reviews, mesh/reviews.yaml:11:13, does not match: path is "/ping", wanted: path prefix "/old"',
+      'spec.http[2].match[0] of VirtualService/shop/reviews, mesh/reviews.yaml:13:13, matches: path exact "/ping"',
+    ]);
+  });
+
+  it("tells of destinations that nobody stands behind", () => {
+    expect(get("/x", { "x-user": "ann" }).steps.at(-1)).toBe(
+      "goes to outbound|80|v2|reviews.shop.svc.cluster.local, weight 100, without an endpoint now: 503 until one is there",
+    );
+    expect(get("/lost").steps.at(-1)).toContain("does not exist");
+  });
+
+  it("knows a service's default route, and hosts that are not the mesh's", () => {
+    expect(ask({ url: "http://stock/a" })).toMatchObject({
+      outcome: "route",
+      route: { name: "default", resource: null },
+    });
+    expect(ask({ url: "http://example.com/" })).toMatchObject({
+      outcome: "passThrough",
+      virtualHost: null,
+      status: null,
+    });
+    const [config] = parseDocuments("outboundTrafficPolicy: {mode: REGISTRY_ONLY}", { file: "mesh.yaml" }).documents;
+    const { resource } = validateDocument(config!); // one document above
+    expect(explain(snapshotOf([resource!]), { url: "http://example.com/" })).toMatchObject({
+      outcome: "unknownHost",
+      status: 502,
+    });
+  });
+
+  it.each<[ExplainRequest, string, string, number]>([
+    [{ url: "http://reviews" }, "reviews", "/", 80],
+    [{ url: "https://Reviews:8443/a b#c" }, "Reviews:8443", "/a b", 8443],
+    [{ url: "http://reviews?q" }, "reviews", "/?q", 80],
+    [{ host: "reviews:81", path: "/x" }, "reviews:81", "/x", 81],
+    [{ host: "reviews:81", path: "/x", port: 80 }, "reviews:81", "/x", 80],
+    [{ host: "reviews", scheme: "https" }, "reviews", "/", 443],
+    [{ url: "http://[::1]:90/" }, "[::1]:90", "/", 90],
+  ])("reads %j", (request, authority, path, port) => {
+    const answer = ask(request);
+    expect([answer.request.authority, answer.request.path]).toEqual([authority, path]);
+    expect(answer.steps[0]).toContain(`port ${port}`);
+  });
+
+  it.each([{}, { url: "reviews/x" }, { host: "reviews", path: "x" }, { url: "http:///x" }])("refuses %j", (request) => {
+    expect(() => ask(request)).toThrowError(expect.objectContaining({ code: "CONFIG_INVALID" }));
+  });
+});
