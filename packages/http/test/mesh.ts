@@ -2,7 +2,7 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
-import { type Call, Engine } from "@inmesh/core";
+import { type Call, type Clock, Engine } from "@inmesh/core";
 import type { EndpointState } from "@inmesh/core/internal";
 import type { Cluster, ConnectionPolicy, Endpoint, Route, Service, Snapshot, VirtualHost } from "@inmesh/model";
 import { clusterName } from "@inmesh/model";
@@ -50,20 +50,24 @@ export function retries(attempts: number, on: readonly string[], more: Partial<R
   return { ...NO_RETRY, maxAttempts: attempts + 1, on: new Set(on), tokens: on, ...more };
 }
 
+export interface FakeMeshOptions {
+  readonly outboundPolicy?: "ALLOW_ANY" | "REGISTRY_ONLY";
+  readonly configWaitMs?: number;
+  /** For the transport alone; the engine's is real. */
+  readonly transportClock?: Clock;
+}
+
 /** @param services undefined leaves the mesh without a snapshot */
 export function fakeMesh(
   services?: Readonly<Record<string, FakeService>>,
-  {
-    outboundPolicy = "ALLOW_ANY" as const,
-    configWaitMs = 5_000,
-  }: { outboundPolicy?: "ALLOW_ANY" | "REGISTRY_ONLY"; configWaitMs?: number } = {},
+  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock }: FakeMeshOptions = {},
 ): FakeMesh {
   const store = new SnapshotStore();
   let version = 0;
   let endpoints = new Map<string, Endpoint>();
   const holder: { removed: (state: EndpointState) => void } = { removed: () => {} };
   const engine = new Engine({ store, configWaitMs, onEndpointRemoved: (state) => holder.removed(state) });
-  const transport = new HttpTransport({ clock: engine.clock, undici: () => undici });
+  const transport = new HttpTransport({ clock: transportClock ?? engine.clock, undici: () => undici });
   holder.removed = transport.onEndpointRemoved;
   const client = new HttpClient({ engine, transport, undici: () => undici });
   const dispatcher = new MeshDispatcher({ engine, transport });

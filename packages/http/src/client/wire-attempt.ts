@@ -40,7 +40,6 @@ export class WireAttempt {
   readonly method: string;
   readonly headers: string[];
   readonly body: unknown;
-  readonly query = undefined;
   readonly upgrade: string | null;
   readonly idempotent: boolean | undefined;
   readonly blocking: boolean | undefined;
@@ -48,11 +47,20 @@ export class WireAttempt {
   readonly headersTimeout: number | null;
   readonly bodyTimeout: number | null;
   readonly expectContinue: boolean;
-  readonly servername = undefined;
-  readonly throwOnError = undefined;
-  readonly maxRedirections = undefined;
+  /** Spares undici to work it out of the Host header; plain connections have no use for it. */
+  readonly servername: string;
   readonly typeOfService: number | undefined;
-  readonly [FORWARDED] = true;
+  declare readonly [FORWARDED]: true;
+
+  static {
+    // The same for all of them, and not worth a field each.
+    Object.assign(WireAttempt.prototype, {
+      [FORWARDED]: true,
+      query: undefined,
+      throwOnError: undefined,
+      maxRedirections: undefined,
+    });
+  }
 
   constructor(exchange: HttpExchange, attempt: Attempt) {
     const { call } = attempt;
@@ -61,9 +69,7 @@ export class WireAttempt {
     this.attempt = attempt;
     this.path = call.path;
     this.method = call.method;
-    const headers = attempt.headers.slice();
-    headers.push("host", call.authority);
-    this.headers = headers;
+    this.headers = withHost(attempt.headers, call.authority);
     this.body = exchange.openBody();
     this.upgrade = typeof options.upgrade === "string" ? options.upgrade : null;
     this.idempotent = options.idempotent;
@@ -72,6 +78,7 @@ export class WireAttempt {
     this.headersTimeout = options.headersTimeout ?? null;
     this.bodyTimeout = options.bodyTimeout ?? null;
     this.expectContinue = options.expectContinue ?? false;
+    this.servername = call.host;
     this.typeOfService = options.typeOfService ?? undefined;
   }
 
@@ -163,4 +170,13 @@ export class WireAttempt {
     this.#drain = 0;
     this.#abort?.(new Error("the answer was thrown away, another attempt follows"));
   }
+}
+
+function withHost(headers: readonly string[], authority: string): string[] {
+  const count = headers.length;
+  const all = new Array<string>(count + 2);
+  all[0] = "host";
+  all[1] = authority;
+  for (let index = 0; index < count; index++) all[index + 2] = headers[index]!; // in range
+  return all;
 }
