@@ -22,11 +22,11 @@ import { checkReferences } from "./virtual-service-references.js";
 
 /**
  * @param resources validated
- * @param workloads running processes: they make services exist, and tell which subsets are empty. Undefined where files
- *   are judged without a registry: a host that nothing declares is then no error, since a process may bring it
+ * @param workloads running processes: they make services exist, and tell which subsets are empty. Without any, a host
+ *   that nothing declares is no error, since a process may bring it
  * @returns every finding, by resource in the order given
  */
-export function analyze(resources: readonly Resource[], workloads?: readonly Workload[]): readonly Problem[] {
+export function analyze(resources: readonly Resource[], workloads: readonly Workload[] = []): readonly Problem[] {
   const problems: Problem[] = [];
   const report = collectFindings(problems);
   const set = analyzedSet(resources, workloads);

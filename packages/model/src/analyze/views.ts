@@ -7,22 +7,22 @@ import type { Workload } from "../snapshot/workload.js";
 
 export interface AnalyzedSet {
   readonly resources: readonly Resource[];
-  /** False where only files are looked at: services that exist because a process runs are then not known. */
+  /** False where nobody runs: which services processes would make exist is then not known. */
   readonly live: boolean;
   viewOf(namespace: string): ClientView;
 }
 
 /** Sidecars are left out: what one client may not see is there all the same. */
-export function analyzedSet(resources: readonly Resource[], workloads: readonly Workload[] | undefined): AnalyzedSet {
+export function analyzedSet(resources: readonly Resource[], workloads: readonly Workload[]): AnalyzedSet {
   const unscoped = resources.filter(({ kind }) => kind !== "Sidecar");
   const views = new Map<string, ClientView>();
   return {
     resources,
-    live: workloads !== undefined,
+    live: workloads.length > 0,
     viewOf: (namespace) =>
       getOrMake(views, namespace, () => {
         const client = { namespace, service: "", labels: {} };
-        return new ClientView({ resources: unscoped, workloads: workloads ?? [], client }, undefined);
+        return new ClientView({ resources: unscoped, workloads, client }, undefined);
       }),
   };
 }
