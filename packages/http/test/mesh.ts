@@ -187,7 +187,11 @@ function fakeSnapshot(
     },
     mode: "on",
     services: new Map(),
-    routes: { lookup: (host, port) => hosts.get(`${host.toLowerCase()}:${port}`), all: () => [...hosts.values()] },
+    routes: {
+      lookup: (host, port) => hosts.get(`${host.toLowerCase()}:${port}`),
+      isOpaque: () => false,
+      all: () => [...hosts.values()],
+    },
     cluster: (name) => clusters.get(name),
     endpoints: (cluster) => sets.get(cluster.name) ?? { cluster: cluster.name, endpoints: [] },
     resources: new Map(),

@@ -35,7 +35,8 @@ export function explain(snapshot: Snapshot, asked: ExplainRequest): Explanation 
     snapshot: { version: snapshot.version, revision: snapshot.revision, mode: snapshot.mode },
   };
   if (virtualHost === undefined) {
-    if (snapshot.mesh.outboundPolicy === "ALLOW_ANY") return answer;
+    const { mesh, routes } = snapshot;
+    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(request.host, request.port)) return answer;
     return { ...answer, outcome: "unknownHost", status: MESH_ERRORS.HOST_UNKNOWN.status };
   }
   return explainRoute(snapshot, virtualHost, request, answer);

@@ -98,9 +98,9 @@ describe("Engine", () => {
 
     it("tells adapters beforehand what it would do with a host", () => {
       const empty = testEngine();
-      expect([empty.engine.waiting, empty.engine.refusesUnknown]).toEqual([true, false]);
+      expect([empty.engine.waiting, empty.engine.refuses("unknown", 80)]).toEqual([true, false]);
       empty.publish({ clusters: { reviews: [A] }, outboundPolicy: "REGISTRY_ONLY" });
-      expect([empty.engine.waiting, empty.engine.refusesUnknown]).toEqual([false, true]);
+      expect([empty.engine.waiting, empty.engine.refuses("unknown", 80)]).toEqual([false, true]);
       expect(empty.engine.lookup("reviews", 80)?.name).toBe("reviews:80");
       expect(empty.engine.lookup("other", 80)).toBeUndefined();
     });

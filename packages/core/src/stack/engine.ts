@@ -86,7 +86,7 @@ export class Engine {
 
   /**
    * Whether a host is the mesh's business. Undefined: not known here, the adapter passes the request on untouched,
-   * unless `refuses` says that unknown hosts are refused.
+   * unless `refuses` says no.
    */
   lookup(host: string, port: number): VirtualHost | undefined {
     return this.store.current?.routes.lookup(host, port);
@@ -97,9 +97,10 @@ export class Engine {
     return this.store.current === undefined;
   }
 
-  /** Policy refuses hosts it does not know (REGISTRY_ONLY). */
-  get refusesUnknown(): boolean {
-    return this.store.current?.mesh.outboundPolicy === "REGISTRY_ONLY";
+  /** Policy refuses hosts it does not know (REGISTRY_ONLY); asked for hosts that `lookup` does not find. */
+  refuses(host: string, port: number): boolean {
+    const snapshot = this.store.current;
+    return snapshot?.mesh.outboundPolicy === "REGISTRY_ONLY" && !snapshot.routes.isOpaque(host, port);
   }
 
   /** Runs a call. Its exchange hears of everything that follows, perhaps before this returns. */
@@ -167,8 +168,8 @@ export class Engine {
     stack.run(call);
   }
 
-  #unknownHost(call: Call, { mesh }: Snapshot): void {
-    if (mesh.outboundPolicy === "ALLOW_ANY") return call.leave();
+  #unknownHost(call: Call, { mesh, routes }: Snapshot): void {
+    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(call.host, call.port)) return call.leave();
     call.fail(
       new MeshError(
         "HOST_UNKNOWN",

@@ -106,7 +106,11 @@ export function fakeSnapshot({
     },
     mode: "on",
     services: new Map([...made.values()].map(({ cluster }) => [cluster.host, cluster.service])),
-    routes: { lookup: (host) => virtualHosts.get(host), all: () => [...virtualHosts.values()] },
+    routes: {
+      lookup: (host) => virtualHosts.get(host),
+      isOpaque: () => false,
+      all: () => [...virtualHosts.values()],
+    },
     cluster: (name) => made.get(name)?.cluster,
     endpoints: ({ name }) => made.get(name)?.set ?? { cluster: name, endpoints: [] },
     resources: new Map(),

@@ -6,7 +6,7 @@ function engine(known: readonly string[], { refuses = false, snapshot = true } =
   const fake = {
     lookups: 0,
     store: { current: snapshot ? { version: 1 } : undefined },
-    refusesUnknown: refuses,
+    refuses: () => refuses,
     excludes: () => false,
     lookup: (host: string) => {
       fake.lookups += 1;

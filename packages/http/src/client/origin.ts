@@ -60,7 +60,12 @@ export class Origins {
     if (origin.judgedAt !== snapshot.version) {
       const known = engine.lookup(origin.host, origin.port) !== undefined;
       if (engine.excludes(origin.host, origin.port)) origin.verdict = "pass";
-      else origin.verdict = known ? "mesh" : engine.refusesUnknown && !origin.loopback ? "refuse" : "pass";
+      else
+        origin.verdict = known
+          ? "mesh"
+          : !origin.loopback && engine.refuses(origin.host, origin.port)
+            ? "refuse"
+            : "pass";
       origin.judgedAt = snapshot.version;
     }
     return origin.verdict;

@@ -30,12 +30,19 @@ export class CompiledRouteTable implements RouteTable {
     return known === undefined ? this.#remember(host, port) : (known ?? undefined);
   }
 
+  isOpaque(host: string, port: number): boolean {
+    const target = this.#resolve(normalizedHost(host), port);
+    return target?.service !== undefined && speaksTls(target.service, port);
+  }
+
   all(): readonly VirtualHost[] {
     const { services, virtualServices } = this.#view;
     const targets: HostTarget[] = [];
     for (const service of services.byHost.values()) {
       if (isWildcard(service.host)) continue; // stands for hosts that only a request names
-      for (const { number } of service.ports) targets.push({ host: service.host, port: number, service });
+      for (const { number } of service.ports) {
+        if (!speaksTls(service, number)) targets.push({ host: service.host, port: number, service });
+      }
     }
     for (const host of virtualServices.hosts()) {
       if (services.byHost.has(host)) continue;
@@ -47,7 +54,8 @@ export class CompiledRouteTable implements RouteTable {
 
   #remember(host: string, port: number): VirtualHost | undefined {
     const target = this.#resolve(normalizedHost(host), port);
-    const found = target && this.#compiled(target);
+    const opaque = target?.service !== undefined && speaksTls(target.service, port);
+    const found = target === undefined || opaque ? undefined : this.#compiled(target);
     if (this.#spellingCount >= MAX_SPELLINGS) {
       this.#spellings.clear();
       this.#spellingCount = 0;
@@ -90,4 +98,10 @@ export class CompiledRouteTable implements RouteTable {
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {
     return this.#view.hasPort(service, port) ? { host, port, service } : undefined;
   }
+}
+
+/** HTTP rules do not apply to such ports (policy-semantics §0.8): the application's own TLS goes through untouched. */
+function speaksTls({ ports }: Service, port: number): boolean {
+  const protocol = ports.find(({ number }) => number === port)?.protocol;
+  return protocol === "https" || protocol === "tls";
 }

@@ -173,6 +173,11 @@ export interface RouteTable {
    * @param port the port being addressed (80 and 443 when the URL says none)
    */
   lookup(host: string, port: number): VirtualHost | undefined;
+  /**
+   * A known port on which the application speaks TLS itself (protocol https or tls): no rule can see into it, `lookup`
+   * does not find it, and REGISTRY_ONLY does not refuse it.
+   */
+  isOpaque(host: string, port: number): boolean;
   /** Every virtual host of the client's view, compiled: for display, not for requests. */
   all(): readonly VirtualHost[];
 }
