@@ -107,7 +107,11 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
     request: upstreamRequest(request, editRequest(route, heaviest, request)),
     retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
     responseHeaders: responseHeaders(route, heaviest, request),
-    steps: [...answer.steps, ...destinations.map((destination) => sendingStep(snapshot, destination))],
+    steps: [
+      ...answer.steps,
+      ...destinations.map((destination) => sendingStep(snapshot, destination)),
+      ...answer.mirrors.map(({ cluster }) => `no copy goes to ${cluster}: this version does not mirror`),
+    ],
   };
 }
 

@@ -7,7 +7,8 @@ export type PathTest =
   | { readonly kind: "any" }
   /** `text` is folded when case is ignored. */
   | { readonly kind: "exact" | "prefix"; readonly text: string; readonly ignoreCase: boolean }
-  | { readonly kind: "regex"; readonly text: string; readonly test: StringTest };
+  /** `prefix` is what every match begins with. */
+  | { readonly kind: "regex"; readonly text: string; readonly test: StringTest; readonly prefix: string };
 
 const ANY: PathTest = { kind: "any" };
 
@@ -18,7 +19,15 @@ export function compilePathTest(uri: StringMatch | undefined, ignoreCase: boolea
   if (exact !== undefined) return { kind: "exact", text: ignoreCase ? foldCase(exact) : exact, ignoreCase };
   if (prefix !== undefined) return { kind: "prefix", text: ignoreCase ? foldCase(prefix) : prefix, ignoreCase };
   if (regex === undefined || regex === "*") return ANY;
-  return { kind: "regex", text: regex, test: compileRegex(regex) };
+  return { kind: "regex", text: regex, test: compileRegex(regex), prefix: literalPrefix(regex) };
+}
+
+/** Literal characters a whole match must begin with; empty when that is not plain to see. */
+export function literalPrefix(regex: string): string {
+  if (regex.includes("|")) return "";
+  // A character followed by a quantifier may be missing, so it does not count.
+  const literal = /^\^?((?:(?:[\w/~%&=:;,@!#-]|\\[/.-])(?![*+?{]))*)/.exec(regex);
+  return (literal?.[1] ?? "").replaceAll("\\", "");
 }
 
 /** Index of the query, or the length when there is none. */

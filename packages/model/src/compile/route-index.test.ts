@@ -37,7 +37,11 @@ function randomCase(next: () => number) {
   const uri = () => {
     const text = next() < 0.05 ? "" : path();
     const roll = next();
-    return roll < 0.4 ? { prefix: text } : roll < 0.8 ? { exact: text } : { regex: next() < 0.5 ? "/a.*" : ".*b" };
+    return roll < 0.4
+      ? { prefix: text }
+      : roll < 0.8
+        ? { exact: text }
+        : { regex: pick(["/a.*", ".*b", "/api/v[0-9]", "/a/?b*", "^/ab.*", "(?i)/A.*", "/a/.*|/b.*", "/a\\.b/?.*"]) };
   };
   const spec = (): HttpMatchSpec | undefined => {
     if (next() < 0.02) return undefined;
@@ -60,12 +64,12 @@ function randomCase(next: () => number) {
 }
 
 describe("RouteIndex", () => {
-  it("finds in 300 random tables what a scan in order finds", () => {
+  it("finds in 200 random tables what a scan in order finds", () => {
     const next = seeded(20_261_121);
     const { spec, asked } = randomCase(next);
     let found = 0;
     const wrong: string[] = [];
-    for (let table = 0; table < 300; table++) {
+    for (let table = 0; table < 200; table++) {
       const routes = routesOf(Array.from({ length: 1 + Math.floor(next() * 40) }, spec));
       const index = new RouteIndex(routes);
       for (let turn = 0; turn < 40; turn++) {
@@ -76,7 +80,7 @@ describe("RouteIndex", () => {
       }
     }
     expect(wrong).toEqual([]);
-    expect(found).toBeGreaterThan(5_000); // of 12,000: most requests have a route to find
+    expect(found).toBeGreaterThan(3_000); // of 8,000: most requests have a route to find
   });
 
   it.each([

@@ -2,8 +2,8 @@
  * First route in order that matches, without asking them all.
  *
  * Exact paths and prefixes hang on a radix tree over the characters of the path, so a walk along the path meets only
- * routes whose path condition holds; case-insensitive ones have a second tree over folded characters. Routes with a
- * regex or no path condition are left over and asked in order. Whoever is met with a lower position than the best so
+ * routes whose path condition holds; case-insensitive ones have a second tree over folded characters. A regex hangs where
+ * the characters end that all its matches begin with. Other routes are left over and asked in order. Whoever is met with a lower position than the best so
  * far is tested in full, so the answer is a linear scan's. Nothing is allocated per lookup.
  */
 
@@ -69,9 +69,13 @@ export class RouteIndex {
     this.#routes = routes;
     for (const [position, { match }] of routes.entries()) {
       const path = match?.path;
-      if (path === undefined || path.kind === "any" || path.kind === "regex") {
+      if (path === undefined || path.kind === "any" || (path.kind === "regex" && path.prefix === "")) {
         this.#leftOver.push(position);
         if (match === undefined) break; // takes everything: nothing behind it is ever reached
+        continue;
+      }
+      if (path.kind === "regex") {
+        insert(this.#tree, path.prefix).add("prefix", position);
         continue;
       }
       if (path.ignoreCase) this.#foldedTree ??= new PathNode("");
@@ -120,7 +124,9 @@ export class RouteIndex {
     for (let index = 0; index < positions.length; index++) {
       const position = positions[index]!;
       if (position >= best) return best;
-      if (this.#routes[position]!.match!.matchesRest(request)) return position; // only routes with a match hang on a tree
+      const match = this.#routes[position]!.match!; // only routes with a match hang on a tree
+      // Standing here proves the path condition, but of a regex only its beginning.
+      if (match.path.kind === "regex" ? match.matches(request) : match.matchesRest(request)) return position;
     }
     return best;
   }
