@@ -150,8 +150,11 @@ console.log(registeredMesh() === same(), registeredMesh().service, registeredMes
     writeFileSync(entry, `import ${JSON.stringify(REGISTER)};\nimport ${JSON.stringify(bare)};\n`);
     const child = start(entry, { folder, load: "none", service: "web" });
     const port = await child.port();
-    await until(() => leases(folder).size === 1);
-    expect(JSON.parse((await ask(port, "/fetch?u=http://web/echo")).text)).toMatchObject({ status: 200 });
+    const { body } = await until(async () => {
+      const answer = JSON.parse((await ask(port, "/fetch?u=http://web/echo")).text); // itself, once it sees its own lease
+      return answer.status === 200 && answer;
+    });
+    expect(body).toMatchObject({ service: "web", pid: child.process.pid });
   });
 
   it("leaves the error of a port in use to the application, whose lease has no such port", async () => {
@@ -187,8 +190,11 @@ console.log(registeredMesh() === same(), registeredMesh().service, registeredMes
     await child.printed(/worker\nport (\d+)/);
     const workerPort = Number(await child.printed(/worker\nport (\d+)/));
     await until(() => leases(folder).size === 1);
-    const { text } = await ask(workerPort, "/fetch?u=http://web/echo");
-    expect(JSON.parse(text)).toMatchObject({ main: false, status: 200, body: { main: true } });
+    const answer = await until(async () => {
+      const found = JSON.parse((await ask(workerPort, "/fetch?u=http://web/echo")).text);
+      return found.status === 200 && found;
+    });
+    expect(answer).toMatchObject({ main: false, body: { main: true } });
     expect(leases(folder).size).toBe(1);
   });
 

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { forwardedHeaders, remainingMs } from "./inbound-headers.js";
+import { takeHeaders } from "./inbound-headers.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {
@@ -17,6 +17,9 @@ export class InboundRequest extends WheelNode {
   readonly response: ServerResponse;
   readonly startedAt: number;
   readonly context: InboundContext;
+  /** Neighbours in the list of requests in flight. */
+  previous: InboundRequest | undefined = undefined;
+  next: InboundRequest | undefined = undefined;
   readonly #engine: InboundEngine;
   readonly #onClosed: (ended: InboundRequest) => void;
   #controller: AbortController | undefined;
@@ -35,12 +38,8 @@ export class InboundRequest extends WheelNode {
     this.request = request;
     this.response = response;
     this.startedAt = engine.clock.now();
-    const ms = remainingMs(request);
-    this.context = new InboundContext(
-      ms === undefined ? Number.POSITIVE_INFINITY : this.startedAt + ms,
-      forwardedHeaders(request),
-      () => this.#signal(),
-    );
+    const { forward, remainingMs } = takeHeaders(request);
+    this.context = new InboundContext(this.startedAt + remainingMs, forward, () => this.#signal());
     response.on("close", () => this.close());
   }
 

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { InboundContext } from "@inmesh/core";
 import { Histogram } from "@inmesh/core/internal";
-import { forwardedHeaders, hideMeshHeaders } from "./inbound-headers.js";
+import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 
 /** As `InboundStats` of the admin endpoint. */
@@ -21,22 +21,28 @@ export interface InboundReading {
 
 export class Inbound {
   readonly #engine: InboundEngine;
-  readonly #open = new Set<InboundRequest>();
-  /** An application may emit "request" for a request again: checkContinue does, and servers within servers. */
-  readonly #seen = new WeakSet<IncomingMessage>();
+  /**
+   * Set on requests that were entered. An application may emit "request" for one again: checkContinue does, and servers
+   * within servers. A symbol of this mesh's own, since a WeakSet costs more than all else here.
+   */
+  readonly #entered = Symbol("inmesh.inbound");
+  #newest: InboundRequest | undefined;
+  #inFlight = 0;
   readonly #latency = new Histogram();
   #requests = 0;
   #failures = 0;
   #retiring = false;
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
+  /** Whether any request ever was: hardly anybody pipelines. */
+  #pipelining = false;
 
   constructor(engine: InboundEngine) {
     this.#engine = engine;
   }
 
   get inFlight(): number {
-    return this.#open.size;
+    return this.#inFlight;
   }
 
   /** Requests begun so far. */
@@ -46,11 +52,9 @@ export class Inbound {
 
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
-    if (this.#seen.has(request)) return work();
-    this.#seen.add(request);
+    if (!this.#enter(request)) return work();
     const inbound = new InboundRequest(this.#engine, request, response, this.#closed);
-    hideMeshHeaders(request);
-    this.#open.add(inbound);
+    this.#add(inbound);
     if (response.socket === null) this.#followSocket(request.socket, inbound);
     this.#requests += 1;
     if (this.#retiring) inbound.retire();
@@ -59,23 +63,21 @@ export class Inbound {
 
   /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
   upgrade<Result>(request: IncomingMessage, work: () => Result): Result {
-    if (this.#seen.has(request)) return work();
-    this.#seen.add(request);
-    const context = new InboundContext(Number.POSITIVE_INFINITY, forwardedHeaders(request));
-    hideMeshHeaders(request);
+    if (!this.#enter(request)) return work();
+    const context = new InboundContext(Number.POSITIVE_INFINITY, takeHeaders(request).forward);
     return this.#engine.contexts.run(context, work);
   }
 
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
   retireConnections(): void {
     this.#retiring = true;
-    for (const request of this.#open) request.retire();
+    for (let request = this.#newest; request !== undefined; request = request.next) request.retire();
   }
 
   /** Resolves once nothing is in flight, at once if so. @param signal stops the wait: the promise then resolves, too */
   idle(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#open.size === 0 || signal.aborted) return resolve();
+      if (this.#inFlight === 0 || signal.aborted) return resolve();
       const done = (): void => {
         this.#waiting.delete(done);
         signal.removeEventListener("abort", done);
@@ -90,15 +92,40 @@ export class Inbound {
     return {
       requests: this.#requests,
       failures: this.#failures,
-      inFlight: this.#open.size,
+      inFlight: this.#inFlight,
       p50Ms: this.#latency.quantile(0.5),
       p95Ms: this.#latency.quantile(0.95),
       p99Ms: this.#latency.quantile(0.99),
     };
   }
 
+  /** @returns false when this mesh has the request already */
+  #enter(request: IncomingMessage): boolean {
+    const marked = request as unknown as Record<symbol, boolean>;
+    if (marked[this.#entered] === true) return false;
+    marked[this.#entered] = true;
+    return true;
+  }
+
+  #add(inbound: InboundRequest): void {
+    const newest = this.#newest;
+    inbound.next = newest;
+    if (newest !== undefined) newest.previous = inbound;
+    this.#newest = inbound;
+    this.#inFlight += 1;
+  }
+
+  #remove(inbound: InboundRequest): void {
+    const { previous, next } = inbound;
+    if (previous === undefined) this.#newest = next;
+    else previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    this.#inFlight -= 1;
+  }
+
   /** A pipelined request has no connection until its turn comes: when that is gone before, its answer never closes. */
   #followSocket(socket: Socket, inbound: InboundRequest): void {
+    this.#pipelining = true;
     let pipelined = this.#pipelined.get(socket);
     if (pipelined === undefined) {
       const all = new Set<InboundRequest>();
@@ -112,11 +139,10 @@ export class Inbound {
   }
 
   readonly #closed = (ended: InboundRequest): void => {
-    this.#open.delete(ended);
-    const { socket } = ended.request;
-    this.#pipelined.get(socket)?.delete(ended);
+    this.#remove(ended);
+    if (this.#pipelining) this.#pipelined.get(ended.request.socket)?.delete(ended);
     this.#latency.record(this.#engine.clock.now() - ended.startedAt);
     if (!ended.cut && ended.response.statusCode >= 500) this.#failures += 1;
-    if (this.#open.size === 0) for (const done of [...this.#waiting]) done();
+    if (this.#inFlight === 0) for (const done of [...this.#waiting]) done();
   };
 }
