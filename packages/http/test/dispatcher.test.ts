@@ -163,6 +163,22 @@ describe.each(["old", "new"] as const)("a caller with a handler of the %s shape"
     expect(mesh.calls[0]).toMatchObject({ ended: true, noRetry: "aborted" });
   });
 
+  it("is not heard by anybody once it aborted while connecting, and the connection serves the next", async () => {
+    const seen: (string | undefined)[] = [];
+    const server = await listen((req, res) => {
+      seen.push(req.url);
+      res.end("ok");
+    });
+    cleanups.push(() => server[Symbol.asyncDispose]());
+    const mesh = meshOf({ reviews: { endpoints: [server.port] } });
+    const options = { path: "/aborted", method: "POST", body: "order" };
+    await dispatch(mesh, shape, options, (abort) => process.nextTick(abort, new Error("mine")));
+    await until(() => server.accepted() === 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await dispatch(mesh, shape, { path: "/next" });
+    expect([seen, server.accepted()]).toEqual([["/next"], 1]);
+  });
+
   it("hears its own reason when it aborts during the wait before a retry", async () => {
     const port = await closedPort();
     const retry = retries(3, ["connect-failure"], { backoffBaseMs: 60_000, backoffMaxMs: 60_000 });
@@ -462,23 +478,19 @@ describe("policy", () => {
     await expect(body.text()).rejects.toMatchObject({ code: "TIMEOUT" });
   });
 
-  it("closes the connection with its last request", async () => {
+  it.each([
+    [1, 6],
+    [2, 3],
+    [0, 1],
+  ])("closes a connection with its last request: %i each", async (maxRequestsPerConnection, connections) => {
     const server = await echo();
-    for (const [maxRequestsPerConnection, connections] of [
-      [1, 4],
-      [2, 2],
-      [0, 1],
-    ] as const) {
-      // biome-ignore format: a table
-      const before = server.accepted();
-      const mesh = meshOf({ reviews: { endpoints: [server.port], connection: { maxRequestsPerConnection } } });
-      for (let count = 0; count < 4; count++) {
-        const { body } = await request("http://reviews/", { dispatcher: mesh.dispatcher });
-        await body.dump();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      expect(server.accepted() - before).toBe(connections);
+    const mesh = meshOf({ reviews: { endpoints: [server.port], connection: { maxRequestsPerConnection } } });
+    for (let count = 0; count < 6; count++) {
+      const { body } = await request("http://reviews/", { dispatcher: mesh.dispatcher });
+      await body.dump();
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    expect(server.accepted()).toBe(connections);
   });
 
   it("reaches an endpoint by the path of its socket", async () => {
