@@ -1,5 +1,6 @@
 /** What the keys do. */
 
+import { existsSync } from "node:fs";
 import type { Clock, Timer } from "@inmesh/core";
 import { systemReason } from "../exit.js";
 import type { EventLog } from "./event-log.js";
@@ -54,13 +55,16 @@ export class KeyActions {
     void supervisor.kill(victim, BACK_AFTER_MS);
   }
 
-  /** @param current the mode the mesh is in */
+  /** @param current the mode that the processes told last: a second behind */
   switchPolicy(current: "off" | "on"): void {
     const { config, watch, events, reaper } = this.#options;
     this.#attempt(() => {
-      if (current === "off") {
+      if (existsSync(pathOf(config, MODE_FILE))) {
         deleteDocument(config, MODE_FILE);
         return events.add("policy", "policy on again");
+      }
+      if (current === "off") {
+        return events.add("answer", "policy is off by a MeshMode in your folder, which dev leaves alone");
       }
       reaper.watchPath(pathOf(config, MODE_FILE));
       writeDocument(config, MODE_FILE, modeDocument("off", watch.documents));
