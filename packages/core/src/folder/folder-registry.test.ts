@@ -277,6 +277,31 @@ describe("FolderRegistry sees a change", () => {
 });
 
 describe("FolderRegistry on a bad day", () => {
+  it("does not take half of a file that is written to while it is read", async () => {
+    const path = await folder();
+    const file = join(path, "a.yaml");
+    await writeFile(file, `${ns("one")}---\n${ns("two")}`);
+    let torn = 0;
+    const files: FileSystem = {
+      ...nodeFiles,
+      read: async (name) => {
+        const text = await nodeFiles.read(name);
+        if (!text.includes("three") || torn > 0) return text;
+        torn += 1;
+        await writeFile(file, `${text}---\n${ns("four")}`);
+        return ns("one");
+      },
+    };
+    const views: string[] = [];
+    const registry = open(path, { files });
+    const seen = watched(registry);
+    registry.watch((view) => void views.push(names(view)));
+    await seen.until(() => true);
+    await writeFile(file, `${ns("one")}---\n${ns("two")}---\n${ns("three")}`);
+    await seen.until((view) => names(view) === "one,two,three,four");
+    expect([torn, views]).toEqual([1, ["one,two", "one,two,three,four"]]);
+  });
+
   it("keeps the documents of a file with a tab in it, and shows its neighbour's change", async () => {
     const path = await folder();
     await writeFile(join(path, "one.yaml"), ns("one"));

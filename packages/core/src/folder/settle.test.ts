@@ -5,11 +5,11 @@ import { FileSettler, LOSS_MS, SETTLE_MS } from "./settle.js";
 function setup() {
   const clock = new FakeClock();
   const settler = new FileSettler(clock);
-  const look = (files: Record<string, string>, hidden: readonly string[] = []) => {
+  const look = (files: Record<string, string>, hidden: readonly string[] = [], changedAt = 0) => {
     const found = new Map(
       Object.entries(files).map(([path, text]) => [
         path,
-        { signature: text, bytes: text.length, directory: false, id: path, changedAt: 0 },
+        { signature: text, bytes: text.length, directory: false, id: path, changedAt },
       ]),
     );
     const decision = settler.decide(found, (path) => hidden.includes(path));
@@ -74,6 +74,13 @@ describe("FileSettler", () => {
     look({}, ["a"]);
     clock.advance(60_000);
     expect(look({}, ["a"])).toEqual(QUIET);
+  });
+
+  it("reads a file again while its last change is so young that another may hide behind it", () => {
+    const { look, clock } = setup();
+    look({ a: "1" }, [], clock.wallTime());
+    expect(look({ a: "1" }, [], clock.wallTime() - 1_999)).toEqual({ ...QUIET, read: ["a"] });
+    expect(look({ a: "1" }, [], clock.wallTime() - 2_000)).toEqual(QUIET);
   });
 
   it("reads a file that never comes to rest", () => {

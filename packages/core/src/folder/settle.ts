@@ -12,6 +12,8 @@ import type { FileStat } from "./files.js";
 export const SETTLE_MS = 30;
 /** In ms, for what would take everything away: an empty or a missing file. */
 export const LOSS_MS = 100;
+/** In ms: until then a change is not trusted to be the last one, however the file looks. File systems' clocks step by up to 2 s. */
+const FRESH_MS = 2_000;
 /** In ms: a file that never comes to rest is read as it is. */
 const PATIENCE_MS = 500;
 
@@ -50,10 +52,12 @@ export class FileSettler {
       againInMs = Math.min(againInMs ?? leftMs, leftMs);
       return false;
     };
-    for (const [path, { signature, bytes }] of found) {
+    for (const [path, { signature, bytes, changedAt }] of found) {
       const before = this.#taken.get(path);
-      if (before?.signature === signature) this.#restless.delete(path);
-      else if (!this.#started) read.push(path);
+      if (before?.signature === signature) {
+        this.#restless.delete(path);
+        if (this.#isFresh(changedAt)) read.push(path);
+      } else if (!this.#started) read.push(path);
       else if (look(path, signature, bytes === 0 && (before?.bytes ?? 0) > 0 ? LOSS_MS : SETTLE_MS)) read.push(path);
     }
     for (const path of this.#taken.keys()) {
@@ -76,6 +80,11 @@ export class FileSettler {
   drop(path: string): void {
     this.#taken.delete(path);
     this.#restless.delete(path);
+  }
+
+  /** Two changes within one step of the file system's clock leave the same time, and may leave the same size. */
+  #isFresh(changedAt: number): boolean {
+    return Math.abs(this.#clock.wallTime() - changedAt) < FRESH_MS;
   }
 
   /** Ms that the file must still look like this. */
