@@ -14,7 +14,7 @@ import { handOver } from "./hand-over.js";
 import { MeshResponse } from "./mesh-response.js";
 import type { RequestTarget } from "./request-target.js";
 import { StubSocket } from "./stub-socket.js";
-import { type HeaderStore, wireHeaders } from "./wire-headers.js";
+import { fillHeaders, type HeaderStore, wireHeaders } from "./wire-headers.js";
 
 export interface MeshRequestOptions {
   readonly client: HttpClient;
@@ -72,7 +72,7 @@ export class MeshRequest extends Writable implements OldHandler {
     this.agent = options.agent;
     this.useChunkedEncodingByDefault = !["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"].includes(method);
     this.cork(); // until the body's end, or the next tick, whichever comes first
-    fillHeaders(this.#store, target, origin);
+    fillHeaders(this.#store, target.options, origin.authority);
     if (listener !== undefined) this.once("response", listener);
     if (options.timeout !== undefined && options.timeout > 0) this.setTimeout(options.timeout);
     if (options.signal) this.#follow(options.signal);
@@ -376,24 +376,6 @@ export class MeshRequest extends Writable implements OldHandler {
   /** In the context in which the request was made, whoever's connection it came over (pitfalls O3). */
   #emit(event: string, ...args: unknown[]): boolean {
     return this.#scope.runInAsyncScope(() => this.emit(event, ...args));
-  }
-}
-
-function fillHeaders(store: OutgoingMessage, { options }: RequestTarget, origin: Origin): void {
-  const { headers, auth, setHost } = options;
-  if (Array.isArray(headers)) {
-    const pairs: [string, string][] = Array.isArray(headers[0])
-      ? (headers as unknown as [string, string][])
-      : Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index]!, headers[2 * index + 1]!]); // even
-    for (const [name, value] of pairs) store.appendHeader(name, value);
-  } else if (headers) {
-    for (const [name, value] of Object.entries(headers)) {
-      if (value !== undefined) store.setHeader(name, value as string);
-    }
-  }
-  if (setHost !== false && !store.hasHeader("host")) store.setHeader("Host", origin.authority);
-  if (auth && !store.hasHeader("authorization")) {
-    store.setHeader("Authorization", `Basic ${Buffer.from(auth).toString("base64")}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Headers as set on a ClientRequest, brought to what undici takes: it frames bodies and manages connections itself. */
 
 import type { OutgoingMessage } from "node:http";
+import type { NodeOptions } from "./request-target.js";
 
 /** Only there for its header methods. All of Node has the last one, the types know it of ClientRequest alone. */
 export type HeaderStore = OutgoingMessage & { getRawHeaderNames(): string[] };
@@ -11,6 +12,24 @@ export interface WireHeaders {
   /** Protocol to change to, when `Connection: upgrade` asks for it. */
   readonly upgrade: string | null;
   readonly expectsContinue: boolean;
+}
+
+/** What a new ClientRequest has before its caller sets anything: the options' headers, a host, credentials of the URL. */
+export function fillHeaders(store: HeaderStore, { headers, auth, setHost }: NodeOptions, authority: string): void {
+  if (Array.isArray(headers)) {
+    const pairs: [string, string][] = Array.isArray(headers[0])
+      ? (headers as unknown as [string, string][])
+      : Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index]!, headers[2 * index + 1]!]); // even
+    for (const [name, value] of pairs) store.appendHeader(name, value);
+  } else if (headers) {
+    for (const [name, value] of Object.entries(headers)) {
+      if (value !== undefined) store.setHeader(name, value as string);
+    }
+  }
+  if (setHost !== false && !store.hasHeader("host")) store.setHeader("Host", authority);
+  if (auth && !store.hasHeader("authorization")) {
+    store.setHeader("Authorization", `Basic ${Buffer.from(auth).toString("base64")}`);
+  }
 }
 
 /** Decided by undici, which refuses them. */
