@@ -71,5 +71,5 @@ function readSource(path: string): SourceFile {
   ].map(
     (match) => match[1] ?? match[2] ?? match[3]!, // one of the three alternatives matched
   );
-  return { path: name, text, imports, isTest: /\.test\.|\.contract\.|\/test\/|\/testing/.test(name) };
+  return { path: name, text, imports, isTest: /\.test\.|\.contract\.|vitest\.config|\/test\/|\/testing/.test(name) };
 }
