@@ -1,7 +1,10 @@
-/** One request being served: its deadline, its end, and a signal for those who ask. */
+/**
+ * One request being served: what it hands down to the calls made for it, its end, and a signal for those who ask. One
+ * object on purpose, made for every request of the process; what few ask for is made when they ask.
+ */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, InboundContext, MeshError } from "@inmesh/core";
+import { type Clock, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 
@@ -12,74 +15,67 @@ export interface InboundEngine {
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
 
-export class InboundRequest extends WheelNode {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+export class InboundRequest implements InboundContext {
+  readonly deadlineAt: number;
+  readonly forward: readonly string[];
   readonly startedAt: number;
-  readonly context: InboundContext;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;
   readonly #engine: InboundEngine;
-  readonly #onClosed: (ended: InboundRequest) => void;
-  #controller: AbortController | undefined;
-  #closed = false;
+  /** Until it is over: work that outlives the request keeps this object, and must not keep the rest. */
+  #response: ServerResponse | undefined;
+  #abort: Abort | undefined = undefined;
 
-  /** @param onClosed called once, when the last byte is out or the caller is gone */
-  constructor(
-    engine: InboundEngine,
-    request: IncomingMessage,
-    response: ServerResponse,
-    onClosed: (ended: InboundRequest) => void,
-  ) {
-    super();
+  constructor(engine: InboundEngine, request: IncomingMessage, response: ServerResponse) {
     this.#engine = engine;
-    this.#onClosed = onClosed;
-    this.request = request;
-    this.response = response;
+    this.#response = response;
     this.startedAt = engine.clock.now();
     const { forward, remainingMs } = takeHeaders(request);
-    this.context = new InboundContext(this.startedAt + remainingMs, forward, () => this.#signal());
-    response.on("close", () => this.close());
-  }
-
-  /** The caller went away before it had its whole answer. Request's own "close" says less (pitfalls S5). */
-  get cut(): boolean {
-    return !this.response.writableEnded;
+    this.deadlineAt = this.startedAt + remainingMs;
+    this.forward = forward;
   }
 
   /** Asks the caller not to use the connection again, unless the answer's head is out. */
   retire(): void {
-    this.response.shouldKeepAlive = false;
+    if (this.#response !== undefined) this.#response.shouldKeepAlive = false;
   }
 
-  /** The last byte is out, or the caller is gone; idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.wheelTick >= 0) this.#engine.wheel.remove(this);
-    this.#abortGone();
-    this.#onClosed(this);
+  signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new Abort();
+      if (this.#response !== undefined && this.deadlineAt !== Number.POSITIVE_INFINITY) {
+        this.#engine.wheel.add(this.#abort, this.deadlineAt);
+      }
+    }
+    return this.#abort.controller.signal;
   }
+
+  /**
+   * The last byte is out, or the caller is gone.
+   * @returns the answer's status, 0 when the caller went away before it was complete; undefined when it was over already
+   */
+  close(): number | undefined {
+    const response = this.#response;
+    if (response === undefined) return undefined;
+    this.#response = undefined;
+    // The request's own "close" comes when its body was read, and says nothing (pitfalls S5).
+    const cut = !response.writableEnded;
+    const abort = this.#abort;
+    if (abort !== undefined) {
+      this.#engine.wheel.remove(abort);
+      if (cut) abort.controller.abort(new DOMException("the inbound caller closed its connection", "AbortError"));
+    }
+    return cut ? 0 : response.statusCode;
+  }
+}
+
+class Abort extends WheelNode {
+  readonly controller = new AbortController();
 
   override onTimeout(): void {
-    this.#controller?.abort(
+    this.controller.abort(
       new MeshError("DEADLINE_EXCEEDED", "the deadline of the inbound request passed while it was being served"),
     );
-  }
-
-  /** Made on demand: most requests never ask. */
-  #signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      const { deadlineAt } = this.context;
-      if (this.#closed) this.#abortGone();
-      else if (deadlineAt !== Number.POSITIVE_INFINITY) this.#engine.wheel.add(this, deadlineAt);
-    }
-    return this.#controller.signal;
-  }
-
-  #abortGone(): void {
-    if (this.cut) this.#controller?.abort(new DOMException("the inbound caller closed its connection", "AbortError"));
   }
 }

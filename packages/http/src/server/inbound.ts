@@ -26,16 +26,14 @@ export class Inbound {
    * within servers. A symbol of this mesh's own, since a WeakSet costs more than all else here.
    */
   readonly #entered = Symbol("inmesh.inbound");
+  readonly #latency = new Histogram();
+  readonly #waiting = new Set<() => void>();
+  readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
   #newest: InboundRequest | undefined;
   #inFlight = 0;
-  readonly #latency = new Histogram();
   #requests = 0;
   #failures = 0;
   #retiring = false;
-  readonly #waiting = new Set<() => void>();
-  readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
-  /** Whether any request ever was: hardly anybody pipelines. */
-  #pipelining = false;
 
   constructor(engine: InboundEngine) {
     this.#engine = engine;
@@ -53,12 +51,15 @@ export class Inbound {
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
     if (!this.#enter(request)) return work();
-    const inbound = new InboundRequest(this.#engine, request, response, this.#closed);
+    const inbound = new InboundRequest(this.#engine, request, response);
     this.#add(inbound);
-    if (response.socket === null) this.#followSocket(request.socket, inbound);
-    this.#requests += 1;
+    const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
+    response.on("close", () => {
+      this.#close(inbound);
+      pipelined?.delete(inbound);
+    });
     if (this.#retiring) inbound.retire();
-    return this.#engine.contexts.run(inbound.context, work);
+    return this.#engine.contexts.run(inbound, work);
   }
 
   /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
@@ -113,36 +114,37 @@ export class Inbound {
     if (newest !== undefined) newest.previous = inbound;
     this.#newest = inbound;
     this.#inFlight += 1;
+    this.#requests += 1;
   }
 
-  #remove(inbound: InboundRequest): void {
+  #close(inbound: InboundRequest): void {
+    const status = inbound.close();
+    if (status === undefined) return;
     const { previous, next } = inbound;
     if (previous === undefined) this.#newest = next;
     else previous.next = next;
     if (next !== undefined) next.previous = previous;
+    inbound.previous = undefined; // a dead one must not hold living ones, nor the dead each other
+    inbound.next = undefined;
     this.#inFlight -= 1;
+    this.#latency.record(this.#engine.clock.now() - inbound.startedAt);
+    if (status >= 500) this.#failures += 1;
+    if (this.#inFlight === 0 && this.#waiting.size > 0) for (const done of [...this.#waiting]) done();
   }
 
-  /** A pipelined request has no connection until its turn comes: when that is gone before, its answer never closes. */
-  #followSocket(socket: Socket, inbound: InboundRequest): void {
-    this.#pipelining = true;
-    let pipelined = this.#pipelined.get(socket);
-    if (pipelined === undefined) {
-      const all = new Set<InboundRequest>();
-      pipelined = all;
-      this.#pipelined.set(socket, all);
-      socket.once("close", () => {
-        for (const each of all) each.close();
-      });
-    }
+  /**
+   * A pipelined request has no connection until its turn comes: when that is gone before, its answer never closes. One
+   * listener for all of a connection's.
+   */
+  #followSocket(socket: Socket, inbound: InboundRequest): Set<InboundRequest> {
+    const known = this.#pipelined.get(socket);
+    const pipelined = known ?? new Set<InboundRequest>();
     pipelined.add(inbound);
+    if (known !== undefined) return pipelined;
+    this.#pipelined.set(socket, pipelined);
+    socket.once("close", () => {
+      for (const each of pipelined) this.#close(each);
+    });
+    return pipelined;
   }
-
-  readonly #closed = (ended: InboundRequest): void => {
-    this.#remove(ended);
-    if (this.#pipelining) this.#pipelined.get(ended.request.socket)?.delete(ended);
-    this.#latency.record(this.#engine.clock.now() - ended.startedAt);
-    if (!ended.cut && ended.response.statusCode >= 500) this.#failures += 1;
-    if (this.#inFlight === 0) for (const done of [...this.#waiting]) done();
-  };
 }
