@@ -101,14 +101,13 @@ function refuseTooNew(documents: readonly Document[], leases: readonly Lease[]):
   }
 }
 
-/** What the store would do: it also writes a creation time where there is none. */
+/** What the store would do. */
 function preview(documents: readonly Document[], { view }: OpenRegistry): ApplyResult[] {
   return documents.map((document) => {
-    const { key, kind } = document;
+    const { key } = document;
     const stored = view.documents.find((each) => each.key === key);
     if (stored === undefined) return { key, outcome: "created", where: document.origin.file };
-    const dated = kind === "MeshConfig" || "creationTimestamp" in metadataOf(stored);
-    const same = dated && isDeepStrictEqual(comparable(document), comparable(stored));
+    const same = isDeepStrictEqual(comparable(document), comparable(stored));
     return { key, outcome: same ? "unchanged" : "configured", where: stored.origin.file };
   });
 }

@@ -71,7 +71,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
     },
   });
   let changed = (): void => {};
-  const watch = new MeshWatch({ config, namespace, clock: io.clock, signal: stop.signal, onChange: () => changed() });
+  const watch = new MeshWatch({ config, clock: io.clock, signal: stop.signal, onChange: () => changed() });
   const actions = new KeyActions({ config, clock: io.clock, events, supervisor, watch, reaper });
   const announcer = new Announcer(events, config);
 

@@ -19,7 +19,6 @@ export interface Member {
 export interface MeshWatchOptions {
   /** Folder of the registry. */
   readonly config: string;
-  readonly namespace: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each look at the processes, and whenever one comes or goes. */
@@ -52,10 +51,10 @@ export class MeshWatch {
   #edges: readonly Edge[] = [];
   #looking = false;
 
-  constructor({ config, namespace, clock, signal, onChange }: MeshWatchOptions) {
+  constructor({ config, clock, signal, onChange }: MeshWatchOptions) {
     this.#clock = clock;
     this.#client = new AdminClient({ clock, signal, timeoutMs: LOOK_MS });
-    this.#registry = new FolderRegistry({ path: config, parse: parseDocuments, namespace, clock });
+    this.#registry = new FolderRegistry({ path: config, parse: parseDocuments, clock });
     this.#onChange = onChange;
   }
 

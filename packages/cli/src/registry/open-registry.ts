@@ -6,7 +6,7 @@ import { Pipeline } from "@inmesh/core/internal";
 import { type ClientContext, compile, parseDocuments, type Snapshot, validateDocument } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
-import { configOf, namespaceOf, type RegistryOptions } from "../options.js";
+import { configOf, type RegistryOptions } from "../options.js";
 
 export interface ClientView {
   readonly snapshot: Snapshot;
@@ -78,7 +78,7 @@ export class OpenRegistry {
 export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<OpenRegistry> {
   const { clock, signal } = cli.io;
   const { shown, path } = configOf(options, cli);
-  const folder = new FolderRegistry({ path, parse: parseDocuments, namespace: namespaceOf(options, cli), clock });
+  const folder = new FolderRegistry({ path, parse: parseDocuments, clock });
   let first: RegistryView | undefined;
   folder.watch((view) => {
     first = view;

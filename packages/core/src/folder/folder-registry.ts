@@ -27,12 +27,13 @@ import { isPolicyFile } from "./policy-tree.js";
 import { LEASES, PolicyWatch } from "./policy-watch.js";
 import { FolderRegistrar } from "./registrar.js";
 
+/** Of documents that name none: the same for every reader, or a file would mean different things to different processes. */
+const DEFAULT_NAMESPACE = "default";
+
 export interface FolderRegistryOptions {
   /** A folder, or a single policy file, whose folder then holds the leases. */
   readonly path: string;
   readonly parse: ParseDocuments;
-  /** Of documents that name none. @default "default" */
-  readonly namespace?: string;
   /** Told once per trouble with the lease of this process. */
   readonly onWarning?: (warning: Problem) => void;
   /** Calls `fn` at the end of the process, until the function returned is called. @default process.once("exit") */
@@ -68,16 +69,16 @@ export class FolderRegistry implements Source, Store, Registrar {
 
   constructor(options: FolderRegistryOptions) {
     const { clock = systemClock, random = systemRandom, files = nodeFiles, host = createHost() } = options;
-    const { parse, namespace = "default", onWarning = () => {}, onExit = onProcessExit, rescanMs = 1_000 } = options;
+    const { parse, onWarning = () => {}, onExit = onProcessExit, rescanMs = 1_000 } = options;
     this.path = resolve(options.path);
     this.#clock = clock;
     this.#onExit = onExit;
     this.#status = { state: "connecting", since: clock.now() };
-    this.#policy = new PolicyFiles(parse, namespace);
+    this.#policy = new PolicyFiles(parse, DEFAULT_NAMESPACE);
     this.#table = new LeaseTable({ clock, random, host, parse });
     const directory = join(isPolicyFile(this.path) ? dirname(this.path) : this.path, LEASES);
     this.#registrar = new FolderRegistrar({ directory, files, clock, random, host, onWarning });
-    this.#store = new FolderStore({ root: this.path, files, clock, random, host, parse, namespace });
+    this.#store = new FolderStore({ root: this.path, files, clock, random, host, parse, namespace: DEFAULT_NAMESPACE });
     this.#policyWatch = new PolicyWatch({
       root: this.path,
       files,

@@ -125,7 +125,7 @@ export class FolderStore implements Store {
       return { key, outcome: "created", where: this.#name(path) };
     }
     const { path, found } = holder;
-    if (canonical(found.value) === canonical(value)) return { key, outcome: "unchanged", where: this.#name(path) };
+    if (saysTheSame(found.value, value)) return { key, outcome: "unchanged", where: this.#name(path) };
     const { text } = stored.get(path)!; // it holds the document
     const edited = replaceDocument(text, key, value, { file: this.#name(path), namespace });
     await this.#write(stored, path, edited ?? appendDocument(text, value), lock);
@@ -219,6 +219,14 @@ function findHolders(stored: ReadonlyMap<string, StoredFile>, key: string): { pa
       );
   const plain = holdersIn(true);
   return plain.length > 0 ? plain : holdersIn(false);
+}
+
+/** A document written by hand has no creation time, and is not touched for the sake of one. */
+function saysTheSame(stored: Readonly<Record<string, unknown>>, value: Readonly<Record<string, unknown>>): boolean {
+  if (canonical(stored) === canonical(value)) return true;
+  if (record(stored["metadata"])["creationTimestamp"] !== undefined) return false;
+  const { creationTimestamp: _, ...metadata } = record(value["metadata"]);
+  return canonical(stored) === canonical({ ...value, metadata });
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

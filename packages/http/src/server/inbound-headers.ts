@@ -14,21 +14,13 @@ export interface InboundHeaders {
   readonly remainingMs: number;
 }
 
-/** Passed on unless the caller of the mesh sets its own. */
-const FORWARDED: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage", "x-request-id"]);
-const FORWARDED_LENGTHS: ReadonlySet<number> = new Set([...FORWARDED].map(({ length }) => length));
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
 const OURS = "x-inmesh-";
-const X = 120;
+const LETTER_X = 120;
 /** A day: longer deadlines say nothing. In ms. */
 const LONGEST_MS = 86_400_000;
+const LONGEST_DIGITS = 12;
 const NONE: readonly string[] = [];
-/** Where the deadline of a request is kept for a second mesh, or a second copy of this package, that serves it too. */
-const HIDDEN: unique symbol = Symbol.for("inmesh.inbound.timeout");
-
-interface Hidden {
-  [HIDDEN]?: unknown;
-}
 
 /**
  * Where Node keeps how many entries of `rawHeaders` it was given: it makes `headersDistinct` from that many when it is
@@ -42,27 +34,48 @@ const COUNT = Object.getOwnPropertySymbols(new IncomingMessage(undefined as unkn
 export function takeHeaders(request: IncomingMessage): InboundHeaders {
   const { rawHeaders } = request;
   let forward: string[] | undefined;
+  let remainingMs = Number.POSITIVE_INFINITY;
   let ours = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
-    if (FORWARDED_LENGTHS.has(name.length)) {
-      const key = name.toLowerCase();
-      const value = FORWARDED.has(key) ? request.headers[key] : undefined; // repeated lines are joined there
-      if (typeof value === "string" && forward?.includes(key) !== true) {
-        forward ??= [];
-        forward.push(key, value);
-        continue;
-      }
-    }
-    if (isOurs(name)) ours = true;
+    const key = isForwarded(name);
+    if (key !== undefined) {
+      const value = request.headers[key]; // repeated lines are joined there
+      if (typeof value !== "string" || forward?.includes(key) === true) continue;
+      forward ??= [];
+      forward.push(key, value);
+    } else if (isOurs(name)) ours = true;
   }
-  if (ours) hide(request);
-  return { forward: forward ?? NONE, remainingMs: parseMs((request as Hidden)[HIDDEN]) };
+  if (ours) {
+    remainingMs = parseMs(request.headers[TIMEOUT_HEADER]);
+    hide(request);
+  }
+  return { forward: forward ?? NONE, remainingMs };
+}
+
+/** @returns its lower-case name when it is passed on to every call, unless the caller of the mesh sets its own */
+function isForwarded(name: string): string | undefined {
+  switch (name.length) {
+    case "baggage".length:
+      return same(name, "baggage");
+    case "tracestate".length:
+      return same(name, "tracestate");
+    case "traceparent".length:
+      return same(name, "traceparent");
+    case "x-request-id".length:
+      return same(name, "x-request-id");
+    default:
+      return undefined;
+  }
+}
+
+function same(name: string, key: string): string | undefined {
+  return name === key || name.toLowerCase() === key ? key : undefined;
 }
 
 function isOurs(name: string): boolean {
-  if (name.length <= OURS.length || (name.charCodeAt(0) | 32) !== X) return false;
-  return name.slice(0, OURS.length).toLowerCase() === OURS;
+  if (name.length <= OURS.length || (name.charCodeAt(0) | 32) !== LETTER_X) return false;
+  return name.startsWith(OURS) || name.slice(0, OURS.length).toLowerCase() === OURS;
 }
 
 function hide(request: IncomingMessage): void {
@@ -72,15 +85,22 @@ function hide(request: IncomingMessage): void {
     const name = rawHeaders[index]!; // flat pairs
     if (!isOurs(name)) continue;
     const key = name.toLowerCase();
-    if (key === TIMEOUT_HEADER) (request as Hidden)[HIDDEN] ??= headers[key]; // repeated lines are joined there
     delete headers[key];
     if (distinct !== undefined) delete distinct[key];
-    rawHeaders.splice(index, 2);
+    if (index === rawHeaders.length - 2) rawHeaders.length = index;
+    else rawHeaders.splice(index, 2);
   }
   if (COUNT !== undefined) (request as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }
 
-function parseMs(value: unknown): number {
-  if (typeof value !== "string" || !/^\d{1,12}$/.test(value)) return Number.POSITIVE_INFINITY; // repeated ones are joined: no number
-  return Math.min(Number(value), LONGEST_MS);
+/** Digits only: repeated headers are joined by a comma and say nothing. */
+function parseMs(value: string | readonly string[] | undefined): number {
+  if (typeof value !== "string" || value.length === 0 || value.length > LONGEST_DIGITS) return Number.POSITIVE_INFINITY;
+  let ms = 0;
+  for (let index = 0; index < value.length; index++) {
+    const digit = value.charCodeAt(index) - 48; // "0"
+    if (digit < 0 || digit > 9) return Number.POSITIVE_INFINITY;
+    ms = ms * 10 + digit;
+  }
+  return Math.min(ms, LONGEST_MS);
 }

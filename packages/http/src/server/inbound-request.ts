@@ -15,7 +15,18 @@ export interface InboundEngine {
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
 
+/** On a request that a mesh serves: the latest one's `InboundRequest`. Holds for every copy of this package. */
+const SERVED: unique symbol = Symbol.for("@inmesh/inbound@1");
+
+interface Marked {
+  [SERVED]?: InboundRequest;
+}
+
 export class InboundRequest implements InboundContext {
+  /** Whose it is: an application may emit "request" for a request again, and several meshes may serve it. */
+  readonly owner: object;
+  /** The mesh that took the request before this one. */
+  readonly under: InboundRequest | undefined;
   readonly deadlineAt: number;
   readonly forward: readonly string[];
   readonly startedAt: number;
@@ -27,13 +38,24 @@ export class InboundRequest implements InboundContext {
   #response: ServerResponse | undefined;
   #abort: Abort | undefined = undefined;
 
-  constructor(engine: InboundEngine, request: IncomingMessage, response: ServerResponse) {
+  constructor(owner: object, engine: InboundEngine, request: IncomingMessage, response: ServerResponse) {
+    this.owner = owner;
+    this.under = (request as Marked)[SERVED];
     this.#engine = engine;
     this.#response = response;
     this.startedAt = engine.clock.now();
     const { forward, remainingMs } = takeHeaders(request);
-    this.deadlineAt = this.startedAt + remainingMs;
+    // The mesh that came first has hidden the headers from us as well as from the application.
+    this.deadlineAt = this.under?.deadlineAt ?? this.startedAt + remainingMs;
     this.forward = forward;
+    (request as Marked)[SERVED] = this;
+  }
+
+  /** Whether `owner` has taken this request before. */
+  static isServed(request: IncomingMessage, owner: object): boolean {
+    let served = (request as Marked)[SERVED];
+    while (served !== undefined && served.owner !== owner) served = served.under;
+    return served !== undefined;
   }
 
   /** Asks the caller not to use the connection again, unless the answer's head is out. */

@@ -21,11 +21,6 @@ export interface InboundReading {
 
 export class Inbound {
   readonly #engine: InboundEngine;
-  /**
-   * Set on requests that were entered. An application may emit "request" for one again: checkContinue does, and servers
-   * within servers. A symbol of this mesh's own, since a WeakSet costs more than all else here.
-   */
-  readonly #entered = Symbol("inmesh.inbound");
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
@@ -50,8 +45,8 @@ export class Inbound {
 
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
-    if (!this.#enter(request)) return work();
-    const inbound = new InboundRequest(this.#engine, request, response);
+    if (InboundRequest.isServed(request, this)) return work();
+    const inbound = new InboundRequest(this, this.#engine, request, response);
     this.#add(inbound);
     const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
     response.on("close", () => {
@@ -64,7 +59,6 @@ export class Inbound {
 
   /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
   upgrade<Result>(request: IncomingMessage, work: () => Result): Result {
-    if (!this.#enter(request)) return work();
     const context = new InboundContext(Number.POSITIVE_INFINITY, takeHeaders(request).forward);
     return this.#engine.contexts.run(context, work);
   }
@@ -98,14 +92,6 @@ export class Inbound {
       p95Ms: this.#latency.quantile(0.95),
       p99Ms: this.#latency.quantile(0.99),
     };
-  }
-
-  /** @returns false when this mesh has the request already */
-  #enter(request: IncomingMessage): boolean {
-    const marked = request as unknown as Record<symbol, boolean>;
-    if (marked[this.#entered] === true) return false;
-    marked[this.#entered] = true;
-    return true;
   }
 
   #add(inbound: InboundRequest): void {

@@ -32,7 +32,7 @@ export async function openRegistry({ settings, clock, env, onWarning }: OpenRegi
   }
   // Nobody named this folder, so nobody else makes it. A path that was named and is missing may still be mounted.
   if (ownConfig) await mkdir(config, { recursive: true, mode: 0o700 }).catch(() => {});
-  const folder = new FolderRegistry({ path: config, parse: parseDocuments, namespace, clock, onWarning });
+  const folder = new FolderRegistry({ path: config, parse: parseDocuments, clock, onWarning });
   const directory = stateDirectory(stateDir === undefined ? env : { ...env, INMESH_STATE_DIR: stateDir }, {
     registry: folder.path,
     namespace,

@@ -32,7 +32,7 @@ export interface MeshOptions {
   readonly mode?: "on" | "off";
   /** Admin endpoint: `host:port`, `unix:/path` or `off`. @default "127.0.0.1:0" */
   readonly admin?: string;
-  /** Labels of this instance; subsets choose by them. */
+  /** Labels of this instance; subsets and `sourceLabels` choose by them. @default `app`: the service */
   readonly labels?: Readonly<Record<string, string>>;
   /** Short for the label `version`. */
   readonly version?: string;

@@ -50,8 +50,8 @@ describe("resolveSettings", () => {
   });
 
   it.each([
-    ["INMESH_LABELS", "version=v2, tier=web", "labels", { version: "v2", tier: "web" }],
-    ["INMESH_VERSION", "v3", "labels", { version: "v3" }],
+    ["INMESH_LABELS", "version=v2, tier=web", "labels", { app: expect.any(String), version: "v2", tier: "web" }],
+    ["INMESH_VERSION", "v3", "labels", { app: expect.any(String), version: "v3" }],
     ["INMESH_PORTS", "8080", "ports", [{ name: "http", number: 8080 }]],
     [
       "INMESH_PORTS",

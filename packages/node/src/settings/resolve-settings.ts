@@ -58,16 +58,17 @@ export function resolveSettings(options: MeshOptions = {}, context: ResolveConte
     throw new SettingError(`${source.where} is ${show(source.value)}: ${value.invalid}`);
   };
   const version = given("version");
+  const service = given("service") ?? defaultService(cwd);
   const config = given("config");
   const local = join(cwd, "mesh");
   return {
-    service: given("service") ?? defaultService(cwd),
+    service,
     namespace: given("namespace") ?? "default",
     config: typeof config === "string" ? resolve(cwd, config) : (config ?? (existsSync(local) ? local : homeConfig())),
     ownConfig: config === undefined && !existsSync(local),
     mode: given("mode") ?? "on",
     admin: given("admin") ?? "127.0.0.1:0",
-    labels: { ...(version !== undefined && { version }), ...given("labels") },
+    labels: { app: service, ...(version !== undefined && { version }), ...given("labels") },
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
     locality: given("locality"),
