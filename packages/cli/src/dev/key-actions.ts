@@ -101,9 +101,14 @@ export class KeyActions {
   }
 
   async lastRequest(): Promise<void> {
-    const { watch, events } = this.#options;
+    const { watch, events, clock } = this.#options;
     const last = await watch.lastRequest();
-    events.add("answer", last === undefined ? "no call was seen yet" : requestStory(last.from, last.request));
+    if (last === undefined) return events.add("answer", "no call was seen yet");
+    const agoMs = clock.now() - last.endedAt;
+    events.add(
+      "answer",
+      `${agoMs < 1_000 ? "" : `${Math.round(agoMs / 1_000)} s ago: `}${requestStory(last.from, last.request)}`,
+    );
   }
 
   /** Takes our documents out of the folder. */

@@ -29,6 +29,8 @@ export interface CalledRequest {
   /** The service that made the call. */
   readonly from: string;
   readonly request: RequestView;
+  /** Clock ms at which it ended. */
+  readonly endedAt: number;
 }
 
 /** Between two looks at the processes, in ms. */
@@ -38,6 +40,8 @@ const MODE_LOOK_MS = 50;
 const SPAN = 3;
 /** An eventful request this old, in ms, is still more telling than a dull one of now. */
 const TELLING_MS = 15_000;
+/** All that a process keeps. */
+const LAST_REQUESTS = "/requests?limit=128";
 
 export class MeshWatch {
   readonly #clock: Clock;
@@ -49,6 +53,7 @@ export class MeshWatch {
   #view: RegistryView = { documents: [], leases: [], problems: [] };
   #readings: Readings[] = [];
   #edges: readonly Edge[] = [];
+  #eventful: CalledRequest | undefined;
   #looking = false;
 
   constructor({ config, clock, signal, onChange }: MeshWatchOptions) {
@@ -123,14 +128,8 @@ export class MeshWatch {
 
   /** The last request that went wrong or was tried more than once, if that was just now; else the last one at all. */
   async lastRequest(): Promise<CalledRequest | undefined> {
-    const answers = await readProcesses<RequestsView>(this.#client, this.#askable(), "/requests?limit=64", [
-      "requests",
-    ]);
-    const all = answers.flatMap(({ lease, view }) =>
-      (view?.requests ?? []).map((request) => ({ from: lease.service, request })),
-    );
-    all.sort((a, b) => a.request.agoMs - b.request.agoMs);
-    return all.find(({ request }) => isEventful(request) && request.agoMs < TELLING_MS) ?? all[0];
+    const all = await this.#requestsOf(this.#askable());
+    return this.#rememberEventful(all) ?? all[0];
   }
 
   /** @returns whether every process that can be asked has the mode before the time is up */
@@ -155,6 +154,30 @@ export class MeshWatch {
     await this.#registry.close();
   }
 
+  /** Newest first. */
+  async #requestsOf(leases: readonly Lease[]): Promise<CalledRequest[]> {
+    const answers = await readProcesses<RequestsView>(this.#client, leases, LAST_REQUESTS, ["requests"]);
+    const now = this.#clock.now();
+    return answers
+      .flatMap(({ lease, view }) =>
+        (view?.requests ?? []).map((request) => ({ from: lease.service, request, endedAt: now - request.agoMs })),
+      )
+      .sort((a, b) => b.endedAt - a.endedAt);
+  }
+
+  #rememberEventful(newestFirst: readonly CalledRequest[]): CalledRequest | undefined {
+    const eventful = newestFirst.find(({ request }) => isEventful(request));
+    if (eventful !== undefined && eventful.endedAt > (this.#eventful?.endedAt ?? 0)) this.#eventful = eventful;
+    const recent = this.#clock.now() - (this.#eventful?.endedAt ?? 0) < TELLING_MS;
+    return recent ? this.#eventful : undefined;
+  }
+
+  /** A process keeps few requests: those that went wrong must be fetched before they are pushed out. */
+  async #keepEventful(before: Readings, now: Readings): Promise<void> {
+    const troubled = this.#askable().filter(({ name }) => troubles(now.get(name)) > troubles(before.get(name)));
+    if (troubled.length > 0) this.#rememberEventful(await this.#requestsOf(troubled));
+  }
+
   /** A look that takes longer than the pace does not pile up. */
   async #look(): Promise<void> {
     if (this.#looking) return;
@@ -170,6 +193,8 @@ export class MeshWatch {
       const now: Readings = new Map(
         stats.flatMap(({ lease, view }) => (view === undefined ? [] : [[lease.name, view]])),
       );
+      const last = this.#readings.at(-1);
+      if (last !== undefined) await this.#keepEventful(last, now);
       this.#readings = [...this.#readings, now].slice(-(SPAN + 1));
       const first = this.#readings[0];
       if (first !== undefined && first !== now) this.#edges = edgesBetween(first, now);
@@ -184,4 +209,12 @@ export class MeshWatch {
   #askable(): readonly Lease[] {
     return this.leases.filter(({ admin }) => admin !== undefined);
   }
+}
+
+/** Calls that did not go straight through, since the start of the process. */
+function troubles(stats: StatsView | undefined): number {
+  return (stats?.outbound ?? []).reduce(
+    (sum, { stats: { failures, retries, replays } }) => sum + failures + retries + replays,
+    0,
+  );
 }
