@@ -244,12 +244,13 @@ export default async function story(session) {
   demandShare(off.v2Share, 1 / 3, off.gets, "with policy off");
   demand((herAgain.v1 ?? 0) === 0 && (herAgain.v2 ?? 0) > 0, "the rule for maria did not come back");
 
-  const all = readLog(log).filter(({ id }) => id !== undefined);
+  const all = readLog(log).filter(({ id, phase }) => id !== undefined && figures[phase] !== undefined);
   figures.total = { requests: all.length, doublePosts: all.filter(({ executed }) => executed > 1).length };
   writeFileSync(join(session.data, "summary.json"), `${JSON.stringify(figures, null, 2)}\n`);
   return [
     "",
-    `The bookshop: ${all.length} requests, ${figures.total.doublePosts} orders carried out twice.`,
+    `The bookshop: ${all.length} requests in all steps, ${figures.total.doublePosts} orders carried out twice.`,
+    `The kill and the rolling restart happened under ${BUSY.perSecond} requests/s, 30 % of them orders.`,
     ...told.map((text) => `  ${text}`),
     `Raw log: ${log}`,
     `Figures: ${join(session.data, "summary.json")}`,
