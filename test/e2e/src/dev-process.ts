@@ -1,6 +1,8 @@
 /** `inmesh dev` as a child of a test: what it printed, what it is told, and how it ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -19,6 +21,8 @@ export class DevProcess {
   readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
   readonly #waiters = new Set<() => void>();
+  /** What the session leaves behind on purpose, its log, goes with the test. */
+  readonly #temporary = mkdtempSync(join(tmpdir(), "inmesh-e2e-"));
   #text = "";
 
   /** @param args of `inmesh` */
@@ -26,7 +30,13 @@ export class DevProcess {
     const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, ...inherited } = process.env;
     this.#child = spawn(node, [INMESH, ...args], {
       cwd,
-      env: { ...inherited, PATH: `${dirname(node)}:${process.env["PATH"]}`, INMESH_DEV_KEYS: "1", ...env },
+      env: {
+        ...inherited,
+        PATH: `${dirname(node)}:${process.env["PATH"]}`,
+        INMESH_DEV_KEYS: "1",
+        TMPDIR: this.#temporary,
+        ...env,
+      },
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.pid = this.#child.pid ?? 0;
@@ -76,6 +86,7 @@ export class DevProcess {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), 12_000);
     await this.ended;
     clearTimeout(timer);
+    rmSync(this.#temporary, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #onText(resolve: (value: undefined) => void): void {

@@ -141,7 +141,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   const keys = live || io.env["INMESH_DEV_KEYS"] === "1";
   if (live) terminal.enter();
   if (keys) keyboard.start(onKey);
-  events.add("process", given === undefined ? "registry: a folder of this session" : `registry: ${config}`);
+  events.add("process", `registry: ${config}${given === undefined ? " (removed at the end)" : ""}`);
   watch.start();
   const data = join(tmpdir(), `inmesh-session-${process.pid}-${Math.round(io.clock.wallTime())}`);
   const base = script === undefined ? io.cwd : dirname(script);
