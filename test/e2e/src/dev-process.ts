@@ -1,7 +1,7 @@
 /** `inmesh dev` as a child of a test: what it printed, what it is told, and how it ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -58,6 +58,11 @@ export class DevProcess {
   /** Pids of the services that said they are ready. */
   get pids(): number[] {
     return [...this.#text.matchAll(/\(pid (\d+)\) is ready/g)].map(([, pid]) => Number(pid));
+  }
+
+  /** Folders of the session that should be gone after it. */
+  get leftovers(): string[] {
+    return readdirSync(this.#temporary).filter((name) => name.startsWith("inmesh-dev-"));
   }
 
   press(key: string): void {

@@ -66,9 +66,14 @@ describe("edgesBetween", () => {
     ]);
     const after = new Map([
       ["old", process("web", 2_000, outbound(REVIEWS, { calls: 1_010 }))],
-      ["new", process("web", 90_000, outbound(REVIEWS, { calls: 4 }))],
+      ["new", process("web", 1_500, outbound(REVIEWS, { calls: 4 }))],
     ]);
     expect(edgesBetween(before, after)[0]?.requestsPerSecond).toBe(7);
+  });
+
+  it("averages over its life what it sees of a process for the first time", () => {
+    const after = new Map([["a", process("web", 60_000, outbound(REVIEWS, { calls: 120 }))]]);
+    expect(edgesBetween(new Map(), after)[0]?.requestsPerSecond).toBe(2);
   });
 
   it("shares attempts by version, also when an address comes back with a new count", () => {

@@ -39,7 +39,9 @@ export function edgesBetween(before: Readings, after: Readings): Edge[] {
   const sums = new Map<string, Sum>();
   for (const [lease, now] of after) {
     const then = before.get(lease);
-    const seconds = (now.atMs - (then?.atMs ?? now.atMs - firstIntervalMs(before, after))) / 1_000;
+    // A process clock begins with the process: one that is new to us has counted for that long.
+    const ms = then === undefined ? Math.max(now.atMs, firstIntervalMs(before, after)) : now.atMs - then.atMs;
+    const seconds = ms / 1_000;
     if (!(seconds > 0)) continue;
     const earlier = new Map(then?.outbound.map((entry) => [entry.cluster, entry]));
     for (const entry of now.outbound) addDifference(sums, now.service, entry, earlier.get(entry.cluster), seconds);

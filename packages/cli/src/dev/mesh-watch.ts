@@ -51,7 +51,7 @@ export class MeshWatch {
   readonly #infos = new Map<string, ServerInfo>();
   readonly #waiters = new Set<() => void>();
   #view: RegistryView = { documents: [], leases: [], problems: [] };
-  #readings: Readings[] = [];
+  #readings: Readings[] = [new Map()];
   #edges: readonly Edge[] = [];
   #eventful: CalledRequest | undefined;
   #looking = false;
