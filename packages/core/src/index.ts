@@ -17,8 +17,8 @@ export type {
   ExplainedRequest,
   ExplainedRoute,
   ExplainOutcome,
-  Explanation,
   ExplainRequest,
+  Explanation,
 } from "./explain/explanation.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
