@@ -39,7 +39,7 @@ const RETRY_MS = 40;
 export async function lockFolder({ directory, files, clock, random, host }: FolderLockOptions): Promise<HeldLock> {
   const began = clock.now();
   const firstSeen = new Map<string, number>();
-  const said = JSON.stringify({ host: host.id, pid: process.pid, started: host.startOf(process.pid) });
+  const said = JSON.stringify({ host: host.id, pid: process.pid, started: host.startOf(process.pid) ?? "" });
   for (;;) {
     const name = `${LOCK}${process.pid}-${random.int(0x3fffffff).toString(36)}`;
     const path = join(directory, name);
@@ -96,7 +96,9 @@ function isDead(text: string, host: Host): boolean {
     if (typeof said !== "object" || said === null) return false;
     const { host: id, pid, started } = said as Record<string, unknown>;
     if (id !== host.id || typeof pid !== "number" || pid < 1) return false;
-    return !host.exists(pid) || (started !== "" && started !== host.startOf(pid));
+    if (!host.exists(pid)) return true;
+    const startOfPid = host.startOf(pid);
+    return started !== "" && startOfPid !== undefined && startOfPid !== started;
   } catch {
     return false;
   }

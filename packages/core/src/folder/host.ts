@@ -1,13 +1,16 @@
 /** Which machine this is, and which of its processes live. Lets a reader drop the lease of a killed process at once. */
 
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 
 export interface Host {
   /** Equal in two processes only if one can ask the system about the other's pid. */
   readonly id: string;
-  /** When the process started, in a form that is only compared; empty where the system does not say. */
-  startOf(pid: number): string;
+  /**
+   * When the process started, in a form that is only compared; empty when there is no such process, or it is a zombie,
+   * which serves nobody. Undefined where the system does not say.
+   */
+  startOf(pid: number): string | undefined;
   /** False when no process has this pid. */
   exists(pid: number): boolean;
 }
@@ -39,13 +42,15 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat (proc(5)), in clock ticks since boot; empty for a zombie as well: it serves nobody. */
-function startOf(pid: number): string {
+/** Field 22 of /proc/<pid>/stat (proc(5)), in clock ticks since boot. */
+function startOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" "); // the command before may hold anything
     return fields[0] === "Z" ? "" : (fields[19] ?? "");
-  } catch {
-    return "";
+  } catch (error) {
+    // Out of file descriptors, say: that proves nothing about the other process.
+    const missing = error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+    return missing && existsSync("/proc/self/stat") ? "" : undefined;
   }
 }

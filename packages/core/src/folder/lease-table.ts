@@ -206,7 +206,9 @@ export class LeaseTable {
     if (id === "" || id !== host.id) return false;
     if (!host.exists(lease.pid)) return true;
     const doubtful = entry.changedAt === this.#awakeMs || this.#ageMs(entry) > lease.ttlMs / 2;
-    return doubtful && started !== "" && host.startOf(lease.pid) !== started; // the pid is someone else's, or a zombie's
+    if (!doubtful || started === "") return false;
+    const startOfPid = host.startOf(lease.pid);
+    return startOfPid !== undefined && startOfPid !== started; // the pid is someone else's, or a zombie's
   }
 
   #ageMs(entry: Entry): number {

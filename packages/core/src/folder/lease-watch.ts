@@ -140,7 +140,8 @@ export class LeaseWatch {
     this.#heard = false;
     for (const name of found) if (leaseNameOf(name) !== undefined && (all || !table.has(name))) names.add(name);
     for (const name of table.overdue()) names.add(name);
-    for (const name of [...table.files]) if (!present.has(name)) table.forget(name);
+    // A listing taken while others rename may miss a name: only a look at the file itself tells that it is gone.
+    for (const name of table.files) if (!present.has(name)) names.add(name);
     await this.#clear(found);
     onListed(present);
   }

@@ -191,7 +191,7 @@ class HeldLease {
     const spec = this.#spec;
     await prepare(files, directory);
     this.#sequence += 1;
-    const text = formatLease(spec, this.#sequence, { host: host.id, started: host.startOf(spec.pid) });
+    const text = formatLease(spec, this.#sequence, { host: host.id, started: host.startOf(spec.pid) ?? "" });
     const changedAt = stampOf(this.#sequence, clock.wallTime());
     await writeAtomically(files, this.#path, text, { mode: 0o600, changedAt });
     this.#written = spec;
