@@ -39,7 +39,10 @@ async function renewing(file: string): Promise<ChildProcess> {
 }
 
 async function writeLease(file: string, pid: number, { host = createHost(), ttlMs = 15_000 } = {}): Promise<void> {
-  const text = formatLease({ ...lease("a"), pid, ttlMs }, SEQUENCE, { host: host.id, started: host.startOf(pid) ?? "" });
+  const text = formatLease({ ...lease("a"), pid, ttlMs }, SEQUENCE, {
+    host: host.id,
+    started: host.startOf(pid) ?? "",
+  });
   await writeAtomically(nodeFiles, file, text, { mode: 0o600, changedAt: stampOf(SEQUENCE, Date.now()) });
 }
 
