@@ -5,7 +5,7 @@ import { compileBench } from "./row/compile.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
-import { sockets } from "./row/sockets.js";
+import { rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   pipeline,
   startup: startUp,
   sockets,
+  rivals,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

@@ -21,7 +21,7 @@ export function editRequest(
 ): EditedRequest {
   let { headers } = request;
   for (const ops of orderedOps(route.requestHeaders, destination?.requestHeaders)) {
-    headers = applyHeaderOps(headers, ops, request);
+    headers = editOwnHeaders(headers, ops, request);
   }
   return {
     headers,
@@ -30,12 +30,18 @@ export function editRequest(
   };
 }
 
+/** The request that left: what `%REQ(…)%` in the answer's headers reads. */
+export function requestAsSent(request: MatchRequest, { path, authority, headers }: EditedRequest): MatchRequest {
+  const { method, scheme, header } = request;
+  return withHeaders({ method, scheme, path, authority, header }, headers);
+}
+
 /**
  * Several destinations: their own operations, then the route's, so that a route-level `set` wins (Envoy evaluates the most
  * specific level first; policy-semantics §1.6). A single destination's are part of the route's when they arrive here.
  */
 export function orderedOps(ofRoute: HeaderOps | undefined, ofDestination: HeaderOps | undefined): readonly HeaderOps[] {
-  if (ofRoute === undefined) return ofDestination === undefined ? NONE : [ofDestination];
+  if (ofRoute === undefined) return ofDestination === undefined ? NO_OPS : [ofDestination];
   return ofDestination === undefined ? [ofRoute] : [ofDestination, ofRoute];
 }
 
@@ -50,12 +56,13 @@ export function rewrittenPath({ rewrite }: Route, path: string): string {
   return query < 0 ? rewrite.path(path) : rewrite.path(path.slice(0, query)) + path.slice(query);
 }
 
-/** Removals first, then `set` (overwrites every line of the name), then `add` (one more line). */
-export function applyHeaderOps(
-  headers: readonly string[],
-  { remove, set, add }: HeaderOps,
-  request: MatchRequest,
-): readonly string[] {
+/**
+ * Removals first, then `set` (overwrites every line of the name), then `add` (one more line). A value that comes to nothing
+ * changes nothing, as in Envoy: neither does it empty the header, nor add an empty one.
+ * @param request what `%REQ(…)%` reads
+ */
+export function applyHeaderOps(headers: readonly string[], ops: HeaderOps, request: MatchRequest): readonly string[] {
+  const { remove, set, add } = isPlain(ops) ? ops : filledIn(ops, request);
   const edited: string[] = [];
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index]!; // flat pairs: both indices are in range
@@ -63,33 +70,75 @@ export function applyHeaderOps(
     if (remove.includes(key) || set.some(([other]) => other === key)) continue;
     edited.push(name, headers[index + 1]!);
   }
-  for (const pair of set) push(edited, pair, request);
-  for (const pair of add) push(edited, pair, request);
+  for (const [name, value] of set) edited.push(name, value);
+  for (const [name, value] of add) edited.push(name, value);
   return edited;
 }
 
-function push(headers: string[], [name, value]: HeaderPair, request: MatchRequest): void {
-  headers.push(name, value.includes("%") ? expand(value, request) : value);
+/** A header's value with its commands filled in: `%REQ(name?other)%`, `%PROTOCOL%`; `%%` is a percent sign. */
+export function expandValue(value: string, request: MatchRequest): string {
+  if (!value.includes("%")) return value;
+  return value.replace(COMMAND, (whole, command: string | undefined, argument: string | undefined) => {
+    if (command === undefined) return "%";
+    return command === "REQ" ? firstValue(request, argument ?? "") : command === "PROTOCOL" ? "HTTP/1.1" : whole;
+  });
 }
 
-/** `%REQ(name?other:max)%` and the other commands of Envoy's access log that a client can know; `%%` is a percent sign. */
-function expand(value: string, request: MatchRequest): string {
-  return value.replace(
-    /%(?:%|([A-Z_]+)(?:\(([^)]*)\))?(?::(\d+))?%)/g,
-    (whole, command: string | undefined, argument: string | undefined, max) => {
-      if (command === undefined) return "%";
-      const text = command === "REQ" ? header(request, argument ?? "") : command === "PROTOCOL" ? "HTTP/1.1" : whole;
-      return max === undefined ? text : text.slice(0, Number(max));
-    },
-  );
+const NO_OPS: readonly HeaderOps[] = [];
+const COMMAND = /%(?:%|([A-Z_]+)(?:\(([^)]*)\))?%)/g;
+
+/** Operations on the request itself read it as it is by then: what was removed is empty (seen with Envoy 1.40). */
+function editOwnHeaders(headers: readonly string[], ops: HeaderOps, request: MatchRequest): readonly string[] {
+  if (isPlain(ops)) return applyHeaderOps(headers, ops, request);
+  const kept = headers.filter((_, index) => !ops.remove.includes(headers[index - (index % 2)]!.toLowerCase())); // in range
+  return applyHeaderOps(kept, ops, withHeaders(request, kept));
 }
 
-function header(request: MatchRequest, argument: string): string {
-  for (const name of argument.split("?")) {
-    const value = request.header(name.toLowerCase());
-    if (value !== undefined) return typeof value === "string" ? value : value.join(",");
+/** The request as if it had these headers. */
+function withHeaders({ method, path, authority, scheme }: MatchRequest, headers: readonly string[]): MatchRequest {
+  const header = (name: string): string | undefined => {
+    for (let index = 0; index < headers.length; index += 2) {
+      if (headers[index]!.toLowerCase() === name) return headers[index + 1]; // flat pairs: both indices are in range
+    }
+    return undefined;
+  };
+  return { method, path, authority, scheme, header };
+}
+
+/** Nothing to fill in and nothing empty: most policies, and known without a copy. */
+function isPlain({ set, add }: HeaderOps): boolean {
+  for (const [, value] of set) if (value === "" || value.includes("%")) return false;
+  for (const [, value] of add) if (value === "" || value.includes("%")) return false;
+  return true;
+}
+
+function filledIn({ remove, set, add }: HeaderOps, request: MatchRequest): HeaderOps {
+  const fill = (pairs: readonly HeaderPair[]) =>
+    pairs.map(([name, value]): HeaderPair => [name, expandValue(value, request)]).filter(([, value]) => value !== "");
+  return { remove, set: fill(set), add: fill(add) };
+}
+
+/** Pseudo headers too. Of repeated lines the first; empty when none of the names is there. */
+function firstValue(request: MatchRequest, names: string): string {
+  for (const name of names.toLowerCase().split("?")) {
+    const value = pseudoHeader(request, name) ?? request.header(name);
+    if (value !== undefined) return typeof value === "string" ? value : (value[0] ?? "");
   }
-  return "-";
+  return "";
 }
 
-const NONE: readonly HeaderOps[] = [];
+function pseudoHeader({ method, path, authority, scheme }: MatchRequest, name: string): string | undefined {
+  switch (name) {
+    case ":method":
+      return method;
+    case ":path":
+      return path;
+    case ":authority":
+    case "host":
+      return authority;
+    case ":scheme":
+      return scheme;
+    default:
+      return undefined;
+  }
+}

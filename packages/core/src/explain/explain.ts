@@ -3,10 +3,10 @@
  * snapshot's lookup and find, and the edits of ../call/.
  */
 
-import type { Destination, FaultPolicy, HeaderOps, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type { Destination, FaultPolicy, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import { corsOps, preflightAnswer } from "../call/cors.js";
-import { editRequest, orderedOps } from "../call/request-edit.js";
+import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
 import { MESH_ERRORS } from "../errors.js";
 import { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedRoute, ExplainRequest, Explanation } from "./explanation.js";
@@ -98,15 +98,16 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
   const { retry } = route;
   const destinations = action.destinations.map((destination) => explainedDestination(snapshot, destination));
   const heaviest = action.destinations.reduce((best, each) => (each.weight > best.weight ? each : best));
+  const edited = editRequest(route, heaviest, request);
   const missing = destinations.every(({ cluster }) => snapshot.cluster(cluster) === undefined);
   return {
     ...answer,
     outcome: missing ? "noDestination" : "route",
     status: missing ? MESH_ERRORS.CLUSTER_NOT_FOUND.status : null,
     destinations,
-    request: upstreamRequest(request, editRequest(route, heaviest, request)),
+    request: upstreamRequest(request, edited),
     retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
-    responseHeaders: responseHeaders(route, heaviest, request),
+    responseHeaders: responseHeaders(route, heaviest, requestAsSent(request, edited)),
     steps: [
       ...answer.steps,
       ...destinations.map((destination) => sendingStep(snapshot, destination)),
@@ -155,7 +156,7 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
 function responseHeaders(
   route: Route,
   destination: Destination | undefined,
-  request: AskedRequest,
+  request: MatchRequest,
 ): Explanation["responseHeaders"] {
   const set = new Map<string, string>();
   const add = new Map<string, string>();
@@ -166,11 +167,15 @@ function responseHeaders(
       add.delete(name);
       remove.add(name);
     }
-    for (const [name, value] of ops.set) {
+    for (const [name, written] of ops.set) {
+      const value = expandValue(written, request);
+      if (value === "") continue; // changes nothing
       add.delete(name);
       set.set(name, value);
     }
-    for (const [name, value] of ops.add) {
+    for (const [name, written] of ops.add) {
+      const value = expandValue(written, request);
+      if (value === "") continue;
       const before = add.get(name);
       add.set(name, before === undefined ? value : `${before},${value}`);
     }

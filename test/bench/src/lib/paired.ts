@@ -37,10 +37,12 @@ export async function paired(
   options: PairedOptions,
 ): Promise<readonly PairedRow[]> {
   const all = [baseline, { name: "A/A (baseline again)", run: (count: number) => baseline.run(count) }, ...variants];
+  const collect = (globalThis as { gc?: (options: { type: "minor" }) => void }).gc;
   for (const { run } of all) await run(options.warmUp);
   const cpu = all.map((): number[] => []);
   for (let round = 0; round < options.rounds; round++) {
     for (const index of shuffled(all.length)) {
+      collect?.({ type: "minor" }); // what others left behind is not this one's to clear away
       const before = process.cpuUsage();
       await all[index]!.run(options.slice); // a permutation of the indices
       const { user, system } = process.cpuUsage(before);
