@@ -1,3 +1,5 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ask, newFolder, start, until } from "./child.js";
 
@@ -15,8 +17,12 @@ describe.each([
   it("calls another service by name, with trace and deadline of the request it serves", async () => {
     const folder = newFolder();
     const echo = start("bare.mjs", { folder, service: "echo" });
+    await echo.port();
+    // Known before anybody asks: a name nobody has registered yet goes to DNS, and the app would report that.
+    const leases = join(folder, ".workloads");
+    await until(() => existsSync(leases) && readdirSync(leases).some((lease) => lease.includes(".echo.")));
     const web = start(fixture, { folder, service: "web", load, env });
-    const [port] = await Promise.all([web.port(), echo.port()]);
+    const port = await web.port();
     const via = async (path: string) => {
       const { text } = await ask(port, path, {
         traceparent: TRACE,
