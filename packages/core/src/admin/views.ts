@@ -138,7 +138,9 @@ export interface OutboundStats {
 }
 
 export interface InboundStats {
+  /** Begun. */
   readonly requests: number;
+  /** Answered with a status of 500 or more. */
   readonly failures: number;
   readonly inFlight: number;
   readonly p50Ms: number;

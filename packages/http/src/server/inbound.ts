@@ -3,21 +3,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { InboundContext } from "@inmesh/core";
+import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
-
-/** As `InboundStats` of the admin endpoint. */
-export interface InboundReading {
-  /** Begun. */
-  readonly requests: number;
-  /** Answered with a status of 500 or more. */
-  readonly failures: number;
-  readonly inFlight: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-}
 
 export class Inbound {
   readonly #engine: InboundEngine;
@@ -83,7 +72,7 @@ export class Inbound {
     });
   }
 
-  read(): InboundReading {
+  read(): InboundStats {
     return {
       requests: this.#requests,
       failures: this.#failures,

@@ -1,5 +1,5 @@
 export { attachServer, meshHandler } from "./handler.js";
-export { Inbound, type InboundReading } from "./inbound.js";
+export { Inbound } from "./inbound.js";
 export type { InboundEngine } from "./inbound-request.js";
 export { type AnyServer, exemptServer, patchServer, patchServers, type ServerHooks } from "./patch-servers.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";

@@ -1,20 +1,8 @@
 /** Application protocol of a port. policy-semantics §0.8. */
 
-import type { Protocol } from "../snapshot/workload.js";
+import { PROTOCOLS, type Protocol } from "../snapshot/workload.js";
 
-const PROTOCOLS: ReadonlySet<string> = new Set<Protocol>([
-  "http",
-  "http2",
-  "grpc",
-  "grpc-web",
-  "https",
-  "tls",
-  "tcp",
-  "udp",
-  "mongo",
-  "redis",
-  "mysql",
-]);
+const KNOWN: ReadonlySet<string> = new Set(PROTOCOLS);
 
 const APP_PROTOCOLS: Readonly<Record<string, Protocol>> = {
   "kubernetes.io/h2c": "http2",
@@ -28,7 +16,7 @@ const TCP_PORTS: ReadonlySet<number> = new Set([25, 53, 3306, 27017]);
 /** Of a ServiceEntry: the protocol as written. */
 export function parseProtocol(text: string | undefined): Protocol {
   const lower = (text ?? "").toLowerCase();
-  return PROTOCOLS.has(lower) ? (lower as Protocol) : "unknown";
+  return KNOWN.has(lower) ? (lower as Protocol) : "unknown";
 }
 
 /** Of a Kubernetes Service: appProtocol, else the port's name up to the first dash. */

@@ -1,19 +1,22 @@
 /** Services, workloads and endpoints: who can be called, and where they run. */
 
-/** Application protocol of a port, after policy-semantics §0.8. `unknown` is treated as HTTP by an HTTP client. */
-export type Protocol =
-  | "http"
-  | "http2"
-  | "grpc"
-  | "grpc-web"
-  | "https"
-  | "tls"
-  | "tcp"
-  | "udp"
-  | "mongo"
-  | "redis"
-  | "mysql"
-  | "unknown";
+/** Application protocols that a port may name, after policy-semantics §0.8. */
+export const PROTOCOLS = [
+  "http",
+  "http2",
+  "grpc",
+  "grpc-web",
+  "https",
+  "tls",
+  "tcp",
+  "udp",
+  "mongo",
+  "redis",
+  "mysql",
+] as const;
+
+/** `unknown`: the port names none; an HTTP client treats it as HTTP. */
+export type Protocol = (typeof PROTOCOLS)[number] | "unknown";
 
 export interface ServicePort {
   /** The service port: what a caller addresses. */

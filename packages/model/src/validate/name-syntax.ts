@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import { quote } from "../problem-at.js";
+import { PROTOCOLS } from "../snapshot/workload.js";
 
 const LABEL = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?$/;
 const WILDCARD_LABEL = /^(?:\*|(?:\*-?)?[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)$/;
@@ -114,26 +115,13 @@ export function labelValueFault(value: string): string | undefined {
   return `${quote(value)} is no label value: letters, digits, "-", "_" and ".", beginning and ending in a letter or digit. Correct it.`;
 }
 
-/** Protocols that a port may name, after policy-semantics §0.8. */
-const PROTOCOLS: ReadonlySet<string> = new Set([
-  "http",
-  "http2",
-  "grpc",
-  "grpc-web",
-  "https",
-  "tls",
-  "tcp",
-  "udp",
-  "mongo",
-  "redis",
-  "mysql",
-  "http_proxy",
-]);
+/** Istio accepts one more name than a port can have: only the egress of a Sidecar knows what to do with it. */
+const ACCEPTED: ReadonlySet<string> = new Set([...PROTOCOLS, "http_proxy"]);
 
 /** Empty means: to be found out from the traffic. */
 export function protocolFault(protocol: string): string | undefined {
-  if (protocol === "" || PROTOCOLS.has(protocol.toLowerCase())) return undefined;
-  return `${quote(protocol)} is no known protocol; expected one of ${[...PROTOCOLS].join(", ").toUpperCase()}. Write one.`;
+  if (protocol === "" || ACCEPTED.has(protocol.toLowerCase())) return undefined;
+  return `${quote(protocol)} is no known protocol; expected one of ${[...ACCEPTED].join(", ").toUpperCase()}. Write one.`;
 }
 
 export function isHttpProtocol(protocol: string): boolean {
