@@ -3,7 +3,7 @@
 import type { Clock, Timer } from "@inmesh/core";
 import type { EndpointState } from "@inmesh/core/internal";
 import type { ConnectionPolicy } from "@inmesh/model";
-import { type ClientFactory, countingClients, EndpointPool } from "./endpoint-pool.js";
+import { EndpointPool } from "./endpoint-pool.js";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -26,7 +26,6 @@ export class HttpTransport implements Transport {
   readonly #load: () => Undici;
   readonly #states = new Set<EndpointState>();
   #undici: Undici | undefined;
-  #clients: ClientFactory | undefined;
   #sweep: Timer | undefined;
 
   constructor({ clock, undici }: HttpTransportOptions) {
@@ -66,8 +65,7 @@ export class HttpTransport implements Transport {
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    this.#clients ??= countingClients(this.#undici);
-    const pool = new EndpointPool(state.endpoint, policy, this.#undici, this.#clients);
+    const pool = new EndpointPool(state.endpoint, policy, this.#undici);
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());

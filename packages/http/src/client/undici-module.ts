@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 
 export type Undici = Pick<
   typeof import("undici"),
-  "Agent" | "buildConnector" | "Client" | "Dispatcher" | "Pool" | "errors" | "interceptors" | "util"
+  "Agent" | "buildConnector" | "Client" | "Dispatcher" | "errors" | "interceptors" | "util"
 >;
 
 /** The copy that this package depends on. Takes some ten ms the first time, a look into the module cache later. */
