@@ -313,7 +313,10 @@ describe("ending a request early", () => {
     const [response] = (await once(sent, "response")) as [IncomingMessage];
     const aborted = once(response, "aborted");
     response.resume();
-    await expect(once(response, "end")).rejects.toMatchObject({ code: "RESPONSE_TRUNCATED" });
+    await expect(once(response, "end")).rejects.toMatchObject({
+      code: "ECONNRESET",
+      cause: { code: "RESPONSE_TRUNCATED" },
+    });
     await aborted;
     expect([response.complete, response.aborted]).toEqual([false, true]);
     await until(() => sent.closed);

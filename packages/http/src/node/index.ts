@@ -1,1 +1,2 @@
+export { createHttp, createHttps, type HttpFunctions, type HttpRequestFunction } from "./http-functions.js";
 export { patchHttp } from "./patch-http.js";

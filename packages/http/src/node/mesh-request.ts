@@ -1,12 +1,16 @@
 /**
  * `http.ClientRequest` for a host of the mesh: the same methods and events, over a call of the engine instead of a
  * socket. The header methods are those of a real OutgoingMessage, which is kept for that alone.
+ *
+ * Longer than other files, because ClientRequest has that many members; test/same-as-node.test.ts compares them.
  */
 
 import { AsyncResource } from "node:async_hooks";
-import { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS_CODES } from "node:http";
+import http, { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS_CODES } from "node:http";
+import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
+import { MeshError } from "@inmesh/core";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -38,6 +42,11 @@ export class MeshRequest extends Writable implements OldHandler {
   #abort: ((reason: unknown) => void) | undefined;
   #over = false;
   #socket: StubSocket | undefined;
+  /** Nobody sees a socket before the event that tells of it. */
+  #connected = false;
+  /** What waits for that moment: the end of a request that was given up before. */
+  #ending: (() => void) | undefined;
+  #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #unfollow: (() => void) | undefined;
   /** Set when the request turned out to be none of the mesh's. */
@@ -50,7 +59,7 @@ export class MeshRequest extends Writable implements OldHandler {
   path: string;
   res: IncomingMessage | null = null;
   aborted = false;
-  timeout: number | undefined = undefined;
+  readonly timeout: number | undefined;
   reusedSocket = false;
   shouldKeepAlive = true;
   maxHeadersCount: number | null = null;
@@ -58,6 +67,11 @@ export class MeshRequest extends Writable implements OldHandler {
   useChunkedEncodingByDefault: boolean;
   sendDate = false;
   headersSent = false;
+
+  static {
+    // Node's own stay true for good; the types have no room for an accessor.
+    Object.defineProperty(MeshRequest.prototype, "writable", { configurable: true, get: () => true });
+  }
 
   constructor({ client, origin, target, original }: MeshRequestOptions) {
     super({ autoDestroy: false, decodeStrings: true });
@@ -69,15 +83,18 @@ export class MeshRequest extends Writable implements OldHandler {
     this.path = path;
     this.host = host;
     this.protocol = protocol;
-    this.agent = options.agent;
+    this.agent = options.agent || (protocol === "https:" ? https : http).globalAgent; // only looked at
     this.useChunkedEncodingByDefault = !["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"].includes(method);
     this.cork(); // until the body's end, or the next tick, whichever comes first
     fillHeaders(this.#store, target.options, origin.authority);
     if (listener !== undefined) this.once("response", listener);
+    this.timeout = options.timeout;
     if (options.timeout !== undefined && options.timeout > 0) this.setTimeout(options.timeout);
     if (options.signal) this.#follow(options.signal);
     process.nextTick(() => {
-      if (this.listenerCount("socket") > 0 && !this.destroyed) this.#emit("socket", this.socket);
+      if (this.destroyed) return this.#ending?.();
+      this.#connected = true;
+      if (this.listenerCount("socket") > 0) this.#emit("socket", this.socket);
     });
   }
 
@@ -128,16 +145,19 @@ export class MeshRequest extends Writable implements OldHandler {
   // ---- sending ----
 
   flushHeaders(): void {
+    this.#seal();
     this.#stream();
   }
 
   override write(chunk: unknown, encoding?: unknown, done?: unknown): boolean {
+    this.#seal();
     if (!this.#started && this.#early !== undefined && this.writableLength === 0)
       process.nextTick(() => this.#stream());
     return super.write(chunk, encoding as BufferEncoding, done as () => void);
   }
 
   override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
+    this.#seal();
     super.end(chunk, encoding as BufferEncoding, done as () => void);
     return this;
   }
@@ -158,6 +178,13 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#start(early.length === 0 ? null : early.length === 1 ? early[0]! : Buffer.concat(early));
     } else if (this.#body?.destroyed === false) this.#body.push(null);
     done();
+  }
+
+  /** From here on headers are as good as sent: setting one throws ERR_HTTP_HEADERS_SENT, as on any OutgoingMessage. */
+  #seal(): void {
+    if (this.headersSent || this.destroyed) return;
+    this.headersSent = true;
+    (this.#store as unknown as { _header: string })._header = " ";
   }
 
   /** The body goes out as it comes. */
@@ -190,7 +217,6 @@ export class MeshRequest extends Writable implements OldHandler {
   #start(body: Readable | Buffer | null): void {
     if (this.#started || this.destroyed) return;
     this.#started = true;
-    this.headersSent = true;
     const { headers, upgrade, expectsContinue } = wireHeaders(this.#store);
     const options: RequestOptions = {
       origin: `${this.#origin.scheme}://${this.#origin.authority}`,
@@ -207,7 +233,8 @@ export class MeshRequest extends Writable implements OldHandler {
 
   /** The mesh did not know the host once it knew anything: Node sends the request, with all of the caller's options. */
   #handOver(body: Readable | Buffer | null): boolean {
-    this.#real = handOver(this as unknown as ClientRequest & { timeout?: number }, this.#original(), this.#store, body);
+    const given = this as unknown as ClientRequest;
+    this.#real = handOver({ given, real: this.#original(), store: this.#store, body, timeoutMs: this.#timeoutMs });
     this.#abort = undefined;
     return true;
   }
@@ -242,9 +269,9 @@ export class MeshRequest extends Writable implements OldHandler {
 
   onError(error: unknown): void {
     this.#over = true;
-    const failure = error instanceof Error ? error : new Error("the request was aborted", { cause: error });
+    const failure = asNodeError(error, this.res !== null);
     if (this.res === null) this.#scope.runInAsyncScope(() => this.destroy(failure));
-    else this.#scope.runInAsyncScope(() => void this.res?.destroy(failure));
+    else if (!this.destroyed) this.#scope.runInAsyncScope(() => void this.res?.destroy(failure));
   }
 
   onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void {
@@ -274,22 +301,29 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#real.destroy(error ?? undefined);
       return done(error);
     }
-    const unanswered = this.res === null;
-    const reason = error ?? (unanswered ? connectionReset("socket hang up") : connectionReset("aborted"));
+    const { res } = this;
+    let told = error;
     if (!this.#over) {
       this.#over = true;
-      this.#abort?.(reason);
-      if (this.res !== null) this.res.destroy(connectionReset("aborted"));
-      return done(unanswered ? reason : error);
+      this.#abort?.(error ?? connectionReset(res === null ? "socket hang up" : "aborted"));
+      if (res === null && error === null && (this.#connected || !this.aborted))
+        told = connectionReset("socket hang up");
     }
-    done(error);
+    // Never within the caller's `destroy`: a socket would not have told of it yet either.
+    const end = (): void => {
+      if (res !== null && !res.destroyed && !res.complete) res.destroy(connectionReset("aborted"));
+      done(told);
+    };
+    if (!this.#connected) this.#ending = end;
+    else if (res?.destroyed) end();
+    else process.nextTick(end);
   }
 
   setTimeout(ms: number, listener?: () => void): this {
     if (listener !== undefined) this.once("timeout", listener);
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.timeout = ms;
+    this.#timeoutMs = ms;
     if (this.#real !== undefined) this.#real.setTimeout(ms);
     else if (ms > 0 && !this.destroyed) {
       this.#timer = setTimeout(() => this.#timedOut(), ms);
@@ -300,12 +334,13 @@ export class MeshRequest extends Writable implements OldHandler {
 
   // ---- what there is no equivalent of ----
 
-  get socket(): Socket {
+  get socket(): Socket | null {
+    if (!this.#connected) return null;
     this.#socket ??= new StubSocket(this);
     return this.#socket as unknown as Socket;
   }
 
-  get connection(): Socket {
+  get connection(): Socket | null {
     return this.socket;
   }
 
@@ -326,15 +361,16 @@ export class MeshRequest extends Writable implements OldHandler {
   readonly #owner = {
     request: this,
     get socket(): Socket {
-      return this.request.socket;
+      return this.request.socket!; // there is an answer, so it was sent
     },
     setTimeout: (ms: number) => this.setTimeout(ms),
     responseDropped: (error: Error | undefined) => {
-      if (!this.#over) {
-        this.#over = true;
-        this.#abort?.(error ?? connectionReset("aborted"));
-      }
-      process.nextTick(() => this.destroy());
+      const wasOver = this.#over;
+      this.#over = true;
+      if (!wasOver) this.#abort?.(error ?? connectionReset("aborted"));
+      // A reader's error is told by the request first; without one, the answer's end comes before the request's.
+      if (wasOver || error !== undefined) process.nextTick(() => this.destroy(wasOver ? undefined : error));
+      else setImmediate(() => this.destroy());
     },
   };
 
@@ -377,6 +413,13 @@ export class MeshRequest extends Writable implements OldHandler {
   #emit(event: string, ...args: unknown[]): boolean {
     return this.#scope.runInAsyncScope(() => this.emit(event, ...args));
   }
+}
+
+/** As Node would say it, with the mesh's own words as the cause: libraries look at the code. */
+function asNodeError(error: unknown, answerBegun: boolean): Error {
+  if (!(error instanceof Error)) return new Error("the request was aborted", { cause: error });
+  if (!answerBegun || !(error instanceof MeshError) || error.code !== "RESPONSE_TRUNCATED") return error;
+  return Object.assign(connectionReset("aborted"), { cause: error });
 }
 
 function connectionReset(message: string): Error {

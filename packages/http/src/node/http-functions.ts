@@ -1,0 +1,96 @@
+/**
+ * `request` and `get` as node:http and node:https have them: a host of the mesh gets our ClientRequest, any other the
+ * original function with the arguments as they came.
+ */
+
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import http from "node:http";
+import type { RequestOptions as SecureRequestOptions } from "node:https";
+import https from "node:https";
+import type { HttpClient } from "../client/client.js";
+import { isForwarded } from "../client/mark.js";
+import type { Origin } from "../client/origin.js";
+import { MeshRequest } from "./mesh-request.js";
+import { type RequestTarget, requestTarget } from "./request-target.js";
+
+export type Scheme = "http:" | "https:";
+export type RequestFunction = (...args: unknown[]) => ClientRequest;
+
+type Listener = (response: IncomingMessage) => void;
+
+/** As `http.request`, in all of its argument forms. */
+export interface HttpRequestFunction<Options> {
+  (options: string | URL | Options, listener?: Listener): ClientRequest;
+  (url: string | URL, options: Options, listener?: Listener): ClientRequest;
+}
+
+/** As much of node:http, or node:https, as makes requests. Given to libraries that take such a module. */
+export interface HttpFunctions<Options extends RequestOptions = RequestOptions> {
+  readonly request: HttpRequestFunction<Options>;
+  readonly get: HttpRequestFunction<Options>;
+}
+
+export function createHttp(client: HttpClient): HttpFunctions {
+  return createFunctions(client, http, "http:") as HttpFunctions;
+}
+
+export function createHttps(client: HttpClient): HttpFunctions<SecureRequestOptions> {
+  return createFunctions(client, https, "https:") as HttpFunctions<SecureRequestOptions>;
+}
+
+/** Looked up with each request: whoever patches node:http later gets what is none of this mesh's. */
+function createFunctions(client: HttpClient, module: typeof http | typeof https, scheme: Scheme): object {
+  const originals = {
+    request: (...args: unknown[]) => (module.request as RequestFunction)(...args),
+    get: (...args: unknown[]) => (module.get as RequestFunction)(...args),
+  };
+  return meshedFunctions(client, originals, scheme);
+}
+
+export function meshedFunctions(
+  client: HttpClient,
+  originals: { readonly request: RequestFunction; readonly get: RequestFunction },
+  scheme: Scheme,
+): { request: RequestFunction; get: RequestFunction } {
+  const through = (original: RequestFunction, args: unknown[]): ClientRequest => {
+    const found = findTarget(client, args, scheme);
+    if (found === undefined) return original(...args);
+    return meshRequest(client, found, () => originals.request(...withoutListener(args)));
+  };
+  return {
+    request: (...args) => through(originals.request, args),
+    get: (...args) => {
+      const made = through(originals.get, args);
+      if (made instanceof MeshRequest) made.end();
+      return made;
+    },
+  };
+}
+
+export interface FoundTarget {
+  readonly origin: Origin;
+  readonly target: RequestTarget;
+}
+
+/** @returns undefined for what is none of the mesh's */
+export function findTarget(client: HttpClient, args: readonly unknown[], scheme: Scheme): FoundTarget | undefined {
+  const target = requestTarget(args, scheme);
+  if (target === undefined || isForwarded(target.options)) return undefined;
+  const { host, port } = target;
+  const origin = client.origins.get(`${scheme}//${host.includes(":") ? `[${host}]` : host}:${port}`);
+  return origin === undefined || client.origins.judge(origin) === "pass" ? undefined : { origin, target };
+}
+
+/** @param original makes the request as if there were no mesh, without its response listener */
+export function meshRequest(
+  client: HttpClient,
+  { origin, target }: FoundTarget,
+  original: () => ClientRequest,
+): ClientRequest {
+  return new MeshRequest({ client, origin, target, original }) as unknown as ClientRequest;
+}
+
+export function withoutListener(args: readonly unknown[]): unknown[] {
+  const last = args.findLastIndex((each) => typeof each === "function");
+  return last < 0 ? [...args] : args.filter((_, index) => index !== last);
+}
