@@ -14,14 +14,18 @@ export interface Cli {
   note(line: string): void;
   /** A line that even `--quiet` does not silence. */
   warn(line: string): void;
+  /** What is being done, to stderr; nothing without `--verbose`. */
+  trace(line: string): void;
 }
 
 export interface CliOptions {
   readonly quiet: boolean;
+  /** @default false */
+  readonly verbose?: boolean;
   readonly colour: boolean;
 }
 
-export function createCli(io: Io, { quiet, colour }: CliOptions): Cli {
+export function createCli(io: Io, { quiet, verbose = false, colour }: CliOptions): Cli {
   const env = colour ? io.env : { FORCE_COLOR: "0" };
   const paintNote = createPaint(io.stderr, env);
   return {
@@ -30,6 +34,7 @@ export function createCli(io: Io, { quiet, colour }: CliOptions): Cli {
     paintNote,
     print: (text) => void io.stdout.write(text),
     note: (line) => void (quiet || io.stderr.write(`${printable(line)}\n`)),
+    trace: (line) => void (verbose && io.stderr.write(`${paintNote("dim", printable(line))}\n`)),
     warn: (line) => void io.stderr.write(`${paintNote("yellow", "warning")} ${printable(line)}\n`),
   };
 }

@@ -16,6 +16,7 @@ import { statusCommand } from "./command/status.js";
 import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
 import { devCommand } from "./dev/command.js";
+import { runCommand } from "./run/command.js";
 
 export interface CommandEntry {
   /** Heading in the help. */
@@ -29,6 +30,7 @@ const INSTALLATION = "Installation:";
 
 export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: devCommand },
+  { group: MESH, create: runCommand },
   { group: POLICY, create: validateCommand },
   { group: POLICY, create: analyzeCommand },
   { group: POLICY, create: applyCommand },

@@ -15,6 +15,9 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What `inmesh run` ends with: the code of the program it ran, whatever that is. */
+export type ChildExitCode = number;
+
 /** An expected failure: printed as it stands, without a stack. */
 export class CliError extends Error {
   override readonly name = "CliError";

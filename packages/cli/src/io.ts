@@ -19,9 +19,14 @@ export interface Io {
   readonly clock: Clock;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+  /**
+   * From now on signals to this process go to `listener` instead of `signal`: for a command that stands in front of
+   * another program. @returns undoes it
+   */
+  readonly takeSignals?: (listener: (signal: NodeJS.Signals) => void) => () => void;
 }
 
-export function processIo(signal: AbortSignal): Io {
+export function processIo(signal: AbortSignal, takeSignals: NonNullable<Io["takeSignals"]>): Io {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
@@ -30,6 +35,7 @@ export function processIo(signal: AbortSignal): Io {
     cwd: process.cwd(),
     clock: systemClock,
     signal,
+    takeSignals,
   };
 }
 

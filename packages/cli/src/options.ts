@@ -1,15 +1,18 @@
 /** Options that several commands share, so that they are spelled, described and read in one way. */
 
+import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Cli } from "./cli.js";
 import { CliError, EXIT } from "./exit.js";
 import type { Format } from "./output/format.js";
+import { readSettingsFile } from "./registry/settings-file.js";
 
 export interface CommonOptions {
   readonly output: Format;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
   /** `--no-color`. */
   readonly color: boolean;
 }
@@ -17,21 +20,34 @@ export interface CommonOptions {
 export interface RegistryOptions extends CommonOptions {
   readonly config?: string;
   readonly namespace?: string;
+  readonly allNamespaces?: boolean;
   /** In ms. */
   readonly timeout: number;
 }
 
-/** `-o`, `--json`, `-q` and `--no-color`; every command has them. */
+/** `-o`, `--json` and the switches; every command that prints data has them. */
 export function withCommon(command: Command, formats: readonly Format[]): Command {
+  return withSwitches(
+    command
+      .addOption(
+        new Option("-o, --output <format>", "how to print the result")
+          .choices(formats)
+          .default(formats[0])
+          .helpGroup(SHARED),
+      )
+      .addOption(new Option("--json", "the same as -o json").helpGroup(SHARED)),
+  );
+}
+
+/** `-q`, `-v` and `--no-color`. */
+export function withSwitches(command: Command): Command {
   return command
+    .addOption(new Option("-q, --quiet", "print the result and errors only").helpGroup(SHARED))
     .addOption(
-      new Option("-o, --output <format>", "how to print the result")
-        .choices(formats)
-        .default(formats[0])
+      new Option("-v, --verbose", "say on stderr what is read, who is asked, and how long it takes")
+        .conflicts("quiet")
         .helpGroup(SHARED),
     )
-    .addOption(new Option("--json", "the same as -o json").helpGroup(SHARED))
-    .addOption(new Option("-q, --quiet", "print the result and errors only").helpGroup(SHARED))
     .addOption(new Option("--no-color", "print without colour, as NO_COLOR=1 does").helpGroup(SHARED));
 }
 
@@ -39,10 +55,20 @@ export function withCommon(command: Command, formats: readonly Format[]): Comman
 export function withRegistry(command: Command, timeoutMs = 10_000): Command {
   return command
     .addOption(
-      new Option("--config <dir>", "folder of the registry (default: INMESH_CONFIG, else ./mesh)").helpGroup(SHARED),
+      new Option(
+        "--config <dir>",
+        "folder of the registry (default: INMESH_CONFIG, else inmesh.yaml, else ./mesh)",
+      ).helpGroup(SHARED),
     )
     .addOption(new Option("-n, --namespace <name>", "namespace to look in, and of names without one").helpGroup(SHARED))
     .addOption(timeoutOption(timeoutMs, "give up after this long"));
+}
+
+/** `-A`, for lists: without `-n` they list every namespace, and a habit from kubectl should not be an error. */
+export function withAllNamespaces(command: Command): Command {
+  return command.addOption(
+    new Option("-A, --all-namespaces", "list every namespace (the default)").conflicts("namespace").helpGroup(SHARED),
+  );
 }
 
 export function timeoutOption(timeoutMs: number, text: string): Option {
@@ -75,7 +101,7 @@ export function formatOf({ output, json }: CommonOptions): Format {
 
 /** The registry as it was typed, for messages. @throws {CliError} for a registry that is no folder */
 export function configOf({ config }: { readonly config?: string }, { io }: Cli): { shown: string; path: string } {
-  const shown = config ?? io.env["INMESH_CONFIG"] ?? "./mesh";
+  const shown = config ?? (io.env["INMESH_CONFIG"] || undefined) ?? defaultConfig(io);
   const [scheme] = /^[a-z]+(?=:\/\/)/.exec(shown) ?? [];
   if (scheme !== undefined) {
     throw new CliError(
@@ -88,7 +114,16 @@ export function configOf({ config }: { readonly config?: string }, { io }: Cli):
   return { shown, path: isAbsolute(shown) ? shown : join(io.cwd, shown) };
 }
 
+/** As a process started here finds it: inmesh.yaml, else `./mesh`, else that of the home folder. */
+function defaultConfig({ cwd, env }: Cli["io"]): string {
+  const { config } = readSettingsFile(cwd);
+  if (config !== undefined) return config;
+  if (existsSync(join(cwd, "mesh"))) return "./mesh";
+  const home = join(env["HOME"] || env["USERPROFILE"] || cwd, ".inmesh", "mesh");
+  return existsSync(home) ? home : "./mesh";
+}
+
 /** Namespace of documents and names that do not say one. */
 export function namespaceOf({ namespace }: { readonly namespace?: string }, { io }: Cli): string {
-  return namespace ?? (io.env["INMESH_NAMESPACE"] || "default");
+  return namespace ?? (io.env["INMESH_NAMESPACE"] || readSettingsFile(io.cwd).namespace || "default");
 }

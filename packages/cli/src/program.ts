@@ -3,7 +3,7 @@
 import { MeshError } from "@inmesh/core";
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands.js";
-import { CliError, EXIT, type ExitCode, systemReason } from "./exit.js";
+import { type ChildExitCode, CliError, EXIT, type ExitCode, systemReason } from "./exit.js";
 import type { Io } from "./io.js";
 import { createPaint, printable } from "./output/paint.js";
 import { VERSION } from "./version.js";
@@ -22,7 +22,7 @@ Exit codes: 0 done, 1 what was asked about is bad, 2 wrong usage, 3 unreachable,
 
 /** Runs one command line. Never throws; says on stderr what went wrong. @param argv without node and script */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
-  let result: ExitCode = EXIT.ok;
+  let result: ChildExitCode = EXIT.ok;
   const program = createProgram(io, (code) => {
     result = code;
   });
@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-export function createProgram(io: Io, end: (code: ExitCode) => void): Command {
+export function createProgram(io: Io, end: (code: ChildExitCode) => void): Command {
   const program = new Command("inmesh")
     .description(DESCRIPTION)
     .usage("<command> [options]")

@@ -4,7 +4,7 @@ import type { Lease } from "@inmesh/core";
 import type { ServerInfo } from "@inmesh/core/admin";
 import { SCHEMA_VERSION } from "@inmesh/model";
 import type { Cli } from "../cli.js";
-import { AdminClient } from "../live/admin-client.js";
+import { adminClient } from "../live/admin-client.js";
 import { processName, readProcesses } from "../live/processes.js";
 import { count } from "../output/format.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
@@ -14,17 +14,16 @@ import { error, type Finding, ok, type Section, warning } from "./section.js";
 
 export async function checkProcesses(
   cli: Cli,
-  { remote = false }: { readonly remote?: boolean },
+  options: { readonly remote?: boolean; readonly timeout: number },
   { view, shown }: OpenRegistry,
 ): Promise<Section> {
-  const { clock, signal } = cli.io;
   const findings: Finding[] = [];
   const name = "processes";
   const { leases } = view;
   if (leases.length === 0) {
     return { name, findings: [ok(`no process is registered in "${shown}" at the moment`)] };
   }
-  const client = new AdminClient({ clock, signal, remote });
+  const client = adminClient(cli, options);
   const readings = await readProcesses<ServerInfo>(client, leases, "/server_info", ["instance", "state", "snapshot"]);
   const answered = readings.filter((reading) => reading.view !== undefined);
   if (answered.length > 0) findings.push(ok(`${answered.length} of ${leases.length} registered processes answer`));

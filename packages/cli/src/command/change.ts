@@ -5,7 +5,7 @@ import type { Problem } from "@inmesh/model";
 import { type Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { EXIT, type ExitCode } from "../exit.js";
-import { AdminClient } from "../live/admin-client.js";
+import { adminClient } from "../live/admin-client.js";
 import { type ProcessState, waitForProcesses } from "../live/wait.js";
 import { formatOf, type RegistryOptions } from "../options.js";
 import { count, formatMs, printData } from "../output/format.js";
@@ -42,18 +42,18 @@ export async function finishChange(
 ): Promise<ExitCode> {
   const format = formatOf(options);
   const table = format !== "json" && format !== "yaml";
-  const { dryRun = false, wait = false, remote = false, timeout } = options;
+  const { dryRun = false, wait = false, timeout } = options;
   for (const problem of sortProblems(problems)) cli.note(problemLine(problem, cli.paintNote));
   if (table) {
     const suffix = dryRun ? " (dry run)" : "";
     for (const { key, outcome, where } of results) cli.print(`${key} ${outcome}${suffix}  ${where}\n`);
   }
-  const { clock, signal } = cli.io;
+  const { clock } = cli.io;
   const started = clock.now();
   const processes =
     !wait || dryRun
       ? []
-      : await waitForProcesses(registry, new AdminClient({ clock, signal, remote }), cli.io, {
+      : await waitForProcesses(registry, adminClient(cli, options), cli.io, {
           expected,
           timeoutMs: timeout,
           onSynced: ({ name }) => cli.note(`${name} has it after ${formatMs(clock.now() - started)}`),

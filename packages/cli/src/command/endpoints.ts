@@ -4,9 +4,9 @@ import { type ClustersView, type EndpointView, type ServiceView, snapshotView } 
 import { clusterName, type Document, type Endpoint, type Snapshot } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
-import { AdminClient } from "../live/admin-client.js";
+import { adminClient } from "../live/admin-client.js";
 import { processName, type Reading, readProcesses } from "../live/processes.js";
-import { formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { formatOf, namespaceOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { clientContext } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
@@ -56,15 +56,14 @@ export function endpointsCommand(ports: CommandPorts): Command {
       .argument("[service]", "service, service.namespace, namespace/service or host")
       .addHelpText("after", EXAMPLES),
   );
-  return withRemote(withRegistry(withCommon(command, LIST_FORMATS))).action(
+  return withRemote(withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS)))).action(
     action<[string | undefined], EndpointsOptions>(ports, (cli, [service], options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { leases, documents } = registry.view;
         const client = clientContext(options.from, namespaceOf(options, cli), leases);
         const { snapshot } = await registry.viewOf(client);
         const services = findServices(snapshotView(snapshot, []).services, service, options.namespace);
-        const { clock, signal } = cli.io;
-        const admin = new AdminClient({ clock, signal, remote: options.remote === true });
+        const admin = adminClient(cli, options);
         const callers = leases.filter((lease) => lease.admin !== undefined);
         const readings = await readProcesses<ClustersView>(admin, callers, "/clusters", ["clusters"]);
         const subsets = subsetNames(documents);

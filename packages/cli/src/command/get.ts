@@ -8,7 +8,7 @@ import type { Cli } from "../cli.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 
 import { parseResourceName, type ResourceQuery } from "../input/resource-name.js";
-import { formatOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printData, printListing } from "../output/format.js";
 import { placeOf } from "../output/problems.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
@@ -27,7 +27,7 @@ export function getCommand(ports: CommandPorts): Command {
     .argument("[kind/name]", "KIND, KIND/NAME or KIND/NAMESPACE/NAME")
     .argument("[name]", "name, when it stands apart from the kind")
     .addHelpText("after", EXAMPLES);
-  return withRegistry(withCommon(command, LIST_FORMATS)).action(
+  return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[string | undefined, string | undefined], RegistryOptions>(ports, async (cli, [target, name], options) => {
       const query = parseTarget(target, name, options);
       return withOpenRegistry(options, cli, async ({ view, shown }) => {

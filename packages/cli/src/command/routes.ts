@@ -3,7 +3,7 @@
 import { type RouteView, snapshotView, type VirtualHostView } from "@inmesh/core/admin";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
-import { formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { formatOf, namespaceOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { clientContext } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
@@ -31,7 +31,7 @@ export function routesCommand(ports: CommandPorts): Command {
       .argument("[service]", "service, service.namespace, namespace/service or host")
       .addHelpText("after", EXAMPLES),
   );
-  return withRegistry(withCommon(command, LIST_FORMATS)).action(
+  return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[string | undefined], ViewOptions>(ports, (cli, [service], options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);

@@ -3,7 +3,14 @@
 import { type ServiceView, snapshotView } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import { EXIT } from "../exit.js";
-import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import {
+  formatOf,
+  namespaceOf,
+  type RegistryOptions,
+  withAllNamespaces,
+  withCommon,
+  withRegistry,
+} from "../options.js";
 import { LIST_FORMATS, printListing } from "../output/format.js";
 import { clientContext } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
@@ -30,7 +37,7 @@ export function servicesCommand(ports: CommandPorts): Command {
   const command = withFrom(
     new Command("services").description("list the services that can be called").addHelpText("after", EXAMPLES),
   );
-  return withRegistry(withCommon(command, LIST_FORMATS)).action(
+  return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[], ViewOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);

@@ -3,12 +3,19 @@
 import type { Lease } from "@inmesh/core";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
-import { EXIT } from "../exit.js";
-import { AdminClient } from "../live/admin-client.js";
+import { CliError, EXIT } from "../exit.js";
+import { adminClient } from "../live/admin-client.js";
 import { processName } from "../live/processes.js";
 import { type EdgeTraffic, readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
-import { formatOf, parseDuration, type RegistryOptions, withCommon, withRegistry } from "../options.js";
-import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
+import {
+  formatOf,
+  parseDuration,
+  type RegistryOptions,
+  withAllNamespaces,
+  withCommon,
+  withRegistry,
+} from "../options.js";
+import { count, formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import type { Column } from "../output/table.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { withRemote } from "./change.js";
@@ -51,7 +58,7 @@ function trafficCommand(ports: CommandPorts, name: string, description: string, 
     .description(description)
     .addOption(new Option("--interval <duration>", "how long to measure").argParser(parseDuration).default(2_000, "2s"))
     .addHelpText("after", `${help}\nExample:\n  inmesh ${name} --interval 10s -n shop\n`);
-  return withRemote(withRegistry(withCommon(command, LIST_FORMATS))).action(
+  return withRemote(withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS)))).action(
     action<[], StatOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { traffic, leases } = await measure(cli, options, registry);
@@ -63,10 +70,18 @@ function trafficCommand(ports: CommandPorts, name: string, description: string, 
   );
 }
 
-async function measure(cli: Cli, { interval, remote = false }: StatOptions, { view }: OpenRegistry) {
-  const { clock, signal } = cli.io;
-  const leases = view.leases;
-  const traffic = await readTraffic(new AdminClient({ clock, signal, remote }), leases, interval, { clock, signal });
+async function measure(cli: Cli, options: StatOptions, { view: { leases } }: OpenRegistry) {
+  const traffic = await readTraffic(adminClient(cli, options), leases, options.interval, cli.io);
+  const { failed } = traffic;
+  if (failed.length > 0 && failed.length === leases.length) {
+    const [first] = failed;
+    const others = failed.length === 1 ? "" : `, nor do ${count(failed.length - 1, "other")}`;
+    throw new CliError(
+      EXIT.unreachable,
+      `${first === undefined ? "" : processName(first.lease)} does not answer: ${first?.reason}${others}`,
+      "Look with: inmesh status",
+    );
+  }
   return { traffic, leases };
 }
 

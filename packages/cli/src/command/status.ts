@@ -5,9 +5,16 @@ import type { ServerInfo, SnapshotView } from "@inmesh/core/admin";
 import type { Problem } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
-import { AdminClient } from "../live/admin-client.js";
+import { adminClient } from "../live/admin-client.js";
 import { processName, type Reading, readProcesses } from "../live/processes.js";
-import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import {
+  formatOf,
+  namespaceOf,
+  type RegistryOptions,
+  withAllNamespaces,
+  withCommon,
+  withRegistry,
+} from "../options.js";
 import { count, formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { problemLine } from "../output/problems.js";
 import { clientContext } from "../registry/client-context.js";
@@ -54,15 +61,14 @@ export function statusCommand(ports: CommandPorts): Command {
   const command = new Command("status")
     .description("list the running processes, their versions and whether they run the current policy")
     .addHelpText("after", EXAMPLES);
-  return withRemote(withRegistry(withCommon(command, LIST_FORMATS))).action(
+  return withRemote(withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS)))).action(
     action<[], StatusOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { view } = registry;
         const leases = view.leases.filter(
           ({ namespace }) => options.namespace === undefined || namespace === options.namespace,
         );
-        const { clock, signal } = cli.io;
-        const client = new AdminClient({ clock, signal, remote: options.remote === true });
+        const client = adminClient(cli, options);
         const [infos, snapshots] = await Promise.all([
           readProcesses<ServerInfo>(client, leases, "/server_info", ["instance", "state", "snapshot"]),
           readProcesses<SnapshotView>(client, leases, "/snapshot", ["resources", "problems"]),

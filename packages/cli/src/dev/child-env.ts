@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 export interface ChildSettings {
   readonly service: string;
   readonly namespace: string;
-  /** Folder of the registry, absolute. */
-  readonly config: string;
+  /** Folder of the registry, absolute, or a URL; absent: what the child finds by itself. */
+  readonly config?: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The child's own variables: they win. */
   readonly env: Readonly<Record<string, string>>;
@@ -35,7 +35,7 @@ export function childEnv(
     NODE_OPTIONS: `${merged["NODE_OPTIONS"] ?? ""} --import ${register}`.trim(),
     INMESH_SERVICE: service,
     INMESH_NAMESPACE: namespace,
-    INMESH_CONFIG: config,
+    ...(config !== undefined && { INMESH_CONFIG: config }),
     ...(labelText.length > 0 && { INMESH_LABELS: labelText.join(",") }),
     ...(stateDir !== undefined && { INMESH_STATE_DIR: stateDir }),
   };

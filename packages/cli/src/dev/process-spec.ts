@@ -50,6 +50,26 @@ function splitAtDashes(args: readonly string[]): string[][] {
   return commands.filter((words) => words.length > 0);
 }
 
+/**
+ * One command, in which a later `--` is the program's own.
+ *
+ * @param args as they came after `inmesh run`, with or without the first `--`
+ * @throws {CliError} usage
+ */
+export function parseProcessSpec(args: readonly string[], cwd: string): Omit<ProcessSpec, "service"> & NamedOrNot {
+  const words = args[0] === "--" ? args.slice(1) : args;
+  const { service, ...spec } = parseOne(words, cwd);
+  const [found = ""] = serviceNames([{ service, ...spec }]);
+  return { ...spec, given: service, found };
+}
+
+export interface NamedOrNot {
+  /** Name before the command: `web=node web.js`. */
+  readonly given: string | undefined;
+  /** That name, else the one that package.json or the script suggests. */
+  readonly found: string;
+}
+
 function parseOne(words: readonly string[], cwd: string): Unnamed {
   const rest = [...words];
   const [, service, version, first = ""] = NAMED.exec(rest[0] ?? "") ?? [];
@@ -63,7 +83,7 @@ function parseOne(words: readonly string[], cwd: string): Unnamed {
     throw new CliError(
       EXIT.usage,
       `"${words.join(" ")}" names no command`,
-      "Write what to run: inmesh dev -- node a.js -- reviews=node b.js",
+      "Write what to run after --, for instance: -- reviews=node b.js",
     );
   }
   return { service, ...(version !== undefined && { version }), command: rest, env, cwd };

@@ -18,7 +18,7 @@ const MAX_DEPTH = 16;
 const POLICY_FILE = /\.(ya?ml|json)$/i;
 
 /** Each file once, in the order typed and then by path. @throws {CliError} for what cannot be read */
-export async function readPolicyTexts(names: readonly string[], { io }: Cli): Promise<PolicyText[]> {
+export async function readPolicyTexts(names: readonly string[], { io, trace }: Cli): Promise<PolicyText[]> {
   const texts = new Map<string, PolicyText>();
   for (const name of names) {
     if (name === "-") {
@@ -29,7 +29,9 @@ export async function readPolicyTexts(names: readonly string[], { io }: Cli): Pr
       const path = isAbsolute(file) ? file : join(io.cwd, file);
       if (texts.has(path)) continue;
       if (texts.size >= MAX_FILES) throw tooMany(name);
-      texts.set(path, { file, text: await readText(file, path) });
+      const text = await readText(file, path);
+      trace(`read ${file}: ${text.length} characters`);
+      texts.set(path, { file, text });
     }
   }
   return [...texts.values()];

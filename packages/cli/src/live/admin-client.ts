@@ -5,7 +5,9 @@
 
 import { request } from "node:http";
 import type { Clock } from "@inmesh/core";
+import type { Cli } from "../cli.js";
 import { systemReason } from "../exit.js";
+import { formatMs } from "../output/format.js";
 
 export interface AdminClientOptions {
   readonly clock: Clock;
@@ -14,6 +16,8 @@ export interface AdminClientOptions {
   readonly timeoutMs?: number;
   /** Contacts hosts that are not this machine, too. @default false */
   readonly remote?: boolean;
+  /** Told of each question that was answered or not, for `--verbose`. */
+  readonly trace?: (line: string) => void;
 }
 
 /** A process did not answer as it should; the message is a phrase that says why. */
@@ -22,6 +26,17 @@ export class AdminError extends Error {
 }
 
 const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Longest wait for one answer, in ms. */
+const ANSWER_MS = 2_000;
+
+/** For a command: bounded by its `--timeout`, stopped by Ctrl-C, told of under `--verbose`. */
+export function adminClient(
+  { io: { clock, signal }, trace }: Cli,
+  { remote = false, timeout }: { readonly remote?: boolean; readonly timeout: number },
+): AdminClient {
+  return new AdminClient({ clock, signal, trace, remote, timeoutMs: Math.min(ANSWER_MS, timeout) });
+}
 
 export class AdminClient {
   readonly #options: AdminClientOptions;
@@ -36,7 +51,13 @@ export class AdminClient {
    * @throws {AdminError} or `signal.reason`
    */
   async read<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
-    const text = await this.#get(parseAdmin(admin, this.#options.remote === true), path);
+    const { remote = false, clock, trace = () => {} } = this.#options;
+    const askedAt = clock.now();
+    const text = await this.#get(parseAdmin(admin, remote), path).catch((error: unknown) => {
+      trace(`asked ${admin}${path}: ${error instanceof Error ? error.message : String(error)}`);
+      throw error;
+    });
+    trace(`asked ${admin}${path}: ${text.length} characters after ${formatMs(clock.now() - askedAt)}`);
     let answer: unknown;
     try {
       answer = JSON.parse(text);
@@ -49,7 +70,7 @@ export class AdminClient {
   }
 
   #get(target: Target, path: string): Promise<string> {
-    const { clock, signal, timeoutMs = 2_000 } = this.#options;
+    const { clock, signal, timeoutMs = ANSWER_MS } = this.#options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.

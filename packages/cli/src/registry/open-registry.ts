@@ -7,6 +7,7 @@ import { type ClientContext, compile, parseDocuments, type Snapshot, validateDoc
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { configOf, type RegistryOptions } from "../options.js";
+import { count, formatMs } from "../output/format.js";
 
 export interface ClientView {
   readonly snapshot: Snapshot;
@@ -83,7 +84,8 @@ export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<
   folder.watch((view) => {
     first = view;
   });
-  const giveUpAt = clock.now() + options.timeout;
+  const openedAt = clock.now();
+  const giveUpAt = openedAt + options.timeout;
   try {
     while (first === undefined) {
       const { state, reason = "it cannot be read" } = folder.status;
@@ -97,6 +99,9 @@ export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<
     await folder.close();
     throw error;
   }
+  const { documents, leases } = first;
+  const found = `${count(documents.length, "document")}, ${count(leases.length, "registered process", "registered processes")}`;
+  cli.trace(`registry ${path}: ${found}, read in ${formatMs(clock.now() - openedAt)}`);
   return new OpenRegistry(shown, folder, first, clock);
 }
 
