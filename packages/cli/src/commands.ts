@@ -9,6 +9,7 @@ import { deleteCommand } from "./command/delete.js";
 import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
+import { helpCommand } from "./command/help.js";
 import { routesCommand } from "./command/routes.js";
 import { servicesCommand } from "./command/services.js";
 import { edgesCommand, statCommand } from "./command/stat.js";
@@ -45,4 +46,5 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: edgesCommand },
   { group: INSTALLATION, create: checkCommand },
   { group: INSTALLATION, create: versionCommand },
+  { group: INSTALLATION, create: helpCommand },
 ];

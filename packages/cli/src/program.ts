@@ -39,7 +39,7 @@ export function createProgram(io: Io, end: (code: ChildExitCode) => void): Comma
     .description(DESCRIPTION)
     .usage("<command> [options]")
     .version(`inmesh ${VERSION}`, "-V, --version", "print the version")
-    .helpCommand("help [command]", "describe a command")
+    .helpCommand(false) // ours explains codes, too
     .addHelpText("after", START)
     .enablePositionalOptions();
   for (const { group, create } of COMMANDS) {

@@ -1,0 +1,88 @@
+/**
+ * What `inmesh help TIMEOUT` says besides the table of codes in core, and the list "What to do" of
+ * docs/reference/errors.md: a test writes the page from here.
+ */
+
+export interface ErrorHelp {
+  /** What to do, in sentences; backquotes and links as in Markdown. */
+  readonly remedy: string;
+  /** A message as a call ends with it. */
+  readonly example: string;
+}
+
+export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
+  CONFIG_INVALID: {
+    remedy:
+      "the message names the option, what was found and what is expected. Settings are listed in [configuration](configuration.md).",
+    example: 'INMESH_LOCALITY is "eu": expected region/zone/subZone (CONFIG_INVALID)',
+  },
+  CONFIG_UNAVAILABLE: {
+    remedy:
+      "the process has no policy yet, and none was kept from an earlier run. Calls wait up to 5 s for it, inside their deadline. `inmesh status` shows the registry and why it is away.",
+    example: "no configuration within 5000 ms: the folder ./mesh is not there (CONFIG_UNAVAILABLE)",
+  },
+  HOST_UNKNOWN: {
+    remedy:
+      "add a ServiceEntry for the host, or set `outboundTrafficPolicy` to `ALLOW_ANY`. `inmesh services` lists who is known.",
+    example: 'host "api.example.com" is not in the registry, and the outbound policy is REGISTRY_ONLY (HOST_UNKNOWN)',
+  },
+  ROUTE_NOT_FOUND: {
+    remedy: "`inmesh explain METHOD URL` tells for each rule which condition did not hold.",
+    example: "GET http://reviews/admin matches none of the 2 rules of VirtualService/shop/reviews (ROUTE_NOT_FOUND)",
+  },
+  CLUSTER_NOT_FOUND: {
+    remedy: "most often a subset that no DestinationRule defines. `inmesh analyze` names the rule and the line.",
+    example:
+      'rule "canary" of VirtualService/shop/reviews names subset "v3", which no DestinationRule defines (CLUSTER_NOT_FOUND)',
+  },
+  TLS_UNAVAILABLE: {
+    remedy:
+      "the call is refused on this side, also while MeshMode is `off`. Set `tls.mode: DISABLE` where plaintext is meant.",
+    example:
+      "DestinationRule/shop/reviews asks for ISTIO_MUTUAL, which this version does not originate (TLS_UNAVAILABLE)",
+  },
+  NO_ENDPOINT: {
+    remedy:
+      "the service is known and nobody serves it: no process runs, or no process has the subset's labels. `inmesh endpoints SERVICE` shows who is there with which labels.",
+    example: 'no endpoint for "reviews.shop" subset "v2": nothing that serves it is registered (NO_ENDPOINT)',
+  },
+  CONNECT_FAILED: {
+    remedy:
+      "the request never left, so it is safe to send again, whatever its method. The endpoint is avoided for 0.5 s, doubling up to 10 s, while another one is left.",
+    example: "127.0.0.1:9080 refused the connection, nothing was sent (CONNECT_FAILED)",
+  },
+  UPSTREAM_RESET: {
+    remedy:
+      "whether the request was carried out is unknown. It is tried again if policy says so and the method is idempotent or carries an `Idempotency-Key`.",
+    example: "POST http://stock/orders: 127.0.0.1:9080 closed the connection before it answered (UPSTREAM_RESET)",
+  },
+  UPSTREAM_PROTOCOL: {
+    remedy: "something that speaks no HTTP listens there, or TLS is spoken to a plaintext port or the reverse.",
+    example: "127.0.0.1:5432 answered with something that is no HTTP (UPSTREAM_PROTOCOL)",
+  },
+  RESPONSE_TRUNCATED: {
+    remedy: "nothing was tried again, because the caller already had the beginning of the answer.",
+    example: "the connection to 127.0.0.1:9080 ended in the middle of the answer (RESPONSE_TRUNCATED)",
+  },
+  TIMEOUT: {
+    remedy:
+      "the rule's `timeout` covers all attempts and the waits between them. The message shows which attempt took how long.",
+    example: "GET http://reviews/42 timed out after 3000 ms: attempt 1 to 10.1.0.7:9080 took 1000 ms (TIMEOUT)",
+  },
+  PER_TRY_TIMEOUT: {
+    remedy: "retried under `5xx`, `gateway-error` and `reset`; not under the default policy.",
+    example: "attempt 1 to 10.1.0.7:9080 had no answer within 1000 ms (PER_TRY_TIMEOUT)",
+  },
+  DEADLINE_EXCEEDED: {
+    remedy: "the request that this process was serving has run out of time; the caller upstream of it set the limit.",
+    example: "the request being served had 40 ms left, and they passed (DEADLINE_EXCEEDED)",
+  },
+  FAULT_ABORTED: {
+    remedy: "the `fault` of the rule named in the message. Remove it there, or switch policy off with `MeshMode`.",
+    example: "VirtualService/shop/reviews aborts 30% of these calls with 503 on purpose (FAULT_ABORTED)",
+  },
+  DRAINING: {
+    remedy: "the process got SIGTERM or `drain()` was called; callers are sent elsewhere as soon as its lease is gone.",
+    example: "this process is shutting down and takes no new work (DRAINING)",
+  },
+};

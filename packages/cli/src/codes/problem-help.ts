@@ -1,0 +1,307 @@
+/**
+ * What `inmesh help IST0101` says, and the rows of docs/reference/problems.md: a test writes the page from here.
+ * Every example in YAML is judged by a test and must lead to its code. A list, so it is longer than other files.
+ */
+
+import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
+import { DOCUMENT_PROBLEM_CODES, SET_PROBLEM_CODES } from "@inmesh/model";
+
+export interface ProblemHelp {
+  /** As the page says it: some codes have more than one. */
+  readonly severity: string;
+  /** When it is reported: a phrase. */
+  readonly when: string;
+  /** Sentences. */
+  readonly remedy: string;
+  /** Documents that have the problem; absent where no document can. */
+  readonly yaml?: string;
+  /** What is said, where no document can show it. */
+  readonly message?: string;
+}
+
+const REVIEWS = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: reviews, namespace: shop }
+spec:
+  hosts: [reviews.shop.svc.cluster.local]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: 10.1.0.7, labels: { version: v1 } }]
+`;
+
+const virtualService = (http: string, name = "reviews"): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${name}]
+  http:
+${http}`;
+
+const TO_REVIEWS = "    - route: [{ destination: { host: reviews } }]\n";
+
+const sidecar = (name: string, selector: string): string => `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: ${name}, namespace: shop }
+spec:
+${selector}  egress: [{ hosts: ["./*"] }]
+`;
+
+const OURS: Readonly<Record<string, string>> = {
+  ...DOCUMENT_PROBLEM_CODES,
+  ...SET_PROBLEM_CODES,
+  ...REGISTRY_PROBLEMS,
+};
+
+/** What the table of the code says, and what the page adds to it. */
+const ours = (code: string, more = ""): string => `${OURS[code] ?? ""}${more}`;
+
+const destinationRule = (name: string, rest: string): string => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: shop }
+spec:
+  host: ${name}
+${rest}`;
+
+export const PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
+  IST0106: {
+    severity: "error",
+    when: "a field is unknown or of the wrong type, or breaks one of Istio's validation rules",
+    remedy: "The message names the field, what was found and what is expected. Correct it at the line it names.",
+    yaml: virtualService("    - timeout: soon\n      route: [{ destination: { host: reviews } }]\n"),
+  },
+  IST0002: {
+    severity: "warning",
+    when: "a field that Istio's analyzer calls deprecated",
+    remedy: "It still works. Replace it with the field that the message names.",
+    yaml: virtualService(
+      "    - fault: { delay: { percent: 10, fixedDelay: 1s } }\n      route: [{ destination: { host: reviews } }]\n",
+    ),
+  },
+  IST0101: {
+    severity: "error",
+    when: "a VirtualService names a host, port, subset or delegate that is not there (hosts and ports: only beside a registry)",
+    remedy:
+      "Correct the name, or define it: a subset in a DestinationRule, a host by a ServiceEntry or by starting its service.",
+    yaml: `${REVIEWS}---\n${virtualService("    - route: [{ destination: { host: reviews, subset: v3 } }]\n")}`,
+  },
+  IST0109: {
+    severity: "error",
+    when: "several VirtualServices claim one host and can be seen together; the message names their files",
+    remedy: "Merge them into one, keep them apart with exportTo, or use delegates.",
+    yaml: `${virtualService(TO_REVIEWS)}---\n${virtualService(TO_REVIEWS).replace("name: reviews,", "name: reviews-too,")}`,
+  },
+  IST0110: {
+    severity: "error",
+    when: "several Sidecars select the same workloads; only one is used",
+    remedy: "Merge them, or let their selectors choose different workloads.",
+    yaml: `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: web-1, namespace: shop, labels: { app: web } }
+spec: { address: 10.1.0.9, labels: { app: web } }
+---
+${sidecar("a", "  workloadSelector: { labels: { app: web } }\n")}---\n${sidecar("b", "  workloadSelector: { labels: { app: web } }\n")}`,
+  },
+  IST0111: {
+    severity: "error",
+    when: "several Sidecars without a selector cover one namespace; only one is used",
+    remedy: "Keep one for the namespace, and give the others a workloadSelector.",
+    yaml: `${sidecar("a", "")}---\n${sidecar("b", "")}`,
+  },
+  IST0112: {
+    severity: "error",
+    when: "the destination has several ports and the rule names none",
+    remedy: "Write the port: destination: { host: reviews, port: { number: 80 } }.",
+    yaml: `${REVIEWS.replace("protocol: HTTP }]", "protocol: HTTP }, { number: 9090, name: http-admin, protocol: HTTP }]")}---\n${virtualService(TO_REVIEWS)}`,
+  },
+  IST0128: {
+    severity: "warning",
+    when: "TLS without caCertificates for a whole DestinationRule, so nobody checks who answers",
+    remedy: "Name the file of the roots: tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }.",
+    yaml: destinationRule("reviews", "  trafficPolicy: { tls: { mode: SIMPLE } }\n"),
+  },
+  IST0129: {
+    severity: "warning",
+    when: "TLS without caCertificates for one port of a DestinationRule, so nobody checks who answers",
+    remedy: "Name the file of the roots for that port: tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }.",
+    yaml: destinationRule(
+      "reviews",
+      "  trafficPolicy:\n    portLevelSettings: [{ port: { number: 443 }, tls: { mode: SIMPLE } }]\n",
+    ),
+  },
+  IST0130: {
+    severity: "warning",
+    when: "a rule of a VirtualService can never be used, because an earlier one takes everything",
+    remedy: "Move it above the rule that takes everything, or delete it.",
+    yaml: virtualService(
+      `${TO_REVIEWS}    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n`,
+    ),
+  },
+  IST0131: {
+    severity: "info",
+    when: "a match of a VirtualService is never used, because an earlier match covers it",
+    remedy: "Put the narrower match first, or delete the later one.",
+    yaml: virtualService(
+      `    - match: [{ uri: { prefix: /api } }]\n  ${TO_REVIEWS.replace("- ", "")}`.replace(
+        "      route",
+        "      route",
+      ) +
+        "    - match: [{ uri: { prefix: /api } }, { uri: { prefix: /v2 } }]\n      route: [{ destination: { host: reviews } }]\n",
+    ),
+  },
+  IST0133: {
+    severity: "warning",
+    when: "Istio's validation warns: deprecated fields, selectors without labels, aborts without a status",
+    remedy: "It is accepted. The message says what Istio advises instead.",
+    yaml: sidecar("web", "  workloadSelector: { labels: {} }\n"),
+  },
+  IST0134: {
+    severity: "warning",
+    when: "a TCP port of a ServiceEntry without addresses",
+    remedy: "Give the ServiceEntry addresses, or the port a protocol that names its host, such as HTTP or TLS.",
+    yaml: `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db, namespace: shop }
+spec:
+  hosts: [db.example.com]
+  ports: [{ number: 5432, name: tcp, protocol: TCP }]
+  resolution: NONE
+`,
+  },
+  IST0173: {
+    severity: "error",
+    when: "a subset that none of its service's running workloads belongs to",
+    remedy:
+      "Start workloads with the labels of the subset, or correct the labels. `inmesh endpoints SERVICE -o wide` shows those that run.",
+    message: 'IST0173 error reviews.yaml:8:7 subset "v3" of "reviews" selects none of its 2 workloads',
+  },
+  IST0174: {
+    severity: "warning",
+    when: "a DestinationRule for a host that is not there (only beside a registry)",
+    remedy: "Correct the host, or start its service. `inmesh services` lists who is known.",
+    message: 'IST0174 warning ratings.yaml:5:9 no service has the host "raitings". Did you mean "ratings"?',
+  },
+  IM0001: {
+    severity: "error",
+    when: ours("IM0001"),
+    remedy: "Correct the YAML at the line the message names. The documents the file last held stay in force meanwhile.",
+    yaml: "apiVersion: networking.istio.io/v1\nkind: [VirtualService\n",
+  },
+  IM0002: {
+    severity: "error",
+    when: ours("IM0002"),
+    remedy: "Every document needs apiVersion, kind and metadata.name.",
+    yaml: "apiVersion: networking.istio.io/v1\nkind: VirtualService\nspec: { hosts: [reviews] }\n",
+  },
+  IM0003: {
+    severity: "warning, or error when the kind is almost one we know",
+    when: ours("IM0003"),
+    remedy: "Correct the kind, or leave the document to whom it belongs: inmesh passes it over.",
+    yaml: "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: reviews, namespace: shop }\n",
+  },
+  IM0004: {
+    severity: "error for security kinds, else warning",
+    when: ours("IM0004"),
+    remedy: "The document has no effect here. docs/reference/support.md lists what this version honours.",
+    message: 'IM0004 warning gateway.yaml:1 inmesh knows "Gateway" and this version does not honour it',
+  },
+  IM0005: {
+    severity: "error",
+    when: ours("IM0005"),
+    remedy: "Nesting ends at 64 levels, and aliases may add 10,000 values. Write the document out, or split it.",
+    yaml: `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: deep }\nspec: ${"[".repeat(70)}${"]".repeat(70)}\n`,
+  },
+  IM0006: {
+    severity: "error",
+    when: ours("IM0006", " (a fault of ours: please report it)"),
+    remedy: "Report the document with the message; its last good version stays in force.",
+    message: "IM0006 error reviews.yaml:1 inmesh failed while it judged this document: …",
+  },
+  IM0201: {
+    severity: "warning",
+    when: ours("IM0201"),
+    remedy: "Do not rely on it: docs/reference/support.md lists the fields and what happens without them.",
+    message: "IM0201 warning reviews.yaml:7:5 (spec.tcp) is accepted and has no effect in this version",
+  },
+  IM0301: {
+    severity: "warning",
+    when: ours("IM0301"),
+    remedy: "The command is sent as it stands. Write a plain value, or a command that inmesh fills in.",
+    yaml: virtualService(
+      '    - headers: { request: { set: { x-cluster: "%UPSTREAM_CLUSTER%" } } }\n      route: [{ destination: { host: reviews } }]\n',
+    ),
+  },
+  IM0302: {
+    severity: "info; warning when another host is spelled almost so; error for ports",
+    when: ours("IM0302"),
+    remedy: "Nothing to do when the service starts later. Else correct the host, or declare it with a ServiceEntry.",
+    yaml: virtualService("    - route: [{ destination: { host: ratings } }]\n"),
+  },
+  IM0303: {
+    severity: "error",
+    when: ours("IM0303"),
+    remedy: "Hosts mean the same in any case: merge the two documents.",
+    yaml: `${virtualService(TO_REVIEWS)}---\n${virtualService(TO_REVIEWS).replace("name: reviews,", "name: other,").replace("hosts: [reviews]", "hosts: [Reviews]")}`,
+  },
+  IM0304: {
+    severity: "warning",
+    when: ours("IM0304"),
+    remedy: "Give endpoints of the ServiceEntry the labels of the subset, or correct the labels.",
+    yaml: `${REVIEWS}---\n${destinationRule("reviews", "  subsets: [{ name: v3, labels: { version: v3 } }]\n")}`,
+  },
+  IM0701: {
+    severity: "error",
+    when: ours("IM0701", "; the message names both"),
+    remedy: "Keep one of the two. The first is used until then.",
+    yaml: `${virtualService(TO_REVIEWS)}---\n${virtualService(TO_REVIEWS)}`,
+  },
+  IM0702: {
+    severity: "error",
+    when: ours("IM0702", "; what it last said stays in force"),
+    remedy: "Make it readable for the user the process runs as: chmod, chown, or repair the link.",
+    message: "IM0702 error reviews.yaml cannot be read: no permission",
+  },
+  IM0703: {
+    severity: "warning",
+    when: ours("IM0703"),
+    remedy: "Another program, or a newer inmesh, wrote into .workloads. Remove the file, or bring all to one version.",
+    message: "IM0703 warning .workloads/shop.web.1.yaml is no lease: address is missing",
+  },
+  IM0704: {
+    severity: "warning",
+    when: ours("IM0704", "; it is tried again until it can"),
+    remedy:
+      "Others do not find this process. Check that it may write to .workloads in the registry, and that the disk has room.",
+    message: "IM0704 warning the lease of this process cannot be written: the disk is full",
+  },
+  IM0705: {
+    severity: "error",
+    when: ours("IM0705", "; the rest is left out"),
+    remedy: "Point the registry at the folder that holds only policy, or move other files elsewhere.",
+    message: "IM0705 error the folder holds more than 10000 files",
+  },
+  IM0706: {
+    severity: "warning",
+    when: ours("IM0706", ": foreign, damaged, too old, or open to others"),
+    remedy:
+      "It is written anew with the next policy. If others can write to the folder, correct its owner and mode (0700).",
+    message: "IM0706 warning the saved state is open to others",
+  },
+  IM0707: {
+    severity: "warning",
+    when: ours("IM0707"),
+    remedy: "Set INMESH_STATE_DIR to a folder the process may write to. Without it a start needs the registry.",
+    message: "IM0707 warning the state cannot be saved: the disk is read-only",
+  },
+  IM0708: {
+    severity: "error",
+    when: ours("IM0708", " (a fault of ours: please report it); the last snapshot stays in force"),
+    remedy: "Report the policy with the message; `inmesh analyze` may name the document that is behind it.",
+    message: "IM0708 error the policy could not be compiled: …",
+  },
+  IM0709: {
+    severity: "warning",
+    when: ours("IM0709"),
+    remedy: "Changes arrive a little later. On Linux raise fs.inotify.max_user_watches, or use a local disk.",
+    message: "IM0709 warning the folder cannot be watched: too many watches",
+  },
+};
