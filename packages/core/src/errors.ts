@@ -126,6 +126,14 @@ export const MESH_ERRORS = {
     "fault_filter_abort",
     "policy aborted the request on purpose (fault injection)",
   ),
+  AGENT_UNSUPPORTED: info(
+    0,
+    12,
+    false,
+    "-",
+    "agent_unsupported",
+    "the rule asks for something that an http.Agent cannot do, which only routes",
+  ),
   DRAINING: info(503, 14, true, "LH", "draining", "this process is shutting down and takes no new work"),
 } as const satisfies Record<string, ErrorInfo>;
 

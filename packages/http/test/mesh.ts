@@ -9,6 +9,7 @@ import { clusterName } from "@inmesh/model";
 import * as undici from "undici";
 import { SnapshotStore } from "../../core/src/snapshot/store.js";
 import { HttpClient } from "../src/client/client.js";
+import type { Notices } from "../src/client/notices.js";
 import { HttpTransport } from "../src/client/transport.js";
 import { MeshDispatcher } from "../src/undici/mesh-dispatcher.js";
 
@@ -55,12 +56,13 @@ export interface FakeMeshOptions {
   readonly configWaitMs?: number;
   /** For the transport alone; the engine's is real. */
   readonly transportClock?: Clock;
+  readonly notices?: Notices;
 }
 
 /** @param services undefined leaves the mesh without a snapshot */
 export function fakeMesh(
   services?: Readonly<Record<string, FakeService>>,
-  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock }: FakeMeshOptions = {},
+  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock, notices }: FakeMeshOptions = {},
 ): FakeMesh {
   const store = new SnapshotStore();
   let version = 0;
@@ -69,8 +71,8 @@ export function fakeMesh(
   const engine = new Engine({ store, configWaitMs, onEndpointRemoved: (state) => holder.removed(state) });
   const transport = new HttpTransport({ clock: transportClock ?? engine.clock, undici: () => undici });
   holder.removed = transport.onEndpointRemoved;
-  const client = new HttpClient({ engine, transport, undici: () => undici });
-  const dispatcher = new MeshDispatcher({ engine, transport });
+  const client = new HttpClient({ engine, transport, undici: () => undici, notices });
+  const dispatcher = new MeshDispatcher({ engine, transport, notices });
   const calls: Call[] = [];
   engine.observe({ callEnded: (call) => void calls.push(call) });
   const publish: FakeMesh["publish"] = (next, policy = outboundPolicy) => {

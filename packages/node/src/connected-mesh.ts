@@ -1,8 +1,12 @@
 /** The public face of a data plane. */
 
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Agent, AgentOptions, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from "node:https";
 import type { ServerInfo } from "@inmesh/core/admin";
 import { createFetch, MeshDispatcher, type MeshFetch } from "@inmesh/http";
+import { type AxiosOptions, type AxiosRedirects, axiosOptions } from "@inmesh/http/axios";
+import { type GotOptions, gotOptions } from "@inmesh/http/got";
+import { createHttp, createHttps, MeshAgent, MeshHttpsAgent } from "@inmesh/http/node";
 import { type AnyServer, attachServer, meshHandler } from "@inmesh/http/server";
 import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, TimeLimit } from "./mesh.js";
@@ -16,14 +20,19 @@ export class ConnectedMesh implements Mesh {
   readonly [PLANE]: DataPlane;
   readonly dispatcher: MeshDispatcher;
   readonly fetch: MeshFetch;
+  readonly http: Mesh["http"];
+  readonly https: Mesh["https"];
   readonly #undo: () => void;
   #closing: Promise<void> | undefined;
 
   /** @param undo takes back what was patched for this mesh */
   constructor(plane: DataPlane, undo: () => void) {
     this[PLANE] = plane;
-    this.dispatcher = new MeshDispatcher({ engine: plane.engine, transport: plane.transport });
+    const { engine, transport, client } = plane;
+    this.dispatcher = new MeshDispatcher({ engine, transport, notices: client.notices });
     this.fetch = createFetch(this.dispatcher);
+    this.http = createHttp(client);
+    this.https = createHttps(client);
     this.#undo = undo;
   }
 
@@ -45,6 +54,22 @@ export class ConnectedMesh implements Mesh {
 
   get adminUrl(): string | undefined {
     return this[PLANE].adminUrl;
+  }
+
+  axios(redirects?: AxiosRedirects): AxiosOptions {
+    return axiosOptions(this[PLANE].client, redirects);
+  }
+
+  got(): GotOptions {
+    return gotOptions(this[PLANE].client);
+  }
+
+  agent(options?: AgentOptions): Agent {
+    return new MeshAgent(this[PLANE].client, options);
+  }
+
+  httpsAgent(options?: SecureAgentOptions): SecureAgent {
+    return new MeshHttpsAgent(this[PLANE].client, options);
   }
 
   get #off(): boolean {

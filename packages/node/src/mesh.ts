@@ -1,8 +1,16 @@
 /** What `createMesh` returns: one mesh, with everything an application does with it. */
 
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Agent, AgentOptions, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type {
+  Agent as SecureAgent,
+  AgentOptions as SecureAgentOptions,
+  RequestOptions as SecureRequestOptions,
+} from "node:https";
 import type { ServerInfo } from "@inmesh/core/admin";
 import type { MeshDispatcher, MeshFetch } from "@inmesh/http";
+import type { AxiosOptions, AxiosRedirects } from "@inmesh/http/axios";
+import type { GotOptions } from "@inmesh/http/got";
+import type { HttpFunctions } from "@inmesh/http/node";
 import type { AnyServer } from "@inmesh/http/server";
 import type { DrainResult } from "./plane/drain.js";
 
@@ -19,6 +27,22 @@ export interface Mesh extends AsyncDisposable {
   readonly fetch: MeshFetch;
   /** For undici's `request(url, { dispatcher })` and `setGlobalDispatcher`. */
   readonly dispatcher: MeshDispatcher;
+  /** `request` and `get` as node:http has them, and for libraries that take such a module. */
+  readonly http: HttpFunctions;
+  /** As `http`, for https URLs. */
+  readonly https: HttpFunctions<SecureRequestOptions>;
+  /** For `axios.create({ ...mesh.axios() })`; redirect options of axios's that its transport is not told are given here. */
+  axios(redirects?: AxiosRedirects): AxiosOptions;
+  /** For `got.extend(mesh.got())`. */
+  got(): GotOptions;
+  /**
+   * An http.Agent that only routes, for clients that take nothing else: it picks the endpoint of each request. No retry
+   * once a request was sent; a rule that answers, redirects, rewrites, edits headers or mirrors fails the request with
+   * AGENT_UNSUPPORTED. Make one and keep it: it owns connections.
+   */
+  agent(options?: AgentOptions): Agent;
+  /** As `agent`, for https URLs: TLS to a host of the mesh is what policy says, to any other host as with https.Agent. */
+  httpsAgent(options?: SecureAgentOptions): SecureAgent;
   /**
    * Wraps a request listener (a function, an Express or Connect application): trace headers and deadlines of its
    * requests reach the calls it makes. Its port is advertised after the first request; see `attach` and option `ports`.

@@ -16,6 +16,7 @@ import {
 } from "./handler.js";
 import { isForwarded } from "./mark.js";
 import { NewShapeExchange } from "./new-shape.js";
+import { Notices } from "./notices.js";
 import { OldShapeExchange } from "./old-shape.js";
 import { type Origin, Origins } from "./origin.js";
 import { readHeaders } from "./request-headers.js";
@@ -29,19 +30,23 @@ export interface HttpClientOptions {
   readonly undici: () => Undici;
   /** Takes what is none of the mesh's. @default a plain undici Agent, made when it is needed */
   readonly passThrough?: PlainDispatcher | undefined;
+  /** Told what users of the clients should know. @default nobody hears it */
+  readonly notices?: Notices | undefined;
 }
 
 export class HttpClient {
   readonly engine: Engine;
   readonly transport: Transport;
   readonly origins: Origins;
+  readonly notices: Notices;
   readonly #load: () => Undici;
   #undici: Undici | undefined;
   #plain: PlainDispatcher | undefined;
 
-  constructor({ engine, transport, undici, passThrough }: HttpClientOptions) {
+  constructor({ engine, transport, undici, passThrough, notices = new Notices() }: HttpClientOptions) {
     this.engine = engine;
     this.transport = transport;
+    this.notices = notices;
     this.#load = undici;
     this.#plain = passThrough;
     this.origins = new Origins(engine);

@@ -4,6 +4,7 @@ import type { Engine } from "@inmesh/core";
 import * as undici from "undici";
 import { HttpClient } from "../client/client.js";
 import type { NewHandler, OldHandler, PlainDispatcher, RequestOptions } from "../client/handler.js";
+import type { Notices } from "../client/notices.js";
 import { HttpTransport } from "../client/transport.js";
 
 export interface MeshDispatcherOptions {
@@ -12,13 +13,15 @@ export interface MeshDispatcherOptions {
   readonly transport?: HttpTransport | undefined;
   /** Takes what is none of the mesh's. @default a plain undici Agent */
   readonly passThrough?: undici.Dispatcher | undefined;
+  /** @default nobody hears them */
+  readonly notices?: Notices | undefined;
 }
 
 export class MeshDispatcher extends undici.Dispatcher {
   readonly #client: HttpClient;
   readonly #transport: HttpTransport;
 
-  constructor({ engine, transport, passThrough }: MeshDispatcherOptions) {
+  constructor({ engine, transport, passThrough, notices }: MeshDispatcherOptions) {
     super();
     const load = () => undici;
     this.#transport = transport ?? new HttpTransport({ clock: engine.clock, undici: load });
@@ -27,6 +30,7 @@ export class MeshDispatcher extends undici.Dispatcher {
       transport: this.#transport,
       undici: load,
       passThrough: passThrough as PlainDispatcher | undefined,
+      notices,
     });
   }
 

@@ -29,6 +29,10 @@ class LazyClient implements Client {
     return this.loaded.origins;
   }
 
+  get notices(): HttpClient["notices"] {
+    return this.loaded.notices;
+  }
+
   get undici(): HttpClient["undici"] {
     return this.loaded.undici;
   }

@@ -15,7 +15,7 @@ import {
 } from "@inmesh/core";
 import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
-import { HttpClient, HttpTransport, requireUndici, type Undici } from "@inmesh/http/internal";
+import { HttpClient, HttpTransport, Notices, requireUndici, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
@@ -95,7 +95,11 @@ export class DataPlane {
       excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
       onEndpointRemoved: this.transport.onEndpointRemoved,
     });
-    this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici });
+    const notices = new Notices((message) => {
+      log.warn(message);
+      this.events.add("clients", message);
+    });
+    this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     this.inbound = new Inbound(this.engine);
     this.servers = new Servers({ inbound: this.inbound, clock, onChange: (listeners) => this.#onListeners(listeners) });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));

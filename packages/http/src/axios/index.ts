@@ -1,0 +1,1 @@
+export { type AxiosOptions, type AxiosRedirects, axiosOptions } from "./mesh-axios.js";

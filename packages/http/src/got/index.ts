@@ -1,0 +1,1 @@
+export { type GotOptions, gotOptions } from "./mesh-got.js";
