@@ -81,6 +81,11 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
     remedy: "the `fault` of the rule named in the message. Remove it there, or switch policy off with `MeshMode`.",
     example: "VirtualService/shop/reviews aborts 30% of these calls with 503 on purpose (FAULT_ABORTED)",
   },
+  AGENT_UNSUPPORTED: {
+    remedy:
+      "the request was made with `mesh.agent()`, which only routes. Make it with `mesh.http`, `mesh.fetch`, `mesh.dispatcher`, `mesh.axios()` or `mesh.got()`, or take the rule's redirect, answer, rewrite, header edit or mirror away.",
+    example: 'rule "v2" rewrites path or authority, which an http.Agent cannot do: it only routes (AGENT_UNSUPPORTED)',
+  },
   DRAINING: {
     remedy: "the process got SIGTERM or `drain()` was called; callers are sent elsewhere as soon as its lease is gone.",
     example: "this process is shutting down and takes no new work (DRAINING)",
