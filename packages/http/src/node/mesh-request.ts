@@ -2,7 +2,7 @@
  * `http.ClientRequest` for a host of the mesh: the same methods and events, over a call of the engine instead of a
  * socket. The header methods are those of a real OutgoingMessage, which is kept for that alone.
  *
- * Longer than other files, because ClientRequest has that many members; test/same-as-node.test.ts compares them.
+ * More than 400 lines, because ClientRequest has that many members; test/same-as-node.test.ts compares them.
  */
 
 import { AsyncResource } from "node:async_hooks";
