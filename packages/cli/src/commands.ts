@@ -16,6 +16,7 @@ import { edgesCommand, statCommand } from "./command/stat.js";
 import { statusCommand } from "./command/status.js";
 import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
+import { completeCommand, completionCommand } from "./completion/command.js";
 import { devCommand } from "./dev/command.js";
 import { runCommand } from "./run/command.js";
 
@@ -23,6 +24,8 @@ export interface CommandEntry {
   /** Heading in the help. */
   readonly group: string;
   readonly create: (ports: CommandPorts) => Command;
+  /** Left out of the help: programs use it. @default false */
+  readonly hidden?: boolean;
 }
 
 const POLICY = "Policy:";
@@ -46,5 +49,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: edgesCommand },
   { group: INSTALLATION, create: checkCommand },
   { group: INSTALLATION, create: versionCommand },
+  { group: INSTALLATION, create: completionCommand },
   { group: INSTALLATION, create: helpCommand },
+  { group: INSTALLATION, create: completeCommand, hidden: true },
 ];

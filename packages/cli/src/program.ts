@@ -42,8 +42,8 @@ export function createProgram(io: Io, end: (code: ChildExitCode) => void): Comma
     .helpCommand(false) // ours explains codes, too
     .addHelpText("after", START)
     .enablePositionalOptions();
-  for (const { group, create } of COMMANDS) {
-    program.addCommand(create({ io, end }).helpGroup(group));
+  for (const { group, create, hidden = false } of COMMANDS) {
+    program.addCommand(create({ io, end }).helpGroup(group), { hidden });
   }
   for (const command of [program, ...program.commands]) {
     const name = command === program ? "inmesh" : `inmesh ${command.name()}`;

@@ -11,7 +11,7 @@ import { duplicates } from "../input/judge-set.js";
 import { readPolicyTexts } from "../input/policy-texts.js";
 import { processName } from "../live/processes.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
-import { printData, REPORT_FORMATS } from "../output/format.js";
+import { CHANGE_FORMATS, printData } from "../output/format.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, withWait } from "./change.js";
@@ -40,7 +40,7 @@ export function applyCommand(ports: CommandPorts): Command {
     .option("--dry-run", "validate, and say what would change")
     .option("--force", "write even what a running process is too old to understand")
     .addHelpText("after", EXAMPLES);
-  return withWait(withRegistry(withCommon(command, REPORT_FORMATS), 30_000)).action(
+  return withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000)).action(
     action<[], ApplyOptions>(ports, async (cli, _, options) => {
       const judged = judgeTexts(await readPolicyTexts(options.file, cli), namespaceOf(options, cli));
       const problems = [...judged.problems, ...duplicates(judged.documents, "Neither is applied. Remove one.")];

@@ -46,7 +46,9 @@ export async function finishChange(
   for (const problem of sortProblems(problems)) cli.note(problemLine(problem, cli.paintNote));
   if (table) {
     const suffix = dryRun ? " (dry run)" : "";
-    for (const { key, outcome, where } of results) cli.print(`${key} ${outcome}${suffix}  ${where}\n`);
+    for (const { key, outcome, where } of results) {
+      cli.print(format === "name" ? `${key}\n` : `${key} ${outcome}${suffix}  ${where}\n`);
+    }
   }
   const { clock } = cli.io;
   const started = clock.now();
@@ -60,7 +62,7 @@ export async function finishChange(
         });
   if (!table) printData(cli, format, { results, dryRun, problems, processes });
   if (!wait || dryRun) return EXIT.ok;
-  return reportProcesses(cli, processes, table, timeout);
+  return reportProcesses(cli, processes, format === "table", timeout);
 }
 
 function reportProcesses(cli: Cli, processes: readonly ProcessState[], table: boolean, timeoutMs: number): ExitCode {

@@ -8,7 +8,7 @@ import { judgeTexts } from "../input/judge.js";
 import { readPolicyTexts } from "../input/policy-texts.js";
 import { parseResourceName } from "../input/resource-name.js";
 import { collect, namespaceOf, withCommon, withRegistry } from "../options.js";
-import { REPORT_FORMATS } from "../output/format.js";
+import { CHANGE_FORMATS } from "../output/format.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -33,7 +33,7 @@ export function deleteCommand(ports: CommandPorts): Command {
     .option("--ignore-not-found", "succeed when a resource is not there")
     .option("--dry-run", "say what would be deleted")
     .addHelpText("after", EXAMPLES);
-  return withWait(withRegistry(withCommon(command, REPORT_FORMATS), 30_000)).action(
+  return withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000)).action(
     action<[string[]], DeleteOptions>(ports, async (cli, [names], options) => {
       const files = options.file ?? [];
       if (names.length === 0 && files.length === 0) {

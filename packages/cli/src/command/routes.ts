@@ -1,10 +1,12 @@
 /** `inmesh routes`: the rules a call meets, in the order they are tried. */
 
 import { type RouteView, snapshotView, type VirtualHostView } from "@inmesh/core/admin";
+import type { Snapshot } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
 import { formatOf, namespaceOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
+import { placeOf } from "../output/problems.js";
 import { clientContext } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
@@ -55,12 +57,19 @@ export function routesCommand(ports: CommandPorts): Command {
             { title: "TIMEOUT", cell: ({ timeoutMs }) => (timeoutMs === 0 ? "" : formatMs(timeoutMs)), align: "right" },
             { title: "RETRIES", cell: retriesText },
             { title: "DEFINED BY", cell: ({ resource }) => resource || "default" },
+            { title: "WHERE", cell: ({ resource }) => whereOf(snapshot, resource), wide: true },
           ],
         });
         return EXIT.ok;
       }),
     ),
   );
+}
+
+/** File and line of the resource. */
+function whereOf(snapshot: Snapshot, key: string): string {
+  const origin = snapshot.resource?.(key)?.origin;
+  return origin === undefined ? "" : placeOf({ ...origin, column: 0 });
 }
 
 /** Hosts of the services named; a VirtualService may also name a host that no service has. */

@@ -100,6 +100,8 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
       { title: "MESHED", cell: ({ processes }) => `${processes}`, align: "right" },
       ...trafficColumns<ServiceRow>(cli),
       { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
+      { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
       { title: "MEASURED BY", cell: ({ measuredBy }) => measuredBy, wide: true },
     ],
   });
@@ -119,6 +121,8 @@ function printEdges(cli: Cli, options: StatOptions, traffic: TrafficReading): vo
       { title: "DST", cell: ({ destination }) => shortHost(destination) },
       ...trafficColumns<EdgeTraffic>(cli),
       { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
+      { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
       { title: "IN FLIGHT", cell: ({ inFlight }) => `${inFlight}`, align: "right", wide: true },
     ],
   });

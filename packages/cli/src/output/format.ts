@@ -7,6 +7,8 @@ import { type Column, formatTable } from "./table.js";
 export type Format = "table" | "wide" | "json" | "yaml" | "name";
 
 export const LIST_FORMATS: readonly Format[] = ["table", "wide", "json", "yaml", "name"];
+/** Of what a change did to each resource. */
+export const CHANGE_FORMATS: readonly Format[] = ["table", "json", "yaml", "name"];
 export const REPORT_FORMATS: readonly Format[] = ["table", "json", "yaml"];
 
 /** @param json the document for `json` and `yaml` */
