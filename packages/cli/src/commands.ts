@@ -6,6 +6,7 @@ import { applyCommand } from "./command/apply.js";
 import { checkCommand } from "./command/check.js";
 import type { CommandPorts } from "./command/define.js";
 import { deleteCommand } from "./command/delete.js";
+import { diffCommand } from "./command/diff.js";
 import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
@@ -37,6 +38,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: runCommand },
   { group: POLICY, create: validateCommand },
   { group: POLICY, create: analyzeCommand },
+  { group: POLICY, create: diffCommand },
   { group: POLICY, create: applyCommand },
   { group: POLICY, create: getCommand },
   { group: POLICY, create: deleteCommand },

@@ -1,5 +1,6 @@
 /** The process around a command: signals, pipes that close early, and staying alive until it is done. */
 
+import { setMaxListeners } from "node:events";
 import { EXIT } from "./exit.js";
 import { processIo } from "./io.js";
 import { run } from "./program.js";
@@ -9,6 +10,7 @@ const PASSED_ON = ["SIGHUP", "SIGQUIT", "SIGUSR2", "SIGCONT"] as const;
 
 export function main(): void {
   const interrupt = new AbortController();
+  setMaxListeners(0, interrupt.signal); // every question to a process listens to it
   let code: number | undefined;
   let taken: ((signal: NodeJS.Signals) => void) | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -1,10 +1,10 @@
 /** `inmesh apply`: validates, refuses what would not work, writes to the registry, and can wait until it is in force. */
 
-import { isDeepStrictEqual } from "node:util";
 import type { ApplyResult, Lease } from "@inmesh/core";
 import { type Document, notHonoured, type Problem, schemaVersionNeeded, worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
+import { sameContent } from "../diff/field-changes.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type Judged, judgeTexts } from "../input/judge.js";
 import { duplicates } from "../input/judge-set.js";
@@ -107,17 +107,7 @@ function preview(documents: readonly Document[], { view }: OpenRegistry): ApplyR
     const { key } = document;
     const stored = view.documents.find((each) => each.key === key);
     if (stored === undefined) return { key, outcome: "created", where: document.origin.file };
-    const same = isDeepStrictEqual(comparable(document), comparable(stored));
+    const same = sameContent(document, stored);
     return { key, outcome: same ? "unchanged" : "configured", where: stored.origin.file };
   });
-}
-
-function comparable(document: Document): unknown {
-  const { creationTimestamp: _, ...metadata } = metadataOf(document);
-  return { ...document.value, metadata: { ...metadata, namespace: document.namespace } };
-}
-
-function metadataOf({ value }: Document): Record<string, unknown> {
-  const { metadata } = value;
-  return typeof metadata === "object" ? { ...metadata } : {};
 }

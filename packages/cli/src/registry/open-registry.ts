@@ -1,13 +1,13 @@
 /** Opens the folder of a mesh for one command: its first view, and snapshots as any client of it would see them. */
 
-import { type Clock, type Refusal, type RegistryView, SnapshotStore, type Source, sleep } from "@inmesh/core";
+import { type Clock, type Refusal, type RegistryView, sleep } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
-import { Pipeline } from "@inmesh/core/internal";
-import { type ClientContext, compile, parseDocuments, type Snapshot, validateDocument } from "@inmesh/model";
+import { type ClientContext, parseDocuments, type Snapshot } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { configOf, type RegistryOptions } from "../options.js";
 import { count, formatMs } from "../output/format.js";
+import { compileView } from "./compile-view.js";
 
 export interface ClientView {
   readonly snapshot: Snapshot;
@@ -44,19 +44,8 @@ export class OpenRegistry {
     const key = JSON.stringify(client);
     const known = this.#snapshots.get(key);
     if (known !== undefined) return known;
-    const store = new SnapshotStore({ clock: this.#clock });
-    const pipeline = new Pipeline({
-      source: stillSource(this.#view),
-      store,
-      client,
-      validate: validateDocument,
-      compile,
-      clock: this.#clock,
-    });
-    pipeline.start();
-    await new Promise<void>((resolve) => queueMicrotask(resolve)); // the pipeline compiles at the end of the turn
-    const { refused, problems } = pipeline.status;
-    const snapshot = store.current;
+    const { snapshot, status } = await compileView(this.#view, client, this.#clock);
+    const { refused, problems } = status;
     if (snapshot === undefined) {
       const reason = problems.at(-1)?.message ?? "the policy could not be compiled";
       throw new CliError(EXIT.bad, reason, `See: inmesh analyze ${this.shown}`);
@@ -120,12 +109,3 @@ export async function withOpenRegistry<T>(
 }
 
 const ADVICE = "Name the folder of the mesh with --config DIR or INMESH_CONFIG, and check that you may read it.";
-
-/** One view, for good. */
-function stillSource(view: RegistryView): Source {
-  return {
-    watch: (listener) => listener(view),
-    status: { state: "fresh", since: 0 },
-    close: async () => {},
-  };
-}
