@@ -6,6 +6,7 @@ import { applyCommand } from "./command/apply.js";
 import { checkCommand } from "./command/check.js";
 import type { CommandPorts } from "./command/define.js";
 import { deleteCommand } from "./command/delete.js";
+import { describeCommand } from "./command/describe.js";
 import { diffCommand } from "./command/diff.js";
 import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
@@ -46,6 +47,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },
   { group: MESH, create: routesCommand },
+  { group: MESH, create: describeCommand },
   { group: MESH, create: statusCommand },
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },

@@ -1,0 +1,178 @@
+/** Everything that applies to one service, gathered from a registry as its callers compile it. */
+
+import type { Lease } from "@inmesh/core";
+import { type ServiceView, snapshotView, type VirtualHostView } from "@inmesh/core/admin";
+import {
+  type ClientContext,
+  clusterName,
+  type Document,
+  type Problem,
+  type Route,
+  resourceKey,
+  type Snapshot,
+  type TrafficPolicy,
+} from "@inmesh/model";
+import { judgeDocuments } from "../input/judge.js";
+import { judgeSet } from "../input/judge-set.js";
+import { clientContext } from "../registry/client-context.js";
+import type { OpenRegistry } from "../registry/open-registry.js";
+import { workloadOf } from "../registry/workload.js";
+
+export interface DescribedService {
+  readonly service: ServiceView;
+  /** Of its own processes: MeshMode may name them. */
+  readonly mode: string;
+  readonly endpoints: readonly {
+    /** `address:port`. */
+    readonly id: string;
+    readonly version: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly workloads: readonly string[];
+  }[];
+  readonly virtualHosts: readonly VirtualHostView[];
+  /** `Kind/ns/name` of the DestinationRule in charge, or null. */
+  readonly destinationRule: string | null;
+  readonly policy: TrafficPolicy | null;
+  readonly subsets: readonly {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly endpoints: number;
+  }[];
+  /** Documents that choose its processes: Sidecars, MeshModes, security. */
+  readonly selectedBy: readonly string[];
+  /** `namespace/service` of running processes that do not see it. */
+  readonly hiddenFrom: readonly string[];
+  readonly problems: readonly Problem[];
+  /** `file:line` by resource, for the ones above. */
+  readonly places: Readonly<Record<string, string>>;
+}
+
+/** What prints it needs, and JSON does not hold. */
+export interface Described extends DescribedService {
+  /** Per virtual host, in its order. */
+  readonly routes: readonly (readonly Route[])[];
+}
+
+/** Kinds that are told in other parts of a description, or choose no processes. */
+const TOLD = [
+  "VirtualService",
+  "DestinationRule",
+  "ServiceEntry",
+  "Service",
+  "WorkloadEntry",
+  "WorkloadGroup",
+  "Namespace",
+  "MeshConfig",
+];
+
+/** @param from whose view; undefined: a caller of the service's own namespace */
+export async function describeService(
+  registry: OpenRegistry,
+  service: ServiceView,
+  from: string | undefined,
+): Promise<Described> {
+  const { view } = registry;
+  const { namespace, host } = service;
+  const { snapshot } = await registry.viewOf(clientContext(from, namespace, view.leases));
+  const views = snapshotView(snapshot, []).virtualHosts;
+  const hosts = snapshot.routes.all().filter(({ name }) => name.slice(0, name.lastIndexOf(":")) === host);
+  const own = view.leases.filter((lease) => lease.service === service.name && lease.namespace === namespace);
+  const [port] = service.ports;
+  const cluster = port === undefined ? undefined : snapshot.cluster(clusterName(port.number, "", host));
+  const rule = cluster?.resource == null ? null : resourceKey(cluster.resource);
+  const subsets = subsetsOf(rule, view.documents, snapshot, service);
+  const selectedBy = view.documents.filter((document) => selects(document, namespace, own)).map(({ key }) => key);
+  const keys = new Set([
+    service.resource,
+    rule ?? "",
+    ...selectedBy,
+    ...hosts.flatMap(({ resource, routes }) =>
+      [resource, ...routes.map((route) => route.resource)].flatMap((ref) => (ref === null ? [] : resourceKey(ref))),
+    ),
+  ]);
+  keys.delete("");
+  const [first] = own;
+  const ownView = first === undefined ? snapshot : (await registry.viewOf(contextOf(first))).snapshot;
+  return {
+    service,
+    mode: ownView.mode,
+    endpoints: endpointsOf(snapshot, service),
+    virtualHosts: views.filter(({ name }) => hosts.some((each) => each.name === name)),
+    destinationRule: rule,
+    policy: cluster?.policy ?? null,
+    subsets,
+    selectedBy,
+    hiddenFrom: await hiddenFrom(registry, host),
+    problems: problemsOf(registry, keys),
+    places: Object.fromEntries(
+      view.documents
+        .filter(({ key }) => keys.has(key))
+        .map(({ key, origin }) => [key, origin.file === "" ? "" : `${origin.file}:${origin.line}`]),
+    ),
+    routes: hosts.map(({ routes }) => routes),
+  };
+}
+
+function endpointsOf(snapshot: Snapshot, { host, ports }: ServiceView): DescribedService["endpoints"] {
+  const found = new Map<string, DescribedService["endpoints"][number]>();
+  for (const { number } of ports) {
+    const cluster = snapshot.cluster(clusterName(number, "", host));
+    if (cluster === undefined) continue;
+    for (const { id, labels, workloads } of snapshot.endpoints(cluster).endpoints) {
+      found.set(id, { id, version: labels["version"] ?? "", labels, workloads });
+    }
+  }
+  return [...found.values()].sort((a, b) =>
+    a.version === b.version ? (a.id < b.id ? -1 : 1) : a.version < b.version ? -1 : 1,
+  );
+}
+
+function subsetsOf(
+  rule: string | null,
+  documents: readonly Document[],
+  snapshot: Snapshot,
+  { host, ports }: ServiceView,
+): DescribedService["subsets"] {
+  const spec = documents.find(({ key }) => key === rule)?.value["spec"] as { readonly subsets?: unknown } | undefined;
+  const subsets = Array.isArray(spec?.subsets) ? (spec.subsets as { readonly name?: unknown }[]) : [];
+  return subsets.flatMap((subset) => {
+    if (typeof subset?.name !== "string") return [];
+    const cluster = snapshot.cluster(clusterName(ports[0]?.number ?? 80, subset.name, host));
+    if (cluster === undefined) return [];
+    const endpoints = snapshot.endpoints(cluster).endpoints.length;
+    return [{ name: subset.name, labels: cluster.labels, endpoints }];
+  });
+}
+
+/** In its namespace, or in that of the mesh; with a selector that fits one of its processes, or with none. */
+function selects({ kind, namespace, value }: Document, own: string, leases: readonly Lease[]): boolean {
+  if (TOLD.includes(kind) || (namespace !== own && namespace !== "istio-system")) return false;
+  const spec = (value["spec"] ?? {}) as {
+    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    readonly workloadSelector?: { readonly labels?: Readonly<Record<string, string>> };
+  };
+  const wanted = Object.entries(spec.selector?.matchLabels ?? spec.workloadSelector?.labels ?? {});
+  return wanted.length === 0 || leases.some(({ labels }) => wanted.every(([name, label]) => labels[name] === label));
+}
+
+async function hiddenFrom(registry: OpenRegistry, host: string): Promise<string[]> {
+  const hidden = new Set<string>();
+  for (const lease of registry.view.leases) {
+    const { snapshot } = await registry.viewOf(contextOf(lease));
+    if (!snapshot.services.has(host)) hidden.add(`${lease.namespace}/${lease.service}`);
+  }
+  return [...hidden].sort();
+}
+
+function contextOf({ namespace, service, labels, serviceAccount, locality }: Lease): ClientContext {
+  return {
+    ...{ namespace, service, labels },
+    ...(serviceAccount !== undefined && { serviceAccount }),
+    ...(locality !== undefined && { locality }),
+  };
+}
+
+function problemsOf({ view }: OpenRegistry, keys: ReadonlySet<string>): Problem[] {
+  const all = judgeSet(judgeDocuments(view.documents), view.leases.map(workloadOf));
+  return [...view.problems, ...all].filter(({ resource }) => keys.has(resource));
+}
