@@ -20,6 +20,7 @@ import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
 import { completeCommand, completionCommand } from "./completion/command.js";
 import { devCommand } from "./dev/command.js";
+import { initCommand } from "./init/command.js";
 import { runCommand } from "./run/command.js";
 
 export interface CommandEntry {
@@ -30,13 +31,15 @@ export interface CommandEntry {
   readonly hidden?: boolean;
 }
 
+const START = "Run services:";
 const POLICY = "Policy:";
 const MESH = "The mesh:";
 const INSTALLATION = "Installation:";
 
 export const COMMANDS: readonly CommandEntry[] = [
-  { group: MESH, create: devCommand },
-  { group: MESH, create: runCommand },
+  { group: START, create: initCommand },
+  { group: START, create: devCommand },
+  { group: START, create: runCommand },
   { group: POLICY, create: validateCommand },
   { group: POLICY, create: analyzeCommand },
   { group: POLICY, create: diffCommand },

@@ -1,6 +1,7 @@
 /** What a command touches of the world, as an argument: tests run commands in-process with streams of their own. */
 
 import { type Clock, systemClock } from "@inmesh/core";
+import type { Prompter } from "./init/prompter.js";
 
 export interface Output {
   write(text: string): unknown;
@@ -13,12 +14,14 @@ export interface Io {
   readonly stdout: Output;
   /** Everything that is not data. */
   readonly stderr: Output;
-  readonly stdin: AsyncIterable<string | Uint8Array>;
+  readonly stdin: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly clock: Clock;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Asks the person at the terminal. @default by @clack/prompts, loaded with the first question */
+  readonly prompter?: Prompter;
   /**
    * From now on signals to this process go to `listener` instead of `signal`: for a command that stands in front of
    * another program. @returns undoes it

@@ -76,7 +76,8 @@ function identity({ command }: Pick<Nameable, "command">, script: string | undef
   return script ?? command.join(" ");
 }
 
-function dnsLabel(text: string): string | undefined {
+/** @returns undefined when nothing usable is left of it */
+export function dnsLabel(text: string): string | undefined {
   const label = text
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { isAbsolute, join, relative, sep } from "node:path";
+import { isDnsLabel } from "@inmesh/core/internal";
 import type { Cli } from "../cli.js";
 import { childEnv, registerUrl } from "../dev/child-env.js";
 import { parseProcessSpec } from "../dev/process-spec.js";
@@ -13,8 +14,6 @@ import { ChildProgram } from "./child-program.js";
 import type { RunOptions } from "./command.js";
 import { Joining } from "./joining.js";
 
-const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
-
 /** @throws {CliError} when there is nothing to run, or it cannot be started */
 export async function runProgram(cli: Cli, words: readonly string[], options: RunOptions): Promise<ChildExitCode> {
   const { io } = cli;
@@ -24,7 +23,7 @@ export async function runProgram(cli: Cli, words: readonly string[], options: Ru
   const file = readSettingsFile(io.cwd);
   const spec = parseProcessSpec(words, io.cwd);
   const service = options.service ?? spec.given ?? (io.env["INMESH_SERVICE"] || file.service || spec.found);
-  if (!DNS_LABEL.test(service)) {
+  if (!isDnsLabel(service)) {
     throw new CliError(
       EXIT.usage,
       `"${service}" is no name for a service`,

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { type LeaseSpec, systemClock } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { parseDocuments, SCHEMA_VERSION } from "@inmesh/model";
+import type { Prompter } from "../init/prompter.js";
 import type { Io } from "../io.js";
 import { run } from "../program.js";
 import { VERSION } from "../version.js";
@@ -26,24 +27,36 @@ export interface RunOptions {
   readonly env?: Io["env"];
   readonly signal?: AbortSignal;
   readonly isTTY?: boolean;
+  readonly prompter?: Prompter;
 }
 
 export async function runCli(
   argv: readonly string[],
-  { cwd = tmpdir(), stdin = "", env = {}, signal = new AbortController().signal, isTTY = false }: RunOptions = {},
+  {
+    cwd = tmpdir(),
+    stdin = "",
+    env = {},
+    signal = new AbortController().signal,
+    isTTY = false,
+    prompter,
+  }: RunOptions = {},
 ): Promise<Outcome> {
   let stdout = "";
   let stderr = "";
   const code = await run(argv, {
     stdout: { write: (text) => (stdout += text), isTTY },
     stderr: { write: (text) => (stderr += text), isTTY },
-    stdin: (async function* () {
-      yield stdin;
-    })(),
+    stdin: Object.assign(
+      (async function* () {
+        yield stdin;
+      })(),
+      { isTTY },
+    ),
     env,
     cwd,
     clock: systemClock,
     signal,
+    ...(prompter !== undefined && { prompter }),
   });
   return { code, stdout, stderr, json: () => JSON.parse(stdout) };
 }
