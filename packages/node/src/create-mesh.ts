@@ -1,20 +1,23 @@
 /** A mesh of one's own: nothing global is touched unless option `patch` asks for it, no signal is handled. */
 
 import { MeshError } from "@inmesh/core";
+import { importUndici } from "@inmesh/http/undici";
 import { patchSeams } from "./boot/patch-seams.js";
 import { ConnectedMesh } from "./connected-mesh.js";
 import type { Mesh } from "./mesh.js";
 import { DataPlane } from "./plane/data-plane.js";
 import type { MeshOptions } from "./settings/options.js";
 import { type MeshSettings, resolveSettings } from "./settings/resolve-settings.js";
+import type { ParseYaml } from "./settings/settings-file.js";
 
 /**
  * Resolves as soon as the mesh can take calls; they wait for the first configuration, at most `configWaitMs`.
  * @throws {MeshError} CONFIG_INVALID when an option, a variable or inmesh.yaml cannot be used
  */
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
-  const settings = readSettings(options);
-  const plane = new DataPlane({ settings });
+  const { parseDocument } = await import("yaml");
+  const settings = readSettings(options, () => parseDocument);
+  const plane = new DataPlane({ settings, undici: importUndici });
   if (settings.mode === "off") return new ConnectedMesh(plane, () => {});
   const undo = patchSeams(settings.patch ?? [], () => plane);
   plane.patched = settings.patch ?? [];
@@ -22,9 +25,9 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   return new ConnectedMesh(plane, undo);
 }
 
-function readSettings(options: MeshOptions): MeshSettings {
+function readSettings(options: MeshOptions, parseYaml: () => ParseYaml): MeshSettings {
   try {
-    return resolveSettings(options);
+    return resolveSettings(options, { parseYaml });
   } catch (error) {
     throw new MeshError("CONFIG_INVALID", error instanceof Error ? error.message : String(error));
   }

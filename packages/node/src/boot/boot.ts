@@ -3,7 +3,7 @@
  * the first call is made, so that a process which does neither pays next to nothing.
  */
 
-import { createRequire } from "node:module";
+import Module from "node:module";
 import { createLog } from "../log.js";
 import type { DataPlane } from "../plane/data-plane.js";
 import { SEAMS } from "../settings/options.js";
@@ -11,6 +11,7 @@ import { type MeshSettings, resolveSettings } from "../settings/resolve-settings
 import { VERSION } from "../version.js";
 import { nodeTooOld } from "./node-version.js";
 import { patchSeams } from "./patch-seams.js";
+import { requireYaml } from "./require-yaml.js";
 import { type Runtime, runtimeOf, setRuntime } from "./runtime.js";
 
 export function boot(): void {
@@ -21,7 +22,7 @@ export function boot(): void {
   if (process.env["INMESH_MODE"] === "off" || runtimeOf(globalThis) !== undefined) return;
   let settings: MeshSettings;
   try {
-    settings = resolveSettings();
+    settings = resolveSettings({}, { parseYaml: requireYaml });
   } catch (error) {
     return log.error(`${error instanceof Error ? error.message : String(error)}. This process runs without the mesh`);
   }
@@ -45,7 +46,7 @@ function createRuntime(
     if (loaded === undefined) {
       // Synchronous, because a call of http.request must be answered at once. require() of these modules is the
       // import of them: one instance, however they are reached.
-      const require = createRequire(import.meta.url);
+      const require = Module.createRequire(import.meta.url);
       const { startRuntime } = require("./start-runtime.js") as typeof import("./start-runtime.js");
       loaded = startRuntime(settings, seams);
     }

@@ -1,6 +1,7 @@
 /** The mesh of a process that was started with `--import @inmesh/node/register`. Loaded with the first need of it. */
 
-import { createRequire } from "node:module";
+import Module from "node:module";
+import { requireUndici } from "@inmesh/http/require-undici";
 import type { Mesh } from "../mesh.js";
 import { DataPlane } from "../plane/data-plane.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
@@ -12,7 +13,7 @@ export interface StartedRuntime {
 }
 
 export function startRuntime(settings: MeshSettings, seams: readonly string[]): StartedRuntime {
-  const plane = new DataPlane({ settings });
+  const plane = new DataPlane({ settings, undici: requireUndici });
   plane.patched = seams;
   let mesh: Mesh | undefined;
   if (seams.includes("server")) drainOnTerm(plane);
@@ -22,7 +23,7 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[]): 
     get mesh() {
       // The public face brings undici's fetch with it, which most processes do not need.
       if (mesh === undefined) {
-        const require = createRequire(import.meta.url);
+        const require = Module.createRequire(import.meta.url);
         const { ConnectedMesh } = require("../connected-mesh.js") as typeof import("../connected-mesh.js");
         mesh = new ConnectedMesh(plane, () => {});
       }

@@ -15,7 +15,7 @@ import {
 } from "@inmesh/core";
 import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
-import { HttpClient, HttpTransport, Notices, requireUndici, type Undici } from "@inmesh/http/internal";
+import { HttpClient, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
@@ -35,8 +35,8 @@ export interface DataPlaneOptions {
   /** @default the system's */
   readonly clock?: Clock;
   readonly log?: Log;
-  /** @default the copy this package depends on, loaded with the first request */
-  readonly undici?: () => Undici;
+  /** Called with the first request. */
+  readonly undici: () => Undici;
 }
 
 export class DataPlane {
@@ -68,12 +68,7 @@ export class DataPlane {
   #drain: Promise<DrainResult> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({
-    settings,
-    clock = systemClock,
-    log = createLog(settings.log),
-    undici = requireUndici,
-  }: DataPlaneOptions) {
+  constructor({ settings, clock = systemClock, log = createLog(settings.log), undici }: DataPlaneOptions) {
     this.settings = settings;
     this.instance = settings.instance || `${process.pid}-${systemRandom.int(36 ** 5).toString(36)}`;
     this.clock = clock;

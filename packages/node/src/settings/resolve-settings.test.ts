@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseDocument } from "yaml";
 import type { MeshOptions } from "./options.js";
 import { resolveSettings, SettingError } from "./resolve-settings.js";
 
@@ -13,7 +14,12 @@ afterEach(() => rmSync(cwd, { recursive: true }));
 
 function resolve(options: MeshOptions = {}, env: Record<string, string> = {}) {
   const warnings: string[] = [];
-  const settings = resolveSettings(options, { env, cwd, warn: (message) => warnings.push(message) });
+  const settings = resolveSettings(options, {
+    env,
+    cwd,
+    warn: (message) => warnings.push(message),
+    parseYaml: () => parseDocument,
+  });
   return { settings, warnings };
 }
 
@@ -130,7 +136,9 @@ describe("resolveSettings", () => {
     try {
       writeFileSync(join(cwd, "package.json"), text);
       mkdirSync(join(cwd, "inner"));
-      expect(resolveSettings({}, { env: {}, cwd: join(cwd, "inner") }).service).toBe(expected);
+      expect(resolveSettings({}, { env: {}, cwd: join(cwd, "inner"), parseYaml: () => parseDocument }).service).toBe(
+        expected,
+      );
     } finally {
       if (program !== undefined) process.argv[1] = program;
     }

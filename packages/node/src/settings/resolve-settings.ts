@@ -7,7 +7,7 @@ import { createLog } from "../log.js";
 import { defaultService } from "./default-service.js";
 import { nearest } from "./nearest.js";
 import { FOREIGN_VARIABLES, type MeshOptions, SETTING_NAMES, SETTINGS } from "./options.js";
-import { readSettingsFile } from "./settings-file.js";
+import { type ParseYaml, readSettingsFile } from "./settings-file.js";
 import { isInvalid, type Port } from "./values.js";
 
 /** Everything decided. */
@@ -33,15 +33,17 @@ export interface ResolveContext {
   readonly cwd?: string;
   /** Told what is unknown and therefore ignored, one line each. @default stderr */
   readonly warn?: (message: string) => void;
+  /** Asked for when there is an inmesh.yaml: most processes have none. */
+  readonly parseYaml: () => ParseYaml;
 }
 
 /** A setting that cannot be used; `createMesh` throws it as CONFIG_INVALID, `register` prints it. */
 export class SettingError extends Error {}
 
 /** @throws {SettingError} for the first setting that cannot be used: one line, naming it and what was expected */
-export function resolveSettings(options: MeshOptions = {}, context: ResolveContext = {}): MeshSettings {
-  const { env = process.env, cwd = process.cwd(), warn = createLog("warn").warn } = context;
-  const file = readSettingsFile(cwd);
+export function resolveSettings(options: MeshOptions, context: ResolveContext): MeshSettings {
+  const { env = process.env, cwd = process.cwd(), warn = createLog("warn").warn, parseYaml } = context;
+  const file = readSettingsFile(cwd, parseYaml);
   warnUnknown(env, file, warn);
   const given = <Name extends keyof MeshOptions>(name: Name): Required<MeshOptions>[Name] | undefined => {
     const { variable, read } = SETTINGS[name];

@@ -1,7 +1,6 @@
 /** inmesh.yaml in the working directory: the settings a repository keeps. */
 
 import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
 export interface SettingsFile {
@@ -13,14 +12,17 @@ export interface SettingsFile {
 
 const NAME = "inmesh.yaml";
 
-/** @throws {Error} one line, when the file is there and says nothing that can be read */
-export function readSettingsFile(cwd: string): SettingsFile {
+export type ParseYaml = typeof import("yaml").parseDocument;
+
+/**
+ * @param parse asked for when there is a file
+ * @throws {Error} one line, when the file is there and says nothing that can be read
+ */
+export function readSettingsFile(cwd: string, parse: () => ParseYaml): SettingsFile {
   const path = join(cwd, NAME);
   const none: SettingsFile = { path: NAME, values: Object.create(null) };
   if (!existsSync(path)) return none;
-  // Loaded only where it is needed: most processes have no such file, and start before it would be parsed.
-  const { parseDocument } = createRequire(import.meta.url)("yaml") as typeof import("yaml");
-  const document = parseDocument(readFileSync(path, "utf8"), { prettyErrors: true });
+  const document = parse()(readFileSync(path, "utf8"), { prettyErrors: true });
   const error = document.errors[0];
   if (error !== undefined) throw new Error(`${NAME} is no YAML: ${error.message.split("\n")[0]}`);
   const parsed: unknown = document.toJS({ maxAliasCount: 0 });
