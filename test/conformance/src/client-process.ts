@@ -6,11 +6,12 @@ import { FAMILIES, type FamilyName } from "./client/families.js";
 import { DrainLoad } from "./drain-load.js";
 import { GROUPS } from "./groups.js";
 import type { Cell, FromClients, ServerFacts, ToClients } from "./messages.js";
-import { runCell, type Work } from "./run-cell.js";
+import { runCell } from "./run-cell.js";
+import { Trial } from "./trial.js";
 
 /** Of scenarios that compute, and of those that wait. */
 const AT_ONCE = 6;
-const WAITING_AT_ONCE = 40;
+const WAITING_AT_ONCE = 32;
 
 let ending = false;
 let mesh: Mesh | undefined;
@@ -45,6 +46,7 @@ async function take(message: ToClients): Promise<void> {
 }
 
 async function runAll(): Promise<Cell[]> {
+  await warmUp();
   const work = clients
     .flatMap((client) =>
       servers.flatMap((server) =>
@@ -65,6 +67,13 @@ async function runAll(): Promise<Cell[]> {
   await Promise.all(Array.from({ length: AT_ONCE }, () => drainQueue(quick)));
   await drainQueue(work.filter(({ scenario }) => scenario.alone));
   return cells;
+}
+
+/** First calls load and compile; limits are for those that follow. */
+async function warmUp(): Promise<void> {
+  for (const client of clients) {
+    for (const { id, control } of servers) await new Trial({ client, base: `http://${id}`, control }).ask("/echo");
+  }
 }
 
 function tell(message: FromClients): void {

@@ -5,11 +5,11 @@
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { FAMILIES, type FamilyName } from "./client/families.js";
 import { GROUPS } from "./groups.js";
 import type { Cell, FromClients, ServerFacts, ToClients } from "./messages.js";
@@ -195,7 +195,8 @@ class Clients {
   }
 }
 
-const PRELOAD = ["--import", pathToFileURL(fileURLToPath(import.meta.resolve("@inmesh/node/register"))).href];
+/** As built: the runner itself may run from the sources. */
+const PRELOAD = ["--import", new URL("../../../packages/node/dist/register.js", import.meta.url).href];
 
 function program(name: string): string {
   return fileURLToPath(new URL(`../dist/${name}`, import.meta.url));

@@ -26,27 +26,30 @@ export const splits: Group = {
   scenarios: [
     {
       name: "100 to 0",
-      run: (trial) => split(trial, "/all/big?bytes=1", 10),
-      expected: { v1: 10, v2: 0 },
+      run: (trial) => split(trial, "/all/big?bytes=1", 6),
+      expected: { v1: 6, v2: 0 },
     },
+    // One row says little of a share; the sum over all of them is judged closely (`SHARES`).
     {
-      // 24 ± 17: five standard deviations.
-      name: "50 to 50, 48 calls",
+      name: "50 to 50",
       async run(trial) {
-        const { v1, v2 } = await split(trial, "/half/big?bytes=1", 48);
-        return { calls: v1 + v2, fair: v1 >= 7 && v2 >= 7 };
-      },
-      expected: { calls: 48, fair: true },
-    },
-    {
-      // A mean of 2.4; 15 or more in one of 200 such rows come once in a million runs. The run's sum is judged closer.
-      name: "90 to 10, 24 calls",
-      async run(trial) {
-        const { v1, v2 } = await split(trial, "/canary/big?bytes=1", 24);
+        const { v1, v2 } = await split(trial, "/half/big?bytes=1", 24);
         trial.tally(v1, v2);
-        return { calls: v1 + v2, mostlyV1: v2 < 15 };
+        return { calls: v1 + v2, both: v1 > 0 && v2 > 0 }; // one of them has none once in 8 million rows
       },
-      expected: { calls: 24, mostlyV1: true },
+      expected: { calls: 24, both: true },
+    },
+    {
+      name: "90 to 10",
+      async run(trial) {
+        const { v1, v2 } = await split(trial, "/canary/big?bytes=1", 12);
+        trial.tally(v1, v2);
+        return { calls: v1 + v2, v1: v1 > 3 };
+      },
+      expected: { calls: 12, v1: true },
     },
   ],
 };
+
+/** What v2 must have of the sum over all pairs, by scenario. */
+export const SHARES: Readonly<Record<string, number>> = { "50 to 50": 0.5, "90 to 10": 0.1 };

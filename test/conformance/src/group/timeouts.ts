@@ -14,7 +14,7 @@ export const timeouts: Group = {
 - match: [{ uri: { prefix: /never } }]
   retries: { attempts: 1, perTryTimeout: 500ms, retryOn: "5xx,reset", backoff: 2ms }
   route: [{ destination: { host: ${host} } }]
-- timeout: 600ms
+- timeout: 1s
   retries: { attempts: 0 }
   route: [{ destination: { host: ${host} } }]
 `,

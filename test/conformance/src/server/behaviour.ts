@@ -164,13 +164,14 @@ function stream(
   ...first: string[]
 ): Reply {
   let wants: (() => void) | undefined;
-  let producing: Promise<void> | undefined;
+  let begun = false;
   const body: Readable = new Readable({
     highWaterMark: 64 * 1024,
     read() {
       wants?.();
       wants = undefined;
-      producing ??= produce(push).then(() => void body.push(null));
+      if (!begun) void produce(push).then(() => body.push(null));
+      begun = true;
     },
   });
   const push = (chunk: string | Buffer): Promise<void> =>
