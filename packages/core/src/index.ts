@@ -3,6 +3,7 @@ export { Attempt } from "./call/attempt.js";
 export { Call, type NoRetryReason } from "./call/call.js";
 export { Contexts, InboundContext } from "./call/context.js";
 export type { Exchange, LocalReply } from "./call/exchange.js";
+export { Tries } from "./call/tries.js";
 export {
   type ErrorInfo,
   type ErrorPlace,

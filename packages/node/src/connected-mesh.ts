@@ -93,6 +93,10 @@ export class ConnectedMesh implements Mesh {
     return this[PLANE].engine.contexts.detach(work);
   }
 
+  oneCall<Result>(work: () => Result): Result {
+    return this[PLANE].engine.contexts.oneCall(work);
+  }
+
   async ready({ timeoutMs }: TimeLimit = {}): Promise<void> {
     if (!this.#off) await this[PLANE].store.ready(timeoutMs);
   }

@@ -55,6 +55,11 @@ export interface Mesh extends AsyncDisposable {
   /** Runs background work that must outlive the request: it inherits neither deadline nor trace headers. */
   detach<Result>(work: () => Result): Result;
   /**
+   * For a loop that tries a call again itself, such as p-retry or axios-retry, outside an inbound request: all its tries
+   * share the attempts that the rule allows, instead of each having them anew. Inside an inbound request that is so anyway.
+   */
+  oneCall<Result>(work: () => Result): Result;
+  /**
    * Resolves when configuration is in force.
    * @throws {MeshError} CONFIG_UNAVAILABLE after `timeoutMs`, at most and by default 5,000
    */

@@ -21,6 +21,7 @@ import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
+import type { Tries } from "./tries.js";
 
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
@@ -28,6 +29,7 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
 /** Why the last attempt, having failed, was not followed by another; for errors, logs and `inmesh dev`'s story. */
 export type NoRetryReason =
   | "attempts_exhausted"
+  | "tried_before"
   | "retries_off"
   | "not_retriable"
   | "not_idempotent"
@@ -68,6 +70,10 @@ export class Call extends WheelNode implements MatchRequest {
 
   attempt: Attempt | undefined = undefined;
   attempts = 0;
+  /** Attempts of the same call before this one, by an application or a library that tries again itself. */
+  spent = 0;
+  /** Given by an adapter that knows who belongs together; besides the context's. */
+  tries: Tries | undefined = undefined;
   /** Endpoints tried so far; undefined until the first attempt failed. */
   tried: EndpointState[] | undefined = undefined;
   /** Attempts that failed before the last one, for the story. */

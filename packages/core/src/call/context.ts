@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Tries } from "./tries.js";
 
 export class InboundContext {
   /** Clock ms by which the answer must be out; Infinity for none. */
@@ -12,6 +13,8 @@ export class InboundContext {
   readonly forward: readonly string[];
   /** Aborts when the inbound caller went away or the deadline passed; undefined until someone asks. */
   readonly signal: () => AbortSignal | undefined;
+  /** What calls that failed have spent, for those who make them again; undefined until one has. */
+  tries: Tries | undefined = undefined;
 
   constructor(deadlineAt: number, forward: readonly string[], signal: () => AbortSignal | undefined = () => undefined) {
     this.deadlineAt = deadlineAt;
@@ -29,6 +32,12 @@ export class Contexts {
 
   run<Result>(context: InboundContext | undefined, work: () => Result): Result {
     return this.#storage.run(context, work);
+  }
+
+  /** Work whose calls belong together as those of an inbound request do: a failed one that is made again is known. */
+  oneCall<Result>(work: () => Result): Result {
+    if (this.current() !== undefined) return work();
+    return this.#storage.run(new InboundContext(Number.POSITIVE_INFINITY, []), work);
   }
 
   /** Background work that must outlive the request: no deadline, no trace headers. */

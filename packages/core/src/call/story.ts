@@ -57,6 +57,8 @@ export function noRetryStory(call: Call): string {
 
 const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   attempts_exhausted: ({ attempts }) => `All ${attempts} attempts that the rule allows were made`,
+  tried_before: ({ route, spent }) =>
+    `Not tried again: the application does so itself, and of the ${route?.retry.maxAttempts} attempts that the rule allows earlier tries of this call made ${spent}`,
   retries_off: "The rule allows no retries",
   not_retriable: ({ route }) => `Retries are on for ${route?.retry.tokens.join(",")}, which does not cover this`,
   not_idempotent: ({ method }) =>

@@ -118,7 +118,8 @@ class Retries implements RetryDriver {
   }
 
   #objection(call: Call, { number, sent }: Attempt): NoRetryReason | undefined {
-    if (number >= this.#policy.maxAttempts) return "attempts_exhausted";
+    const { maxAttempts } = this.#policy;
+    if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
     if (sent && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
     return this.#clock.now() >= call.deadlineAt ? "deadline" : undefined;

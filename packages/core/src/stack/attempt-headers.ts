@@ -8,7 +8,8 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
   const { headers, context } = call;
   const leftMs = timeLeft(call, now);
   const finite = leftMs !== Number.POSITIVE_INFINITY;
-  if (context === undefined && number === 1 && !finite) return headers;
+  const attempt = number + call.spent;
+  if (context === undefined && attempt === 1 && !finite) return headers;
   const added = headers.slice();
   if (context !== undefined) {
     const { forward } = context;
@@ -18,7 +19,7 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
     }
   }
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
-  if (number > 1) added.push(ATTEMPT_HEADER, String(number));
+  if (attempt > 1) added.push(ATTEMPT_HEADER, String(attempt));
   return added;
 }
 

@@ -9,6 +9,7 @@ import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
 import { withoutMeshHeaders } from "../call/mesh-headers.js";
 import { attemptsStory, requestLine } from "../call/story.js";
+import { noteTries, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
@@ -117,6 +118,7 @@ export class Engine {
         call.deadlineInherited = true;
       }
     }
+    if (call.tries !== undefined || context?.tries !== undefined) call.spent = triesBefore(call, now);
     if (call.deadlineAt !== Number.POSITIVE_INFINITY) {
       if (call.deadlineAt <= now) return call.onTimeout();
       this.wheel.add(call, call.deadlineAt);
@@ -138,6 +140,10 @@ export class Engine {
       for (const observer of this.#observers) observer.callEnded(call);
     } catch (error) {
       throwLater(this.clock, error); // the caller must get its answer all the same
+    }
+    const { context } = call;
+    if (call.noRetry !== undefined || call.attempts > 1 || call.tries !== undefined || context?.tries !== undefined) {
+      noteTries(call, call.endedAt);
     }
     call.forget();
     this.lastCalls.add(call);

@@ -1,7 +1,7 @@
 /** The HTTP client side of one mesh: decides whose business a request is, and starts the calls that are the mesh's. */
 
 import { stringify } from "node:querystring";
-import { Call, type Engine } from "@inmesh/core";
+import { Call, type Engine, Tries } from "@inmesh/core";
 import type { Dispatcher } from "undici";
 import type { HttpExchange } from "./exchange.js";
 import {
@@ -13,6 +13,7 @@ import {
   type PlainDispatcher,
   type RawHeaders,
   type RequestOptions,
+  triesAgain,
 } from "./handler.js";
 import { isForwarded } from "./mark.js";
 import { NewShapeExchange } from "./new-shape.js";
@@ -39,6 +40,8 @@ export class HttpClient {
   readonly transport: Transport;
   readonly origins: Origins;
   readonly notices: Notices;
+  /** Of handlers that dispatch one request several times. */
+  readonly #tries = new WeakMap<object, Tries>();
   readonly #load: () => Undici;
   #undici: Undici | undefined;
   #plain: PlainDispatcher | undefined;
@@ -113,6 +116,8 @@ export class HttpClient {
       withQuery(options),
       headers,
     );
+    const tries = options.tries ?? (triesAgain(handler) ? this.#triesOf(handler) : undefined);
+    if (tries !== undefined) exchange.call.tries = tries;
     exchange.start();
     return true;
   }
@@ -126,6 +131,15 @@ export class HttpClient {
     return redirecting.dispatch(rest as Dispatcher.DispatchOptions, handler as unknown as Dispatcher.DispatchHandler);
   }
 
+  #triesOf(handler: object): Tries {
+    const known = this.#tries.get(handler);
+    if (known !== undefined) return known;
+    const tries = new Tries();
+    this.#tries.set(handler, tries);
+    this.notices.once(RETRY_AGENT);
+    return tries;
+  }
+
   abortError(): Error {
     return new this.undici.errors.RequestAbortedError();
   }
@@ -136,6 +150,9 @@ export class HttpClient {
 }
 
 const SLASH = 47;
+
+const RETRY_AGENT =
+  "undici's RetryAgent or retry interceptor is in front of the mesh, which retries by policy: its tries share the attempts of the rule, instead of multiplying them. Take it away, or leave retries to it by attempts: 0";
 
 function withQuery({ path, query }: RequestOptions): string {
   if (query === undefined || query === null) return path;

@@ -4,6 +4,7 @@
  */
 
 import type { Duplex } from "node:stream";
+import type { Tries } from "@inmesh/core";
 
 /** A header line as it came: flat `[name, value, …]`. undici hands out Buffers. */
 export type RawHeaders = readonly (Buffer | string)[];
@@ -60,6 +61,8 @@ export interface RequestOptions {
   readonly headersTimeout?: number | null | undefined;
   readonly bodyTimeout?: number | null | undefined;
   readonly typeOfService?: number | null | undefined;
+  /** What failed requests before this one have spent, where an adapter knows of them. */
+  readonly tries?: Tries | undefined;
   /** undici 6 only. */
   readonly maxRedirections?: number | null | undefined;
   readonly throwOnError?: boolean | null | undefined;
@@ -68,6 +71,11 @@ export interface RequestOptions {
 /** Whoever takes a request as if the mesh were not there. */
 export interface PlainDispatcher {
   dispatch(options: RequestOptions, handler: OldHandler | NewHandler): boolean;
+}
+
+/** undici's RetryHandler, of RetryAgent and the interceptor `retry`: it dispatches each of its tries with itself as handler. */
+export function triesAgain(handler: object): boolean {
+  return (handler as { retryOpts?: unknown }).retryOpts !== undefined;
 }
 
 export function isNewShape(handler: object): handler is NewHandler {

@@ -10,7 +10,7 @@ import http, { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS
 import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
-import { MeshError } from "@inmesh/core";
+import { InboundContext, MeshError, Tries } from "@inmesh/core";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -48,6 +48,9 @@ export class MeshRequest extends Writable implements OldHandler {
   #ending: (() => void) | undefined;
   #timeoutMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** It failed: what its events set off may be the same request again. Undefined where the inbound request knows already. */
+  #afterFailure: InboundContext | undefined;
+  #failed = false;
   #unfollow: (() => void) | undefined;
   /** Set when the request turned out to be none of the mesh's. */
   #real: ClientRequest | undefined;
@@ -218,6 +221,10 @@ export class MeshRequest extends Writable implements OldHandler {
     if (this.#started || this.destroyed) return;
     this.#started = true;
     const { headers, upgrade, expectsContinue } = wireHeaders(this.#store);
+    if (this.#client.engine.contexts.current() === undefined) {
+      this.#afterFailure = new InboundContext(Number.POSITIVE_INFINITY, []);
+      this.#afterFailure.tries = new Tries();
+    }
     const options: RequestOptions = {
       origin: `${this.#origin.scheme}://${this.#origin.authority}`,
       method: this.method,
@@ -225,6 +232,7 @@ export class MeshRequest extends Writable implements OldHandler {
       headers,
       body,
       upgrade,
+      tries: this.#afterFailure?.tries,
     };
     // Nobody waits for a word of the peer's: the engine may try several, and the body is kept for that.
     if (expectsContinue) process.nextTick(() => this.#emit("continue"));
@@ -251,6 +259,7 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#inform(status, headers, text);
       return true;
     }
+    if (status >= 400) this.#failed = true;
     const response = this.#response(status, headers, resume, text);
     response.on("end", () => this.#finish());
     if (!this.#emit("response", response)) response.resume();
@@ -259,19 +268,20 @@ export class MeshRequest extends Writable implements OldHandler {
 
   onData(chunk: Buffer): boolean {
     this.#touch();
-    return this.#scope.runInAsyncScope(() => (this.res as MeshResponse).push(chunk));
+    return this.#run(() => (this.res as MeshResponse).push(chunk));
   }
 
   onComplete(trailers: RawHeaders): void {
     this.#over = true;
-    this.#scope.runInAsyncScope(() => (this.res as MeshResponse).finish(trailers));
+    this.#run(() => (this.res as MeshResponse).finish(trailers));
   }
 
   onError(error: unknown): void {
     this.#over = true;
+    this.#failed = true;
     const failure = asNodeError(error, this.res !== null);
-    if (this.res === null) this.#scope.runInAsyncScope(() => this.destroy(failure));
-    else if (!this.destroyed) this.#scope.runInAsyncScope(() => void this.res?.destroy(failure));
+    if (this.res === null) this.#run(() => this.destroy(failure));
+    else if (!this.destroyed) this.#run(() => void this.res?.destroy(failure));
   }
 
   onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void {
@@ -305,6 +315,7 @@ export class MeshRequest extends Writable implements OldHandler {
     let told = error;
     if (!this.#over) {
       this.#over = true;
+      this.#failed = true;
       this.#abort?.(error ?? connectionReset(res === null ? "socket hang up" : "aborted"));
       if (res === null && error === null && (this.#connected || !this.aborted))
         told = connectionReset("socket hang up");
@@ -316,6 +327,7 @@ export class MeshRequest extends Writable implements OldHandler {
     };
     if (!this.#connected) this.#ending = end;
     else if (res?.destroyed) end();
+    else if (this.#failed) this.#run(() => process.nextTick(end));
     else process.nextTick(end);
   }
 
@@ -355,7 +367,7 @@ export class MeshRequest extends Writable implements OldHandler {
   /** The answer is read to its end. */
   #finish(): void {
     this.#over = true;
-    this.#scope.runInAsyncScope(() => this.destroy());
+    this.#run(() => this.destroy());
   }
 
   readonly #owner = {
@@ -411,7 +423,13 @@ export class MeshRequest extends Writable implements OldHandler {
 
   /** In the context in which the request was made, whoever's connection it came over (pitfalls O3). */
   #emit(event: string, ...args: unknown[]): boolean {
-    return this.#scope.runInAsyncScope(() => this.emit(event, ...args));
+    return this.#run(() => this.emit(event, ...args));
+  }
+
+  #run<Result>(work: () => Result): Result {
+    const context = this.#failed ? this.#afterFailure : undefined;
+    if (context === undefined) return this.#scope.runInAsyncScope(work);
+    return this.#scope.runInAsyncScope(() => this.#client.engine.contexts.run(context, work));
   }
 }
 

@@ -30,6 +30,7 @@ export class InboundRequest implements InboundContext {
   readonly deadlineAt: number;
   readonly forward: readonly string[];
   readonly startedAt: number;
+  tries: InboundContext["tries"] = undefined;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;

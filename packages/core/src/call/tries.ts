@@ -1,0 +1,71 @@
+/**
+ * What was spent on requests that failed and may be made once more, by the application or a library that tries again
+ * itself: the next one is a further attempt of the same call and gets what is left of the rule's attempts, not all of them
+ * anew (pitfalls R9, R19; docs/design/2026-11-27-retrying-libraries.md).
+ *
+ * Whoever holds it says who belongs together: an inbound request, a library's own object, a chain of events.
+ */
+
+import type { Call } from "./call.js";
+import { ORIGINAL_PATH_HEADER } from "./mesh-headers.js";
+
+/** A pause this long between two tries is no storm: the next one is a call of its own. In ms. */
+const REMEMBERED_MS = 60_000;
+/** Different requests remembered; a handler that asks more than this forgets the oldest (pitfalls B8). */
+const MOST = 64;
+
+interface Spent {
+  readonly attempts: number;
+  readonly at: number;
+}
+
+export class Tries {
+  #spent: Map<string, Spent> | undefined;
+
+  /** Attempts made for the same request before. */
+  before(call: Call, now: number): number {
+    if (this.#spent === undefined || this.#spent.size === 0) return 0;
+    const spent = this.#spent.get(keyOf(call));
+    return spent === undefined || now - spent.at > REMEMBERED_MS ? 0 : spent.attempts;
+  }
+
+  /** A call is over. One that succeeded has no successor. */
+  note(call: Call, now: number): void {
+    const key = keyOf(call);
+    const failed = call.noRetry !== undefined || TRY_LATER.has(call.status);
+    if (!failed) {
+      if (call.status < 400) this.#spent?.delete(key);
+      return;
+    }
+    const attempts = Math.max(call.spent + call.attempts, this.before(call, now)); // others may run beside it
+    this.#spent ??= new Map();
+    this.#spent.delete(key);
+    if (this.#spent.size >= MOST) this.#spent.delete(this.#spent.keys().next().value!); // full, so not empty
+    this.#spent.set(key, { attempts, at: now });
+  }
+}
+
+/** Statuses below 500 after which libraries try again; got, ky and undici agree on these. */
+const TRY_LATER = new Set([408, 413, 425, 429]);
+
+/** As asked for, whatever the rule made of it. */
+function keyOf(call: Call): string {
+  const { method, scheme, host, port, route, path } = call;
+  const asked = route?.rewrite?.path === undefined ? path : String(call.header(ORIGINAL_PATH_HEADER) ?? path);
+  return `${method} ${scheme}://${host}:${port}${asked}`;
+}
+
+/** Before a call starts: what it may still spend. */
+export function triesBefore(call: Call, now: number): number {
+  const { tries, context } = call;
+  return Math.max(tries?.before(call, now) ?? 0, context?.tries?.before(call, now) ?? 0);
+}
+
+/** After a call: its successor in the same scope will know. */
+export function noteTries(call: Call, now: number): void {
+  const { tries, context } = call;
+  tries?.note(call, now);
+  if (context === undefined) return;
+  context.tries ??= new Tries();
+  context.tries.note(call, now);
+}
