@@ -30,7 +30,8 @@ async function take(message: ToClients): Promise<void> {
   switch (message.type) {
     case "run":
       ({ family, servers } = message);
-      if (!FAMILIES[family].zeroCode) mesh = await createMesh({ service: `${family}-clients`, admin: "off" });
+      // Not "warn": mesh.agent() says once that it only routes.
+      if (!FAMILIES[family].zeroCode) mesh = await createMesh({ service: `${family}-clients`, log: "error" });
       clients = FAMILIES[family].clients(mesh);
       return tell({ type: "cells", cells: await runAll() });
     case "load":

@@ -20,8 +20,11 @@ export interface Incoming {
   readonly trailers?: () => Readonly<Record<string, string>>;
 }
 
-/** What not every client and not every server has. */
-export type Feature = "body" | "trailers";
+/**
+ * What not every client and not every server has: a request body, trailers, answers made by the mesh (`answers`), another
+ * attempt once a request was sent (`retries`).
+ */
+export type Feature = "body" | "trailers" | "answers" | "retries";
 
 export interface Client {
   readonly name: string;

@@ -20,6 +20,12 @@ export interface Family {
 
 const NO_AXIOS_TRAILERS = { trailers: "axios' fetch adapter has no trailers API" };
 
+/** docs/guides/explicit-api.md. */
+const AGENT_ONLY = {
+  answers: "mesh.agent() only routes: what the mesh would answer itself is an error there",
+  retries: "mesh.agent() only routes: what was sent is not sent again",
+};
+
 export const FAMILIES = {
   fetch: {
     zeroCode: true,
@@ -47,9 +53,9 @@ export const FAMILIES = {
       return [
         httpRequest("http.request"),
         httpGet(),
-        httpRequest("http.request, own Agent", () => ({ agent })),
+        httpRequest("http.request, own Agent", { options: { agent } }),
         httpsRequest("https.request"),
-        httpsRequest("https.request, own Agent", () => ({ agent: secure })),
+        httpsRequest("https.request, own Agent", { options: { agent: secure } }),
         axiosClient("axios", () => ({})),
         gotClient("got", () => ({})),
         nodeFetchClient(),
@@ -62,12 +68,19 @@ export const FAMILIES = {
     clients: (mesh) => {
       if (mesh === undefined) throw new Error("this family is given a mesh");
       const { dispatcher } = mesh;
+      const axiosOptions = mesh.axios();
+      const gotOptions = mesh.got();
       return [
         fetchClient("mesh.fetch", mesh.fetch),
         undiciRequest("undici request, mesh.dispatcher", () => dispatcher),
         undiciStream("undici stream, mesh.dispatcher", dispatcher),
         undiciPipeline("undici pipeline, mesh.dispatcher", dispatcher),
         fetchClient("undici fetch, mesh.dispatcher", undiciFetch, { dispatcher }),
+        httpRequest("mesh.http.request", { ask: mesh.http.request as never }),
+        httpsRequest("mesh.https.request", { ask: mesh.https.request as never }),
+        axiosClient("axios, mesh.axios()", () => axiosOptions as never),
+        gotClient("got, mesh.got()", () => gotOptions as never),
+        httpRequest("http.request, mesh.agent()", { options: { agent: mesh.agent() }, lacks: AGENT_ONLY }),
       ];
     },
   },

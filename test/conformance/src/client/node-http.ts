@@ -9,8 +9,15 @@ const TRAITS = { followsRedirects: false, decompresses: false, lacks: {} } as co
 
 type Ask = (url: string, options: RequestOptions, listener: (response: IncomingMessage) => void) => ClientRequest;
 
-export function httpRequest(name: string, options: () => RequestOptions = () => ({})): Client {
-  return { ...TRAITS, name, call: (outgoing) => send(http.request, outgoing, options()) };
+interface HttpRequestOptions {
+  readonly options?: RequestOptions;
+  /** @default node:http's, as it is when asked: a mesh may have patched it */
+  readonly ask?: Ask;
+  readonly lacks?: Client["lacks"];
+}
+
+export function httpRequest(name: string, { options = {}, ask, lacks = {} }: HttpRequestOptions = {}): Client {
+  return { ...TRAITS, lacks, name, call: (outgoing) => send(ask ?? http.request, outgoing, options) };
 }
 
 export function httpGet(): Client {
@@ -23,7 +30,7 @@ export function httpGet(): Client {
 }
 
 /** Where TLS is spoken is the destination policy's affair, so the port is the service's plain one. */
-export function httpsRequest(name: string, options: () => https.RequestOptions = () => ({})): Client {
+export function httpsRequest(name: string, { options = {}, ask }: HttpRequestOptions = {}): Client {
   return {
     ...TRAITS,
     name,
@@ -31,7 +38,7 @@ export function httpsRequest(name: string, options: () => https.RequestOptions =
       const url = new URL(outgoing.url);
       if (url.hostname === "127.0.0.1") return send(http.request, outgoing, {}); // bare, and no TLS server there
       const secure = `https://${url.hostname}:80${url.pathname}${url.search}`;
-      return send(https.request, { ...outgoing, url: secure }, options());
+      return send(ask ?? https.request, { ...outgoing, url: secure }, options);
     },
   };
 }

@@ -53,6 +53,7 @@ export const aborts: Group = {
     },
     {
       name: "during the wait before a retry",
+      needs: ["retries"],
       waits: true,
       async run(trial) {
         const abort = new AbortController();

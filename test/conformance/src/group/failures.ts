@@ -37,6 +37,7 @@ export const refused: Group = {
     },
     {
       name: "nobody else is there",
+      needs: ["answers"],
       async run(trial) {
         const { status, headers } = await trial.ask("/dead/echo");
         return { status, error: headers["x-inmesh-error"], type: headers["content-type"] };
@@ -71,6 +72,7 @@ export const faults: Group = {
   scenarios: [
     {
       name: "an abort",
+      needs: ["answers"],
       async run(trial) {
         const { status, text, headers } = await trial.ask("/abort/echo");
         return {

@@ -3,6 +3,7 @@ import { landed, landing } from "./plain.js";
 
 const moved = (code: number): Scenario => ({
   name: `${code}, taken as without a mesh`,
+  needs: ["answers"],
   asBare: true, // there the service itself redirects
   run: (trial) => landing(trial, code),
   expected: (client) => landed(client.followsRedirects, code),

@@ -33,7 +33,7 @@ const whole = (content: Buffer | string) => ({
 
 const scenario = (name: string, path: string, options: () => Ask, expected: object): Scenario => ({
   name,
-  ...(options().method !== undefined && { needs: ["body"] as const }),
+  needs: options().method === undefined ? ["retries"] : ["body", "retries"],
   run: (trial) => outcome(trial, path, options()),
   expected,
 });

@@ -45,6 +45,7 @@ export const routes: Group = {
     },
     {
       name: "rewritten path and authority, edited headers",
+      needs: ["answers"],
       async run(trial) {
         const { text, headers } = await trial.ask("/old/echo?x=1", {
           headers: { "x-set": "mine", "x-added": "one", "x-gone": "1" },
@@ -72,6 +73,7 @@ export const routes: Group = {
     },
     {
       name: "a direct response",
+      needs: ["answers"],
       async run(trial) {
         const { status, text, headers } = await trial.ask("/said/echo");
         return { status, text, type: headers["content-type"], seen: (await trial.seen()).arrived };
@@ -80,6 +82,7 @@ export const routes: Group = {
     },
     {
       name: "no rule that matches",
+      needs: ["answers"],
       async run(trial) {
         const { status, headers } = await trial.ask("/nowhere");
         return { status, error: headers["x-inmesh-error"], seen: (await trial.seen()).arrived };

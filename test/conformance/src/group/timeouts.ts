@@ -22,12 +22,14 @@ export const timeouts: Group = {
   scenarios: [
     {
       name: "a slow attempt is given up, the next one answers",
+      needs: ["retries"],
       waits: true,
       run: async (trial) => (await trial.echo("/try/slow?times=1&ms=10000")).attempt,
       expected: 2,
     },
     {
       name: "every attempt is slow",
+      needs: ["answers", "retries"],
       waits: true,
       async run(trial) {
         const { status, headers } = await trial.ask("/never/slow?ms=5000");
@@ -37,6 +39,7 @@ export const timeouts: Group = {
     },
     {
       name: "the call's limit",
+      needs: ["answers"],
       waits: true,
       async run(trial) {
         const { status, headers } = await trial.ask("/slow?ms=5000");
