@@ -2,52 +2,28 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { COMMANDS } from "./commands.js";
 import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
 import { FakeProcess, runCli, TemporaryFolder } from "./testing/run-cli.js";
+
+const SHOWN = COMMANDS.filter(({ hidden }) => hidden !== true).map(({ create }) => ({
+  name: create({} as never).name(),
+}));
 
 describe("the command line", () => {
   it("shows every command in its help, with a line that says what it does", async () => {
     const { code, stdout, stderr } = await runCli(["--help"]);
     expect([code, stderr]).toEqual([0, ""]);
-    for (const name of [
-      "dev",
-      "validate",
-      "explain",
-      "apply",
-      "get",
-      "delete",
-      "services",
-      "endpoints",
-      "routes",
-      "status",
-      "stat",
-      "edges",
-      "check",
-      "version",
-    ]) {
+    for (const { name } of SHOWN) {
       expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b.* {2}\\w`, "m"));
     }
   });
 
-  it.each([
-    ["validate"],
-    ["explain"],
-    ["apply"],
-    ["get"],
-    ["delete"],
-    ["services"],
-    ["endpoints"],
-    ["routes"],
-    ["status"],
-    ["stat"],
-    ["edges"],
-    ["check"],
-    ["version"],
-  ])("%s --help tells its options and ends with 0", async (name) => {
+  it.each(SHOWN)("$name --help tells its options and ends with 0", async ({ name }) => {
     const { code, stdout } = await runCli([name, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: inmesh ${name}`);
-    expect(stdout).toContain("-o, --output <format>");
+    expect(stdout).toMatch(/^ {2}-h, --help /m);
   });
 
   it.each([
@@ -73,8 +49,19 @@ describe("the command line", () => {
   });
 
   it("prints versions as JSON, YAML and text", async () => {
-    const json = await runCli(["version", "--json"]);
-    expect(json.json()).toEqual({ inmesh: "0.1.0", schemaVersion: 1, node: process.versions.node });
+    const own = { inmesh: "0.1.0", schemaVersion: 1, node: process.versions.node };
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    expect((await runCli(["version", "--json"], { cwd })).json()).toEqual(own);
+    folder.write("mesh/mesh.yaml", "{}\n");
+    expect((await runCli(["version", "--json"], { cwd })).json()).toEqual({ ...own, dataPlanes: [] });
+    await using _ = await FakeProcess.start(`${cwd}/mesh`, {});
+    await using __ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-2" });
+    await using ___ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-3", inmeshVersion: "0.0.9" });
+    const [, most, least] = (await runCli(["version"], { cwd })).stdout.split("\n");
+    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 1)");
+    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 1)");
+    expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
     expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 1\n");
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
   });

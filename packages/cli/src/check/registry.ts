@@ -37,7 +37,12 @@ export async function checkRegistry(
   for (const problem of bad) {
     const place = placeOf(problem) || problem.resource;
     const make = problem.severity === "error" ? error : warning;
-    findings.push(make(`${problem.code} ${place} ${problem.message}`, `See: inmesh analyze ${registry.shown}`));
+    findings.push(
+      make(
+        `${problem.code} ${place} ${problem.message}`,
+        `See: inmesh help ${problem.code}, and: inmesh analyze ${registry.shown}`,
+      ),
+    );
   }
   if (bad.length === 0) findings.push(ok("its policy has no problems"));
   return { section, registry };

@@ -46,7 +46,7 @@ describe("inmesh validate", () => {
     folder.write("bad.yaml", BAD_TIMEOUT);
     const { stdout, stderr } = await runCli(["validate", "bad.yaml"], { cwd: folder.path });
     expect(stdout).toMatch(/^IST0106 error bad\.yaml:7:\d+ \(spec\.http\[0\]\.timeout\) .*duration.*\n$/);
-    expect(stderr).toBe("1 document: 1 error.\n");
+    expect(stderr).toBe("1 document: 1 error. More: inmesh help IST0106\n");
   });
 
   it("takes folders of any depth, skipping dot-folders, and standard input", async () => {

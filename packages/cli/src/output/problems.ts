@@ -1,6 +1,6 @@
 /** Problems as lines: `IM0102 error reviews.yaml:14:19 subset "v3" of "reviews.shop" is not defined …`. */
 
-import type { Problem, Severity } from "@inmesh/model";
+import { type Problem, type Severity, worstSeverity } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { count, type Format, printData } from "./format.js";
 import { type Paint, printable, type Style } from "./paint.js";
@@ -42,7 +42,8 @@ export function printProblems(cli: Cli, format: Format, problems: readonly Probl
   const sorted = sortProblems(problems);
   if (format === "json" || format === "yaml") return printData(cli, format, { problems: sorted.map(plain) });
   for (const problem of sorted) cli.print(`${problemLine(problem, cli.paint)}\n`);
-  cli.note(`${judged}: ${summariseProblems(sorted)}.`);
+  const [worst] = sorted.filter(({ severity }) => severity === worstSeverity(sorted));
+  cli.note(`${judged}: ${summariseProblems(sorted)}.${worst === undefined ? "" : ` More: inmesh help ${worst.code}`}`);
 }
 
 /** The contract's fields in the contract's order, whatever else a problem carries. */

@@ -63,7 +63,13 @@ export async function runCli(
 
 /** A folder that is gone at the end of the test. */
 export class TemporaryFolder {
-  readonly path = mkdtempSync(join(tmpdir(), "inmesh-cli-"));
+  readonly #root = mkdtempSync(join(tmpdir(), "inmesh-cli-"));
+  /** One level down: what lies beside it is ours, too. */
+  readonly path = join(this.#root, "work");
+
+  constructor() {
+    mkdirSync(this.path);
+  }
 
   write(name: string, text: string, mode = 0o644): string {
     const path = join(this.path, name);
@@ -78,7 +84,7 @@ export class TemporaryFolder {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
+    rmSync(this.#root, { recursive: true, force: true });
   }
 }
 

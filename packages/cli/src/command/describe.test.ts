@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REVIEWS } from "../testing/policy.js";
+import { FakeProcess, runCli, TemporaryFolder } from "../testing/run-cli.js";
+
+function mesh(): TemporaryFolder {
+  const folder = new TemporaryFolder();
+  folder.write("mesh/reviews.yaml", REVIEWS);
+  return folder;
+}
+
+const MODE = `apiVersion: inmesh.dev/v1alpha1
+kind: MeshMode
+metadata: { name: mesh, namespace: istio-system }
+spec: { mode: "off" }
+`;
+const NARROW = `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: narrow, namespace: shop }
+spec:
+  workloadSelector: { labels: { app: web } }
+  egress: [{ hosts: ["other/*"] }]
+`;
+
+describe("inmesh describe", () => {
+  it("tells all that applies to a service", async () => {
+    using folder = mesh();
+    const { code, stdout, stderr } = await runCli(["describe", "reviews"], { cwd: folder.path });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(`reviews in namespace shop
+  host       reviews.shop.svc.cluster.local, called as http://reviews/ in its namespace, http://reviews.shop/ elsewhere
+  defined    by ServiceEntry/shop/reviews (reviews.yaml:1)
+  ports      80 http
+  runs       at 2 endpoints
+               v1: 10.0.0.1:80 (reviews-0)
+               v2: 10.0.0.2:80 (reviews-1)
+  rules      of VirtualService/shop/reviews (reviews.yaml:21), the first that matches
+               1 "beta": header x-user exact "beta"
+                   goes to reviews.shop:80 v2; no timeout; 2 retries on connect-failure,refused-stream,unavailable,cancelled
+               2 "canary": everything
+                   goes to reviews.shop:80 v1 90%, reviews.shop:80 v2 10%; timeout 3s; 3 retries on 5xx,reset, each attempt at most 1s
+  policy     of DestinationRule/shop/reviews (reviews.yaml:12)
+               balanced by leastRequest; connects within 10s; TLS DISABLE
+               subset v1 (version=v1): 1 endpoint
+               subset v2 (version=v2): 1 endpoint
+  seen       by every running process
+  problems   none
+`);
+  });
+
+  it("tells of a service that is only its processes, and of what chooses them", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    folder.write("mesh/narrow.yaml", NARROW);
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {});
+    const { stdout } = await runCli(["describe", "shop/web"], { cwd });
+    expect(stdout).toContain("defined    by its processes, which register themselves\n");
+    expect(stdout).toContain("rules      no VirtualService: every call goes to any endpoint\n");
+    expect(stdout).toContain("policy     no DestinationRule: defaults\n");
+    expect(stdout).toContain("selected   by Sidecar/shop/narrow (narrow.yaml:1)\n");
+    const reviews = await runCli(["describe", "reviews"], { cwd });
+    expect(reviews.stdout).toContain("seen       by all but shop/web: see their Sidecar, and exportTo\n");
+  });
+
+  it("tells that policy is switched off", async () => {
+    using folder = mesh();
+    folder.write("mesh/mode.yaml", MODE);
+    const { stdout, code } = await runCli(["describe", "reviews"], { cwd: folder.path });
+    expect([code, stdout]).toEqual([0, expect.stringContaining("mode       off: rules and policy")]);
+  });
+
+  it("tells of faults, mirrors and what the rule does besides", async () => {
+    using folder = mesh();
+    folder.write(
+      "mesh/reviews.yaml",
+      REVIEWS.replace(
+        "      timeout: 3s\n",
+        `      timeout: 3s
+      fault: { abort: { httpStatus: 503, percentage: { value: 5 } }, delay: { fixedDelay: 2s, percentage: { value: 1 } } }
+      rewrite: { uri: /x }
+`,
+      ),
+    );
+    const { stdout } = await runCli(["describe", "reviews"], { cwd: folder.path });
+    expect(stdout).toContain("; 1% delayed by 2s; 5% aborted with 503; path or host rewritten\n");
+  });
+
+  it("ends with 1 when something about it is wrong, and names it", async () => {
+    using folder = mesh();
+    folder.write("mesh/reviews.yaml", REVIEWS.replaceAll("subset: v2", "subset: v9"));
+    const { code, stdout } = await runCli(["describe", "reviews"], { cwd: folder.path });
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/problems\n {4}IST0101 error reviews\.yaml:\d+/)]);
+  });
+
+  it("gives it as JSON, for each service of that name", async () => {
+    using folder = mesh();
+    folder.write("mesh/other.yaml", REVIEWS.replaceAll("shop", "other"));
+    const { json } = await runCli(["describe", "reviews", "--json"], { cwd: folder.path });
+    expect(json()).toMatchObject({
+      services: [
+        { service: { namespace: "other" }, destinationRule: "DestinationRule/other/reviews", mode: "on", problems: [] },
+        { service: { namespace: "shop" }, subsets: [{ name: "v1", endpoints: 1 }, { name: "v2" }], hiddenFrom: [] },
+      ],
+    });
+  });
+
+  it("asks whether a similar name was meant", async () => {
+    using folder = mesh();
+    const { code, stderr } = await runCli(["describe", "reveiws"], { cwd: folder.path });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Did you mean "reviews"?')]);
+  });
+});

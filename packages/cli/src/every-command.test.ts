@@ -1,0 +1,235 @@
+/** What every command promises alike: formats, switches, exit codes. A new command needs its lines in both tables. */
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { COMMANDS } from "./commands.js";
+import { createProgram } from "./program.js";
+import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
+import { FakeProcess, type Outcome, runCli, TemporaryFolder } from "./testing/run-cli.js";
+
+const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;
+const LIST = "table wide json yaml name";
+const REPORT = "table json yaml";
+const CHANGE = "table json yaml name";
+
+/** Command line of each command, and the formats it takes; empty: it prints no data and has no -o. */
+const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> = {
+  init: ["init --dry-run", REPORT],
+  dev: ["dev", ""],
+  run: ["run", ""],
+  validate: ["validate bad.yaml", REPORT],
+  analyze: ["analyze bad.yaml --config mesh", REPORT],
+  diff: ["diff -f changed.yaml --interval 1ms", LIST],
+  apply: ["apply -f mesh --dry-run", CHANGE],
+  get: ["get", LIST],
+  delete: ["delete vs/reviews --dry-run", CHANGE],
+  explain: ["explain GET http://reviews.shop/", REPORT],
+  services: ["services", LIST],
+  endpoints: ["endpoints", LIST],
+  routes: ["routes", LIST],
+  describe: ["describe reviews", REPORT],
+  status: ["status", LIST],
+  stat: ["stat --interval 1ms", LIST],
+  edges: ["edges --interval 1ms", LIST],
+  check: ["check", REPORT],
+  version: ["version", REPORT],
+  completion: ["completion bash", ""],
+  help: ["help codes", LIST],
+  __complete: ["__complete -- ", ""],
+};
+
+const REVIEWS_HOST = "reviews.shop.svc.cluster.local";
+const CALLS = { calls: 10, successes: 10, failures: 0, retries: 0, inFlight: 0 };
+const STATS = {
+  service: "web",
+  namespace: "shop",
+  outbound: [{ cluster: "c", host: REVIEWS_HOST, subset: "v1", stats: CALLS, cells: [], endpoints: [] }],
+  inbound: { requests: 0, failures: 0, inFlight: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0 },
+  unrouted: 0,
+};
+
+async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
+  using folder = new TemporaryFolder();
+  folder.write("mesh/reviews.yaml", REVIEWS);
+  folder.write("changed.yaml", REVIEWS.replace("weight: 90", "weight: 80").replace("weight: 10 ", "weight: 20 "));
+  folder.write("bad.yaml", BAD_TIMEOUT);
+  folder.write("package.json", '{"name":"shop"}');
+  let atMs = 0;
+  const stats = () => {
+    atMs += 10;
+    return { ...STATS, atMs };
+  };
+  await using _ = await FakeProcess.start(join(folder.path, "mesh"), {}, { "/stats": stats });
+  return await use(folder.path);
+}
+
+const words = (line: string): string[] => line.split(" ");
+
+describe("every command", () => {
+  it("has its line here", () => {
+    const program = createProgram({} as never, () => {});
+    expect(Object.keys(LINES).sort()).toEqual(program.commands.map((command) => command.name()).sort());
+    expect(COMMANDS).toHaveLength(Object.keys(LINES).length);
+  });
+
+  it.each(Object.entries(LINES).filter(([, [, formats]]) => formats !== ""))(
+    "%s prints every format it names, and refuses the others with their names",
+    async (_, [line, formats]) => {
+      await withMesh(async (cwd) => {
+        const run = (format: string): Promise<Outcome> => runCli([...words(line), "-o", format], { cwd });
+        const outcomes = Object.fromEntries(
+          await Promise.all(FORMATS.map(async (format) => [format, await run(format)] as const)),
+        );
+        for (const [format, { code, stdout, stderr }] of Object.entries(outcomes)) {
+          if (formats.split(" ").includes(format)) {
+            expect([format, code === 0 || code === 1]).toEqual([format, true]);
+            expect([format, stdout]).not.toEqual([format, ""]);
+          } else {
+            expect([code, stdout]).toEqual([2, ""]);
+            expect(stderr).toContain(`Allowed choices are ${formats.replaceAll(" ", ", ")}.`);
+          }
+        }
+        const json = JSON.parse(outcomes["json"]?.stdout ?? "");
+        expect(typeof json).toBe("object");
+        if (!line.startsWith("get"))
+          expect(Object.keys(parse(outcomes["yaml"]?.stdout ?? ""))).toEqual(Object.keys(json));
+        expect(JSON.parse((await runCli([...words(line), "--json"], { cwd })).stdout)).toBeTypeOf("object");
+        if (formats === LIST) {
+          const width = (format: string): number => outcomes[format]?.stdout.length ?? 0;
+          expect(width("wide")).toBeGreaterThan(width("table"));
+        }
+        if (formats.includes("name")) {
+          const names = outcomes["name"]?.stdout.trimEnd().split("\n") ?? [];
+          expect(names.every((name) => /^\S+( \S+)?$/.test(name))).toBe(true);
+        }
+      });
+    },
+  );
+
+  it.each(Object.entries(LINES).filter(([, [, formats]]) => formats === ""))("%s has no -o", async (_, [line]) => {
+    const [name = ""] = words(line);
+    if (name === "__complete") return;
+    const { code, stderr } = await runCli([name, "-o", "json"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("unknown option '-o'")]);
+  });
+
+  const switched = Object.entries(LINES).filter(([, [, formats]]) => formats !== "");
+  it.each(switched)("%s is quiet, plain and talkative when told so", async (_, [line]) => {
+    await withMesh(async (cwd) => {
+      const quiet = await runCli([...words(line), "-q"], { cwd });
+      expect(quiet.stderr.split("\n").filter((text) => !/^$|^warning|^inmesh:/.test(text))).toEqual([]);
+      const painted = "\u001b";
+      for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }] as const) {
+        const plain = await runCli(words(line), { cwd, isTTY: true, env });
+        expect(plain.stdout + plain.stderr).not.toContain(painted);
+      }
+      const plain = await runCli([...words(line), "--no-color"], { cwd, isTTY: true, env: { FORCE_COLOR: "1" } });
+      expect(plain.stdout + plain.stderr).not.toContain(painted);
+      const verbose = await runCli([...words(line), "-v"], { cwd });
+      expect(verbose.stderr).toMatch(new RegExp(`done after .*, exit code ${verbose.code}\n$`));
+      const both = await runCli([...words(line), "-q", "-v"], { cwd });
+      expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("cannot be used with option")]);
+    });
+  });
+
+  it("takes --all-namespaces in lists, and not beside --namespace", async () => {
+    await withMesh(async (cwd) => {
+      for (const name of ["get", "services", "endpoints", "routes", "status", "stat", "edges"]) {
+        const line = words(LINES[name]?.[0] ?? "");
+        expect([name, (await runCli([...line, "-A"], { cwd })).code]).toEqual([name, 0]);
+        const both = await runCli([...line, "-A", "-n", "shop"], { cwd });
+        expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("cannot be used with option")]);
+      }
+    });
+  });
+});
+
+describe("exit codes", () => {
+  it.each([
+    [0, "validate mesh"],
+    [0, "diff -f mesh"],
+    [0, "describe reviews"],
+    [0, "help TIMEOUT"],
+    [1, "validate bad.yaml"],
+    [1, "analyze bad.yaml"],
+    [1, "apply -f bad.yaml"],
+    [1, "diff -f bad.yaml"],
+    [1, "diff -f changed.yaml --interval 1ms"],
+    [1, "get vs/none"],
+    [1, "delete vs/none"],
+    [1, "routes none"],
+    [1, "endpoints none"],
+    [1, "describe none"],
+    [1, "check --config /nowhere"],
+    [2, "get nonsense"],
+    [2, "get vs/reviews --timeout soon"],
+    [2, "delete"],
+    [2, "delete vs"],
+    [2, "validate"],
+    [2, "validate nowhere.yaml"],
+    [2, "apply -f nowhere.yaml"],
+    [2, "diff -f nowhere.yaml"],
+    [2, "explain"],
+    [2, "explain GET http://reviews/ -H nonsense"],
+    [2, "services --from a/b/c"],
+    [2, "describe"],
+    [2, "init"],
+    [2, "dev"],
+    [2, "run"],
+    [2, "completion csh"],
+    [2, "help nonsense"],
+    [2, "stat --interval 0"],
+    [2, "nonsense"],
+    [2, "--nonsense"],
+    [4, "apply -f changed.yaml --wait --timeout 200ms"],
+    [4, "delete vs/reviews --wait --timeout 200ms"],
+  ])("%i: inmesh %s", async (expected, line) => {
+    await withMesh(async (cwd) => {
+      const { code, stderr } = await runCli(words(line), { cwd });
+      expect([code, stderr]).toEqual([expected, expect.not.stringMatching(/unexpected failure|\n\s+at /)]);
+      if (expected >= 2) expect(stderr).not.toBe("");
+    });
+  });
+
+  const readers = Object.values(LINES).filter(([, formats]) => formats !== "");
+  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help)/.test(line));
+  it.each(away)("3: inmesh %s, with a registry that is not there", async (line) => {
+    await withMesh(async (cwd) => {
+      const { code, stdout, stderr } = await runCli([...words(line), "--config", "/nowhere"], { cwd });
+      expect([code, stdout]).toEqual([3, ""]);
+      expect(stderr).toMatch(/^inmesh: no registry at "\/nowhere": .*\. Name the folder/);
+    });
+  });
+
+  it.each(["stat --interval 1ms", "edges --interval 1ms"])(
+    "3: inmesh %s, with no process that answers",
+    async (line) => {
+      await withMesh(async (cwd) => {
+        mkdirSync(join(cwd, "dead"));
+        await using _ = await FakeProcess.start(join(cwd, "dead"), { instance: "web-2" });
+        const { code, stderr } = await runCli([...words(line), "--config", "dead"], { cwd });
+        expect([code, stderr]).toEqual([
+          3,
+          expect.stringContaining("shop/web-2 does not answer: it answered /stats with"),
+        ]);
+      });
+    },
+  );
+
+  it.each([
+    "stat --interval 1h",
+    "edges --interval 1h",
+    "diff -f changed.yaml --interval 1h",
+    "apply -f changed.yaml --wait --timeout 1h",
+    "delete vs/reviews --wait --timeout 1h",
+  ])("130: inmesh %s, interrupted", async (line) => {
+    await withMesh(async (cwd) => {
+      const interrupt = new AbortController();
+      const running = runCli(words(line), { cwd, signal: interrupt.signal });
+      setTimeout(() => interrupt.abort(new Error("interrupted")), 150);
+      expect((await running).code).toBe(130);
+    });
+  });
+});
