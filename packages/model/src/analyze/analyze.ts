@@ -6,6 +6,7 @@
 import { compileSettings } from "../compile/settings.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
+import type { MeshModeSpec } from "../kind/mesh-mode.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Problem } from "../problem.js";
@@ -16,6 +17,7 @@ import { checkDestinationRule } from "./destination-rule-references.js";
 import { collectFindings } from "./finding.js";
 import { checkHeaderCommands } from "./header-commands.js";
 import { checkHostConflicts } from "./host-conflicts.js";
+import { checkMeshModes } from "./mesh-modes.js";
 import { checkSidecars } from "./sidecar-conflicts.js";
 import { analyzedSet } from "./views.js";
 import { checkReferences } from "./virtual-service-references.js";
@@ -32,7 +34,7 @@ export function analyze(resources: readonly Resource[], workloads: readonly Work
   const set = analyzedSet(resources, workloads);
   const ofKind = <Spec>(kind: Kind) => resources.filter((resource) => resource.kind === kind) as Resource<Spec>[];
   const virtualServices = ofKind<VirtualServiceSpec>("VirtualService");
-  const { exportTo } = compileSettings(ofKind<MeshConfigSpec>("MeshConfig")[0]);
+  const { exportTo, mesh } = compileSettings(ofKind<MeshConfigSpec>("MeshConfig")[0]);
   for (const resource of virtualServices) {
     checkReferences(resource, set, report);
     checkDeprecatedRoutes(resource, report);
@@ -43,6 +45,7 @@ export function analyze(resources: readonly Resource[], workloads: readonly Work
   const sidecars = ofKind<SidecarSpec>("Sidecar");
   for (const resource of sidecars) checkDeprecatedSidecar(resource, report);
   checkSidecars(sidecars, report);
+  checkMeshModes(ofKind<MeshModeSpec>("MeshMode"), workloads, mesh.rootNamespace, report);
   const order = new Map(resources.map(({ key }, index) => [key, index]));
   return problems.sort((a, b) => (order.get(a.resource) ?? 0) - (order.get(b.resource) ?? 0));
 }

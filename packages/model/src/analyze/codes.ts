@@ -5,4 +5,5 @@ export const SET_PROBLEM_CODES = {
     "a host, or a port of one, that no document declares; a process that registers itself may still bring the host",
   IM0303: "two VirtualServices claim hosts that differ in case only",
   IM0304: "a subset that none of the declared endpoints of its service belongs to",
+  IM0305: "two MeshModes speak for the same processes; the older one holds",
 } as const;

@@ -27,7 +27,7 @@ export interface ClusterTarget {
 }
 
 /**
- * @param off MeshMode: subsets stay, as calls under way hold on to them, but no rule's policy applies
+ * @param off MeshMode `off` or `observe`: subsets stay, as calls under way hold on to them, but no rule's policy applies
  * @returns undefined when no DestinationRule defines the subset
  */
 export function compileCluster(
@@ -60,13 +60,17 @@ function policyOf(
   off: boolean,
 ): TrafficPolicy {
   const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, port, settings);
-  // Switching policy off must not open a door: TLS stays.
-  if (off) return trafficPolicy({ tls: blocks.tls }, service, settings, undefined);
+  if (off) return trafficPolicy(keptWithoutPolicy(blocks), service, settings, undefined);
   const annotated = rule?.resources.find(
     ({ metadata }) => metadata.annotations[LOAD_BALANCER_ANNOTATION] !== undefined,
   );
   const annotation = annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION];
   return trafficPolicy(blocks, service, settings, annotation);
+}
+
+/** Switching policy off must not open a door, so TLS stays; nor break calls, so does the address that the caller asked for. */
+function keptWithoutPolicy({ tls, loadBalancer }: PolicyBlocks): PolicyBlocks {
+  return { tls, ...(loadBalancer?.simple === "PASSTHROUGH" && { loadBalancer }) };
 }
 
 /** Blocks replace each other whole. A port's entry inherits nothing from the level above it. */

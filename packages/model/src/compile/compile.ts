@@ -7,7 +7,7 @@
  */
 
 import type { Problem } from "../problem.js";
-import type { Resource } from "../resource.js";
+import type { Resource, ResourceRef } from "../resource.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
 import type { RouteTable } from "../snapshot/route.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
@@ -54,24 +54,29 @@ class CompiledSnapshot implements Snapshot {
   readonly #table: CompiledRouteTable;
   readonly #clusters: Memo<Cluster | undefined>;
   readonly #endpoints: Generations<KnownEndpoints>;
+  readonly #input: CompileInput;
   #resources: ReadonlyMap<string, string> | undefined;
+  #withPolicy: CompiledSnapshot | undefined;
+  /** The newest one in mode `on`, until `withPolicy` takes over what it made. */
+  #olderPolicy: CompiledSnapshot | undefined;
 
-  constructor(
-    { resources, workloads, client, problems, version }: CompileInput,
-    previous: CompiledSnapshot | undefined,
-  ) {
+  constructor(input: CompileInput, previous: CompiledSnapshot | undefined, withPolicy = false) {
+    const { resources, workloads, client, problems, version } = input;
+    this.#input = input;
     const old = previous !== undefined && isSameClient(previous.client, client) ? previous : undefined;
     this.version = version;
     this.problems = problems;
     this.client = old?.client ?? client;
     this.#view = new ClientView(
-      { resources, workloads, client: this.client },
+      { resources, workloads, client: this.client, withPolicy },
       old === undefined ? undefined : old.#view,
     );
-    const keeps = old !== undefined && old.#view.settings === this.#view.settings && old.#view.mode === this.#view.mode;
-    this.#table = new CompiledRouteTable(this.#view, keeps ? old.#table : undefined);
+    const earlier = old === undefined ? [] : [old, old.#withPolicy, old.#olderPolicy];
+    const kept = earlier.find((each) => each?.mode === this.mode && each.#view.settings === this.#view.settings);
+    this.#table = new CompiledRouteTable(this.#view, kept === undefined ? undefined : kept.#table);
     this.routes = this.#table;
-    this.#clusters = new Memo(this.#view, keeps ? old.#clusters : undefined);
+    this.#clusters = new Memo(this.#view, kept === undefined ? undefined : kept.#clusters);
+    if (this.mode !== "on") this.#olderPolicy = earlier.find((each) => each?.mode === "on");
     this.#endpoints = new Generations(old === undefined ? undefined : old.#endpoints, MAX_ENDPOINT_SETS);
   }
 
@@ -84,7 +89,19 @@ class CompiledSnapshot implements Snapshot {
   }
 
   get mode(): Mode {
-    return this.#view.mode;
+    return this.#view.mode.mode;
+  }
+
+  get modeResource(): ResourceRef | undefined {
+    const { resource } = this.#view.mode;
+    return resource && { kind: resource.kind, namespace: resource.namespace, name: resource.name };
+  }
+
+  /** Made when it is asked for: in mode `off` that is only by somebody who wants an explanation. */
+  get withPolicy(): Snapshot | undefined {
+    if (this.mode === "on") return undefined;
+    this.#withPolicy ??= this.#compileWithPolicy();
+    return this.#withPolicy;
   }
 
   get services(): ReadonlyMap<string, Service> {
@@ -107,7 +124,7 @@ class CompiledSnapshot implements Snapshot {
       const service = ask((view) => view.service(target.host));
       if (service === undefined || !ask((view) => view.hasPort(service, target.port))) return undefined;
       const rule = ask((view) => view.destinationPolicy(target.host, service));
-      return compileCluster({ ...target, service }, rule, this.#view.settings, this.mode === "off");
+      return compileCluster({ ...target, service }, rule, this.#view.settings, this.mode !== "on");
     });
   }
 
@@ -118,6 +135,12 @@ class CompiledSnapshot implements Snapshot {
     const set = unchanged ? known.set : compileEndpoints(cluster, members, known?.set);
     this.#endpoints.set(cluster.name, { cluster, members, set });
     return set;
+  }
+
+  #compileWithPolicy(): CompiledSnapshot {
+    const made = new CompiledSnapshot(this.#input, this, true);
+    this.#olderPolicy = undefined; // made over what it kept
+    return made;
   }
 }
 

@@ -45,12 +45,54 @@ describe("compile, MeshMode", () => {
     expect(sent(snapshot, "virtual")).toBe("outbound|80||stock.shop.svc.cluster.local");
   });
 
+  it("observe does the same, marks its routes, and keeps what on would say beside it", () => {
+    const on = snapshotOf(rules, workloads);
+    const ruled = on.routes.lookup("reviews", 80)?.find(request("/"));
+    const documents = [...rules, mode("istio-system/m", "{mode: observe}")];
+    const observe = snapshotOf(documents, workloads, {}, on);
+    const found = observe.routes.lookup("reviews", 80)?.find(request("/"));
+    expect([observe.mode, target(found), found?.observed]).toEqual(["observe", OUT, true]);
+    expect(observe.modeResource).toEqual({ kind: "MeshMode", namespace: "istio-system", name: "m" });
+    const { withPolicy } = observe;
+    expect([withPolicy?.mode, withPolicy?.version, withPolicy?.withPolicy]).toEqual(["on", 1, undefined]);
+    // The same objects as before the switch, so that nothing is compiled again.
+    expect(withPolicy?.routes.lookup("reviews", 80)?.find(request("/"))).toBe(ruled);
+    const later = snapshotOf(documents, workloads, {}, observe);
+    expect(later.withPolicy?.routes.lookup("reviews", 80)?.find(request("/"))).toBe(ruled);
+    const again = snapshotOf(rules, workloads, {}, later);
+    expect([again.mode, again.withPolicy]).toEqual(["on", undefined]);
+    expect(again.routes.lookup("reviews", 80)?.find(request("/"))).toBe(ruled);
+  });
+
+  it.each(["off", "observe"])("%s lets unknown hosts pass and keeps the address that was asked for", (word) => {
+    const passThrough = subsets("stock", "stock", ", trafficPolicy: {loadBalancer: {simple: PASSTHROUGH}}");
+    const sidecar = resource("Sidecar", "default", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}");
+    const policy = [passThrough, sidecar];
+    const snapshot = snapshotOf([...policy, mode("m", `{mode: ${word}}`)], workloads);
+    expect([snapshot.mesh.outboundPolicy, snapshot.withPolicy?.mesh.outboundPolicy]).toEqual([
+      "ALLOW_ANY",
+      "REGISTRY_ONLY",
+    ]);
+    expect(snapshot.cluster("outbound|80||stock.shop.svc.cluster.local")?.policy.loadBalancer).toBe("passThrough");
+  });
+
   it.each([
     [["istio-system/a", "{mode: off}"], "off"],
     [["istio-system/a", "{mode: off}", "b", "{mode: observe}"], "observe"],
     [["b", "{mode: off}", "c", "{mode: on, selector: {matchLabels: {app: web}}}"], "on"],
     [["b", "{mode: off, selector: {matchLabels: {app: other}}}"], "on"],
     [["back/b", "{mode: off}"], "on"],
+    [["istio-system/a", "{mode: off, selector: {matchLabels: {app: web}}}", "b", "{mode: observe}"], "off"],
+    [
+      [
+        "istio-system/a",
+        "{mode: off, selector: {matchLabels: {app: web}}}",
+        "b",
+        "{mode: observe, selector: {matchLabels: {app: web}}}",
+      ],
+      "observe",
+    ],
+    [["b", "{mode: off, selector: {}}", "a", "{mode: observe}"], "observe"], // the same scope: older, here by name
     [[], "on"],
   ])("%j gives %s", (written, expected) => {
     const resources = written.flatMap((name, index) => (index % 2 === 0 ? [mode(name, written[index + 1] ?? "")] : []));

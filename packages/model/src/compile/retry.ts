@@ -39,7 +39,7 @@ export function compileRetry(spec: HttpRetrySpec | undefined, timeoutMs: number,
   };
 }
 
-/** For MeshMode `off`: only what never reached anyone is sent again. */
+/** For MeshMode `off` and `observe`: only what never reached anyone is sent again. */
 export const SAFE_RETRY: RetryPolicy = {
   ...compileRetry(undefined, 0),
   on: new Set(["connect-failure", "refused-stream"]),

@@ -9,14 +9,14 @@ import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
-import type { ClientContext, MeshSettings, Mode } from "../snapshot/snapshot.js";
+import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
 import { qualifiedHost } from "./host.js";
 import { allowsLabels, hasLabels } from "./labels.js";
-import { effectiveMode } from "./mesh-mode.js";
+import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
@@ -32,6 +32,8 @@ export interface ViewInput {
   readonly resources: readonly Resource[];
   readonly workloads: Members;
   readonly client: ClientContext;
+  /** Every policy is in force, whatever a MeshMode says. */
+  readonly withPolicy?: boolean;
 }
 
 /** What a document was turned into, kept as long as the document lives. */
@@ -44,9 +46,9 @@ interface Remembered {
 
 export class ClientView {
   readonly client: ClientContext;
-  readonly mode: Mode;
+  readonly mode: ModeInForce;
   readonly settings: CompilerSettings;
-  /** The mesh's settings as the client's Sidecar changes them. */
+  /** The mesh's settings as the client's Sidecar and its mode change them. */
   readonly mesh: MeshSettings;
   readonly services: ServiceMap;
   readonly virtualServices: VirtualServiceIndex;
@@ -63,7 +65,7 @@ export class ClientView {
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
-  constructor({ resources, workloads, client }: ViewInput, previous: ClientView | undefined) {
+  constructor({ resources, workloads, client, withPolicy = false }: ViewInput, previous: ClientView | undefined) {
     const { removed, added } = listChange(previous?.resources ?? [], resources);
     const same = previous !== undefined && removed.length === 0 && added.length === 0;
     const old = previous;
@@ -82,11 +84,13 @@ export class ClientView {
       sameSettings && old
         ? old.#remembered
         : { services: new WeakMap(), workloads: new WeakMap(), hosts: new WeakMap() };
-    this.mode = effectiveMode(kinds.MeshMode, client, mesh.rootNamespace);
+    const mode = modeInForce(kinds.MeshMode, client, mesh.rootNamespace);
+    this.mode = withPolicy ? { ...mode, mode: "on" } : mode;
 
     const sameScope = sameSettings && kinds.Sidecar === before?.Sidecar;
     this.#scope = sameScope && old ? old.#scope : sidecarScope(kinds.Sidecar, client, mesh.rootNamespace);
-    const outboundPolicy = this.#scope?.outboundPolicy ?? mesh.outboundPolicy;
+    // Which hosts may be called is routing, not access control: it is dropped with the rest.
+    const outboundPolicy = this.mode.mode === "on" ? (this.#scope?.outboundPolicy ?? mesh.outboundPolicy) : "ALLOW_ANY";
     this.mesh = outboundPolicy === mesh.outboundPolicy ? mesh : { ...mesh, outboundPolicy };
 
     this.virtualServices =

@@ -26,10 +26,15 @@ export interface HostTarget {
 /** @returns undefined when neither a service nor a rule for this client is there */
 export function compileVirtualHost(target: HostTarget, view: ClientView, ask: Ask): VirtualHost | undefined {
   const { host, port, service } = target;
-  const off = view.mode === "off";
+  const { mode } = view.mode;
+  const off = mode !== "on";
   const resource = off && service !== undefined ? undefined : ask((now) => now.virtualService(host));
   const rules = resource === undefined ? [] : compileRules(resource, target, view, ask);
-  const routes = off ? withoutPolicy(rules, target) : rules.length > 0 ? rules : ownRoute(target, view);
+  const routes = off
+    ? withoutPolicy(rules, target, mode === "observe")
+    : rules.length > 0
+      ? rules
+      : ownRoute(target, view);
   if (routes.length === 0) return undefined;
   const inCharge = routes.some(({ route }) => route.resource !== null) ? resource : undefined;
   return {
@@ -62,14 +67,22 @@ function ownRoute({ port, service }: HostTarget, view: ClientView): readonly Ind
 }
 
 /**
- * MeshMode off. A host that only a VirtualService knows keeps a way to go, or switching off would break its callers: the
+ * MeshMode off or observe. A host that only a VirtualService knows keeps a way to go, or switching off would break its callers: the
  * first destination of its last rule, which is usually the one for everybody.
  */
-function withoutPolicy(rules: readonly IndexedRoute[], { port, service }: HostTarget): readonly IndexedRoute[] {
-  if (service !== undefined) return [defaultRoute(located(service.host, port, ""), SAFE_RETRY)];
+function withoutPolicy(
+  rules: readonly IndexedRoute[],
+  { port, service }: HostTarget,
+  observed: boolean,
+): readonly IndexedRoute[] {
+  const plain = (host: string, to: number): readonly IndexedRoute[] => {
+    const { match, route } = defaultRoute(located(host, to, ""), SAFE_RETRY);
+    return [{ match, route: observed ? { ...route, observed } : route }];
+  };
+  if (service !== undefined) return plain(service.host, port);
   for (const { route } of [...rules].reverse()) {
     const first = route.action.kind === "forward" ? route.action.destinations[0] : undefined;
-    if (first !== undefined) return [defaultRoute(located(first.host, first.port, ""), SAFE_RETRY)];
+    if (first !== undefined) return plain(first.host, first.port);
   }
   return [];
 }

@@ -150,6 +150,8 @@ export interface Route {
   readonly cors: CorsPolicy | undefined;
   readonly requestHeaders: HeaderOps | undefined;
   readonly responseHeaders: HeaderOps | undefined;
+  /** MeshMode `observe`: what policy would have done with its calls is worked out beside them. */
+  readonly observed?: boolean;
 }
 
 /** Rules of one host and port. Compiled on first use and kept while nothing it depends on changes. */

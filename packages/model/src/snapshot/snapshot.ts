@@ -1,7 +1,7 @@
 /** All policy and all endpoints as one client sees them: immutable, versioned, shared structurally with its predecessor. */
 
 import type { Problem } from "../problem.js";
-import type { Resource } from "../resource.js";
+import type { Resource, ResourceRef } from "../resource.js";
 import type { Cluster } from "./cluster.js";
 import type { RouteTable } from "./route.js";
 import type { EndpointSet, Locality, Service } from "./workload.js";
@@ -16,7 +16,10 @@ export interface ClientContext {
   readonly locality?: Locality;
 }
 
-/** `off` drops traffic policy and keeps naming, picking and security; `observe` changes no behaviour. */
+/**
+ * `off` drops traffic policy and keeps naming, picking and security. `observe` does the same and works out beside it what
+ * `on` would have done.
+ */
 export type Mode = "off" | "observe" | "on";
 
 /** MeshConfig after defaults, as far as this version honours it. */
@@ -37,6 +40,10 @@ export interface Snapshot {
   readonly client: ClientContext;
   readonly mesh: MeshSettings;
   readonly mode: Mode;
+  /** The MeshMode that says so; absent where none does. */
+  readonly modeResource?: ResourceRef | undefined;
+  /** The same documents with every policy in force, whatever the mode; absent in mode `on`, where this snapshot is that. */
+  readonly withPolicy?: Snapshot | undefined;
   /** By host, as visible to the client. */
   readonly services: ReadonlyMap<string, Service>;
   readonly routes: RouteTable;
