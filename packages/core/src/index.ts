@@ -12,7 +12,7 @@ export {
   type MeshErrorCode,
   type MeshErrorOptions,
 } from "./errors.js";
-export { explain } from "./explain/explain.js";
+export { type ExplainOptions, explain } from "./explain/explain.js";
 export type {
   ExplainedDestination,
   ExplainedRequest,

@@ -3,6 +3,7 @@ export { errorCode } from "./call/classify.js";
 export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
+export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";

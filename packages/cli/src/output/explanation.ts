@@ -10,7 +10,10 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
   const add = (title: string, texts: readonly string[]): void => {
     for (const [at, text] of texts.entries()) lines.push([at === 0 ? title : "", text]);
   };
-  const [lookup = "", ...steps] = answer.steps;
+  const { would } = answer;
+  const [mode, ...told] = would === null ? [undefined, ...answer.steps] : answer.steps;
+  if (mode !== undefined) add("mode", [mode]);
+  const [lookup = "", ...steps] = told;
   // The last steps tell where it goes, one for each destination.
   const matching = answer.destinations.length === 0 ? steps : steps.slice(0, -answer.destinations.length);
   add("host", [lookup]);
@@ -23,6 +26,7 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
   add("policy", policyText(answer));
   add("answer", responseText(answer));
   add("result", [paint(answer.status !== null && answer.status >= 400 ? "red" : "green", resultText(answer))]);
+  if (would !== null) add("with on", [resultText(would)]);
   const titleWidth = 9;
   return lines.map(([title, text]) => `${paint("bold", title.padEnd(titleWidth))} ${text}\n`).join("");
 }

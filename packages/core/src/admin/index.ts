@@ -1,3 +1,5 @@
+export type { WouldView } from "../rehearsal/would.js";
+export type { WouldReading } from "../rehearsal/would-stats.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";

@@ -3,16 +3,17 @@
 import type { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { MeshError, type MeshErrorCode } from "../errors.js";
+import { type Would, wouldView } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
 import type { AttemptView, RequestsView, RequestView } from "./views.js";
 
 /** @param limit newest first; bounded by what is kept */
-export function requestsView({ lastCalls, clock }: Engine, limit?: number): RequestsView {
+export function requestsView({ lastCalls, clock, rehearsal }: Engine, limit?: number): RequestsView {
   const now = clock.now();
-  return { requests: lastCalls.read(limit).map((call) => requestView(call, now)) };
+  return { requests: lastCalls.read(limit).map((call) => requestView(call, now, rehearsal.wouldOf(call))) };
 }
 
-export function requestView(call: Call, now: number): RequestView {
+export function requestView(call: Call, now: number, would?: Would): RequestView {
   const { error } = call;
   const attempts = attemptsOf(call);
   const first = attempts[0];
@@ -33,6 +34,7 @@ export function requestView(call: Call, now: number): RequestView {
     noRetry: call.noRetry ?? "",
     replayed: call.replayed,
     attempts: attempts.map(attemptView),
+    would: would === undefined ? null : wouldView(would),
   };
 }
 

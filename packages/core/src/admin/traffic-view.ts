@@ -27,10 +27,11 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, unrouted }: Engine,
+  { clusters, clock, rehearsal, unrouted }: Engine,
   { service, namespace, inbound }: StatsOptions,
 ): StatsView {
-  return { atMs: clock.now(), service, namespace, outbound: clusters.all().map(outboundStats), inbound, unrouted };
+  const outbound = clusters.all().map(outboundStats);
+  return { atMs: clock.now(), service, namespace, outbound, inbound, unrouted, would: rehearsal.read() };
 }
 
 function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats {

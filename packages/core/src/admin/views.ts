@@ -4,6 +4,8 @@
  */
 
 import type { Problem } from "@inmesh/model";
+import type { WouldView } from "../rehearsal/would.js";
+import type { WouldReading } from "../rehearsal/would-stats.js";
 import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
 
@@ -17,7 +19,10 @@ export interface ServerInfo {
   readonly service: string;
   readonly instance: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** In force: the narrower of the process's own setting and of the MeshMode that means it. */
   readonly mode: string;
+  /** Where it comes from: `MeshMode/ns/name`, `setting`, or `default`. */
+  readonly modeFrom: string;
   readonly uptimeMs: number;
   /** Ports its servers listen on, in order of listening. */
   readonly ports: readonly number[];
@@ -119,6 +124,8 @@ export interface StatsView {
   readonly inbound: InboundStats;
   /** Calls that never found a cluster: no rule, unknown host, direct response, redirect. */
   readonly unrouted: number;
+  /** Mode `observe`: what policy would have done, by host called. Empty until it is observed. */
+  readonly would: readonly WouldReading[];
 }
 
 export interface OutboundStats {
@@ -173,6 +180,8 @@ export interface RequestView {
   readonly noRetry: string;
   readonly replayed: boolean;
   readonly attempts: readonly AttemptView[];
+  /** Mode `observe`: what policy would have done; null in every other mode. */
+  readonly would: WouldView | null;
 }
 
 export interface AttemptView {

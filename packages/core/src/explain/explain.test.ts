@@ -81,6 +81,36 @@ function snapshotOf(resources: readonly Resource[] = RESOURCES) {
 const ask = (request: ExplainRequest) => explain(snapshotOf(), request);
 const get = (path: string, headers: Record<string, string> = {}) => ask({ url: `http://reviews${path}`, headers });
 
+describe("explain, while a mode keeps policy from applying", () => {
+  const [mode] = parseDocuments(
+    "apiVersion: inmesh.dev/v1alpha1\nkind: MeshMode\nmetadata: {name: m, namespace: shop}\nspec: {mode: observe}\n",
+    { file: "mode.yaml" },
+  ).documents;
+  const resource = mode && validateDocument(mode).resource;
+  const asked = { url: "http://reviews/old" };
+
+  it("tells the plain way, which rule does not apply and why, and what it would do", () => {
+    const observe = snapshotOf([...RESOURCES, ...(resource ? [resource] : [])]);
+    const answer = explain(observe, asked);
+    expect([answer.outcome, answer.route?.resource, answer.snapshot.mode]).toEqual(["route", null, "observe"]);
+    expect(answer.steps[0]).toBe(
+      "MeshMode/shop/m says mode observe here, so policy does not apply; with mode on VirtualService/shop/reviews would",
+    );
+    expect(answer.would).toMatchObject({ outcome: "redirect", status: 308, would: null });
+    expect(explain(observe, { url: "http://reviews/api" }).steps[0]).toMatch(
+      /VirtualService\/shop\/reviews and DestinationRule\/shop\/reviews \(but for its TLS\) would$/,
+    );
+  });
+
+  it("tells that a process which only observes is not in the way", () => {
+    const on = snapshotOf();
+    const answer = explain(on, asked, { onlyObserves: true });
+    expect([answer.outcome, answer.virtualHost, answer.would?.outcome]).toEqual(["passThrough", null, "redirect"]);
+    expect(answer.steps).toEqual([expect.stringMatching(/mode observe, by its own setting/)]);
+    expect(explain(on, asked).would).toBeNull();
+  });
+});
+
 describe("explain", () => {
   it.each([
     ["/x", { "x-user": "ann" }, "route", null],

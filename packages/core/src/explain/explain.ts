@@ -10,13 +10,46 @@ import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/req
 import { MESH_ERRORS } from "../errors.js";
 import { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedRoute, ExplainRequest, Explanation } from "./explanation.js";
-import { lookupStep, matchSteps, pathParts, sendingStep } from "./steps.js";
+import { lookupStep, matchSteps, modeStep, OBSERVES, pathParts, sendingStep } from "./steps.js";
+
+export interface ExplainOptions {
+  /** The process was started to observe: its requests go out as if the mesh were not there. @default false */
+  readonly onlyObserves?: boolean;
+}
 
 /** @throws {MeshError} `CONFIG_INVALID` when `asked` is no request */
-export function explain(snapshot: Snapshot, asked: ExplainRequest): Explanation {
+export function explain(
+  snapshot: Snapshot,
+  asked: ExplainRequest,
+  { onlyObserves = false }: ExplainOptions = {},
+): Explanation {
   const request = new AskedRequest(asked);
+  const { withPolicy } = snapshot;
+  if (withPolicy === undefined && !onlyObserves) return explainWith(snapshot, request);
+  const would = explainWith(withPolicy ?? snapshot, request);
+  if (onlyObserves) return { ...blank(snapshot, request, undefined, [OBSERVES]), would };
+  const answer = explainWith(snapshot, request);
+  return { ...answer, steps: [modeStep(snapshot, would), ...answer.steps], would };
+}
+
+function explainWith(snapshot: Snapshot, request: AskedRequest): Explanation {
   const virtualHost = snapshot.routes.lookup(request.host, request.port);
-  const answer: Explanation = {
+  const answer = blank(snapshot, request, virtualHost, [lookupStep(request, virtualHost, snapshot)]);
+  if (virtualHost === undefined) {
+    const { mesh, routes } = snapshot;
+    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(request.host, request.port)) return answer;
+    return { ...answer, outcome: "unknownHost", status: MESH_ERRORS.HOST_UNKNOWN.status };
+  }
+  return explainRoute(snapshot, virtualHost, request, answer);
+}
+
+function blank(
+  snapshot: Snapshot,
+  request: AskedRequest,
+  virtualHost: VirtualHost | undefined,
+  steps: readonly string[],
+): Explanation {
+  return {
     host: request.host,
     virtualHost: virtualHost?.name ?? null,
     route: null,
@@ -31,15 +64,10 @@ export function explain(snapshot: Snapshot, asked: ExplainRequest): Explanation 
     redirect: null,
     directResponse: null,
     responseHeaders: { set: {}, add: {}, remove: [] },
-    steps: [lookupStep(request, virtualHost, snapshot)],
+    steps,
     snapshot: { version: snapshot.version, revision: snapshot.revision, mode: snapshot.mode },
+    would: null,
   };
-  if (virtualHost === undefined) {
-    const { mesh, routes } = snapshot;
-    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(request.host, request.port)) return answer;
-    return { ...answer, outcome: "unknownHost", status: MESH_ERRORS.HOST_UNKNOWN.status };
-  }
-  return explainRoute(snapshot, virtualHost, request, answer);
 }
 
 function explainRoute(

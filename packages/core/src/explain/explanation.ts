@@ -98,4 +98,6 @@ export interface Explanation {
   /** How the answer came about, one sentence each. */
   readonly steps: readonly string[];
   readonly snapshot: { readonly version: number; readonly revision: string; readonly mode: Mode };
+  /** The same request with policy in force; null where it is, because the mode is `on`. */
+  readonly would: Explanation | null;
 }

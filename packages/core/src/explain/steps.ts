@@ -3,10 +3,27 @@
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import type { AskedRequest } from "./asked-request.js";
-import type { ExplainedDestination } from "./explanation.js";
+import type { ExplainedDestination, Explanation } from "./explanation.js";
 
 /** Rules told one by one before the rest is only counted. */
 const MOST_RULES = 50;
+
+/** Of a process that was started with mode `observe`. */
+export const OBSERVES =
+  "this process runs with mode observe, by its own setting: its requests leave as if the mesh were not there, and no rule applies";
+
+/** Which documents the mode keeps from applying. @param would what policy would do */
+export function modeStep({ mode, modeResource, withPolicy }: Snapshot, would: Explanation): string {
+  const by = modeResource === undefined ? "the mode" : resourceKey(modeResource);
+  const rules = new Set(would.route?.resource ? [would.route.resource] : []);
+  for (const { cluster } of would.destinations) {
+    const resource = withPolicy?.cluster(cluster)?.resource;
+    if (resource) rules.add(`${resourceKey(resource)} (but for its TLS)`);
+  }
+  const named = [...rules];
+  const what = named.length === 0 ? "no rule would" : `${named.join(" and ")} would`;
+  return `${by} says mode ${mode} here, so policy does not apply; with mode on ${what}`;
+}
 
 export function lookupStep(
   { host, port }: AskedRequest,

@@ -47,7 +47,7 @@ function tlsUnavailable({ cluster }: Call, route: string): MeshError {
 
 /** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
 export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {
-  const drawn = draw(action, random);
+  const drawn = drawDestination(action, random);
   call.destination = drawn;
   const cluster = clusters.get(call.snapshot!, drawn.cluster); // pinned by the engine before any stage runs
   if (cluster === undefined) return false;
@@ -56,7 +56,7 @@ export function enterCluster(call: Call, action: ForwardAction, { random, cluste
   return true;
 }
 
-function draw({ destinations, totalWeight }: ForwardAction, random: Random): Destination {
+export function drawDestination({ destinations, totalWeight }: ForwardAction, random: Random): Destination {
   const last = destinations.length - 1;
   if (last === 0) return destinations[0]!; // compile never yields an empty list
   let left = random.next() * totalWeight;

@@ -21,7 +21,8 @@ export const retry: Stage = {
   make(route, engine) {
     if (route.action.kind !== "forward" || route.retry.maxAttempts < 2) return undefined;
     const { maxAttempts, tokens } = route.retry;
-    return { parameters: `${maxAttempts} attempts on ${tokens.join(",")}`, retry: new Retries(route, engine) };
+    const retries = route.observed === true ? new ObservedRetries(route, engine) : new Retries(route, engine);
+    return { parameters: `${maxAttempts} attempts on ${tokens.join(",")}`, retry: retries };
   },
 };
 
@@ -123,6 +124,14 @@ class Retries implements RetryDriver {
     if (sent && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
     return this.#clock.now() >= call.deadlineAt ? "deadline" : undefined;
+  }
+}
+
+/** MeshMode observe: the rule's own conditions want to see every answer's head, too. */
+class ObservedRetries extends Retries {
+  override wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
+    call.engine.rehearsal.answered(call, attempt.status, header);
+    return super.wantsAnswer(call, attempt, header);
   }
 }
 

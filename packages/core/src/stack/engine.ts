@@ -14,6 +14,7 @@ import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { MeshError } from "../errors.js";
+import { Rehearsal } from "../rehearsal/rehearsal.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { type Random, systemRandom } from "../runtime/random.js";
 import { throwLater } from "../runtime/throw-later.js";
@@ -37,6 +38,8 @@ export interface EngineOptions {
   readonly configWaitMs?: number;
   /** Hosts that are none of this mesh's business, whatever the registry says; host in lower case. @default none */
   readonly excludes?: (host: string, port: number) => boolean;
+  /** Every request goes out as if the mesh were not there; what policy would do is rehearsed. @default false */
+  readonly onlyObserves?: boolean;
   /** An endpoint left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
 }
@@ -56,6 +59,10 @@ export class Engine {
   readonly lastCalls = new LastCalls();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
+  /** For mode `observe`. */
+  readonly rehearsal: Rehearsal;
+  /** Mode `on`: requests may get a deadline and headers of the inbound request they serve. */
+  inForce: boolean;
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
   unrouted = 0;
   readonly #configWaitMs: number;
@@ -69,6 +76,7 @@ export class Engine {
     random = systemRandom,
     configWaitMs = 5_000,
     excludes = () => false,
+    onlyObserves = false,
     onEndpointRemoved,
   }: EngineOptions) {
     this.store = store;
@@ -76,9 +84,14 @@ export class Engine {
     this.random = random;
     this.wheel = new TimerWheel(clock);
     this.#configWaitMs = configWaitMs;
-    this.excludes = excludes;
+    this.excludes = onlyObserves ? () => true : excludes;
+    this.rehearsal = new Rehearsal(this, excludes);
+    this.inForce = !onlyObserves;
     this.clusters = new Clusters({ clock, random, onRemoved: (state) => onEndpointRemoved?.(state) });
-    this.#unsubscribe = store.subscribe((snapshot) => this.clusters.update(snapshot));
+    this.#unsubscribe = store.subscribe((snapshot) => {
+      this.inForce = !onlyObserves && snapshot.mode === "on";
+      this.clusters.update(snapshot);
+    });
   }
 
   observe(observer: CallObserver): void {
@@ -111,7 +124,7 @@ export class Engine {
     const now = this.clock.now();
     call.startedAt = now;
     const context = this.contexts.current();
-    if (context !== undefined) {
+    if (context !== undefined && this.inForce) {
       call.context = context;
       if (context.deadlineAt < call.deadlineAt) {
         call.deadlineAt = context.deadlineAt;

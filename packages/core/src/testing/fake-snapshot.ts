@@ -7,6 +7,7 @@ import type {
   EndpointSet,
   LoadBalancerKind,
   MeshSettings,
+  Mode,
   RetryPolicy,
   Route,
   Service,
@@ -40,6 +41,10 @@ export interface FakeSnapshotSpec {
   readonly version?: number;
   /** @default "ALLOW_ANY" */
   readonly outboundPolicy?: MeshSettings["outboundPolicy"];
+  /** @default "on" */
+  readonly mode?: Mode;
+  /** What the mode keeps from applying; for `off` and `observe`. */
+  readonly withPolicy?: FakeSnapshotSpec;
   readonly clusters?: Readonly<Record<string, FakeCluster | FakeCluster["endpoints"]>>;
   /** Rules by host. @default one rule per cluster, whose host is the cluster's name */
   readonly hosts?: Readonly<Record<string, readonly FakeRoute[]>>;
@@ -88,11 +93,18 @@ export function fakeRoute(host: string, { to = host, retry, ...others }: FakeRou
 export function fakeSnapshot({
   version = 1,
   outboundPolicy = "ALLOW_ANY",
+  mode = "on",
+  withPolicy,
   clusters = {},
   hosts = Object.fromEntries(Object.keys(clusters).map((name) => [name, [{}]])),
 }: FakeSnapshotSpec = {}): Snapshot {
   const made = new Map(Object.entries(clusters).map(([name, cluster]) => [name, fakeCluster(name, cluster)]));
-  const virtualHosts = new Map(Object.entries(hosts).map(([host, routes]) => [host, fakeVirtualHost(host, routes)]));
+  const virtualHosts = new Map(
+    Object.entries(hosts).map(([host, routes]) => [
+      host,
+      fakeVirtualHost(host, routes, made.get(host)?.cluster.service),
+    ]),
+  );
   return {
     version,
     revision: `fake-${version}`,
@@ -104,7 +116,8 @@ export function fakeSnapshot({
       domain: "cluster.local",
       connectTimeoutMs: 10_000,
     },
-    mode: "on",
+    mode,
+    withPolicy: withPolicy && fakeSnapshot({ version, ...withPolicy }),
     services: new Map([...made.values()].map(({ cluster }) => [cluster.host, cluster.service])),
     routes: {
       lookup: (host) => virtualHosts.get(host),
@@ -118,11 +131,11 @@ export function fakeSnapshot({
   };
 }
 
-function fakeVirtualHost(host: string, specs: readonly FakeRoute[]): VirtualHost {
+function fakeVirtualHost(host: string, specs: readonly FakeRoute[], service: Service | undefined): VirtualHost {
   const routes = specs.map((spec) => fakeRoute(host, spec));
   return {
     name: `${host}:80`,
-    service: undefined,
+    service,
     port: 80,
     resource: null,
     routes,

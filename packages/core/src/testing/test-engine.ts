@@ -8,7 +8,8 @@ import { Engine, type EngineOptions } from "../stack/engine.js";
 import { type FakeExchange, FakeNetwork } from "./fake-network.js";
 import { type FakeSnapshotSpec, fakeSnapshot } from "./fake-snapshot.js";
 
-export interface TestEngineOptions extends Pick<EngineOptions, "onEndpointRemoved" | "configWaitMs"> {
+export interface TestEngineOptions
+  extends Pick<EngineOptions, "onEndpointRemoved" | "configWaitMs" | "onlyObserves" | "excludes"> {
   /** @default 1 */
   readonly seed?: number;
 }
