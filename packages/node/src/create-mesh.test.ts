@@ -199,7 +199,7 @@ describe("createMesh", () => {
   it.each([
     [{ service: "Not A Label" }, /^option service is "Not A Label": expected a DNS label.* \(CONFIG_INVALID\)$/],
     [{ config: "xds://istiod:15010" }, /later version/],
-    [{ mode: "observe" as "on" }, /later version/],
+    [{ mode: "watch" as "on" }, /^option mode is "watch": expected on, observe or off/],
   ])("throws CONFIG_INVALID for %j", async (options, message) => {
     await expect(createMesh(options)).rejects.toThrowError(message);
   });

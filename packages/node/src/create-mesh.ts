@@ -19,7 +19,7 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const settings = readSettings(options, () => parseDocument);
   const plane = new DataPlane({ settings, undici: importUndici });
   if (settings.mode === "off") return new ConnectedMesh(plane, () => {});
-  const undo = patchSeams(settings.patch ?? [], () => plane);
+  const undo = patchSeams(settings.patch ?? [], settings.mode, () => plane);
   plane.patched = settings.patch ?? [];
   await plane.start();
   return new ConnectedMesh(plane, undo);

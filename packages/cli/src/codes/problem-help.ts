@@ -46,6 +46,12 @@ spec:
 ${selector}  egress: [{ hosts: ["./*"] }]
 `;
 
+const meshMode = (name: string): string => `apiVersion: inmesh.dev/v1alpha1
+kind: MeshMode
+metadata: { name: ${name}, namespace: shop }
+spec: { mode: observe }
+`;
+
 const OURS: Readonly<Record<string, string>> = {
   ...DOCUMENT_PROBLEM_CODES,
   ...SET_PROBLEM_CODES,
@@ -112,6 +118,13 @@ ${sidecar("a", "  workloadSelector: { labels: { app: web } }\n")}---\n${sidecar(
     when: "the destination has several ports and the rule names none",
     remedy: "Write the port: destination: { host: reviews, port: { number: 80 } }.",
     yaml: `${REVIEWS.replace("protocol: HTTP }]", "protocol: HTTP }, { number: 9090, name: http-admin, protocol: HTTP }]")}---\n${virtualService(TO_REVIEWS)}`,
+  },
+  IST0127: {
+    severity: "warning",
+    when: "a MeshMode selects by labels that no running process has (only beside a registry)",
+    remedy: "Correct the labels, or start the processes. `inmesh mode` shows who runs which mode.",
+    message:
+      'IST0127 warning mode.yaml:5:5 no running process in namespace "shop" has the labels app=wbe: the mode holds for nobody',
   },
   IST0128: {
     severity: "warning",
@@ -247,6 +260,12 @@ spec:
     when: ours("IM0304"),
     remedy: "Give endpoints of the ServiceEntry the labels of the subset, or correct the labels.",
     yaml: `${REVIEWS}---\n${destinationRule("reviews", "  subsets: [{ name: v3, labels: { version: v3 } }]\n")}`,
+  },
+  IM0305: {
+    severity: "error",
+    when: ours("IM0305"),
+    remedy: "Keep one of the two. `inmesh mode` shows which one holds.",
+    yaml: `${meshMode("calm")}---\n${meshMode("eager")}`,
   },
   IM0701: {
     severity: "error",

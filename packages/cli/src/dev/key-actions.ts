@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import type { Clock, Timer } from "@inmesh/core";
+import type { Mode } from "@inmesh/model";
 import { systemReason } from "../exit.js";
 import type { EventLog } from "./event-log.js";
 import type { Edge } from "./figures.js";
@@ -56,7 +57,7 @@ export class KeyActions {
   }
 
   /** @param current the mode that the processes told last: a second behind */
-  switchPolicy(current: "off" | "on"): void {
+  switchPolicy(current: Mode): void {
     const { config, watch, events, reaper } = this.#options;
     this.#attempt(() => {
       if (existsSync(pathOf(config, MODE_FILE))) {
@@ -65,6 +66,12 @@ export class KeyActions {
       }
       if (current === "off") {
         return events.add("answer", "policy is off by a MeshMode in your folder, which dev leaves alone");
+      }
+      if (current === "observe") {
+        events.add(
+          "answer",
+          "a MeshMode of yours, or the process itself, says observe; where that is narrower it stays",
+        );
       }
       reaper.watchPath(pathOf(config, MODE_FILE));
       writeDocument(config, MODE_FILE, modeDocument("off", watch.documents));

@@ -15,7 +15,7 @@ type Data = Readonly<Record<string, unknown>>;
 
 /** Istio's default for MeshConfig.rootNamespace: a MeshMode there holds for the whole mesh. */
 const ROOT_NAMESPACE = "istio-system";
-/** Of two VirtualServices for one host the older wins; none of the user's is older than this. */
+/** Of two VirtualServices for one host, and of two MeshModes for one scope, the older wins; none of the user's is older than this. */
 const OLDEST = "1970-01-01T00:00:00Z";
 const FAULT_NAME = "inmesh-dev-fault";
 
@@ -27,7 +27,8 @@ export function modeDocument(mode: "off" | "on", documents: readonly Document[])
   return {
     apiVersion: "inmesh.dev/v1alpha1",
     kind: "MeshMode",
-    metadata: { name: "inmesh-dev", namespace },
+    // Of two for the whole mesh the older one holds, and the key must work whatever the user's says.
+    metadata: { name: "inmesh-dev", namespace, creationTimestamp: OLDEST },
     spec: { mode },
   };
 }

@@ -16,7 +16,8 @@ const NO_RETRY: Readonly<Record<string, string>> = {
 
 /** @param from the service that made the call */
 export function requestStory(from: string, request: RequestView): string {
-  const { method, authority, path, route, status, error, durationMs, meshUs, faultMs, noRetry, replayed } = request;
+  const { method, authority, path, route, status, error, durationMs, meshUs, faultMs, noRetry, replayed, would } =
+    request;
   const head = `${method} http://${authority}${path} from ${from}${route === "" ? "" : `, route ${route}`}`;
   const parts = [
     ...(faultMs > 0 ? [`delayed on purpose by ${formatMillis(faultMs)}`] : []),
@@ -27,14 +28,16 @@ export function requestStory(from: string, request: RequestView): string {
       ? []
       : [`${error}${NO_RETRY[noRetry] === undefined ? "" : `: ${NO_RETRY[noRetry]}`}`]),
     `the caller got ${status === 0 ? "no answer" : status} after ${formatMillis(durationMs)}`,
+    ...(would && would.text !== "the same" ? [`with policy on: ${would.text}`] : []),
     `mesh cost ${meshUs < 10 ? Math.round(meshUs * 10) / 10 : Math.round(meshUs)} us`,
   ];
   return `${head}: ${parts.join("; ")}`;
 }
 
-/** Whether there is something to tell: more than one attempt, a failure, or a fault. */
-export function isEventful({ attempts, error, status, faultMs, replayed }: RequestView): boolean {
-  return attempts.length > 1 || error !== "" || status >= 500 || faultMs > 0 || replayed;
+/** Whether there is something to tell: more than one attempt, a failure, or a fault; also one that policy would have made. */
+export function isEventful({ attempts, error, status, faultMs, replayed, would }: RequestView): boolean {
+  if (attempts.length > 1 || error !== "" || status >= 500 || faultMs > 0 || replayed) return true;
+  return would ? would.status >= 400 || would.retried || would.timedOut || would.delayMs > 0 : false;
 }
 
 function attemptWords(

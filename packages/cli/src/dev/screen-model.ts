@@ -1,6 +1,7 @@
 /** Gathers what the screen shows: our children, the leases in the folder, and the figures. */
 
 import type { Lease } from "@inmesh/core";
+import type { Mode } from "@inmesh/model";
 import type { EventLog } from "./event-log.js";
 import type { Instance } from "./instance.js";
 import { leaseOf } from "./lease-match.js";
@@ -32,9 +33,10 @@ export function screenModel({ supervisor, watch, events, startedAt, scripted, fa
   };
 }
 
-/** Off as soon as one process says so. */
-export function policyMode(members: readonly Member[]): "on" | "off" {
-  return members.some(({ info }) => info?.mode === "off") ? "off" : "on";
+/** The narrowest that any process tells. */
+export function policyMode(members: readonly Member[]): Mode {
+  const told = (mode: Mode): boolean => members.some(({ info }) => info?.mode === mode);
+  return told("off") ? "off" : told("observe") ? "observe" : "on";
 }
 
 /** Children that have no lease yet are starting; leases that are no children of ours were started elsewhere. */

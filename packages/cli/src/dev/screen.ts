@@ -1,5 +1,6 @@
 /** The live screen as a pure function: what is known of the session in, lines of text out. Fits 80 x 24. */
 
+import type { Mode } from "@inmesh/model";
 import type { Style } from "../output/paint.js";
 import { printable } from "../output/paint.js";
 import type { EventKind, SessionEvent } from "./event-log.js";
@@ -22,7 +23,7 @@ export interface ServiceRow {
 
 export interface ScreenModel {
   readonly upMs: number;
-  readonly policy: "on" | "off";
+  readonly policy: Mode;
   /** What the key `f` is doing at the moment; empty when nothing. */
   readonly fault: string;
   readonly services: readonly ServiceRow[];
@@ -100,7 +101,10 @@ export function screenLines(model: ScreenModel, columns: number, rows: number, g
 
 function headLine({ upMs, policy, fault, services }: ScreenModel, columns: number): Line {
   const count = services.reduce((sum, { instances }) => sum + instances.length, 0);
-  const mode = policy === "on" ? (["green", "policy on"] as const) : (["yellow", "policy OFF"] as const);
+  const mode =
+    policy === "on"
+      ? (["green", "policy on"] as const)
+      : (["yellow", policy === "off" ? "policy OFF" : "policy OBSERVED"] as const);
   const right = clockText(upMs);
   const about = `${services.length} services, ${count} processes`;
   const text = ` inmesh dev   ${about}   ${mode[1]}${fault === "" ? "" : `   ${fault}`}`;
@@ -196,7 +200,7 @@ function helpLines(): Line[] {
 }
 
 function footLine({ policy, fault }: ScreenModel): Line {
-  const o = policy === "on" ? "policy off" : "policy on";
+  const o = policy === "off" ? "policy on" : "policy off";
   const f = fault === "" ? "fault" : "stop fault";
   const keys = [
     ["k", "kill"],

@@ -11,9 +11,10 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
     for (const [at, text] of texts.entries()) lines.push([at === 0 ? title : "", text]);
   };
   const { would } = answer;
-  const [mode, ...told] = would === null ? [undefined, ...answer.steps] : answer.steps;
-  if (mode !== undefined) add("mode", [mode]);
-  const [lookup = "", ...steps] = told;
+  // While a mode keeps policy from applying, the first step says so.
+  const modeSteps = would === null ? 0 : 1;
+  add("mode", answer.steps.slice(0, modeSteps));
+  const [lookup = "", ...steps] = answer.steps.slice(modeSteps);
   // The last steps tell where it goes, one for each destination.
   const matching = answer.destinations.length === 0 ? steps : steps.slice(0, -answer.destinations.length);
   add("host", [lookup]);

@@ -22,7 +22,7 @@ export interface ServerInfo {
   /** In force: the narrower of the process's own setting and of the MeshMode that means it. */
   readonly mode: string;
   /** Where it comes from: `MeshMode/ns/name`, `setting`, or `default`. */
-  readonly modeFrom: string;
+  readonly modeFrom?: string;
   readonly uptimeMs: number;
   /** Ports its servers listen on, in order of listening. */
   readonly ports: readonly number[];
@@ -124,8 +124,8 @@ export interface StatsView {
   readonly inbound: InboundStats;
   /** Calls that never found a cluster: no rule, unknown host, direct response, redirect. */
   readonly unrouted: number;
-  /** Mode `observe`: what policy would have done, by host called. Empty until it is observed. */
-  readonly would: readonly WouldReading[];
+  /** Mode `observe`: what policy would have done, by host called. Empty until it is observed, absent from older processes. */
+  readonly would?: readonly WouldReading[];
 }
 
 export interface OutboundStats {
@@ -181,7 +181,7 @@ export interface RequestView {
   readonly replayed: boolean;
   readonly attempts: readonly AttemptView[];
   /** Mode `observe`: what policy would have done; null in every other mode. */
-  readonly would: WouldView | null;
+  readonly would?: WouldView | null;
 }
 
 export interface AttemptView {

@@ -152,7 +152,7 @@ describe("a process that was started to observe", () => {
   it("takes no request, and tells of those it watches", () => {
     const { engine, clock, publish } = process();
     expect(engine.excludes("reviews", 80)).toBe(true);
-    const watch = engine.rehearsal.watch(watched({ path: "/a?secret" }));
+    const watch = engine.rehearsal.watch(watched({ path: "/a?secret" }), {});
     clock.advance(20);
     watch?.answered(200, () => undefined);
     clock.advance(10);
@@ -163,18 +163,25 @@ describe("a process that was started to observe", () => {
     ]);
     expect(engine.clusters.all()[0]?.stats.read()).toMatchObject({ calls: 1, failures: 0, inFlight: 0 });
     publish({ clusters: CLUSTERS, mode: "off" });
-    expect(engine.rehearsal.watch(watched())).toBeUndefined();
+    expect(engine.rehearsal.watch(watched(), {})).toBeUndefined();
     publish(observed({ fault }));
-    expect(engine.rehearsal.watch(watched())).toBeDefined();
+    expect(engine.rehearsal.watch(watched(), {})).toBeDefined();
+  });
+
+  it("watches a request once, whoever hears of it", () => {
+    const { engine } = process();
+    const key = {};
+    expect(engine.rehearsal.watch(watched(), key)).toBeDefined();
+    expect(engine.rehearsal.watch(watched(), key)).toBeUndefined();
   });
 
   it("has nothing to say of hosts that are excluded, unknown, or on this machine", () => {
     const { engine, publish } = process();
-    expect(engine.rehearsal.watch(watched({ host: "db" }))).toBeUndefined();
-    expect(engine.rehearsal.watch(watched({ host: "unknown" }))).toBeUndefined();
+    expect(engine.rehearsal.watch(watched({ host: "db" }), {})).toBeUndefined();
+    expect(engine.rehearsal.watch(watched({ host: "unknown" }), {})).toBeUndefined();
     publish({ outboundPolicy: "REGISTRY_ONLY" });
-    expect(engine.rehearsal.watch(watched({ host: "localhost", loopback: true }))).toBeUndefined();
-    engine.rehearsal.watch(watched({ host: "unknown" }))?.ended();
+    expect(engine.rehearsal.watch(watched({ host: "localhost", loopback: true }), {})).toBeUndefined();
+    engine.rehearsal.watch(watched({ host: "unknown" }), {})?.ended();
     expect(engine.rehearsal.read()).toMatchObject([{ host: "unknown", refused: 1 }]);
   });
 
@@ -185,20 +192,20 @@ describe("a process that was started to observe", () => {
     ["ECONNRESET", "GET", 0],
   ])("would try again after %s of a %s: %s", (code, method, retried) => {
     const { engine } = process({ clusters: CLUSTERS, hosts: { reviews: [{ retry: { on: ["connect-failure"] } }] } });
-    engine.rehearsal.watch(watched({ method }))?.ended(Object.assign(new Error("failed"), { code }));
+    engine.rehearsal.watch(watched({ method }), {})?.ended(Object.assign(new Error("failed"), { code }));
     expect(engine.rehearsal.read()).toMatchObject([{ calls: 1, retried }]);
     expect(engine.clusters.all()[0]?.stats.read()).toMatchObject({ failures: 1, aborted: 0 });
   });
 
   it("counts a request that its caller gave up as given up", () => {
     const { engine } = process();
-    engine.rehearsal.watch(watched())?.ended(new DOMException("given up", "AbortError"));
+    engine.rehearsal.watch(watched(), {})?.ended(new DOMException("given up", "AbortError"));
     expect(engine.clusters.all()[0]?.stats.read()).toMatchObject({ failures: 0, aborted: 1 });
   });
 
   it("keeps a bounded number of hosts apart", () => {
     const { engine } = process({ outboundPolicy: "REGISTRY_ONLY" });
-    for (let n = 0; n < 1_000; n++) engine.rehearsal.watch(watched({ host: `h${n}` }))?.ended();
+    for (let n = 0; n < 1_000; n++) engine.rehearsal.watch(watched({ host: `h${n}` }), {})?.ended();
     const read = engine.rehearsal.read();
     expect([read.length, read.reduce((sum, { calls }) => sum + calls, 0)]).toEqual([257, 1_000]);
   });

@@ -52,6 +52,8 @@ export class Rehearsal {
   readonly #open = new WeakMap<Call, Observation>();
   /** By call, for as long as the list of last requests keeps it. */
   readonly #would = new WeakMap<Call, Would>();
+  /** Adapters' own objects for requests: several listeners may hear of the same one. */
+  readonly #watched = new WeakSet<object>();
   readonly #conditions = new WeakMap<Route, RetryConditions>();
 
   /** @param excludes hosts that are none of the mesh's business */
@@ -120,10 +122,16 @@ export class Rehearsal {
     if (open !== undefined) this.#stats.record(hostOf(open.intent, call), { ...open, timedOut: false });
   }
 
-  /** @returns undefined when policy has nothing to say of it */
-  watch(request: WatchedRequest): Watch | undefined {
-    if (this.#excludes(request.host, request.port)) return undefined;
+  /**
+   * @param key the adapter's own object for it: each is watched once
+   * @param startedAt clock ms. @default now
+   * @returns undefined when policy has nothing to say of it
+   */
+  watch(request: WatchedRequest, key: object, startedAt = this.#engine.clock.now()): Watch | undefined {
+    if (this.#watched.has(key) || this.#excludes(request.host, request.port)) return undefined;
+    this.#watched.add(key);
     const call = this.#asCall(request);
+    call.startedAt = startedAt;
     this.begin(call);
     const open = this.#open.get(call);
     if (open === undefined || (open.intent.outcome === "hostUnknown" && request.loopback)) return undefined;

@@ -61,6 +61,8 @@ export class Engine {
   readonly excludes: (host: string, port: number) => boolean;
   /** For mode `observe`. */
   readonly rehearsal: Rehearsal;
+  /** See the option of that name. */
+  readonly onlyObserves: boolean;
   /** Mode `on`: requests may get a deadline and headers of the inbound request they serve. */
   inForce: boolean;
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
@@ -86,6 +88,7 @@ export class Engine {
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
     this.rehearsal = new Rehearsal(this, excludes);
+    this.onlyObserves = onlyObserves;
     this.inForce = !onlyObserves;
     this.clusters = new Clusters({ clock, random, onRemoved: (state) => onEndpointRemoved?.(state) });
     this.#unsubscribe = store.subscribe((snapshot) => {

@@ -3,6 +3,8 @@
 import { stringify } from "node:querystring";
 import { Call, type Engine, Tries } from "@inmesh/core";
 import type { Dispatcher } from "undici";
+import { asWatched } from "../observe/as-watched.js";
+import { UndiciWatcher } from "../observe/undici-watcher.js";
 import type { HttpExchange } from "./exchange.js";
 import {
   type HeaderRecord,
@@ -45,6 +47,7 @@ export class HttpClient {
   readonly #load: () => Undici;
   #undici: Undici | undefined;
   #plain: PlainDispatcher | undefined;
+  readonly #watched = new UndiciWatcher(() => this);
 
   constructor({ engine, transport, undici, passThrough, notices = new Notices() }: HttpClientOptions) {
     this.engine = engine;
@@ -69,6 +72,7 @@ export class HttpClient {
   dispatch(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
     if (options.maxRedirections || options.throwOnError !== undefined) return this.#asUndici6(options, handler, plain);
     const origin = this.claims(options, options.origin);
+    if (this.engine.onlyObserves) return this.#watched.during(() => plain.dispatch(options, handler));
     return origin === undefined ? plain.dispatch(options, handler) : this.start(origin, options, handler, plain);
   }
 
@@ -89,7 +93,14 @@ export class HttpClient {
     if (typeof path !== "string" || typeof method !== "string") return undefined;
     if (path.charCodeAt(0) !== SLASH && method !== "CONNECT") return undefined;
     const found = this.origins.get(origin);
-    return found === undefined || this.origins.judge(found) === "pass" ? undefined : found;
+    return found === undefined || !this.takes(found, method, path) ? undefined : found;
+  }
+
+  /** Whether the mesh takes a request to `origin`. */
+  takes(origin: Origin, method: string, path: string): boolean {
+    if (this.origins.judge(origin) !== "pass") return true;
+    if (origin.rehearsed) this.engine.rehearsal.passed(asWatched(origin, method, path, undefined, []));
+    return false;
   }
 
   /** Starts a call. What follows comes through `handler`, possibly before this returns. */

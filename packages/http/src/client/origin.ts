@@ -17,6 +17,8 @@ export class Origin {
   /** Snapshot version for which `verdict` holds; the snapshot itself would be kept alive by an origin no longer used. */
   judgedAt = -1;
   verdict: Verdict = "pass";
+  /** Mode `observe`: it is passed on, and policy would have something to say. */
+  rehearsed = false;
 
   constructor({ protocol, hostname, port, host }: URL) {
     this.scheme = protocol.slice(0, -1);
@@ -66,10 +68,15 @@ export class Origins {
           : !origin.loopback && engine.refuses(origin.host, origin.port)
             ? "refuse"
             : "pass";
+      origin.rehearsed = origin.verdict === "pass" && !origin.loopback && isRehearsed(engine, origin);
       origin.judgedAt = snapshot.version;
     }
     return origin.verdict;
   }
+}
+
+function isRehearsed({ excludes, rehearsal }: Engine, { host, port }: Origin): boolean {
+  return !excludes(host, port) && rehearsal.covers(host, port);
 }
 
 /** RFC 6761 §6.3, RFC 1122 §3.2.1.3. */

@@ -10,6 +10,7 @@ import https from "node:https";
 import type { HttpClient } from "../client/client.js";
 import { isForwarded } from "../client/mark.js";
 import type { Origin } from "../client/origin.js";
+import { watchClientRequest } from "../observe/client-request-watcher.js";
 import { MeshRequest } from "./mesh-request.js";
 import { type RequestTarget, requestTarget } from "./request-target.js";
 
@@ -54,7 +55,7 @@ export function meshedFunctions(
 ): { request: RequestFunction; get: RequestFunction } {
   const through = (original: RequestFunction, args: unknown[]): ClientRequest => {
     const found = findTarget(client, args, scheme);
-    if (found === undefined) return original(...args);
+    if (found === undefined) return watched(client, original(...args), args, scheme);
     return meshRequest(client, found, () => originals.request(...withoutListener(args)));
   };
   return {
@@ -78,7 +79,18 @@ export function findTarget(client: HttpClient, args: readonly unknown[], scheme:
   if (target === undefined || isForwarded(target.options)) return undefined;
   const { host, port } = target;
   const origin = client.origins.get(`${scheme}//${host.includes(":") ? `[${host}]` : host}:${port}`);
-  return origin === undefined || client.origins.judge(origin) === "pass" ? undefined : { origin, target };
+  return origin === undefined || !client.takes(origin, target.method, target.path) ? undefined : { origin, target };
+}
+
+/** @returns the request, which is as Node made it; a process that only observes listens to it */
+export function watched(
+  client: HttpClient,
+  request: ClientRequest,
+  args: readonly unknown[],
+  scheme: Scheme,
+): ClientRequest {
+  if (client.engine.onlyObserves) watchClientRequest(client, request, requestTarget(args, scheme));
+  return request;
 }
 
 /** @param original makes the request as if there were no mesh, without its response listener */

@@ -10,6 +10,7 @@ import {
   meshRequest,
   type RequestFunction,
   type Scheme,
+  watched,
   withoutListener,
 } from "./http-functions.js";
 import { MeshRequest } from "./mesh-request.js";
@@ -41,7 +42,9 @@ function classFor(original: RequestFunction, client: HttpClient): unknown {
   return new Proxy(original, {
     construct(target, args, newTarget) {
       const found = findTarget(client, args, "http:");
-      if (found === undefined) return Reflect.construct(target, args, newTarget);
+      if (found === undefined) {
+        return watched(client, Reflect.construct(target, args, newTarget) as ClientRequest, args, "http:");
+      }
       return meshRequest(client, found, () => Reflect.construct(target, withoutListener(args)) as ClientRequest);
     },
     get(target, key, receiver) {

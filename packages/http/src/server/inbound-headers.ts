@@ -30,8 +30,11 @@ const COUNT = Object.getOwnPropertySymbols(new IncomingMessage(undefined as unkn
   ({ description }) => description === "kHeadersCount",
 );
 
-/** Reads the mesh's headers of a request and takes them out of `headers`, `headersDistinct` and `rawHeaders`. */
-export function takeHeaders(request: IncomingMessage): InboundHeaders {
+/**
+ * Reads the mesh's headers of a request and takes them out of `headers`, `headersDistinct` and `rawHeaders`.
+ * @param leaves them where they are
+ */
+export function takeHeaders(request: IncomingMessage, leaves = false): InboundHeaders {
   const { rawHeaders } = request;
   let forward: string[] | undefined;
   let remainingMs = Number.POSITIVE_INFINITY;
@@ -48,7 +51,7 @@ export function takeHeaders(request: IncomingMessage): InboundHeaders {
   }
   if (ours) {
     remainingMs = parseMs(request.headers[TIMEOUT_HEADER]);
-    hide(request);
+    if (!leaves) hide(request);
   }
   return { forward: forward ?? NONE, remainingMs };
 }

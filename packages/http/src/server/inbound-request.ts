@@ -12,6 +12,10 @@ import { takeHeaders } from "./inbound-headers.js";
 export interface InboundEngine {
   readonly clock: Clock;
   readonly wheel: { add(node: WheelNode, at: number): void; remove(node: WheelNode): void };
+  /** Policy is in force: deadlines hold. */
+  readonly inForce: boolean;
+  /** The process touches nothing it receives. */
+  readonly onlyObserves: boolean;
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
 
@@ -45,9 +49,11 @@ export class InboundRequest implements InboundContext {
     this.#engine = engine;
     this.#response = response;
     this.startedAt = engine.clock.now();
-    const { forward, remainingMs } = takeHeaders(request);
+    const { forward, remainingMs } = takeHeaders(request, engine.onlyObserves);
     // The mesh that came first has hidden the headers from us as well as from the application.
-    this.deadlineAt = this.under?.deadlineAt ?? this.startedAt + remainingMs;
+    this.deadlineAt = !engine.inForce
+      ? Number.POSITIVE_INFINITY
+      : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
     this.forward = forward;
     (request as Marked)[SERVED] = this;
   }

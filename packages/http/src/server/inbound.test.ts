@@ -8,13 +8,15 @@ import { attachServer, meshHandler } from "./handler.js";
 import { Inbound } from "./inbound.js";
 import { Servers } from "./servers.js";
 
+const ON = { inForce: true, onlyObserves: false };
+
 const open: Server[] = [];
 afterEach(() => {
   for (const server of open.splice(0)) server.close().closeAllConnections();
 });
 
 async function serve(app: (engine: Engine) => RequestListener) {
-  const engine = { clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts() };
+  const engine = { clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts(), ...ON };
   const inbound = new Inbound(engine);
   const servers = new Servers({ inbound, clock: systemClock });
   const server = attachServer(createServer(app(engine)), servers);
@@ -203,8 +205,30 @@ describe("an inbound request", () => {
     expect(inbound.read()).toMatchObject({ requests: 4, failures: 2, inFlight: 0, p50Ms: expect.any(Number) });
   });
 
+  it.each([
+    ["on", ON, [true, undefined]],
+    ["off or observe", { inForce: false, onlyObserves: false }, [false, undefined]],
+    ["observe of the whole process", { inForce: false, onlyObserves: true }, [false, "50"]],
+  ])("in mode %s sets a deadline and hides its header: %j", async (_, mode, expected) => {
+    const engine = { clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts(), ...mode };
+    const inbound = new Inbound(engine);
+    const seen: unknown[] = [];
+    const app: RequestListener = ({ headers }, response) => {
+      seen.push(Number.isFinite(engine.contexts.current()?.deadlineAt), headers["x-inmesh-timeout-ms"]);
+      response.end();
+    };
+    const servers = new Servers({ inbound, clock: systemClock });
+    const server = createServer(meshHandler(app, inbound, servers));
+    open.push(server);
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as AddressInfo;
+    await (await fetch(`http://127.0.0.1:${port}/`, { headers: { "x-inmesh-timeout-ms": "50" } })).text();
+    expect(seen).toEqual(expected);
+    expect(inbound.read()).toMatchObject({ requests: 1, failures: 0 });
+  });
+
   it("reaches the handler in context when only the handler is the mesh's", async () => {
-    const engine = { clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts() };
+    const engine = { clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts(), ...ON };
     const inbound = new Inbound(engine);
     const servers = new Servers({ inbound, clock: systemClock });
     const app: RequestListener = (_, response) => response.end(String(engine.contexts.current()?.forward));

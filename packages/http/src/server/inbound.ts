@@ -48,7 +48,10 @@ export class Inbound {
 
   /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
   upgrade<Result>(request: IncomingMessage, work: () => Result): Result {
-    const context = new InboundContext(Number.POSITIVE_INFINITY, takeHeaders(request).forward);
+    const context = new InboundContext(
+      Number.POSITIVE_INFINITY,
+      takeHeaders(request, this.#engine.onlyObserves).forward,
+    );
     return this.#engine.contexts.run(context, work);
   }
 

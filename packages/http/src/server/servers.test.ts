@@ -9,13 +9,20 @@ import { Inbound } from "./inbound.js";
 import { exemptServer, patchServers } from "./patch-servers.js";
 import { type Listener, Servers } from "./servers.js";
 
+const ON = { inForce: true, onlyObserves: false };
+
 const undos: (() => void)[] = [];
 afterEach(() => {
   for (const undo of undos.splice(0)) undo();
 });
 
 function mesh() {
-  const inbound = new Inbound({ clock: systemClock, wheel: new TimerWheel(systemClock), contexts: new Contexts() });
+  const inbound = new Inbound({
+    clock: systemClock,
+    wheel: new TimerWheel(systemClock),
+    contexts: new Contexts(),
+    ...ON,
+  });
   const changes: (readonly Listener[])[] = [];
   const servers = new Servers({ inbound, clock: systemClock, onChange: (listeners) => changes.push(listeners) });
   return { inbound, servers, changes };

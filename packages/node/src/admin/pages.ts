@@ -69,7 +69,7 @@ function readyPage(plane: DataPlane): Page {
 }
 
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */
-function explainPage({ store }: DataPlane, query: URLSearchParams): Explanation {
+function explainPage({ store, settings }: DataPlane, query: URLSearchParams): Explanation {
   const { current } = store;
   if (current === undefined) throw new MeshError("CONFIG_UNAVAILABLE", "there is no configuration to explain with yet");
   const url = query.get("url");
@@ -81,7 +81,8 @@ function explainPage({ store }: DataPlane, query: URLSearchParams): Explanation 
     const name = line.slice(0, at).trim().toLowerCase();
     headers[name] = [...(headers[name] ?? []), line.slice(at + 1).trim()];
   }
-  return explain(current, { method: query.get("method") ?? "GET", url, headers });
+  const asked = { method: query.get("method") ?? "GET", url, headers };
+  return explain(current, asked, { onlyObserves: settings.mode === "observe" });
 }
 
 function limitOf(query: URLSearchParams): number | undefined {

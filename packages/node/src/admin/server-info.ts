@@ -1,7 +1,7 @@
 /** Who this process is and how it is doing, for the admin endpoint and `mesh.status`. */
 
 import type { ServerInfo } from "@inmesh/core/admin";
-import { SCHEMA_VERSION } from "@inmesh/model";
+import { resourceKey, SCHEMA_VERSION } from "@inmesh/model";
 import type { DataPlane } from "../plane/data-plane.js";
 import { VERSION } from "../version.js";
 
@@ -17,7 +17,7 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     service: settings.service,
     instance: plane.instance,
     labels: { ...settings.labels },
-    mode: settings.mode === "off" ? "off" : (plane.store.current?.mode ?? "on"),
+    ...modeInForce(plane),
     uptimeMs: clock.now() - plane.startedAt,
     ports: plane.ports,
     patched: plane.patched,
@@ -32,3 +32,14 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     problems: pipeline?.problems.length ?? 0,
   };
 }
+
+/** The narrower of the process's own setting and of the MeshMode that means it: neither can widen the other. */
+function modeInForce({ settings, store }: DataPlane): Pick<ServerInfo, "mode" | "modeFrom"> {
+  const { mode = "on", modeResource } = store.current ?? {};
+  if (settings.mode !== "on" && NARROWNESS[settings.mode] >= NARROWNESS[mode]) {
+    return { mode: settings.mode, modeFrom: "setting" };
+  }
+  return { mode, modeFrom: modeResource === undefined ? "default" : resourceKey(modeResource) };
+}
+
+const NARROWNESS = { on: 0, observe: 1, off: 2 } as const;

@@ -34,7 +34,7 @@ export function boot(): void {
   } catch {
     log.warn("globalThis is frozen: registeredMesh() will not find the mesh of this process");
   }
-  patchSeams(seams, runtime.plane);
+  patchSeams(seams, settings.mode, runtime.plane);
 }
 
 function createRuntime(

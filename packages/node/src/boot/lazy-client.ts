@@ -53,6 +53,10 @@ class LazyClient implements Client {
     return this.loaded.claims(...args);
   }
 
+  takes(...args: Parameters<HttpClient["takes"]>): boolean {
+    return this.loaded.takes(...args);
+  }
+
   start(...args: Parameters<HttpClient["start"]>): boolean {
     return this.loaded.start(...args);
   }

@@ -1,15 +1,23 @@
 /** Puts a mesh into the seams of the process: its servers and its HTTP clients. */
 
-import { installGlobalDispatcher, patchHttp, patchServers, patchUndici, type ServerHooks } from "@inmesh/http/seams";
+import {
+  installGlobalDispatcher,
+  patchHttp,
+  patchServers,
+  patchUndici,
+  type ServerHooks,
+  UndiciWatcher,
+} from "@inmesh/http/seams";
 import type { DataPlane } from "../plane/data-plane.js";
 import type { Seam } from "../settings/options.js";
 import { lazyClient } from "./lazy-client.js";
 
 /**
+ * @param mode observe: what can be listened to is not patched
  * @param plane asked for with the first request, call or listening server
  * @returns takes everything back
  */
-export function patchSeams(seams: readonly Seam[], plane: () => DataPlane): () => void {
+export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane: () => DataPlane): () => void {
   const client = lazyClient(() => plane().client);
   const patches: Readonly<Record<Seam, () => () => void>> = {
     server: () => patchServers(lazyHooks(plane)),
@@ -17,10 +25,19 @@ export function patchSeams(seams: readonly Seam[], plane: () => DataPlane): () =
     undici: () => patchUndici(client),
     http: () => patchHttp(client),
   };
-  const undos = seams.map((seam) => patches[seam]());
+  const watcher = new UndiciWatcher(() => client);
+  const listens = mode === "observe" && seams.some(isUndici);
+  const patched = listens ? seams.filter((seam) => !isUndici(seam)) : seams;
+  const undos = patched.map((seam) => patches[seam]());
+  if (listens) undos.push(watcher.all());
   return () => {
     for (const undo of undos.reverse()) undo();
   };
+}
+
+/** One set of channels tells of both. */
+function isUndici(seam: Seam): boolean {
+  return seam === "fetch" || seam === "undici";
 }
 
 function lazyHooks(plane: () => DataPlane): ServerHooks {

@@ -16,7 +16,8 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[]): 
   const plane = new DataPlane({ settings, undici: requireUndici });
   plane.patched = seams;
   let mesh: Mesh | undefined;
-  if (seams.includes("server")) drainOnTerm(plane);
+  // A process that only observes ends as it would without us: its lease runs out, or is seen to be of nobody.
+  if (seams.includes("server") && settings.mode === "on") drainOnTerm(plane);
   void plane.start();
   return {
     plane,

@@ -88,6 +88,7 @@ export class DataPlane {
       configWaitMs,
       // Off: nothing is the mesh's business.
       excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
+      onlyObserves: settings.mode === "observe",
       onEndpointRemoved: this.transport.onEndpointRemoved,
     });
     const notices = new Notices((message) => {

@@ -28,8 +28,11 @@ export interface MeshOptions {
   readonly namespace?: string;
   /** The registry: a folder or policy file, documents, or a `MemoryRegistry` that several meshes share. @default "./mesh" where it exists, else "~/.inmesh/mesh" */
   readonly config?: string | readonly Document[] | SharedRegistry;
-  /** `off`: calls go out as if inmesh were not there. @default "on" */
-  readonly mode?: "on" | "off";
+  /**
+   * `off`: nothing is touched, calls go out as if inmesh were not there. `observe`: they do, too, and what policy would have
+   * done is counted. A MeshMode can only restrict further. @default "on"
+   */
+  readonly mode?: "on" | "observe" | "off";
   /** Admin endpoint: `host:port`, `unix:/path` or `off`. @default "127.0.0.1:0" */
   readonly admin?: string;
   /** Labels of this instance; subsets and `sourceLabels` choose by them. @default `app`: the service */
@@ -83,7 +86,7 @@ export const SETTINGS: Settings = {
   service: { variable: "INMESH_SERVICE", read: dnsLabel, expects: "a DNS label" },
   namespace: { variable: "INMESH_NAMESPACE", read: dnsLabel, expects: "a DNS label" },
   config: { variable: "INMESH_CONFIG", read: config, expects: "a folder or a policy file" },
-  mode: { variable: "INMESH_MODE", read: mode, expects: "on or off" },
+  mode: { variable: "INMESH_MODE", read: mode, expects: "on, observe or off" },
   admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
   labels: { variable: "INMESH_LABELS", read: labels, expects: "key=value, comma-separated" },
   version: { variable: "INMESH_VERSION", read: text, expects: "text" },

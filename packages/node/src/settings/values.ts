@@ -36,11 +36,11 @@ export function oneOf<const Name extends string>(...names: readonly Name[]): Rea
     names.find((name) => name === value) ?? { invalid: `expected ${names.slice(0, -1).join(", ")} or ${names.at(-1)}` };
 }
 
-export function mode(value: unknown): "on" | "off" | Invalid {
-  if (value === "observe") return { invalid: "observe comes with a later version; expected on or off" };
-  if (value === true) return "on";
+/** YAML 1.1 writes two of the words as booleans; `enforce` is what others call `on`. */
+export function mode(value: unknown): "on" | "observe" | "off" | Invalid {
+  if (value === true || value === "enforce") return "on";
   if (value === false) return "off";
-  return oneOf("on", "off")(value);
+  return oneOf("on", "observe", "off")(value);
 }
 
 /** Milliseconds; underscores and units are not read, because the name says the unit. */
