@@ -82,8 +82,7 @@ describe("resolveSettings", () => {
   it.each([
     ["INMESH_SERVICE", "../evil", "DNS label"],
     ["INMESH_NAMESPACE", "Shop", "DNS label"],
-    ["INMESH_MODE", "observe", "comes with a later version"],
-    ["INMESH_MODE", "offf", "expected on or off"],
+    ["INMESH_MODE", "offf", "expected on, observe or off"],
     ["INMESH_CONFIG", "consul://localhost:8500", "consul:// registries come with a later version"],
     ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
     ["INMESH_PORTS", "http", "ports from 1 to 65535"],
