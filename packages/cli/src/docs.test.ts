@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "@inmesh/core";
 import { describe, expect, it } from "vitest";
+import { COMMANDS } from "./commands.js";
 import { run } from "./program.js";
 import { TemporaryFolder } from "./testing/run-cli.js";
 
@@ -50,6 +51,10 @@ describe("docs/reference/cli.md", () => {
     const wanted = [...parts, page.slice(end)].join("");
     if (process.env["INMESH_UPDATE_DOCS"] === "1") writeFileSync(PAGE, wanted);
     expect(ran).toBeGreaterThan(10);
+    for (const { create, hidden } of COMMANDS) {
+      const name = create({} as never).name();
+      if (hidden !== true) expect(page, name).toMatch(new RegExp(`^### .*\`inmesh ${name}\\b`, "m"));
+    }
     // On a difference: INMESH_UPDATE_DOCS=1 writes the page anew.
     expect(page).toBe(wanted);
   });
