@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -191,5 +191,38 @@ process.exit(0);`;
     const { code, stdout, stderr } = await new Running(["--", "node", "say.js"], folder.path, { INMESH_MODE: "off" })
       .ended;
     expect([code, stdout, stderr]).toEqual([0, "ran\n", expect.stringContaining("INMESH_MODE=off")]);
+  });
+
+  const script = spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "";
+  const terminal = script.includes("util-linux");
+  it.skipIf(!terminal)("on a terminal: the program reads keys, and Ctrl-C reaches it once", async () => {
+    const keys = `let times = 0;
+require("node:http").createServer(() => {}).listen(0, "127.0.0.1");
+process.stdin.on("data", (data) => console.log("read", JSON.stringify(String(data))));
+process.on("SIGINT", () => { times += 1; setTimeout(() => { console.log("told", times); process.exit(9); }, 300); });
+console.log("up");`;
+    using folder = folderOf({ "keys.js": keys });
+    const { PATH, HOME } = process.env;
+    const line = `exec ${process.execPath} ${BIN} run -q -- node keys.js`;
+    const child = spawn("script", ["-qec", line, "/dev/null"], {
+      cwd: folder.path,
+      env: { PATH, HOME, INMESH_STATE_DIR: join(folder.path, "state") },
+      timeout: 30_000,
+    });
+    let shown = "";
+    const typed = new Map([
+      ["up", "hello\r"],
+      ['read "hello', "\u0003"],
+    ]);
+    child.stdout.on("data", (chunk) => {
+      shown += chunk;
+      for (const [seen, type] of typed) {
+        if (!shown.includes(seen)) continue;
+        typed.delete(seen);
+        child.stdin.write(type);
+      }
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, shown]).toEqual([9, expect.stringContaining("told 1")]);
   });
 });
