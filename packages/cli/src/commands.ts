@@ -12,6 +12,7 @@ import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
 import { helpCommand } from "./command/help.js";
+import { modeCommand } from "./command/mode.js";
 import { routesCommand } from "./command/routes.js";
 import { servicesCommand } from "./command/services.js";
 import { edgesCommand, statCommand } from "./command/stat.js";
@@ -52,6 +53,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: routesCommand },
   { group: MESH, create: describeCommand },
   { group: MESH, create: statusCommand },
+  { group: MESH, create: modeCommand },
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },
   { group: INSTALLATION, create: checkCommand },

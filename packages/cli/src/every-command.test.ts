@@ -31,6 +31,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   routes: ["routes", LIST],
   describe: ["describe reviews", REPORT],
   status: ["status", LIST],
+  mode: ["mode", LIST],
   stat: ["stat --interval 1ms", LIST],
   edges: ["edges --interval 1ms", LIST],
   check: ["check", REPORT],
@@ -175,6 +176,7 @@ describe("exit codes", () => {
     [2, "explain GET http://reviews/ -H nonsense"],
     [2, "services --from a/b/c"],
     [2, "describe"],
+    [2, "mode off"],
     [2, "init"],
     [2, "dev"],
     [2, "run"],
@@ -185,6 +187,7 @@ describe("exit codes", () => {
     [2, "--nonsense"],
     [4, "apply -f changed.yaml --wait --timeout 200ms"],
     [4, "delete vs/reviews --wait --timeout 200ms"],
+    [4, "mode off --mesh --wait --timeout 200ms"],
   ])("%i: inmesh %s", async (expected, line) => {
     await withMesh(async (cwd) => {
       const { code, stderr } = await runCli(words(line), { cwd });
@@ -224,6 +227,7 @@ describe("exit codes", () => {
     "diff -f changed.yaml --interval 1h",
     "apply -f changed.yaml --wait --timeout 1h",
     "delete vs/reviews --wait --timeout 1h",
+    "mode off --mesh --wait --timeout 1h",
   ])("130: inmesh %s, interrupted", async (line) => {
     await withMesh(async (cwd) => {
       const interrupt = new AbortController();

@@ -188,12 +188,16 @@ describe("MeshMode under load", () => {
     });
 
     let phase: Seen[] = [];
+    /** For what each caller's request under way counts. */
+    const under = new Map<symbol, Seen[]>();
     let over = false;
     const failures: unknown[] = [];
     let total = 0;
     const caller = async (way: string, faulty: boolean): Promise<void> => {
+      const self = Symbol();
       while (!over) {
         const into = phase;
+        under.set(self, into);
         total += 1;
         try {
           const { status, text } = await ask(port, `${way}?u=http://back/${faulty ? "unlucky" : "echo"}`, {
@@ -218,9 +222,10 @@ describe("MeshMode under load", () => {
     /** What calls made while a mode is in force see, and how many aborts are told of meanwhile. */
     const seenIn = async (mode: string): Promise<{ calls: Seen[]; aborts: number }> => {
       await until(async () => (await admin<ServerInfo>(folder, front, "/server_info")).mode === mode);
-      const before = await wouldAborts();
       phase = [];
       const settled = phase;
+      await until(() => [...under.values()].every((into) => into === settled)); // the last ones of the mode before are over
+      const before = await wouldAborts();
       await until(
         () => settled.filter(({ faulty }) => faulty).length > 30 && settled.filter(({ faulty }) => !faulty).length > 60,
       );
