@@ -173,7 +173,12 @@ function ownRow(namespace: string, name: string, own: TrafficReading["servers"],
   const calls = own.reduce((total, { requests }) => total + requests, 0);
   const failures = own.reduce((total, each) => total + each.failures, 0);
   const worst = (field: "p50Ms" | "p95Ms" | "p99Ms"): number | null =>
-    own.reduce<number | null>((slowest, { [field]: ms }) => (ms === null ? slowest : Math.max(slowest ?? 0, ms)), null);
+    calls === 0
+      ? null // a process keeps them since its start; beside a rate of nothing they would mislead
+      : own.reduce<number | null>(
+          (slowest, { [field]: ms }) => (ms === null ? slowest : Math.max(slowest ?? 0, ms)),
+          null,
+        );
   return {
     ...{ name, namespace, host: `${name}.${namespace}.svc.cluster.local`, measuredBy: "itself" },
     processes: leases.filter((lease) => lease.service === name && lease.namespace === namespace).length,
