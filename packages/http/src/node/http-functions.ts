@@ -12,6 +12,7 @@ import { isForwarded } from "../client/mark.js";
 import type { Origin } from "../client/origin.js";
 import { watchClientRequest } from "../observe/client-request-watcher.js";
 import { MeshRequest } from "./mesh-request.js";
+import { isStub, throughMock } from "./mock-passage.js";
 import { type RequestTarget, requestTarget } from "./request-target.js";
 
 export type Scheme = "http:" | "https:";
@@ -56,6 +57,9 @@ export function meshedFunctions(
   const through = (original: RequestFunction, args: unknown[]): ClientRequest => {
     const found = findTarget(client, args, scheme);
     if (found === undefined) return watched(client, original(...args), args, scheme);
+    if (isStub(original)) return original(...args);
+    const mocked = throughMock(found.target, args, (options) => unmocked(client, found, options, originals.request));
+    if (mocked !== undefined) return original(...mocked);
     return meshRequest(client, found, () => originals.request(...withoutListener(args)));
   };
   return {
@@ -100,6 +104,18 @@ export function meshRequest(
   original: () => ClientRequest,
 ): ClientRequest {
   return new MeshRequest({ client, origin, target, original }) as unknown as ClientRequest;
+}
+
+/** The call of a request that a mock has let through. */
+export function unmocked(
+  client: HttpClient,
+  { origin, target: { host, port, protocol } }: FoundTarget,
+  options: RequestOptions,
+  original: RequestFunction,
+): ClientRequest {
+  const all = { ...options, host, port };
+  const target = requestTarget([all], protocol as Scheme);
+  return target === undefined ? original(all) : meshRequest(client, { origin, target }, () => original(all));
 }
 
 export function withoutListener(args: readonly unknown[]): unknown[] {

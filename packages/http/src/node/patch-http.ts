@@ -10,10 +10,12 @@ import {
   meshRequest,
   type RequestFunction,
   type Scheme,
+  unmocked,
   watched,
   withoutListener,
 } from "./http-functions.js";
 import { MeshRequest } from "./mesh-request.js";
+import { throughMock } from "./mock-passage.js";
 
 type Exports = Record<string, unknown>;
 
@@ -45,7 +47,10 @@ function classFor(original: RequestFunction, client: HttpClient): unknown {
       if (found === undefined) {
         return watched(client, Reflect.construct(target, args, newTarget) as ClientRequest, args, "http:");
       }
-      return meshRequest(client, found, () => Reflect.construct(target, withoutListener(args)) as ClientRequest);
+      const make = (...given: unknown[]): ClientRequest => Reflect.construct(target, given) as ClientRequest;
+      const mocked = throughMock(found.target, args, (options) => unmocked(client, found, options, make));
+      if (mocked !== undefined) return Reflect.construct(target, mocked, newTarget);
+      return meshRequest(client, found, () => make(...withoutListener(args)));
     },
     get(target, key, receiver) {
       if (key !== Symbol.hasInstance) return Reflect.get(target, key, receiver);

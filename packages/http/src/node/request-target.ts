@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, RequestOptions } from "node:http";
 import { urlToHttpOptions } from "node:url";
+import { isMockAgent } from "./mock-passage.js";
 
 export type ResponseListener = (response: IncomingMessage) => void;
 export type NodeOptions = RequestOptions & { readonly href?: string; readonly defaultPort?: number };
@@ -17,7 +18,7 @@ export interface RequestTarget {
   readonly path: string;
 }
 
-/** @returns undefined for what only Node can judge: sockets by path, arguments that are wrong */
+/** @returns undefined for what only Node can judge: sockets by path, arguments that are wrong, agents that stand in for the network */
 export function requestTarget(args: readonly unknown[], scheme: "http:" | "https:"): RequestTarget | undefined {
   const parsed = parseArguments(args);
   if (parsed === undefined) return undefined;
@@ -59,11 +60,14 @@ function isOptions(value: unknown): value is NodeOptions {
   return typeof value === "object" && value !== null;
 }
 
-/** Agents of mocks and egress proxies are there on purpose; other agents only keep connections, and so do we. */
+/**
+ * Agents of mocks and egress proxies are there on purpose; other agents only keep connections, and so do we. A mock that
+ * lets requests through to an agent of ours is met in mock-passage.ts.
+ */
 function isStandIn(agent: unknown): boolean {
   if (typeof agent !== "object" || agent === null) return false;
   const { name } = agent.constructor;
-  return name.startsWith("Mock") || name.endsWith("ProxyAgent");
+  return name.endsWith("ProxyAgent") || (name.startsWith("Mock") && !isMockAgent(agent));
 }
 
 /** RFC 9110 §5.6.2. */

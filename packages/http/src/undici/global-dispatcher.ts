@@ -12,6 +12,8 @@ import type { NewHandler, OldHandler, PlainDispatcher, RequestOptions } from "..
 /** undici up to 7 reads the first, undici 8 the second. */
 const SYMBOLS = [Symbol.for("undici.globalDispatcher.1"), Symbol.for("undici.globalDispatcher.2")] as const;
 
+const MOCKS = new Set(["MockAgent", "SnapshotAgent"]);
+
 type Globals = Record<symbol, unknown>;
 
 /** @returns undoes it, as far as nobody else has installed a dispatcher since */
@@ -41,12 +43,14 @@ class GlobalDispatcher extends EventEmitter {
   /** Whoever was there before us, such as Node's proxy agent: it gets what is none of the mesh's. */
   readonly #before: PlainDispatcher | undefined;
   #full: Dispatcher | undefined;
-  #on = true;
+  #on: boolean;
 
   constructor(client: HttpClient, before: PlainDispatcher | undefined) {
     super();
     this.#client = client;
     this.#before = before;
+    // A mock decides first. What it lets through comes to us from its pools.
+    this.#on = before === undefined || !MOCKS.has(before.constructor.name);
   }
 
   /** From now on everything is passed on. */

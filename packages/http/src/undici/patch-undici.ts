@@ -7,7 +7,7 @@
 import Module from "node:module";
 import type { HttpClient } from "../client/client.js";
 import type { NewHandler, OldHandler, RequestOptions } from "../client/handler.js";
-import { FORWARDED, isForwarded } from "../client/mark.js";
+import { FORWARDED, isForwarded, MOCKED } from "../client/mark.js";
 
 type Dispatch = (this: object, options: RequestOptions, handler: OldHandler | NewHandler) => boolean;
 interface DispatcherClass {
@@ -19,7 +19,7 @@ type Copy = Record<string, unknown>;
 const CARRIERS = ["Client", "Pool", "BalancedPool", "RoundRobinPool"] as const;
 const MOCKS = ["MockClient", "MockPool"] as const;
 /** What these send through agents of their own inside is theirs too. */
-const STAND_INS = ["MockAgent", "SnapshotAgent", "ProxyAgent", "Socks5ProxyAgent"] as const;
+const STAND_INS = ["SnapshotAgent", "ProxyAgent", "Socks5ProxyAgent"] as const;
 
 interface ModuleInternals {
   _load(request: string, parent: unknown, isMain: boolean): unknown;
@@ -66,20 +66,25 @@ function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
   const wrap = (original: Dispatch): Dispatch =>
     function dispatch(options, handler) {
       if (!isObject(options) || isForwarded(options)) return original.call(this, options, handler);
+      // A mock comes here with what it lets through, which then is a call like any other.
+      if (MOCKED in options && !isOneOf(this, mocks)) return original.call(this, options, handler);
       const found = client.claims(options, options.origin ?? originOf(this, origins));
-      if (found === undefined || !isOneOf(this, carriers) || isOneOf(this, mocks) || isOver(this)) {
+      if (found === undefined || !isOneOf(this, carriers) || isOver(this)) {
         return original.call(this, options, handler);
       }
       return client.start(found, options, handler, { dispatch: (o, h) => original.call(this, o, h) });
     };
-  const mark = (original: Dispatch): Dispatch =>
-    function dispatch(options, handler) {
-      return original.call(this, isObject(options) ? { ...options, [FORWARDED]: true } : options, handler);
-    };
+  const mark =
+    (symbol: symbol) =>
+    (original: Dispatch): Dispatch =>
+      function dispatch(options, handler) {
+        return original.call(this, isObject(options) ? { ...options, [symbol]: true } : options, handler);
+      };
   const owners = new Set(carriers.map(({ prototype }) => ownerOf(prototype)));
   return [
     ...[...owners].map((owner) => replace(owner, wrap)),
-    ...classes(copy, STAND_INS).map(({ prototype }) => replace(prototype, mark)),
+    ...classes(copy, STAND_INS).map(({ prototype }) => replace(prototype, mark(FORWARDED))),
+    ...classes(copy, ["MockAgent"]).map(({ prototype }) => replace(prototype, mark(MOCKED))),
   ];
 }
 
