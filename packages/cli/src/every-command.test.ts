@@ -147,6 +147,24 @@ describe("every command", () => {
   });
 });
 
+describe("--timeout", () => {
+  it("bounds how long a process that hangs is waited for", async () => {
+    await withMesh(async (cwd) => {
+      const { createServer } = await import("node:net");
+      const hanging = createServer().listen(0, "127.0.0.1");
+      await new Promise((resolve) => hanging.once("listening", resolve));
+      const { port } = hanging.address() as { readonly port: number };
+      await using _ = await FakeProcess.start(join(cwd, "mesh"), {
+        instance: "web-2",
+        admin: `http://127.0.0.1:${port}`,
+      });
+      const { code, stdout } = await runCli(["status", "--timeout", "150ms"], { cwd });
+      hanging.close();
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/web-2 .*unreachable: no answer within 150 ms/)]);
+    });
+  });
+});
+
 describe("exit codes", () => {
   it.each([
     [0, "validate mesh"],

@@ -154,6 +154,19 @@ describe.runIf(BUILT)("inmesh run, the program", { timeout: 40_000 }, () => {
     expect(readdirSync(join(folder.path, "mesh", ".workloads")).filter((name) => name.endsWith(".yaml"))).toEqual([]);
   });
 
+  it("tells of a program in the registry of the home folder, which the program makes", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("server.js", SERVER);
+    const running = new Running(["--", "node", "server.js"], folder.path, {
+      HOME: folder.path,
+      INMESH_SERVICE: "shop",
+    });
+    await running.said("stderr", /joins namespace default, registry ~\/\.inmesh\/mesh\n/);
+    await running.said("stderr", /shop \(pid \d+\) is in the mesh/);
+    running.child.kill("SIGTERM");
+    expect((await running.ended).code).toBe(7);
+  });
+
   it("meshes what npm starts, and leaves no process of it behind", async () => {
     const manifest = '{"name":"shop","scripts":{"start":"node server.js && echo never"}}';
     using folder = folderOf({ "server.js": SERVER, "package.json": manifest });

@@ -43,10 +43,11 @@ export async function runProgram(cli: Cli, words: readonly string[], options: Ru
   const [command = ""] = spec.command;
   const program = new ChildProgram({ command: spec.command, cwd: spec.cwd, env });
   const release = io.takeSignals?.((signal) => program.pass(signal));
+  const watched = config ?? join(env["HOME"] || env["USERPROFILE"] || io.cwd, ".inmesh", "mesh");
   const joining =
-    off || config === undefined || config.includes("://")
+    off || watched.includes("://")
       ? undefined
-      : new Joining({ cli, config, service, namespace, root: program.pid });
+      : new Joining({ cli, config: watched, service, namespace, root: program.pid });
   try {
     const { code, signal, error } = await program.ended;
     if (error !== undefined) {
