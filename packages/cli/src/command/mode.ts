@@ -131,7 +131,7 @@ async function change(
   const format = formatOf(options);
   if (format === "table" || format === "wide") {
     for (const { key, outcome, where } of results) {
-      cli.print(`${key} ${outcome}${dryRun ? " (dry run)" : ""}  ${where}\n`);
+      cli.print(`${`${key} ${outcome}${dryRun ? " (dry run)" : ""}  ${where}`.trimEnd()}\n`);
     }
   } else if (format === "name") cli.print(`${document.key}\n`);
   if (rows.length > 0 || format === "json" || format === "yaml") {

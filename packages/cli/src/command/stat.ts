@@ -1,12 +1,14 @@
 /** `inmesh stat` and `inmesh edges`: success, rate and latency over a short interval, per service and per caller. */
 
 import type { Lease } from "@inmesh/core";
+import type { WouldReading } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { processName } from "../live/processes.js";
 import { type EdgeTraffic, readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
+import { wouldText } from "../live/would.js";
 import {
   formatOf,
   parseDuration,
@@ -36,11 +38,14 @@ interface ServiceRow extends Omit<Traffic, "inFlight" | "retries" | "successes">
   readonly processes: number;
   /** Who measured: the processes that called it, or its own for a service that no process of the mesh calls. */
   readonly measuredBy: "callers" | "itself";
+  /** Of callers in mode `observe`: what policy would have done with their calls; null without such calls. */
+  readonly would: WouldReading | null;
 }
 
 const STAT_HELP = `
 Success, rate and latency are measured by the callers in the mesh, retries included, during --interval. For a service
-that nobody in the mesh calls (such as the first one behind the users) its own figures are shown.
+that nobody in the mesh calls (such as the first one behind the users) its own figures are shown. Of callers in mode
+observe, WITH MODE ON says what policy would have done with their calls.
 `;
 
 export function statCommand(ports: CommandPorts): Command {
@@ -89,6 +94,7 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
   const rows = serviceRows(traffic, leases).filter(
     ({ namespace }) => options.namespace === undefined || namespace === options.namespace,
   );
+  const observed = rows.some(({ would }) => would !== null);
   printListing(cli, formatOf(options), {
     rows,
     json: { intervalMs: traffic.intervalMs, services: rows },
@@ -100,11 +106,17 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
       { title: "MESHED", cell: ({ processes }) => `${processes}`, align: "right" },
       ...trafficColumns<ServiceRow>(cli),
       { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      { title: "WITH MODE ON", cell: ({ would }) => (would === null ? "" : wouldText(would)), wide: !observed },
       { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
       { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
       { title: "MEASURED BY", cell: ({ measuredBy }) => measuredBy, wide: true },
     ],
   });
+  // Hosts that no service stands behind have no line.
+  for (const [host, would] of traffic.would) {
+    if (traffic.services.has(host)) continue;
+    cli.note(`${host}: with mode on, ${wouldText(would)} of ${count(would.calls, "call")}`);
+  }
 }
 
 function printEdges(cli: Cli, options: StatOptions, traffic: TrafficReading): void {
@@ -146,7 +158,7 @@ function trafficColumns<Row extends Golden>(cli: Cli): Column<Row>[] {
   ];
 }
 
-function serviceRows({ services, servers }: TrafficReading, leases: readonly Lease[]): ServiceRow[] {
+function serviceRows({ services, servers, would }: TrafficReading, leases: readonly Lease[]): ServiceRow[] {
   const rows = new Map<string, ServiceRow>();
   for (const [host, { calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms }] of services) {
     const short = shortHost(host);
@@ -155,7 +167,7 @@ function serviceRows({ services, servers }: TrafficReading, leases: readonly Lea
     const namespace = dot < 0 ? "" : short.slice(dot + 1);
     const processes = leases.filter((lease) => lease.service === name && lease.namespace === namespace).length;
     rows.set(`${namespace}/${name}`, {
-      ...{ name, namespace, host, processes, measuredBy: "callers" },
+      ...{ name, namespace, host, processes, measuredBy: "callers", would: would.get(host) ?? null },
       ...{ calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms },
     });
   }
@@ -180,7 +192,7 @@ function ownRow(namespace: string, name: string, own: TrafficReading["servers"],
           null,
         );
   return {
-    ...{ name, namespace, host: `${name}.${namespace}.svc.cluster.local`, measuredBy: "itself" },
+    ...{ name, namespace, host: `${name}.${namespace}.svc.cluster.local`, measuredBy: "itself", would: null },
     processes: leases.filter((lease) => lease.service === name && lease.namespace === namespace).length,
     ...{ calls, failures, rps: own.reduce((total, { rps }) => total + rps, 0), retryRatio: null },
     successRatio: calls === 0 ? null : (calls - failures) / calls,

@@ -95,7 +95,7 @@ export function statusCommand(ports: CommandPorts): Command {
             { title: "AGE", cell: ({ uptimeMs }) => (uptimeMs === null ? "" : formatMs(uptimeMs)), align: "right" },
             { title: "STATE", cell: stateText, paint: (text, { state }) => cli.paint(STYLES[state], text) },
             { title: "PID", cell: ({ pid }) => `${pid}`, wide: true, align: "right" },
-            { title: "MODE", cell: ({ mode }) => mode, wide: true },
+            { title: "MODE", cell: ({ mode }) => mode, wide: rows.every(({ mode }) => mode === "on" || mode === "") },
             { title: "ADMIN", cell: ({ admin }) => admin ?? "", wide: true },
           ],
         });

@@ -1,4 +1,4 @@
-import type { AttemptView, RequestView } from "@inmesh/core/admin";
+import type { AttemptView, RequestView, WouldView } from "@inmesh/core/admin";
 import { describe, expect, it } from "vitest";
 import { isEventful, requestStory } from "./request-story.js";
 
@@ -79,4 +79,25 @@ describe("isEventful", () => {
     ["a second attempt", { attempts: [refused, second] }, true],
     ["a replay", { replayed: true }, true],
   ])("%s", (_, given, expected) => expect(isEventful(request(given))).toBe(expected));
+
+  it("tells what policy would have done, where it is only observed", () => {
+    const would: WouldView = {
+      ...{
+        text: "aborted on purpose with 503",
+        outcome: "aborted" as const,
+        status: 503,
+        virtualHost: "",
+        route: "",
+        resource: "",
+      },
+      ...{ cluster: "", delayMs: 0, timeoutMs: 0, timedOut: false, retried: false, setHeaders: [], removedHeaders: [] },
+      ...{ path: "", authority: "" },
+    };
+    expect(requestStory("web", request({ would }))).toContain(
+      "; with policy on: aborted on purpose with 503; mesh cost",
+    );
+    expect(isEventful(request({ would }))).toBe(true);
+    expect(requestStory("web", request({ would: { ...would, text: "the same" } }))).not.toContain("with policy on");
+    expect(isEventful(request({ would: { ...would, status: 0 } }))).toBe(false);
+  });
 });

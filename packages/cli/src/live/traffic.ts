@@ -1,10 +1,11 @@
 /** Two readings of every process's counters, and what happened between them. */
 
 import { type Clock, type Lease, sleep } from "@inmesh/core";
-import type { OutboundStats, StatsView } from "@inmesh/core/admin";
+import type { OutboundStats, StatsView, WouldReading } from "@inmesh/core/admin";
 import { quantileOfCells } from "@inmesh/core/internal";
 import type { AdminClient } from "./admin-client.js";
 import { type Reading, readProcesses } from "./processes.js";
+import { addWould } from "./would.js";
 
 /** Calls of one kind over an interval. */
 export interface Traffic {
@@ -50,6 +51,8 @@ export interface TrafficReading {
   readonly services: ReadonlyMap<string, Traffic>;
   /** What processes received, from whomever. */
   readonly servers: readonly ServerTraffic[];
+  /** Of processes in mode `observe`: what policy would have done with calls, by the host called. */
+  readonly would: ReadonlyMap<string, WouldReading>;
   readonly failed: readonly { readonly lease: Lease; readonly reason: string }[];
 }
 
@@ -77,6 +80,7 @@ export async function readTraffic(
   const edges = new Map<string, { source: string; destination: string; sums: Sums }>();
   const services = new Map<string, Sums>();
   const servers: ServerTraffic[] = [];
+  const would = new Map<string, WouldReading>();
   const failed: { lease: Lease; reason: string }[] = [];
   for (const [at, { lease, view: last, failure }] of after.entries()) {
     const first = before[at]?.view;
@@ -98,12 +102,14 @@ export async function readTraffic(
       services.set(outbound.host, service);
     }
     servers.push(serverTraffic(lease, first, last, seconds));
+    addWould(would, first, last);
   }
   return {
     intervalMs,
     edges: [...edges.values()].map(({ source, destination, sums }) => ({ source, destination, ...finish(sums) })),
     services: new Map([...services].map(([host, sums]) => [host, finish(sums)])),
     servers,
+    would,
     failed,
   };
 }
