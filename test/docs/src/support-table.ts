@@ -20,7 +20,8 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   Service:
     "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo.",
   Namespace: "Known by name.",
-  MeshMode: "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
+  MeshMode:
+    "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
 };
 
 export function supportTable(): string {
