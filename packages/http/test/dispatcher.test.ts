@@ -692,3 +692,14 @@ async function hanging() {
   cleanups.push(() => server[Symbol.asyncDispose]());
   return server;
 }
+
+it("leaves timers their turn while a caller asks again and again for what is not there yet", async () => {
+  const server = await echo();
+  const mesh = meshOf({ reviews: { endpoints: [] } });
+  const fetch = createFetch(mesh.dispatcher);
+  setTimeout(() => mesh.publish({ reviews: { endpoints: [server.port] } }), 5);
+  let asked = 0;
+  while ((await fetch("http://reviews/")).status !== 200) if (++asked > 100_000) break;
+  expect(asked).toBeGreaterThan(0);
+  expect(asked).toBeLessThan(100_000);
+});

@@ -1,30 +1,12 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import { DevProcess, isAlive } from "./dev-process.js";
 import { expectNoHarm } from "./no-harm.js";
+import { NODE_LINES, nodeOfLine } from "./node-line.js";
 import { count, isPage, readRequestLog } from "./request-log.js";
-
-const NODE_LINES = ["20.19", "22", "24", "26"];
 
 let dev: DevProcess | undefined;
 
 afterEach(() => dev?.dispose());
-
-/** @returns path of that Node, or undefined when npx cannot have it */
-async function nodeOfLine(line: string): Promise<string | undefined> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  try {
-    const { stdout } = await promisify(execFile)("npx", ["-y", `node@${line}`, "-p", "process.execPath"], {
-      env,
-      timeout: 100_000,
-    });
-    return stdout.trim().split("\n").at(-1);
-  } catch (error) {
-    if (process.env["INMESH_REQUIRE_PEERS"] === "1") throw error;
-    return undefined;
-  }
-}
 
 describe.each(NODE_LINES)("on Node %s", (line) => {
   it("the bookshop survives its bad days", async (context) => {

@@ -98,8 +98,9 @@ export abstract class HttpExchange implements Exchange {
     const content = body === undefined || !hasBody(method, status) ? undefined : Buffer.from(body);
     const lines = [...headers];
     if (status !== 204 && status !== 304) lines.push("content-length", String(Buffer.byteLength(body ?? "")));
-    // Never within the caller's own `dispatch`: an answer from the wire would not be either.
-    queueMicrotask(() => {
+    // A turn of the event loop later, as an answer from the wire: a caller that asks again at once would else keep timers
+    // and sockets from their turn, the news of the registry that it waits for included.
+    setImmediate(() => {
       if (this.#done) return;
       this.#begun = true;
       new LocalDelivery(this, encodeHeaders(lines), content).start(status, STATUS_CODES[status] ?? "");

@@ -12,16 +12,20 @@ import {
 
 export type FetchInit = Omit<RequestInit, "body"> & { readonly body?: RequestInit["body"] | globalThis.FormData };
 
-/** Takes what the global `fetch` takes, a global `Request` included. */
-export type MeshFetch = (input: RequestInfo | globalThis.Request, init?: FetchInit) => Promise<Response>;
+/** As the global `fetch`, so that it can stand wherever `typeof fetch` is asked for; undici's own types are taken too. */
+export interface MeshFetch {
+  (input: string | URL | globalThis.Request, init?: globalThis.RequestInit): Promise<globalThis.Response>;
+  (input: RequestInfo, init?: FetchInit): Promise<Response>;
+}
 
 export function createFetch(dispatcher: Dispatcher): MeshFetch {
-  return async (input, init) => {
+  const fetch = async (input: RequestInfo | globalThis.Request, init?: FetchInit): Promise<Response> => {
     const own = isForeign(input, "Request", Request) ? adoptRequest(input as globalThis.Request) : input;
     const body = init?.body;
     const form = isForeign(body, "FormData", FormData) ? { body: adoptForm(body as globalThis.FormData) } : undefined;
     return undiciFetch(own as RequestInfo, { dispatcher, ...init, ...form } as RequestInit);
   };
+  return fetch as MeshFetch; // two copies of the same WHATWG types, which the compiler tells apart
 }
 
 /** Node's own `Request` and `FormData` are of another copy of undici, which npm's would read as strings. */
