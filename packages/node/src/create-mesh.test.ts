@@ -162,6 +162,50 @@ describe("createMesh", () => {
     await follow("policy");
   });
 
+  it("passes on what a live observe would refuse, and counts it", async () => {
+    await registry.apply([
+      document("Sidecar", { outboundTrafficPolicy: { mode: "REGISTRY_ONLY" }, egress: [{ hosts: ["./*"] }] }),
+    ]);
+    const web = await mesh("web");
+    await web.ready();
+    expect((await text(web, "http://nobody.invalid/"))[0]).toBe(502);
+    await registry.apply([document("MeshMode", { mode: "observe" }, "inmesh.dev/v1alpha1")]);
+    while (web.status.mode !== "observe") await new Promise((resolve) => setImmediate(resolve));
+    await expect(web.fetch("http://nobody.invalid/")).rejects.toThrowError("fetch failed"); // no such name in DNS
+    const { rehearsal } = (web as ConnectedMesh)[PLANE].engine;
+    expect(rehearsal.read()).toMatchObject([{ host: "nobody.invalid", calls: 1, refused: 1 }]);
+  });
+
+  it("only watches its own requests with mode observe, and leaves all of them as they are", async () => {
+    const server = createServer(({ headers }, response) => response.end(JSON.stringify(headers))).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(server, "listening");
+    closing.push(async () => server.close().closeAllConnections());
+    const { port } = server.address() as AddressInfo;
+    await registry.apply([
+      document("ServiceEntry", {
+        ...{ hosts: ["plain.test"], addresses: ["127.0.0.1"], resolution: "STATIC" },
+        ...{ ports: [{ number: port, name: "http", protocol: "HTTP" }], endpoints: [{ address: "127.0.0.1" }] },
+      }),
+      document("VirtualService", {
+        hosts: ["plain.test"],
+        http: [{ redirect: { uri: "/elsewhere" } }],
+      }),
+    ]);
+    const before = [http.request, globalThis.fetch];
+    const web = await mesh("web", { mode: "observe" });
+    await web.ready();
+    const url = `http://127.0.0.1:${port}/`;
+    await (await fetch(url)).text(); // not this mesh's
+    const [status, body] = await text(web, url, { headers: { traceparent: "00-t" } });
+    expect([status, JSON.parse(body).traceparent, [http.request, globalThis.fetch]]).toEqual([200, "00-t", before]);
+    const { rehearsal } = (web as ConnectedMesh)[PLANE].engine;
+    expect(rehearsal.read()).toMatchObject([{ host: "plain.test", calls: 1, answered: 1 }]);
+    expect(web.status).toMatchObject({ mode: "observe", modeFrom: "setting" });
+  });
+
   it("leaves excluded hosts to themselves", async () => {
     const reply = { status: 200, body: { string: "policy" } };
     await registry.apply([

@@ -8,6 +8,7 @@ function engine(known: readonly string[], { refuses = false, snapshot = true } =
     store: { current: snapshot ? { version: 1 } : undefined },
     refuses: () => refuses,
     excludes: () => false,
+    rehearsal: { covers: (host: string) => host === "observed" },
     lookup: (host: string) => {
       fake.lookups += 1;
       return known.includes(host) ? {} : undefined;
@@ -53,6 +54,15 @@ it.each([
 ])("judges %s with %j as %s", (url, options, verdict) => {
   const origins = new Origins(engine(["reviews"], options));
   expect(origins.judge(origins.get(url)!)).toBe(verdict);
+});
+
+it.each([
+  ["http://observed", true],
+  ["http://other", false],
+])("knows of %s whether policy has a word on it while it is passed on: %s", (url, expected) => {
+  const origins = new Origins(engine([]));
+  const origin = origins.get(url)!;
+  expect([origins.judge(origin), origin.rehearsed]).toEqual(["pass", expected]);
 });
 
 it("looks a host up once per snapshot", () => {
