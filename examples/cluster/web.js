@@ -1,0 +1,9 @@
+// Calls reviews by name, and says who answered.
+import http from "node:http";
+
+http
+  .createServer(async (_, response) => {
+    const answer = await fetch("http://reviews/");
+    response.writeHead(answer.status).end(await answer.text());
+  })
+  .listen(Number(process.env.WEB_PORT ?? 8080), "127.0.0.1");

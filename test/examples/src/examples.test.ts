@@ -1,0 +1,75 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { isAlive, ROOT } from "../../e2e/src/dev-process.js";
+import { Example, freePort } from "./example.js";
+
+let example: Example | undefined;
+
+afterEach(async () => {
+  await example?.quit();
+  expect((example?.pids ?? []).filter(isAlive)).toEqual([]);
+  example = undefined;
+});
+
+async function start(name: string, services: number): Promise<Example> {
+  example = new Example(name, await freePort());
+  await example.ready(services);
+  return example;
+}
+
+describe("npm start -w examples/…", () => {
+  it("express: a rule sends beta testers to v2", async () => {
+    const express = await start("express", 3);
+    await express.until("/", /^200 /);
+    expect(await express.get("/")).toBe("200 the shop shows: reviews v1");
+    expect(await express.get("/", { "x-beta": "yes" })).toBe("200 the shop shows: reviews v2");
+    expect(await express.quit()).toBe(0);
+  });
+
+  it("fastify: a rule ends the waiting for a slow service", async () => {
+    const fastify = await start("fastify", 2);
+    await fastify.until("/emma", /^200 /);
+    expect(await fastify.get("/emma")).toBe("200 12 euros");
+    expect(await fastify.get("/slow")).toMatch(/^504 .*timeout 500 ms/s);
+    expect(await fastify.quit()).toBe(0);
+  });
+
+  it("axios-got: a rule retries for both", async () => {
+    const shop = await start("axios-got", 2);
+    await shop.until("/", /^200 /);
+    for (let n = 0; n < 20; n++) expect(await shop.get("/")).toBe("200 axios: in stock, got: in stock");
+    expect(await shop.quit()).toBe(0);
+  });
+
+  it("explicit-api: serves, calls by name, is answered by policy, and ends by itself", async () => {
+    example = new Example("explicit-api");
+    expect(await example.ended).toBe(0);
+    expect(example.text).toBe("200 hello, /world\n418 short and stout\n");
+  });
+
+  it("cluster: calls go on when a worker dies, and its replacement takes part", async () => {
+    const cluster = await start("cluster", 2);
+    const first = await cluster.until("/", /^200 worker \d+$/);
+    const pid = Number(first.split(" ")[2]);
+    process.kill(pid, "SIGKILL");
+    for (let n = 0; n < 50; n++) expect(await cluster.get("/")).toMatch(/^200 worker \d+$/);
+    expect(isAlive(pid)).toBe(false);
+    expect(await cluster.quit()).toBe(0);
+  });
+});
+
+it("every example has a README with its command, and a test", () => {
+  const tests = readFileSync(fileURLToPath(import.meta.url), "utf8");
+  const names = readdirSync(join(ROOT, "examples")).filter((name) =>
+    existsSync(join(ROOT, "examples", name, "package.json")),
+  );
+  expect(names.length).toBeGreaterThan(4);
+  // The bookshop is what `npm start` plays; test/e2e judges it.
+  for (const name of names.filter((each) => each !== "bookshop")) {
+    const page = readFileSync(join(ROOT, "examples", name, "README.md"), "utf8");
+    expect(page).toContain(`npm start -w examples/${name}`);
+    expect(tests).toContain(`it("${name}: `);
+  }
+});
