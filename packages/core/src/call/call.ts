@@ -62,6 +62,8 @@ export class Call extends WheelNode implements MatchRequest {
   cluster: ClusterRuntime | undefined = undefined;
 
   startedAt = 0;
+  /** Clock ms when it went on its way: `startedAt`, or the end of what it had to wait for before its first attempt. */
+  readyAt = 0;
   endedAt = 0;
   /** Clock ms by which the caller needs its answer; Infinity for never. */
   deadlineAt = Number.POSITIVE_INFINITY;

@@ -33,6 +33,7 @@ export const fault: Stage = {
         call.fault = delayMs;
         const timer = clock.hold(delayMs, () => {
           call.cancelWait = undefined;
+          call.readyAt = clock.now();
           goOn();
         });
         call.cancelWait = () => timer.cancel();

@@ -5,12 +5,12 @@ import type { Stage } from "../stack/stack.js";
 export const timeout: Stage = {
   role: "timeout",
   describe: "limits the whole exchange, retries and waits included",
-  make({ timeoutMs }, { clock, wheel }) {
+  make({ timeoutMs }, { wheel }) {
     if (timeoutMs === 0) return undefined;
     return {
       parameters: `${timeoutMs} ms`,
       call: (next) => (call) => {
-        const at = clock.now() + timeoutMs;
+        const at = call.readyAt + timeoutMs;
         if (at < call.deadlineAt) {
           call.deadlineAt = at;
           call.deadlineInherited = false;

@@ -126,6 +126,7 @@ export class Engine {
     call.engine = this;
     const now = this.clock.now();
     call.startedAt = now;
+    call.readyAt = now;
     const context = this.contexts.current();
     if (context !== undefined && this.inForce) {
       call.context = context;
@@ -221,7 +222,7 @@ export class Engine {
   /** `pick`: every attempt chooses anew and holds what it chose until it is settled. */
   readonly #begin = (call: Call, number: number, next: AttemptNext): void => {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
-    const now = this.clock.now();
+    const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
     const state = cluster.acquire(call, now);
     if (state === undefined) return this.#noEndpoint(call, cluster);
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
@@ -249,7 +250,9 @@ export class Engine {
     this.store.ready(Math.min(this.#configWaitMs, call.deadlineAt - now), controller.signal).then(
       (snapshot) => {
         call.cancelWait = undefined;
-        if (!call.ended) this.#route(call, snapshot);
+        if (call.ended) return;
+        call.readyAt = this.clock.now();
+        this.#route(call, snapshot);
       },
       (error: unknown) => {
         call.cancelWait = undefined;

@@ -7,56 +7,58 @@ import type { Undici } from "./undici-module.js";
  * @returns the value of `host`, when there was one
  * @throws {InvalidArgumentError} undici's, as it throws itself for headers of no known form
  */
-export function readHeaders(headers: unknown, lines: string[], { errors }: Undici): string | undefined {
+export function readHeaders(headers: unknown, lines: string[], undici: Pick<Undici, "errors">): string | undefined {
   if (headers === undefined || headers === null) return undefined;
-  const reader = new Reader(lines, errors);
+  let host: string | undefined;
   if (Array.isArray(headers)) {
-    if (Array.isArray(headers[0])) reader.pairs(headers);
-    else reader.flat(headers);
-  } else if (typeof headers !== "object") {
-    throw new errors.InvalidArgumentError("headers must be an object or an array");
-  } else if (isIterable(headers)) reader.pairs(headers);
-  else for (const name of Object.keys(headers)) reader.line(name, (headers as Record<string, unknown>)[name]);
-  return reader.host;
+    if (Array.isArray(headers[0])) return readPairs(headers, lines, undici.errors);
+    if (headers.length % 2 !== 0) throw new undici.errors.InvalidArgumentError("headers array must be even");
+    for (let index = 0; index < headers.length; index += 2) {
+      host = readLine(text(headers[index]), headers[index + 1], lines, undici.errors) ?? host;
+    }
+    return host;
+  }
+  if (typeof headers !== "object")
+    throw new undici.errors.InvalidArgumentError("headers must be an object or an array");
+  if (isIterable(headers)) return readPairs(headers, lines, undici.errors);
+  const record = headers as Record<string, unknown>;
+  for (const name of Object.keys(record)) {
+    const value = record[name];
+    // Nearly every header there is; the rest goes through all the checks.
+    if (typeof value === "string" && name.length !== HOST_LENGTH) lines.push(name, value);
+    else host = readLine(name, value, lines, undici.errors) ?? host;
+  }
+  return host;
 }
 
-class Reader {
-  host: string | undefined = undefined;
-  readonly #lines: string[];
-  readonly #errors: Undici["errors"];
+const HOST_LENGTH = "host".length;
 
-  constructor(lines: string[], errors: Undici["errors"]) {
-    this.#lines = lines;
-    this.#errors = errors;
-  }
-
-  flat(headers: readonly unknown[]): void {
-    if (headers.length % 2 !== 0) throw new this.#errors.InvalidArgumentError("headers array must be even");
-    for (let index = 0; index < headers.length; index += 2) this.line(text(headers[index]), headers[index + 1]);
-  }
-
-  pairs(headers: Iterable<unknown>): void {
-    for (const pair of headers) {
-      if (!Array.isArray(pair) || pair.length !== 2) {
-        throw new this.#errors.InvalidArgumentError("headers must be in key-value pair format");
-      }
-      this.line(text(pair[0]), pair[1]);
+function readPairs(headers: Iterable<unknown>, lines: string[], errors: Undici["errors"]): string | undefined {
+  let host: string | undefined;
+  for (const pair of headers) {
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new errors.InvalidArgumentError("headers must be in key-value pair format");
     }
+    host = readLine(text(pair[0]), pair[1], lines, errors) ?? host;
   }
+  return host;
+}
 
-  line(name: string, value: unknown): void {
-    if (value === undefined) return;
-    if (Array.isArray(value)) {
-      for (const each of value) this.line(name, each ?? "");
-      return;
-    }
-    if (typeof value === "object" && value !== null && !Buffer.isBuffer(value)) {
-      throw new this.#errors.InvalidArgumentError(`invalid ${name} header`);
-    }
-    const line = value === null ? "" : text(value);
-    if (name.length === 4 && name.toLowerCase() === "host") this.host = line;
-    else this.#lines.push(name, line);
+/** @returns the value if it is that of `host` */
+function readLine(name: string, value: unknown, lines: string[], errors: Undici["errors"]): string | undefined {
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) {
+    let host: string | undefined;
+    for (const each of value) host = readLine(name, each ?? "", lines, errors) ?? host;
+    return host;
   }
+  if (typeof value === "object" && value !== null && !Buffer.isBuffer(value)) {
+    throw new errors.InvalidArgumentError(`invalid ${name} header`);
+  }
+  const line = value === null ? "" : text(value);
+  if (name.length === HOST_LENGTH && name.toLowerCase() === "host") return line;
+  lines.push(name, line);
+  return undefined;
 }
 
 function text(value: unknown): string {

@@ -69,7 +69,7 @@ export class WireAttempt {
     this.attempt = attempt;
     this.path = call.path;
     this.method = call.method;
-    this.headers = withHost(attempt.headers, call.authority);
+    this.headers = withHost(attempt, call.authority);
     this.body = exchange.openBody();
     this.upgrade = typeof options.upgrade === "string" ? options.upgrade : null;
     this.idempotent = options.idempotent;
@@ -172,7 +172,12 @@ export class WireAttempt {
   }
 }
 
-function withHost(headers: readonly string[], authority: string): string[] {
+/** undici writes it first wherever it stands. */
+function withHost({ call, headers }: Attempt, authority: string): string[] {
+  if (headers !== call.headers) {
+    (headers as string[]).push("host", authority); // the attempt's own: the engine added to it
+    return headers as string[];
+  }
   const count = headers.length;
   const all = new Array<string>(count + 2);
   all[0] = "host";
