@@ -1,7 +1,7 @@
 /** The HTTP client side of one mesh: decides whose business a request is, and starts the calls that are the mesh's. */
 
 import { stringify } from "node:querystring";
-import { Call, type Engine, Tries } from "@inmesh/core";
+import { Call, type Engine, InboundContext, Tries } from "@inmesh/core";
 import type { Dispatcher } from "undici";
 import { asWatched } from "../observe/as-watched.js";
 import { UndiciWatcher } from "../observe/undici-watcher.js";
@@ -149,6 +149,13 @@ export class HttpClient {
     this.#tries.set(handler, tries);
     this.notices.once(RETRY_AGENT);
     return tries;
+  }
+
+  /** For a request made outside of any inbound one: what its end sets off may be the same request again. */
+  newScope(): InboundContext {
+    const scope = new InboundContext(Number.POSITIVE_INFINITY, []);
+    scope.tries = new Tries();
+    return scope;
   }
 
   abortError(): Error {

@@ -10,7 +10,7 @@ import http, { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS
 import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
-import { InboundContext, MeshError, Tries } from "@inmesh/core";
+import type { InboundContext } from "@inmesh/core";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -222,8 +222,7 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#started = true;
     const { headers, upgrade, expectsContinue } = wireHeaders(this.#store);
     if (this.#client.engine.contexts.current() === undefined) {
-      this.#afterFailure = new InboundContext(Number.POSITIVE_INFINITY, []);
-      this.#afterFailure.tries = new Tries();
+      this.#afterFailure = this.#client.newScope();
     }
     const options: RequestOptions = {
       origin: `${this.#origin.scheme}://${this.#origin.authority}`,
@@ -436,7 +435,7 @@ export class MeshRequest extends Writable implements OldHandler {
 /** As Node would say it, with the mesh's own words as the cause: libraries look at the code. */
 function asNodeError(error: unknown, answerBegun: boolean): Error {
   if (!(error instanceof Error)) return new Error("the request was aborted", { cause: error });
-  if (!answerBegun || !(error instanceof MeshError) || error.code !== "RESPONSE_TRUNCATED") return error;
+  if (!answerBegun || (error as { code?: unknown } | null)?.code !== "RESPONSE_TRUNCATED") return error;
   return Object.assign(connectionReset("aborted"), { cause: error });
 }
 

@@ -61,6 +61,10 @@ class LazyClient implements Client {
     return this.loaded.start(...args);
   }
 
+  newScope(): ReturnType<HttpClient["newScope"]> {
+    return this.loaded.newScope();
+  }
+
   abortError(): Error {
     return this.loaded.abortError();
   }
