@@ -66,8 +66,8 @@ describe("testMesh", () => {
     await using mesh = await testMesh({
       services: {
         reviews: [
-          { handler: flaky(says("a"), { ratio: 0.5 }) },
-          { handler: resetting(says("b"), { ratio: 0.5 }) },
+          { handler: flaky(says("a"), { ratio: 0.3 }) },
+          { handler: resetting(says("b"), { ratio: 0.3 }) },
           { handler: says("c") },
         ],
       },
@@ -77,7 +77,8 @@ describe("testMesh", () => {
     const statuses = await Promise.all(
       Array.from({ length: 100 }, async () => (await mesh.fetch("http://reviews/")).status),
     );
-    // 6 attempts at 1/2 each, previous hosts avoided: far less than one of a hundred fails.
+    // Who gets which draw depends on the order of arrival. Six attempts at 0.3 each: 0.0007 of the calls fail, three of a
+    // hundred in one run of twenty thousand.
     expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(97);
   });
 
