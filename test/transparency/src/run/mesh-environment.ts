@@ -1,0 +1,66 @@
+/** The environment in which a suite or an app runs: bare, or in a mesh that does not, or does, know the hosts it calls. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { RANGES } from "../inside/ranges.js";
+import type { Way } from "./outcome.js";
+
+const REGISTER = pathToFileURL(createRequire(import.meta.url).resolve("@inmesh/node/register")).href;
+const DECLARED_PORTS = new URL("../inside/declared-ports.js", import.meta.url).href;
+
+export interface MeshEnvironment extends Disposable {
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** @param options Node options that the suite wants itself */
+export function meshEnvironment(way: Way, options: readonly string[] = []): MeshEnvironment {
+  const { NODE_OPTIONS: _, ...rest } = process.env;
+  const inherited = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("INMESH_")));
+  const imports = way === "bare" ? [] : [`--import=${REGISTER}`];
+  if (way === "inside") imports.push(`--import=${DECLARED_PORTS}`);
+  const folder = mkdtempSync(join(tmpdir(), `inmesh-transparency-${way}-`));
+  const nodeOptions = [...imports, ...options].join(" ");
+  if (way !== "bare") writeFileSync(join(folder, "policy.json"), JSON.stringify(policy(way)));
+  return {
+    env: {
+      ...inherited,
+      ...(nodeOptions !== "" && { NODE_OPTIONS: nodeOptions }),
+      ...(way !== "bare" && { INMESH_CONFIG: folder, INMESH_SERVICE: "suite", INMESH_LOG: "error" }),
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+/** Inside: every port that `declared-ports.js` hands out is a port of a service, with no rule for any of them. */
+function policy(way: "outside" | "inside"): object {
+  const spec =
+    way === "outside"
+      ? {
+          hosts: ["reviews.example.test"],
+          ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+          resolution: "STATIC",
+          endpoints: [{ address: "127.0.0.1" }],
+        }
+      : { hosts: ["localhost"], addresses: ["127.0.0.1", "::1"], ports: declaredPorts(), resolution: "NONE" };
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: { name: way, namespace: "default" },
+    spec,
+  };
+}
+
+function declaredPorts(): object[] {
+  return Object.entries(RANGES).flatMap(([protocol, { first, size }]) =>
+    Array.from({ length: size }, (_, index) => {
+      const number = first + index;
+      return { number, name: `${protocol.toLowerCase()}-${number}`, protocol };
+    }),
+  );
+}
+
+/** For tests of this workspace, which run from the sources. */
+export const SOURCE_FOLDER = fileURLToPath(new URL("..", import.meta.url));
