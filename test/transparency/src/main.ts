@@ -1,4 +1,4 @@
-/** `npm run transparency -- SUITE FOLDER [outside|inside] [--only PART]` and `npm run transparency -- apps [NAME…]`. */
+/** `npm run transparency -- SUITE FOLDER [outside|inside] [--only PART]`. */
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -23,7 +23,9 @@ if (suite === undefined || folder === undefined || ![undefined, "outside", "insi
 }
 
 function print(verdicts: readonly Verdict[]): void {
-  console.log(`${"way".padEnd(10)}${"pass".padStart(6)}${"fail".padStart(6)}${"lost".padStart(6)}${"explained".padStart(11)}`);
+  console.log(
+    `${"way".padEnd(10)}${"pass".padStart(6)}${"fail".padStart(6)}${"lost".padStart(6)}${"explained".padStart(11)}`,
+  );
   for (const { way: name, pass, fail, unexplained, explained } of verdicts) {
     const figures = [
       String(pass).padStart(6),

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { RANGES } from "../inside/ranges.js";
 import type { Way } from "./outcome.js";
 
@@ -61,6 +61,3 @@ function declaredPorts(): object[] {
     }),
   );
 }
-
-/** For tests of this workspace, which run from the sources. */
-export const SOURCE_FOLDER = fileURLToPath(new URL("..", import.meta.url));

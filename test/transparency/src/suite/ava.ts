@@ -18,7 +18,9 @@ export function readTap(text: string): Outcome[] {
     const [file = "", ...rest] = name.split(" › ");
     const result = directive !== undefined ? "skip" : failed === undefined ? "pass" : "fail";
     const message = result === "fail" ? messageAfter(lines, index) : undefined;
-    return [{ file: rest.length === 0 ? "" : file, test: rest.length === 0 ? name : rest.join(" › "), result, message }];
+    return [
+      { file: rest.length === 0 ? "" : file, test: rest.length === 0 ? name : rest.join(" › "), result, message },
+    ];
   });
 }
 

@@ -15,8 +15,8 @@ export interface Verdict {
   readonly unexplained: readonly Difference[];
 }
 
-/** A file with a difference runs again, both ways, so often at most: what does not repeat was chance. */
-const AGAIN = 2;
+/** A file with a difference runs again, both ways, at most so often: what does not repeat was chance. */
+const AGAIN = 1;
 
 export interface JudgeOptions {
   readonly folder: string;

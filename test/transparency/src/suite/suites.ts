@@ -5,7 +5,8 @@ import type { Suite } from "./suite.js";
 import { testFiles } from "./test-files.js";
 
 /** Folders of undici's tests that need no browser, no download of another suite and no build of Node. */
-const UNDICI = /^test\/(?:(?:fetch|node-fetch|infra|cache|cache-interceptor|interceptors|cookie|eventsource|subresource-integrity|websocket|node-test|webidl|busboy)\/(?:.*\/)?)?[^/]+\.js$/;
+const UNDICI =
+  /^test\/(?:(?:fetch|node-fetch|infra|cache|cache-interceptor|interceptors|cookie|eventsource|subresource-integrity|websocket|node-test|webidl|busboy)\/(?:.*\/)?)?[^/]+\.js$/;
 /** Downloads and uploads 20 GB, or holds the process for its three minutes by itself. */
 const UNDICI_ENDLESS = new Set(["test/issue-803.js", "test/issue-4880.js"]);
 const FIXTURES = /\/(?:fixtures|helpers|utils)\//;
