@@ -7,6 +7,7 @@
 
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { buildConnector, Client, Dispatcher } from "undici";
+import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -133,6 +134,11 @@ class ClientConnection implements Connection {
   carry(wire: WireAttempt): boolean {
     this.free = false;
     wire.connection = this;
+    if (REQUEST_CREATED.hasSubscribers) return withOneTrace(wire, () => this.#dispatch(wire));
+    return this.#dispatch(wire);
+  }
+
+  #dispatch(wire: WireAttempt): boolean {
     // The attempt is its own options and its own handler: one object instead of three (performance.md §9).
     return this.client.dispatch(
       wire as unknown as Dispatcher.DispatchOptions,
