@@ -1,13 +1,15 @@
 /** The public face of a data plane. */
 
-import type { Agent, AgentOptions, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Agent, AgentOptions } from "node:http";
 import type { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from "node:https";
 import type { ServerInfo } from "@inmesh/core/admin";
 import { createFetch, MeshDispatcher, type MeshFetch } from "@inmesh/http";
 import { type AxiosOptions, type AxiosRedirects, axiosOptions } from "@inmesh/http/axios";
+import { type MeshMiddleware, meshMiddleware } from "@inmesh/http/express";
+import { type MeshPlugin, meshPlugin } from "@inmesh/http/fastify";
 import { type GotOptions, gotOptions } from "@inmesh/http/got";
 import { createHttp, createHttps, MeshAgent, MeshHttpsAgent } from "@inmesh/http/node";
-import { type AnyServer, attachServer, meshHandler } from "@inmesh/http/server";
+import { type AnyServer, attachServer, type Enter, enterer, type Handler, meshHandler } from "@inmesh/http/server";
 import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
@@ -76,9 +78,24 @@ export class ConnectedMesh implements Mesh {
     return this[PLANE].settings.mode === "off";
   }
 
-  handler(app: (request: IncomingMessage, response: ServerResponse) => unknown): RequestListener {
+  /** Requests that are in this mesh already pass. */
+  get #enter(): Enter {
     const { inbound, servers } = this[PLANE];
-    return this.#off ? app : meshHandler(app, inbound, servers);
+    return this.#off ? (_request, _response, next) => void next() : enterer(inbound, servers);
+  }
+
+  handler<Request extends object, Response extends object>(
+    app: Handler<Request, Response>,
+  ): (request: Request, response: Response) => void {
+    return meshHandler(app, this.#enter);
+  }
+
+  express(): MeshMiddleware {
+    return meshMiddleware(this.#enter);
+  }
+
+  fastify(): MeshPlugin {
+    return meshPlugin(this.#enter, this.#off ? undefined : this[PLANE].servers);
   }
 
   attach<Server extends AnyServer>(server: Server): Server {

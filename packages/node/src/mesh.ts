@@ -1,6 +1,7 @@
 /** What `createMesh` returns: one mesh, with everything an application does with it. */
 
 import type { Agent, AgentOptions, IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type {
   Agent as SecureAgent,
   AgentOptions as SecureAgentOptions,
@@ -9,9 +10,11 @@ import type {
 import type { ServerInfo } from "@inmesh/core/admin";
 import type { MeshDispatcher, MeshFetch } from "@inmesh/http";
 import type { AxiosOptions, AxiosRedirects } from "@inmesh/http/axios";
+import type { MeshMiddleware } from "@inmesh/http/express";
+import type { MeshPlugin } from "@inmesh/http/fastify";
 import type { GotOptions } from "@inmesh/http/got";
 import type { HttpFunctions } from "@inmesh/http/node";
-import type { AnyServer } from "@inmesh/http/server";
+import type { AnyServer, Handler, Http2Listener } from "@inmesh/http/server";
 import type { DrainResult } from "./plane/drain.js";
 
 export interface TimeLimit {
@@ -47,8 +50,13 @@ export interface Mesh extends AsyncDisposable {
    * Wraps a request listener (a function, an Express or Connect application): trace headers and deadlines of its
    * requests reach the calls it makes. Its port is advertised after the first request; see `attach` and option `ports`.
    */
-  handler(app: (request: IncomingMessage, response: ServerResponse) => unknown): RequestListener;
-  /** The same for a server, whose port is advertised as soon as it listens. @returns the server */
+  handler(app: Handler<IncomingMessage, ServerResponse>): RequestListener;
+  handler(app: Handler<Http2ServerRequest, Http2ServerResponse>): Http2Listener;
+  /** The same as middleware: `app.use(mesh.express())`, before everything else. */
+  express(): MeshMiddleware;
+  /** The same as a plugin, `app.register(mesh.fastify())`; the port is advertised as soon as the application listens. */
+  fastify(): MeshPlugin;
+  /** For any server, also of node:http2: its port is advertised as soon as it listens. @returns the server */
   attach<Server extends AnyServer>(server: Server): Server;
   /** Aborts when the caller of the request being served goes away or its deadline passes. Undefined outside a request. */
   signal(): AbortSignal | undefined;

@@ -29,6 +29,7 @@ describe("register", () => {
         "http.Server.prototype.close",
         "https.Server.prototype.emit",
         "https.Server.prototype.close",
+        "net.Server.prototype.emit",
       ],
     ],
     ["fetch", ["globalDispatcher.1", "globalDispatcher.2"]],

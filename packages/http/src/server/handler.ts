@@ -1,29 +1,67 @@
 /** Servers of a mesh that patches nothing: the application hands its handler or its server over. */
 
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Inbound } from "./inbound.js";
 import { type AnyServer, patchServer, type ServerHooks } from "./patch-servers.js";
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+export type Handler<Request = IncomingMessage, Response = ServerResponse> = (
+  request: Request,
+  response: Response,
+) => unknown;
+
+export type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
+/** Runs the rest of a request, `next`, in the mesh, unless it is there already. */
+export type Enter = (request: object, response: object, next: () => unknown) => void;
 
 /**
- * Wraps a request listener: an Express or Connect application, or a function. The server it is given to becomes known
- * with its first request; `attachServer` makes it known as soon as it listens.
+ * Wraps a request listener: an Express or Connect application, or a function, also one of node:http2. The server it is
+ * given to becomes known with its first request; `attachServer` makes it known as soon as it listens.
  */
-export function meshHandler(app: Handler, inbound: Inbound, hooks: ServerHooks): RequestListener {
-  const known = new WeakSet<AnyServer>();
-  return (request, response) => {
-    const { server } = request.socket as unknown as { server?: AnyServer };
-    if (server !== undefined && !known.has(server)) {
-      known.add(server);
-      patchServer(server, hooks);
+export function meshHandler<Request extends object, Response extends object>(
+  app: Handler<Request, Response>,
+  enter: Enter,
+): (request: Request, response: Response) => void {
+  return (request, response) => enter(request, response, () => app(request, response));
+}
+
+/** For middleware, which gets requests of servers that nobody handed over. */
+export function enterer(inbound: Inbound, hooks: ServerHooks): Enter {
+  const known = new WeakSet<object>();
+  return (request, response, next) => {
+    if (isHttp2(request)) {
+      const { stream } = request;
+      if (inbound.serves(stream)) return void next();
+      // Typed as never missing, but a session that ended has none.
+      const server = (stream.session?.socket as unknown as { server?: AnyServer } | undefined)?.server;
+      learn(server);
+      if (server !== undefined && stream.session !== undefined) hooks.session(stream.session, server);
+      inbound.stream(stream, request, next);
+    } else {
+      const message = request as IncomingMessage;
+      if (inbound.serves(message)) return void next();
+      const { server } = (message.socket ?? {}) as { server?: AnyServer };
+      learn(server);
+      // A request made by hand, as Fastify's inject() makes them, has no connection and need not end.
+      if (server === undefined) inbound.uncounted(message, next);
+      else inbound.request(message, response as ServerResponse, next);
     }
-    inbound.request(request, response, () => app(request, response));
   };
+
+  function learn(server: AnyServer | undefined): void {
+    if (server === undefined || known.has(server)) return;
+    known.add(server);
+    patchServer(server, hooks);
+  }
 }
 
 /** @returns the server, with its requests in the mesh and its port advertised once it listens */
 export function attachServer<Server extends AnyServer>(server: Server, hooks: ServerHooks): Server {
   patchServer(server, hooks);
   return server;
+}
+
+function isHttp2(request: object): request is Http2ServerRequest {
+  return (request as { readonly httpVersionMajor?: number }).httpVersionMajor === 2;
 }

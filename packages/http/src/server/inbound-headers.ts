@@ -14,6 +14,14 @@ export interface InboundHeaders {
   readonly remainingMs: number;
 }
 
+/** The head of a request, of HTTP/1.1 or HTTP/2. What is hidden goes out of these objects, which the application sees. */
+export interface RequestHead {
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly rawHeaders: string[];
+  /** HTTP/1.1 only. */
+  readonly headersDistinct?: Record<string, string[] | undefined>;
+}
+
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
 const OURS = "x-inmesh-";
 const LETTER_X = 120;
@@ -34,7 +42,7 @@ const COUNT = Object.getOwnPropertySymbols(new IncomingMessage(undefined as unkn
  * Reads the mesh's headers of a request and takes them out of `headers`, `headersDistinct` and `rawHeaders`.
  * @param leaves them where they are
  */
-export function takeHeaders(request: IncomingMessage, leaves = false): InboundHeaders {
+export function takeHeaders(request: RequestHead, leaves = false): InboundHeaders {
   const { rawHeaders } = request;
   let forward: string[] | undefined;
   let remainingMs = Number.POSITIVE_INFINITY;
@@ -81,7 +89,7 @@ function isOurs(name: string): boolean {
   return name.startsWith(OURS) || name.slice(0, OURS.length).toLowerCase() === OURS;
 }
 
-function hide(request: IncomingMessage): void {
+function hide(request: RequestHead): void {
   const { headers, rawHeaders } = request;
   const distinct = COUNT === undefined ? request.headersDistinct : undefined;
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
@@ -93,7 +101,8 @@ function hide(request: IncomingMessage): void {
     if (index === rawHeaders.length - 2) rawHeaders.length = index;
     else rawHeaders.splice(index, 2);
   }
-  if (COUNT !== undefined) (request as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
+  if (COUNT !== undefined && COUNT in request)
+    (request as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }
 
 /** Digits only: repeated headers are joined by a comma and say nothing. */

@@ -3,10 +3,9 @@
  * object on purpose, made for every request of the process; what few ask for is made when they ask.
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Clock, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { takeHeaders } from "./inbound-headers.js";
+import { type RequestHead, takeHeaders } from "./inbound-headers.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {
@@ -17,6 +16,17 @@ export interface InboundEngine {
   /** The process touches nothing it receives. */
   readonly onlyObserves: boolean;
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
+}
+
+/** The answer to a request: a ServerResponse, or what stands for one on an HTTP/2 stream. */
+export interface Answer {
+  /** False: the connection is not to be used again. */
+  shouldKeepAlive: boolean;
+  /** Whether the application has said all of it. */
+  readonly writableEnded: boolean;
+  readonly statusCode: number;
+  /** Whether it has emitted "close". */
+  readonly closed: boolean;
 }
 
 /** On a request that a mesh serves: the latest one's `InboundRequest`. Holds for every copy of this package. */
@@ -40,40 +50,46 @@ export class InboundRequest implements InboundContext {
   next: InboundRequest | undefined = undefined;
   readonly #engine: InboundEngine;
   /** Until it is over: work that outlives the request keeps this object, and must not keep the rest. */
-  #response: ServerResponse | undefined;
+  #answer: Answer | undefined;
   #abort: Abort | undefined = undefined;
 
-  constructor(owner: object, engine: InboundEngine, request: IncomingMessage, response: ServerResponse) {
+  /** @param carrier what every mesh of the process sees of the request: its IncomingMessage, or its HTTP/2 stream */
+  constructor(owner: object, engine: InboundEngine, carrier: object, head: RequestHead, answer: Answer) {
     this.owner = owner;
-    this.under = (request as Marked)[SERVED];
+    this.under = (carrier as Marked)[SERVED];
     this.#engine = engine;
-    this.#response = response;
+    this.#answer = answer;
     this.startedAt = engine.clock.now();
-    const { forward, remainingMs } = takeHeaders(request, engine.onlyObserves);
+    const { forward, remainingMs } = takeHeaders(head, engine.onlyObserves);
     // The mesh that came first has hidden the headers from us as well as from the application.
     this.deadlineAt = !engine.inForce
       ? Number.POSITIVE_INFINITY
       : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
     this.forward = forward;
-    (request as Marked)[SERVED] = this;
+    (carrier as Marked)[SERVED] = this;
   }
 
   /** Whether `owner` has taken this request before. */
-  static isServed(request: IncomingMessage, owner: object): boolean {
-    let served = (request as Marked)[SERVED];
+  static isServed(carrier: object, owner: object): boolean {
+    let served = (carrier as Marked)[SERVED];
     while (served !== undefined && served.owner !== owner) served = served.under;
     return served !== undefined;
   }
 
+  /** Whether the answer is gone without this object having heard of it: somebody removed all of its listeners. */
+  get lost(): boolean {
+    return this.#answer?.closed === true;
+  }
+
   /** Asks the caller not to use the connection again, unless the answer's head is out. */
   retire(): void {
-    if (this.#response !== undefined) this.#response.shouldKeepAlive = false;
+    if (this.#answer !== undefined) this.#answer.shouldKeepAlive = false;
   }
 
   signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new Abort();
-      if (this.#response !== undefined && this.deadlineAt !== Number.POSITIVE_INFINITY) {
+      if (this.#answer !== undefined && this.deadlineAt !== Number.POSITIVE_INFINITY) {
         this.#engine.wheel.add(this.#abort, this.deadlineAt);
       }
     }
@@ -85,17 +101,17 @@ export class InboundRequest implements InboundContext {
    * @returns the answer's status, 0 when the caller went away before it was complete; undefined when it was over already
    */
   close(): number | undefined {
-    const response = this.#response;
-    if (response === undefined) return undefined;
-    this.#response = undefined;
+    const answer = this.#answer;
+    if (answer === undefined) return undefined;
+    this.#answer = undefined;
     // The request's own "close" comes when its body was read, and says nothing (pitfalls S5).
-    const cut = !response.writableEnded;
+    const cut = !answer.writableEnded;
     const abort = this.#abort;
     if (abort !== undefined) {
       this.#engine.wheel.remove(abort);
       if (cut) abort.controller.abort(new DOMException("the inbound caller closed its connection", "AbortError"));
     }
-    return cut ? 0 : response.statusCode;
+    return cut ? 0 : answer.statusCode;
   }
 }
 

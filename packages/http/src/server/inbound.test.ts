@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { Contexts, type InboundContext, systemClock } from "@inmesh/core";
 import { TimerWheel } from "@inmesh/core/internal";
 import { afterEach, describe, expect, it } from "vitest";
-import { attachServer, meshHandler } from "./handler.js";
+import { attachServer, enterer, meshHandler } from "./handler.js";
 import { Inbound } from "./inbound.js";
 import { Servers } from "./servers.js";
 
@@ -218,7 +218,7 @@ describe("an inbound request", () => {
       response.end();
     };
     const servers = new Servers({ inbound, clock: systemClock });
-    const server = createServer(meshHandler(app, inbound, servers));
+    const server = createServer(meshHandler(app, enterer(inbound, servers)));
     open.push(server);
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;
@@ -232,7 +232,7 @@ describe("an inbound request", () => {
     const inbound = new Inbound(engine);
     const servers = new Servers({ inbound, clock: systemClock });
     const app: RequestListener = (_, response) => response.end(String(engine.contexts.current()?.forward));
-    const server = createServer(meshHandler(app, inbound, servers));
+    const server = createServer(meshHandler(app, enterer(inbound, servers)));
     open.push(server);
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;

@@ -1,12 +1,14 @@
 /** The inbound half of a mesh: enters the context once per request, counts requests, and knows which are in flight. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { InboundContext } from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
-import { takeHeaders } from "./inbound-headers.js";
+import { type RequestHead, takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
+import { StreamAnswer } from "./stream-answer.js";
 
 export class Inbound {
   readonly #engine: InboundEngine;
@@ -27,15 +29,25 @@ export class Inbound {
     return this.#inFlight;
   }
 
+  /** The end has begun: see `retireConnections`. */
+  get retiring(): boolean {
+    return this.#retiring;
+  }
+
   /** Requests begun so far. */
   get arrived(): number {
     return this.#requests;
   }
 
+  /** Whether the request, or the stream of one, is in this mesh already. */
+  serves(carrier: object): boolean {
+    return InboundRequest.isServed(carrier, this);
+  }
+
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
-    if (InboundRequest.isServed(request, this)) return work();
-    const inbound = new InboundRequest(this, this.#engine, request, response);
+    if (this.serves(request)) return work();
+    const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
     const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
     response.on("close", () => {
@@ -46,12 +58,20 @@ export class Inbound {
     return this.#engine.contexts.run(inbound, work);
   }
 
-  /** A connection that leaves HTTP: in context, without deadline, and not counted, because it has no answer. */
-  upgrade<Result>(request: IncomingMessage, work: () => Result): Result {
-    const context = new InboundContext(
-      Number.POSITIVE_INFINITY,
-      takeHeaders(request, this.#engine.onlyObserves).forward,
-    );
+  /** The same for a request on an HTTP/2 stream, whichever of Node's two interfaces the application uses. */
+  stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result {
+    if (this.serves(stream)) return work();
+    if (stream.destroyed || head.headers[":method"] === "CONNECT") return this.uncounted(head, work);
+    const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
+    this.#add(inbound);
+    stream.once("close", () => this.#close(inbound));
+    return this.#engine.contexts.run(inbound, work);
+  }
+
+  /** What has no answer, such as a connection that leaves HTTP: in context, without deadline, and not counted. */
+  uncounted<Result>(head: RequestHead, work: () => Result): Result {
+    const { forward } = takeHeaders(head, this.#engine.onlyObserves);
+    const context = new InboundContext(Number.POSITIVE_INFINITY, forward);
     return this.#engine.contexts.run(context, work);
   }
 
@@ -75,7 +95,17 @@ export class Inbound {
     });
   }
 
+  /** Ends the count of requests whose end nobody told us of. */
+  reap(): void {
+    for (let request = this.#newest; request !== undefined; ) {
+      const { next } = request;
+      if (request.lost) this.#close(request);
+      request = next;
+    }
+  }
+
   read(): InboundStats {
+    this.reap();
     return {
       requests: this.#requests,
       failures: this.#failures,

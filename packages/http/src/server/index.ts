@@ -1,5 +1,6 @@
-export { attachServer, meshHandler } from "./handler.js";
+export { attachServer, type Enter, enterer, type Handler, type Http2Listener, meshHandler } from "./handler.js";
 export { Inbound } from "./inbound.js";
+export type { RequestHead } from "./inbound-headers.js";
 export type { InboundEngine } from "./inbound-request.js";
 export { type AnyServer, exemptServer, patchServer, patchServers, type ServerHooks } from "./patch-servers.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";

@@ -1,12 +1,16 @@
 /**
- * The seam to servers: `emit` of http.Server and https.Server. It covers servers made before the patch, every
- * framework, and ESM as well as CommonJS, because all of them inherit it (experience.md §1.2).
+ * The seam to servers: `emit` and `close` of http.Server, https.Server and the two of node:http2. It covers servers made
+ * before the patch, every framework, and ESM as well as CommonJS, because all of them inherit it (experience.md §1.2).
  */
 
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Http2SecureServer, Http2Server, Http2Session, ServerHttp2Stream } from "node:http2";
 import { Server as HttpsServer } from "node:https";
+import { watchHttp2Classes } from "./http2-class.js";
+import type { RequestHead } from "./inbound-headers.js";
+import { type Below, captured, inherited, override, type Patchable } from "./override.js";
 
-export type AnyServer = HttpServer | HttpsServer;
+export type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
 
 /** What the mesh wants to know of a server, and where it steps in. */
 export interface ServerHooks {
@@ -17,15 +21,12 @@ export interface ServerHooks {
   /** Runs `work`, which hands the request to the application. */
   request(request: IncomingMessage, response: ServerResponse, server: AnyServer, work: () => boolean): boolean;
   upgrade(request: IncomingMessage, work: () => boolean): boolean;
+  /** A connection of an HTTP/2 server. */
+  session(session: Http2Session, server: AnyServer): void;
+  /** A request on it. Runs `work`, which hands it to the application. */
+  stream(stream: ServerHttp2Stream, head: RequestHead, server: AnyServer, work: () => boolean): boolean;
   /** The mesh closed this server itself: closing it again is no error to report to the application. */
   closedByMesh(server: AnyServer): boolean;
-}
-
-type Emit = (this: AnyServer, event: string | symbol, ...args: unknown[]) => boolean;
-type Close = (this: AnyServer, callback?: (error?: Error) => void) => AnyServer;
-interface Patchable {
-  emit: Emit;
-  close: Close;
 }
 
 /** Set on servers that belong to the mesh itself, such as the admin endpoint. Holds for every copy of this package. */
@@ -39,49 +40,64 @@ export function exemptServer<Server extends AnyServer>(server: Server): Server {
 
 /** Every server of the process, present and future. @returns undoes it */
 export function patchServers(hooks: ServerHooks): () => void {
-  const undos = [HttpServer.prototype, HttpsServer.prototype].map((prototype) =>
-    patch(prototype as unknown as Patchable, hooks),
+  const undos = [HttpServer.prototype, HttpsServer.prototype].map((prototype) => patch(prototype, hooks, captured));
+  // After the others, whose events it need not see.
+  undos.push(
+    watchHttp2Classes((prototype) => {
+      undos.push(patch(prototype, hooks, inherited));
+    }),
   );
   return () => {
-    for (const undo of undos) undo();
+    for (const undo of undos.reverse()) undo();
   };
 }
 
 /** One server. @returns undoes it */
 export function patchServer(server: AnyServer, hooks: ServerHooks): () => void {
-  const undo = patch(server as unknown as Patchable, hooks);
+  const undo = patch(server, hooks, inherited);
   if (server.listening) hooks.listening(server);
   return undo;
 }
 
-function patch(target: Patchable, hooks: ServerHooks): () => void {
+/** @param server one, or the prototype of many */
+function patch(server: object, hooks: ServerHooks, below: Below): () => void {
+  const target = server as Patchable<AnyServer>;
   let active = true;
-  const { emit: originalEmit, close: originalClose } = target;
+  const originalEmit = below(target, "emit");
+  const originalClose = below(target, "close");
 
-  const emit: Emit = function (event, ...args) {
-    if (!active || UNMESHED in this) return originalEmit.call(this, event, ...args);
+  const emit: Patchable<AnyServer>["emit"] = function (event, ...args) {
+    if (!active || UNMESHED in this) return originalEmit().call(this, event, ...args);
     switch (event) {
       case "request":
       case "checkContinue":
       case "checkExpectation": {
         const [request, response] = args as [IncomingMessage, ServerResponse];
-        return hooks.request(request, response, this, () => originalEmit.call(this, event, ...args));
+        if (request.httpVersionMajor === 2) break; // in the middle of its "stream"
+        return hooks.request(request, response, this, () => originalEmit().call(this, event, ...args));
       }
       case "upgrade":
-        return hooks.upgrade(args[0] as IncomingMessage, () => originalEmit.call(this, event, ...args));
+        return hooks.upgrade(args[0] as IncomingMessage, () => originalEmit().call(this, event, ...args));
+      case "stream": {
+        const [stream, headers, , rawHeaders] = args as [ServerHttp2Stream, RequestHead["headers"], number, string[]];
+        return hooks.stream(stream, { headers, rawHeaders }, this, () => originalEmit().call(this, event, ...args));
+      }
+      case "session":
+        hooks.session(args[0] as Http2Session, this);
+        break;
       case "listening":
         hooks.listening(this);
         break;
       case "close":
         hooks.closed(this);
     }
-    return originalEmit.call(this, event, ...args);
+    return originalEmit().call(this, event, ...args);
   };
 
-  const close: Close = function (callback) {
-    if (!active || UNMESHED in this) return originalClose.call(this, callback);
+  const close: Patchable<AnyServer>["close"] = function (callback) {
+    if (!active || UNMESHED in this) return originalClose().call(this, callback);
     if (hooks.closedByMesh(this)) return afterClose(this, callback);
-    const result = originalClose.call(this, callback);
+    const result = originalClose().call(this, callback);
     hooks.closed(this);
     return result;
   };
@@ -90,17 +106,6 @@ function patch(target: Patchable, hooks: ServerHooks): () => void {
   return () => {
     active = false;
     for (const each of restore) each();
-  };
-}
-
-/** @returns puts back what was there, unless somebody has patched over it since: then ours stays, inactive */
-function override<Name extends keyof Patchable>(target: Patchable, name: Name, value: Patchable[Name]): () => void {
-  const before = Object.getOwnPropertyDescriptor(target, name);
-  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
-  return () => {
-    if (target[name] !== value) return;
-    if (before === undefined) delete (target as Partial<Patchable>)[name];
-    else Object.defineProperty(target, name, before);
   };
 }
 

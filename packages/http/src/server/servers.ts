@@ -1,16 +1,20 @@
 /** The servers of a process: which listen, where, in which order; and how they stop without dropping a request. */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { Server as HttpsServer } from "node:https";
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import { Server as TlsServer } from "node:tls";
 import type { Clock, Timer } from "@inmesh/core";
+import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
+import type { RequestHead } from "./inbound-headers.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
 
 export interface Listener {
   readonly port: number;
   /** As bound: `::` and `0.0.0.0` are every address of the machine. */
   readonly address: string;
-  readonly protocol: "http" | "https";
+  /** As a port's name says it (policy-semantics §0.8): over TLS HTTP/1.1 and HTTP/2 are `https`, in clear they differ. */
+  readonly protocol: "http" | "http2" | "https";
 }
 
 export interface ServersOptions {
@@ -26,6 +30,8 @@ const SWEEP_MS = 50;
 const QUIET_TURNS = 3;
 /** Callers that go on calling must not hold up the end. */
 const MAX_TURNS = 100;
+/** For the last frames of HTTP/2 connections whose requests are answered, in ms. */
+const LAST_FRAMES_MS = 1_000;
 
 export class Servers implements ServerHooks {
   readonly #inbound: Inbound;
@@ -34,6 +40,7 @@ export class Servers implements ServerHooks {
   /** In order of listening. */
   readonly #listening = new Map<AnyServer, Listener>();
   readonly #closedByMesh = new WeakSet<AnyServer>();
+  readonly #sessions = new Map<Http2Session, AnyServer>();
 
   constructor({ inbound, clock, onChange = () => {} }: ServersOptions) {
     this.#inbound = inbound;
@@ -48,14 +55,16 @@ export class Servers implements ServerHooks {
   listening(server: AnyServer): void {
     const bound = server.address();
     if (bound === null || typeof bound === "string" || this.#listening.has(server)) return; // a pipe has no port to call
-    const protocol = server instanceof HttpsServer ? "https" : "http";
-    this.#listening.set(server, { port: bound.port, address: bound.address, protocol });
+    this.#listening.set(server, { port: bound.port, address: bound.address, protocol: protocolOf(server) });
     this.#closedByMesh.delete(server);
     this.#onChange(this.listeners);
   }
 
   closed(server: AnyServer): void {
-    if (this.#listening.delete(server)) this.#onChange(this.listeners);
+    this.#forget(server);
+    if (!this.#inbound.retiring) return;
+    // Until Node 24 closing a server leaves its HTTP/2 connections as they are, and its callers go on using them.
+    for (const [session, owner] of this.#sessions) if (owner === server) void endSession(session);
   }
 
   request(request: IncomingMessage, response: ServerResponse, _: AnyServer, work: () => boolean): boolean {
@@ -63,7 +72,18 @@ export class Servers implements ServerHooks {
   }
 
   upgrade(request: IncomingMessage, work: () => boolean): boolean {
-    return this.#inbound.upgrade(request, work);
+    return this.#inbound.uncounted(request, work);
+  }
+
+  session(session: Http2Session, server: AnyServer): void {
+    if (this.#sessions.has(session)) return;
+    this.#sessions.set(session, server);
+    session.once("close", () => this.#sessions.delete(session));
+  }
+
+  stream(stream: ServerHttp2Stream, head: RequestHead, server: AnyServer, work: () => boolean): boolean {
+    if (stream.session !== undefined) this.session(stream.session, server); // older than our knowledge of the server
+    return this.#inbound.stream(stream, head, work);
   }
 
   closedByMesh(server: AnyServer): boolean {
@@ -78,23 +98,46 @@ export class Servers implements ServerHooks {
   async close(signal: AbortSignal): Promise<number> {
     const servers = [...this.#listening.keys()];
     this.#inbound.retireConnections();
-    for (const server of servers) this.closed(server);
+    for (const server of servers) this.#forget(server);
     await this.#readArrived(signal);
+    const sessions = [...this.#sessions.keys()].map(endSession);
     for (const server of servers) {
       server.close();
       this.#closedByMesh.add(server);
     }
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
-      for (const server of servers) server.closeIdleConnections();
+      this.#inbound.reap();
+      for (const server of servers) closeIdle(server);
     });
     await this.#inbound.idle(signal);
+    if (sessions.length > 0) await this.#within(LAST_FRAMES_MS, signal, Promise.all(sessions));
     sweep.cancel();
     const cut = this.#inbound.inFlight;
+    for (const session of this.#sessions.keys()) session.destroy();
     for (const server of servers) {
-      if (cut > 0) server.closeAllConnections();
-      else server.closeIdleConnections();
+      if (cut > 0) closeAll(server);
+      else closeIdle(server);
     }
     return cut;
+  }
+
+  #forget(server: AnyServer): void {
+    if (this.#listening.delete(server)) this.#onChange(this.listeners);
+  }
+
+  /** Waits for `work`, at most so long. */
+  #within(ms: number, signal: AbortSignal, work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = this.#clock.hold(ms, done);
+      signal.addEventListener("abort", done);
+      if (signal.aborted) done();
+      void work.then(done);
+    });
   }
 
   /**
@@ -109,4 +152,18 @@ export class Servers implements ServerHooks {
       quiet = this.#inbound.arrived === arrived ? quiet + 1 : 0;
     }
   }
+}
+
+function protocolOf(server: AnyServer): Listener["protocol"] {
+  if (server instanceof TlsServer) return "https";
+  return server instanceof HttpServer ? "http" : "http2";
+}
+
+/** Those of HTTP/1.1; an HTTP/2 server has none, unless it takes both. */
+function closeIdle(server: AnyServer): void {
+  HttpServer.prototype.closeIdleConnections.call(server as HttpServer);
+}
+
+function closeAll(server: AnyServer): void {
+  HttpServer.prototype.closeAllConnections.call(server as HttpServer);
 }

@@ -46,6 +46,8 @@ function lazyHooks(plane: () => DataPlane): ServerHooks {
     closed: (server) => plane().servers.closed(server),
     request: (request, response, server, work) => plane().servers.request(request, response, server, work),
     upgrade: (request, work) => plane().servers.upgrade(request, work),
+    session: (session, server) => plane().servers.session(session, server),
+    stream: (stream, head, server, work) => plane().servers.stream(stream, head, server, work),
     closedByMesh: (server) => plane().servers.closedByMesh(server),
   };
 }

@@ -20,12 +20,12 @@ import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
-import { portName } from "../settings/values.js";
 import { advertisedAddress } from "./advertised-address.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
+import { namedPorts } from "./port-names.js";
 
 /** A lease is renewed three times in this, and dropped by readers after it; in ms. */
 const LEASE_TTL_MS = 15_000;
@@ -245,10 +245,9 @@ export class DataPlane {
 
   async #say(listeners: readonly Listener[]): Promise<void> {
     const { ports, address } = this.settings;
-    const found = listeners.map(({ port }, index) => ({ name: portName(index), number: port }));
     await this.#lease?.say({
       address: advertisedAddress(listeners, address),
-      ports: ports ?? found,
+      ports: ports ?? namedPorts(listeners),
       ...(this.#admin && { admin: this.#admin.url }),
     });
   }

@@ -100,7 +100,7 @@ export function ports(value: unknown): readonly Port[] | Invalid {
   return found;
 }
 
-export function portName(index: number): string {
+function portName(index: number): string {
   return index === 0 ? "http" : `http-${index}`;
 }
 

@@ -1,0 +1,56 @@
+/** A registry folder of one test, and what its leases say. */
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { selfSigned } from "./certificate.js";
+
+export interface Lease {
+  readonly service: string;
+  readonly pid: number;
+  readonly admin: string;
+  /** Name → number. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+export class Registry implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "inmesh-frameworks-"));
+  /** Key and certificate for servers with TLS. */
+  readonly pem = join(this.folder, "tls.pem");
+
+  constructor() {
+    writeFileSync(this.pem, selfSigned(), { mode: 0o600 });
+  }
+
+  leases(service?: string): readonly Lease[] {
+    const directory = join(this.folder, ".workloads");
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).flatMap((file) => {
+      const [, name = ""] = file.split(".");
+      if (!file.endsWith(".yaml") || (service !== undefined && name !== service)) return [];
+      try {
+        const { metadata, spec } = parse(readFileSync(join(directory, file), "utf8"));
+        const said = (key: string) => metadata.annotations[`inmesh.dev/${key}`];
+        return [{ service: name, pid: Number(said("pid")), admin: said("admin"), ports: spec.ports ?? {} }];
+      } catch {
+        return []; // removed meanwhile
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Waits until `look` gives something; no longer than a test takes. */
+export async function until<Value>(
+  look: () => Value | undefined | false | Promise<Value | undefined | false>,
+): Promise<Value> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
