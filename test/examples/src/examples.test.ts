@@ -49,6 +49,19 @@ describe("npm start -w examples/…", () => {
     expect(example.text).toBe("200 hello, /world\n418 short and stout\n");
   });
 
+  it("nest: a controller calls a service by its name", async () => {
+    const nest = await start("nest", 2);
+    await nest.until("/emma", /in stock/);
+    expect(await nest.get("/emma")).toBe("200 the shop shows: emma: in stock");
+    expect(await nest.quit()).toBe(0);
+  });
+
+  it("jest-nock: what nock mocks is nock's, in a meshed process", async () => {
+    example = new Example("jest-nock");
+    expect(await example.ended, example.text).toBe(0);
+    expect(example.text).toMatch(/Tests: +4 passed, 4 total/);
+  });
+
   it("cluster: calls go on when a worker dies, and its replacement takes part", async () => {
     const cluster = await start("cluster", 2);
     const first = await cluster.until("/", /^200 worker \d+$/);
