@@ -6,6 +6,7 @@
 import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
+import { registeredMesh } from "@inmesh/node";
 import { RANGES } from "./ranges.js";
 
 type Listen = (this: net.Server, ...args: unknown[]) => net.Server;
@@ -35,3 +36,6 @@ function withPort(server: net.Server, args: readonly unknown[]): unknown[] {
 net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]) {
   return listen.apply(this, withPort(this, args));
 } as typeof net.Server.prototype.listen;
+
+// Loopback does not wait for a first snapshot: calls made before it would go past the mesh and prove nothing.
+await registeredMesh()?.ready();

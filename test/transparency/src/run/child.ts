@@ -9,17 +9,33 @@ export interface ChildOptions {
   readonly timeout: number;
 }
 
-/** @returns what it wrote to stdout, whatever its exit code: a suite with failing tests is a result, too */
+/** Of stderr, in characters: enough for an error and its stack. */
+const COMPLAINT = 4_000;
+
+export interface Output {
+  readonly output: string;
+  /** How it ended, for whoever finds the output wanting. */
+  readonly end: string;
+}
+
+/** Whatever its exit code: a suite with failing tests is a result, too. */
 export function outputOf(
   command: string,
   args: readonly string[],
   { folder, env, timeout }: ChildOptions,
-): Promise<string> {
+): Promise<Output> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: folder, env, timeout, stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(command, args, { cwd: folder, env, timeout, stdio: ["ignore", "pipe", "pipe"] });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let complaint = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      complaint = (complaint + text).slice(-COMPLAINT);
+    });
     child.on("error", reject);
-    child.on("close", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    child.on("close", (code, signal) => {
+      const output = Buffer.concat(chunks).toString("utf8");
+      resolve({ output, end: `ended with ${signal ?? code}: ${complaint.trim()}` });
+    });
   });
 }

@@ -5,7 +5,10 @@ import type { Outcome } from "../run/outcome.js";
 export async function runAva(folder: string, files: readonly string[], env: NodeJS.ProcessEnv): Promise<Outcome[]> {
   const ava = join(folder, "node_modules/ava/entrypoints/cli.mjs");
   const args = [ava, "--tap", "--concurrency=2", ...files];
-  return readTap(await outputOf(process.execPath, args, { folder, env, timeout: 20 * 60_000 }));
+  const { output, end } = await outputOf(process.execPath, args, { folder, env, timeout: 20 * 60_000 });
+  const outcomes = readTap(output);
+  if (outcomes.length === 0) throw new Error(`ava reported no test and ${end}`);
+  return outcomes;
 }
 
 /** As ava writes it: the file stands before the first `›` of a name, as far as several files ran. */

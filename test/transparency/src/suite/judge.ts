@@ -30,7 +30,7 @@ export async function judge(suite: Suite, { folder, ways, only = "", say }: Judg
   const files = suite.files(folder).filter((file) => file.includes(only));
   const run = async (way: Way, some: readonly string[]): Promise<Outcome[]> => {
     using environment = meshEnvironment(way, suite.nodeOptions);
-    return suite.run(folder, some, environment.env);
+    return await suite.run(folder, some, environment.env); // the folder must outlive the run
   };
   say(`${suite.name}: ${files.length} files, bare`);
   const bare = await run("bare", files);

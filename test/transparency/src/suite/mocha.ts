@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { outputOf } from "../run/child.js";
@@ -27,7 +27,9 @@ export async function runMocha(
   const mocha = join(folder, "node_modules/mocha/bin/mocha.js");
   const reporter = ["--reporter", "json", "--reporter-option", `output=${output}`];
   try {
-    await outputOf(process.execPath, [mocha, ...args, ...reporter, ...files], { folder, env, timeout: 10 * 60_000 });
+    const all = [mocha, ...args, ...reporter, ...files];
+    const { end } = await outputOf(process.execPath, all, { folder, env, timeout: 10 * 60_000 });
+    if (!existsSync(output)) throw new Error(`mocha wrote no report and ${end}`);
     const { passes, failures, pending } = JSON.parse(readFileSync(output, "utf8")) as Report;
     const outcome = ({ file, fullTitle, err }: Test, result: Outcome["result"]): Outcome => ({
       file: relative(folder, file ?? folder),

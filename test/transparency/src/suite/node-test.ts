@@ -27,7 +27,8 @@ export async function runNodeTest(
     `--test-reporter=${REPORTER}`,
     ...files,
   ];
-  const output = await outputOf(process.execPath, args, { folder, env, timeout: 30 * 60_000 });
+  const { output, end } = await outputOf(process.execPath, args, { folder, env, timeout: 30 * 60_000 });
+  if (!output.includes("{")) throw new Error(`node --test reported no test and ${end}`);
   return output
     .split("\n")
     .filter((line) => line.startsWith("{"))
