@@ -1,7 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** Sources are imported directly through this condition of each package's exports, so tests need no build. */
-const conditions = ["@inmesh/source", "node", "import", "module", "default"];
+/**
+ * Sources are imported directly through this condition of each package's exports, so tests need no build. "import" is not
+ * among them: Vite adds it where it imports, and Node would take it for what a library requires, too.
+ */
+const conditions = ["@inmesh/source", "node"];
 
 export default defineConfig({
   resolve: { conditions },

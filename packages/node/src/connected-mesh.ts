@@ -87,7 +87,7 @@ export class ConnectedMesh implements Mesh {
   handler<Request extends object, Response extends object>(
     app: Handler<Request, Response>,
   ): (request: Request, response: Response) => void {
-    return meshHandler(app, this.#enter);
+    return this.#off ? app : meshHandler(app, this.#enter);
   }
 
   express(): MeshMiddleware {
