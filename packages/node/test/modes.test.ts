@@ -82,7 +82,9 @@ describe("INMESH_MODE=observe", () => {
       env: { INMESH_MODE: "observe" },
     });
     const changed: string[] = JSON.parse(await child.printed(/changed (.*)/));
-    expect(changed.filter((name) => !/^https?\.(Server|request|get|ClientRequest)/.test(name))).toEqual(["runtime"]);
+    // The last: servers of node:http2 are found by their first event, whatever made them.
+    const audible = changed.filter((name) => !/^https?\.(Server|request|get|ClientRequest)/.test(name));
+    expect(audible).toEqual(["net.Server.prototype.emit", "runtime"]);
   });
 
   it("sends every request as it goes without us, and tells what policy would have done", async () => {
