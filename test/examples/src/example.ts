@@ -15,8 +15,8 @@ export class Example {
   constructor(name: string, webPort?: number) {
     this.url = `http://127.0.0.1:${webPort}`;
     const session = webPort === undefined ? {} : { INMESH_DEV_KEYS: "1", WEB_PORT: String(webPort) };
-    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, ...inherited } = process.env;
-    // The pre-script installs and builds, which has happened, and forgets the results of the tests that run now.
+    const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, FORCE_COLOR: ____, ...inherited } = process.env;
+    // Plain text, wherever the tests run. The pre-script installs and builds, which has happened, and forgets the results of the tests that run now.
     this.#child = spawn("npm", ["start", "--silent", "--ignore-scripts", "-w", `examples/${name}`], {
       cwd: ROOT,
       env: { ...inherited, ...session },
