@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import type { RequestListener, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { FakeClock } from "@inmesh/core/testing";
 import { request } from "undici";
@@ -22,6 +23,48 @@ it("closes the pool of an endpoint that nobody calls any more, and opens another
   expect([mesh.transport.size, clock.pending]).toEqual([0, 0]);
   await until(() => server.sockets.size === 0);
   expect(await ask()).toBe("ok");
+  await mesh.close();
+});
+
+it("forgets the clients of a burst once their connections are gone, while the endpoint stays in use", async () => {
+  await using server = await listen(together(20));
+  server.server.keepAliveTimeout = 0;
+  const clock = new FakeClock();
+  const mesh = fakeMesh(
+    { reviews: { endpoints: [server.port], connection: { idleTimeoutMs: 200 } } },
+    { transportClock: clock },
+  );
+  const ask = async () => (await request("http://reviews/", { dispatcher: mesh.dispatcher })).body.text();
+  await Promise.all(Array.from({ length: 20 }, ask));
+  const used = async () => {
+    await ask();
+    clock.advance(SWEEP_MS);
+    return mesh.transport.clients;
+  };
+  expect(await used()).toBeGreaterThanOrEqual(20); // as far as the first sweep knows, all of them are in use
+  await until(() => server.sockets.size === 0, 2_000);
+  expect(await used()).toBe(1);
+  expect(await Promise.all(Array.from({ length: 3 }, ask))).toEqual(["ok", "ok", "ok"]);
+  expect(mesh.transport.clients).toBeGreaterThanOrEqual(3);
+  await mesh.close();
+});
+
+it("keeps the clients of a burst while policy keeps their connections", async () => {
+  await using server = await listen(together(5));
+  server.server.keepAliveTimeout = 0;
+  const clock = new FakeClock();
+  const mesh = fakeMesh(
+    { reviews: { endpoints: [server.port], connection: { idleTimeoutMs: 600_000 } } },
+    { transportClock: clock },
+  );
+  const ask = async () => (await request("http://reviews/", { dispatcher: mesh.dispatcher })).body.text();
+  await Promise.all(Array.from({ length: 5 }, ask));
+  for (let sweep = 0; sweep < 3; sweep++) {
+    await ask();
+    clock.advance(SWEEP_MS);
+  }
+  expect(server.sockets.size).toBeGreaterThanOrEqual(5);
+  expect(mesh.transport.clients).toBe(server.sockets.size);
   await mesh.close();
 });
 
@@ -94,6 +137,15 @@ it("holds the process while a call runs, and not a moment longer", async () => {
   await mesh.close();
   child.disconnect();
 });
+
+/** Keeps the first `count` requests until all of them have come; answers later ones at once. */
+function together(count: number): RequestListener {
+  const held: ServerResponse[] = [];
+  return (_, res) => {
+    held.push(res);
+    if (held.length >= count) for (const each of held) each.end("ok");
+  };
+}
 
 /** Listens, and never accepts. */
 const DEAF = `

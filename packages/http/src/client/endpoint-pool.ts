@@ -36,9 +36,9 @@ export class EndpointPool {
   uses = 0;
   usesSeen = -1;
   readonly #make: () => ClientConnection;
-  readonly #connections: ClientConnection[] = [];
+  #connections: ClientConnection[] = [];
   /** Those that take a request at once, the most recently used last. */
-  readonly #free: ClientConnection[] = [];
+  #free: ClientConnection[] = [];
   /** Waiting for a connection, in the order in which they came. */
   #waiting: WireAttempt[] = [];
   #emptied: (() => void) | undefined = undefined;
@@ -70,6 +70,21 @@ export class EndpointPool {
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.push(wire);
     else if (connection.carry(wire)) this.#onFree(connection);
+  }
+
+  /** Clients held, connected or not. */
+  get size(): number {
+    return this.#connections.length;
+  }
+
+  /** For a sweep: forgets clients that nothing used since the last one and that have no connection any more. */
+  dropUnused(): void {
+    const dropped = new Set(this.#free.filter((connection) => connection.fellIdle()));
+    if (dropped.size === 0) return;
+    const stays = (connection: ClientConnection): boolean => !dropped.has(connection);
+    this.#free = this.#free.filter(stays);
+    this.#connections = this.#connections.filter(stays);
+    for (const { client } of dropped) void client.close().catch(() => {}); // `free` stays set: it does not come back
   }
 
   /** Lets running requests finish, then closes. */
@@ -116,11 +131,13 @@ class ClientConnection implements Connection {
   /** Takes a request at once. */
   free = false;
   #served = 0;
+  #servedSeen = -1;
 
   constructor(client: Client, onFree: (connection: ClientConnection) => void) {
     this.client = client;
     client.on("connect", () => {
       this.#served = 0;
+      this.#servedSeen = -1;
     });
     // Said once it takes requests again after `dispatch` returned false, whatever became of the last one.
     client.on("drain", () => onFree(this));
@@ -128,6 +145,13 @@ class ClientConnection implements Connection {
 
   use(): boolean {
     return this.#served++ > 0;
+  }
+
+  /** Asked once per sweep. @returns whether it has no connection and served nothing since it was asked last */
+  fellIdle(): boolean {
+    if (this.#servedSeen === this.#served) return !this.client.stats.connected;
+    this.#servedSeen = this.#served;
+    return false;
   }
 
   /** Puts a request on the connection. @returns whether the client could take another at once */

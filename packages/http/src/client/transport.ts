@@ -49,6 +49,11 @@ export class HttpTransport implements Transport {
     return this.#states.size;
   }
 
+  /** undici Clients in them, connected or not. */
+  get clients(): number {
+    return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPool).size, 0);
+  }
+
   /** Lets running requests finish. */
   async close(): Promise<void> {
     await this.#closeAll((pool) => pool.close());
@@ -75,8 +80,12 @@ export class HttpTransport implements Transport {
   #closeIdle(): void {
     for (const state of this.#states) {
       const pool = state.http as EndpointPool;
-      if (state.removed || (pool.usesSeen === pool.uses && state.inFlight === 0)) this.#retire(state);
-      else pool.usesSeen = pool.uses;
+      if (state.removed || (pool.usesSeen === pool.uses && state.inFlight === 0)) {
+        this.#retire(state);
+      } else {
+        pool.usesSeen = pool.uses;
+        pool.dropUnused();
+      }
     }
     if (this.#states.size > 0) return;
     this.#sweep?.cancel();
