@@ -30,6 +30,7 @@ beforeAll(async () => {
     let body = "";
     for await (const chunk of req) body += chunk;
     if (path === "/hints") res.writeEarlyHints({ link: "</a>; rel=preload" });
+    if (path === "/switch") return void res.writeHead(101).end();
     if (path === "/empty") return void res.writeHead(204).end();
     if (path === "/cached") return void res.writeHead(304, { etag: '"1"' }).end();
     if (path === "/trailers") {
@@ -558,6 +559,40 @@ const CHECKS: Record<string, Check> = {
     );
     await answered(sent.end());
     return found;
+  },
+  "what an answer says of the connection": async (make) => {
+    const agents = [
+      undefined,
+      false,
+      new http.Agent(),
+      new http.Agent({ keepAlive: true }),
+      new http.Agent({ maxSockets: 2 }),
+    ];
+    const asked = agents.flatMap((agent) =>
+      ["GET", "HEAD"].map(async (method) => {
+        const sent = make("/a", { method, agent });
+        const { shouldKeepAlive } = sent;
+        const { connection, "keep-alive": keepAlive } = (await answered(sent.end())).response.headers;
+        return { method, shouldKeepAlive, connection, keepAlive };
+      }),
+    );
+    const found = await Promise.all(asked);
+    for (const agent of agents) if (agent) agent.destroy();
+    return found;
+  },
+  "what an answer says of the connection that a header asked for": async (make) => {
+    const sent = make("/a", { agent: false, headers: { connection: "keep-alive" } }).end();
+    const { connection, "keep-alive": keepAlive } = (await answered(sent)).response.headers;
+    return { connection, keepAlive };
+  },
+  "an answer 101 that nobody asked for": async (make) => {
+    const sent = make("/switch");
+    const heard = record(sent, (response) => void response.resume());
+    const got = once(sent, "response");
+    sent.end();
+    const [{ statusCode, statusMessage, complete }] = (await got) as [IncomingMessage];
+    await closed(sent);
+    return [heard, { statusCode, statusMessage, complete }];
   },
   "an upgrade": async (make) => {
     const sent = make("/chat", { headers: { Connection: "Upgrade", Upgrade: "chat" } });

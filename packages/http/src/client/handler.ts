@@ -63,6 +63,8 @@ export interface RequestOptions {
   readonly typeOfService?: number | null | undefined;
   /** What failed requests before this one have spent, where an adapter knows of them. */
   readonly tries?: Tries | undefined;
+  /** An answer 101 that it did not ask for is the whole answer, as for node:http; undici takes it for the start of one. */
+  readonly endsAt101?: boolean | undefined;
   /** undici 6 only. */
   readonly maxRedirections?: number | null | undefined;
   readonly throwOnError?: boolean | null | undefined;

@@ -96,7 +96,9 @@ export class WireAttempt {
   onHeaders(status: number, headers: RawHeaders, resume: () => void, statusText: string): boolean {
     const { attempt } = this;
     if (status < 200) {
-      if (attempt.phase !== "settled") this.#exchange.information(status, headers, statusText);
+      if (attempt.phase === "settled") return true;
+      if (status === 101 && this.#exchange.options.endsAt101 === true) this.#endAt101(headers, statusText);
+      else this.#exchange.information(status, headers, statusText);
       return true;
     }
     if (!attempt.head(status, (name) => rawHeader(headers, name))) {
@@ -156,6 +158,15 @@ export class WireAttempt {
     if (attempt.phase === "settled") return;
     if (this.#exchange.bodyFailedWith(error) || CALLERS_OWN.has(errorCode(error))) attempt.call.abort(error);
     else attempt.fail(error);
+  }
+
+  /** Nothing of HTTP can follow on this connection. */
+  #endAt101(headers: RawHeaders, statusText: string): void {
+    if (!this.attempt.head(101, (name) => rawHeader(headers, name))) return;
+    this.attempt.complete();
+    this.#exchange.head(101, headers, () => {}, statusText);
+    this.#exchange.complete([]);
+    this.#abort?.(new Error("the connection left HTTP by an answer 101"));
   }
 
   #discard(headers: RawHeaders): void {

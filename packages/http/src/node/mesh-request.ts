@@ -18,7 +18,7 @@ import { handOver } from "./hand-over.js";
 import { MeshResponse } from "./mesh-response.js";
 import type { RequestTarget } from "./request-target.js";
 import { StubSocket } from "./stub-socket.js";
-import { fillHeaders, type HeaderStore, wireHeaders } from "./wire-headers.js";
+import { fillHeaders, type HeaderStore, keepsAlive, wireHeaders, withoutKeepAlive } from "./wire-headers.js";
 
 export interface MeshRequestOptions {
   readonly client: HttpClient;
@@ -64,7 +64,7 @@ export class MeshRequest extends Writable implements OldHandler {
   aborted = false;
   readonly timeout: number | undefined;
   reusedSocket = false;
-  shouldKeepAlive = true;
+  shouldKeepAlive: boolean;
   maxHeadersCount: number | null = null;
   chunkedEncoding = false;
   useChunkedEncodingByDefault: boolean;
@@ -87,6 +87,7 @@ export class MeshRequest extends Writable implements OldHandler {
     this.host = host;
     this.protocol = protocol;
     this.agent = options.agent || (protocol === "https:" ? https : http).globalAgent; // only looked at
+    this.shouldKeepAlive = keepsAlive(options, this.agent);
     this.useChunkedEncodingByDefault = !["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"].includes(method);
     this.cork(); // until the body's end, or the next tick, whichever comes first
     fillHeaders(this.#store, target.options, origin.authority);
@@ -231,6 +232,8 @@ export class MeshRequest extends Writable implements OldHandler {
       headers,
       body,
       upgrade,
+      endsAt101: true,
+      reset: this.method === "HEAD" && this.shouldKeepAlive ? false : null, // undici alone would close after a HEAD
       tries: this.#afterFailure?.tries,
     };
     // Nobody waits for a word of the peer's: the engine may try several, and the body is kept for that.
@@ -254,7 +257,7 @@ export class MeshRequest extends Writable implements OldHandler {
 
   onHeaders(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
     this.#touch();
-    if (status < 200) {
+    if (status < 200 && status !== 101) {
       this.#inform(status, headers, text);
       return true;
     }
@@ -386,7 +389,8 @@ export class MeshRequest extends Writable implements OldHandler {
   };
 
   #response(status: number, headers: RawHeaders, resume: () => void, text: string): MeshResponse {
-    const response = new MeshResponse(this.#owner, status, headers, resume, text || (STATUS_CODES[status] ?? ""));
+    const lines = this.shouldKeepAlive || this.hasHeader("connection") ? headers : withoutKeepAlive(headers);
+    const response = new MeshResponse(this.#owner, status, lines, resume, text || (STATUS_CODES[status] ?? ""));
     response.req = this;
     this.res = response;
     return response;

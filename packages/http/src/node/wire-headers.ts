@@ -1,6 +1,8 @@
 /** Headers as set on a ClientRequest, brought to what undici takes: it frames bodies and manages connections itself. */
 
 import type { OutgoingMessage } from "node:http";
+import type { RawHeaders } from "../client/handler.js";
+import { decodeHeaders } from "../client/raw-headers.js";
 import type { NodeOptions } from "./request-target.js";
 
 /** Only there for its header methods. All of Node has the last one, the types know it of ClientRequest alone. */
@@ -50,4 +52,26 @@ export function wireHeaders(store: HeaderStore): WireHeaders {
     upgrade: upgrades && upgrade !== undefined ? String(upgrade) : null,
     expectsContinue: /^100-continue$/i.test(String(store.getHeader("expect") ?? "")),
   };
+}
+
+/** Whether Node would keep the caller's connection: its agent must be one that uses it again. @param agent in effect */
+export function keepsAlive({ agent, createConnection }: NodeOptions, inEffect: unknown): boolean {
+  if (agent === false) return false;
+  if (!agent && typeof createConnection === "function") return false;
+  const { keepAlive, maxSockets } = inEffect as { keepAlive?: unknown; maxSockets?: unknown };
+  return Boolean(keepAlive) || Number.isFinite(maxSockets);
+}
+
+/** What an answer says of its connection, which is the mesh's, as the caller would hear it of one that it does not keep. */
+export function withoutKeepAlive(headers: RawHeaders): RawHeaders {
+  const lines = decodeHeaders(headers);
+  const kept: string[] = [];
+  for (let index = 0; index < lines.length; index += 2) {
+    const name = lines[index]!; // flat pairs: both indices are in range
+    const value = lines[index + 1]!;
+    const key = name.toLowerCase();
+    if (key === "keep-alive") continue;
+    kept.push(name, key === "connection" && value.toLowerCase() === "keep-alive" ? "close" : value);
+  }
+  return kept;
 }
