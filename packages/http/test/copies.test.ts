@@ -116,14 +116,27 @@ describe.each(COPIES)("npm's %s", (name) => {
 
 it("follows redirects where undici 6 is told to", async () => {
   undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
-  const { request, Agent } = require("undici6") as Undici;
-  for (const dispatcher of [undefined, new Agent()]) {
+  const { request, Agent, Pool } = require("undici6") as Undici;
+  for (const dispatcher of [undefined, new Agent(), new Pool("http://old")]) {
     const options = { maxRedirections: 2, ...(dispatcher && { dispatcher }) } as never;
     const { body } = await request("http://old/", options);
     expect(await body.json()).toMatchObject({ url: "/landed" });
   }
   const failing = request("http://empty/", { throwOnError: true } as never);
   await expect(failing).rejects.toMatchObject({ statusCode: 503 });
+});
+
+it.each(COPIES.slice(1))("refuses options of undici 6 where %s does", async (name) => {
+  undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
+  const { request, Agent, Pool } = require(name) as Undici;
+  for (const url of ["http://reviews/", "http://nowhere.test/"]) {
+    for (const dispatcher of [undefined, new Agent(), new Pool(new URL(url).origin)]) {
+      for (const option of [{ maxRedirections: 2 }, { throwOnError: true }]) {
+        const options = { ...option, ...(dispatcher && { dispatcher }) } as never;
+        await expect(request(url, options)).rejects.toMatchObject({ code: "UND_ERR_INVALID_ARG" });
+      }
+    }
+  }
 });
 
 describe("the global fetch", () => {

@@ -8,6 +8,7 @@ import { UndiciWatcher } from "../observe/undici-watcher.js";
 import type { HttpExchange } from "./exchange.js";
 import {
   type HeaderRecord,
+  hasOptionsOf6,
   isNewShape,
   isOldShape,
   type NewHandler,
@@ -15,6 +16,7 @@ import {
   type PlainDispatcher,
   type RawHeaders,
   type RequestOptions,
+  refusesOptionsOf6,
   triesAgain,
 } from "./handler.js";
 import { isForwarded } from "./mark.js";
@@ -70,7 +72,10 @@ export class HttpClient {
 
   /** As undici's `dispatch`: a call of the mesh's, or passed on to `plain` as it is. */
   dispatch(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
-    if (options.maxRedirections || options.throwOnError !== undefined) return this.#asUndici6(options, handler, plain);
+    if (hasOptionsOf6(options)) {
+      if (refusesOptionsOf6(handler)) return plain.dispatch(options, handler);
+      return this.#asUndici6(options, handler, plain);
+    }
     const origin = this.claims(options, options.origin);
     if (this.engine.onlyObserves) return this.#watched.during(() => plain.dispatch(options, handler));
     return origin === undefined ? plain.dispatch(options, handler) : this.start(origin, options, handler, plain);

@@ -87,3 +87,15 @@ export function isNewShape(handler: object): handler is NewHandler {
 export function isOldShape(handler: object): handler is OldHandler {
   return typeof (handler as Partial<OldHandler>).onConnect === "function";
 }
+
+export function hasOptionsOf6({ maxRedirections, throwOnError }: RequestOptions): boolean {
+  return Boolean(maxRedirections) || throwOnError !== undefined;
+}
+
+/**
+ * The handler of a `request` or `stream` of undici 7 or later, which refuse two options of undici 6. Both generations keep
+ * trailers in them, and only undici 6 the option itself.
+ */
+export function refusesOptionsOf6(handler: OldHandler | NewHandler): boolean {
+  return "trailers" in handler && !("throwOnError" in handler);
+}

@@ -6,7 +6,13 @@
 
 import Module from "node:module";
 import type { HttpClient } from "../client/client.js";
-import type { NewHandler, OldHandler, RequestOptions } from "../client/handler.js";
+import {
+  hasOptionsOf6,
+  type NewHandler,
+  type OldHandler,
+  type PlainDispatcher,
+  type RequestOptions,
+} from "../client/handler.js";
 import { FORWARDED, isForwarded, MOCKED } from "../client/mark.js";
 
 type Dispatch = (this: object, options: RequestOptions, handler: OldHandler | NewHandler) => boolean;
@@ -68,11 +74,14 @@ function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
       if (!isObject(options) || isForwarded(options)) return original.call(this, options, handler);
       // A mock comes here with what it lets through, which then is a call like any other.
       if (MOCKED in options && !isOneOf(this, mocks)) return original.call(this, options, handler);
-      const found = client.claims(options, options.origin ?? originOf(this, origins));
+      const origin = options.origin ?? originOf(this, origins);
+      const found = client.claims(options, origin);
       if (found === undefined || !isOneOf(this, carriers) || isOver(this)) {
         return original.call(this, options, handler);
       }
-      return client.start(found, options, handler, { dispatch: (o, h) => original.call(this, o, h) });
+      const plain: PlainDispatcher = { dispatch: (o, h) => original.call(this, o, h) };
+      if (hasOptionsOf6(options)) return client.dispatch({ ...options, origin }, handler, plain);
+      return client.start(found, options, handler, plain);
     };
   const mark =
     (symbol: symbol) =>
