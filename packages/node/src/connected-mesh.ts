@@ -81,12 +81,12 @@ export class ConnectedMesh implements Mesh {
   /** Requests that are in this mesh already pass. */
   get #enter(): Enter {
     const { inbound, servers } = this[PLANE];
-    return this.#off ? (_request, _response, next) => void next() : enterer(inbound, servers);
+    return this.#off ? (_request, _response, next) => next() : enterer(inbound, servers);
   }
 
   handler<Request extends object, Response extends object>(
     app: Handler<Request, Response>,
-  ): (request: Request, response: Response) => void {
+  ): (request: Request, response: Response) => unknown {
     return this.#off ? app : meshHandler(app, this.#enter);
   }
 

@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
-import type { Inbound } from "./inbound.js";
+import { type Inbound, serverOf } from "./inbound.js";
+import { isRequestHead } from "./inbound-headers.js";
 import { type AnyServer, patchServer, type ServerHooks } from "./patch-servers.js";
 
 export type Handler<Request = IncomingMessage, Response = ServerResponse> = (
@@ -12,18 +13,21 @@ export type Handler<Request = IncomingMessage, Response = ServerResponse> = (
 
 export type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
-/** Runs the rest of a request, `next`, in the mesh, unless it is there already. */
-export type Enter = (request: object, response: object, next: () => unknown) => void;
+/** Runs the rest of a request, `next`, in the mesh, unless it is there already. @returns what it returns */
+export type Enter = (request: object, response: object, next: () => unknown) => unknown;
 
 /**
  * Wraps a request listener: an Express or Connect application, or a function, also one of node:http2. The server it is
- * given to becomes known with its first request; `attachServer` makes it known as soon as it listens.
+ * given to becomes known with its first request; `attachServer` makes it known as soon as it listens. `this` and what is
+ * returned are the application's: servers with `captureRejections` look at promises of their listeners.
  */
 export function meshHandler<Request extends object, Response extends object>(
   app: Handler<Request, Response>,
   enter: Enter,
-): (request: Request, response: Response) => void {
-  return (request, response) => enter(request, response, () => app(request, response));
+): (request: Request, response: Response) => unknown {
+  return function (this: unknown, request, response) {
+    return enter(request, response, () => app.call(this, request, response));
+  };
 }
 
 /** For middleware, which gets requests of servers that nobody handed over. */
@@ -32,20 +36,18 @@ export function enterer(inbound: Inbound, hooks: ServerHooks): Enter {
   return (request, response, next) => {
     if (isHttp2(request)) {
       const { stream } = request;
-      if (inbound.serves(stream)) return void next();
+      if (inbound.serves(stream)) return next();
       // Typed as never missing, but a session that ended has none.
       const server = (stream.session?.socket as unknown as { server?: AnyServer } | undefined)?.server;
       learn(server);
       if (server !== undefined && stream.session !== undefined) hooks.session(stream.session, server);
-      inbound.stream(stream, request, next);
+      return inbound.stream(stream, request, next);
     } else {
       const message = request as IncomingMessage;
-      if (inbound.serves(message)) return void next();
-      const { server } = (message.socket ?? {}) as { server?: AnyServer };
-      learn(server);
-      // A request made by hand, as Fastify's inject() makes them, has no connection and need not end.
-      if (server === undefined) inbound.uncounted(message, next);
-      else inbound.request(message, response as ServerResponse, next);
+      if (!isRequestHead(message)) return next(); // made by the application, and not enough of one
+      if (inbound.serves(message)) return next();
+      learn(serverOf(message));
+      return inbound.request(message, response as ServerResponse, next);
     }
   };
 

@@ -22,6 +22,12 @@ export interface RequestHead {
   readonly headersDistinct?: Record<string, string[] | undefined>;
 }
 
+/** Whether it is one; applications emit events and call listeners with objects of their own making. */
+export function isRequestHead(given: unknown): given is RequestHead {
+  const { headers, rawHeaders } = (given ?? {}) as Partial<RequestHead>;
+  return Array.isArray(rawHeaders) && typeof headers === "object" && headers !== null;
+}
+
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
 const OURS = "x-inmesh-";
 const LETTER_X = 120;

@@ -8,6 +8,7 @@ import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
 import { type RequestHead, takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
+import type { AnyServer } from "./patch-servers.js";
 import { StreamAnswer } from "./stream-answer.js";
 
 export class Inbound {
@@ -47,6 +48,8 @@ export class Inbound {
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
     if (this.serves(request)) return work();
+    // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end.
+    if (serverOf(request) === undefined) return this.uncounted(request, work);
     const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
     const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
@@ -155,4 +158,9 @@ export class Inbound {
     });
     return pipelined;
   }
+}
+
+/** The server whose connection a request of HTTP/1.1 came over. */
+export function serverOf({ socket }: IncomingMessage): AnyServer | undefined {
+  return (socket as { readonly server?: AnyServer } | null | undefined)?.server;
 }

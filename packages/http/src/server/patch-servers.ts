@@ -7,7 +7,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2SecureServer, Http2Server, Http2Session, ServerHttp2Stream } from "node:http2";
 import { Server as HttpsServer } from "node:https";
 import { watchHttp2Classes } from "./http2-class.js";
-import type { RequestHead } from "./inbound-headers.js";
+import { isRequestHead, type RequestHead } from "./inbound-headers.js";
 import { type Below, captured, inherited, override, type Patchable } from "./override.js";
 
 export type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
@@ -73,13 +73,16 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
       case "checkContinue":
       case "checkExpectation": {
         const [request, response] = args as [IncomingMessage, ServerResponse];
-        if (request.httpVersionMajor === 2) break; // in the middle of its "stream"
+        if (request?.httpVersionMajor === 2) break; // in the middle of its "stream"
+        if (!isRequestHead(request)) break; // emitted by the application, and no request
         return hooks.request(request, response, this, () => originalEmit().call(this, event, ...args));
       }
       case "upgrade":
+        if (!isRequestHead(args[0])) break;
         return hooks.upgrade(args[0] as IncomingMessage, () => originalEmit().call(this, event, ...args));
       case "stream": {
         const [stream, headers, , rawHeaders] = args as [ServerHttp2Stream, RequestHead["headers"], number, string[]];
+        if (!isRequestHead({ headers, rawHeaders })) break;
         return hooks.stream(stream, { headers, rawHeaders }, this, () => originalEmit().call(this, event, ...args));
       }
       case "session":
