@@ -427,6 +427,12 @@ const CHECKS: Record<string, Check> = {
     sent.destroy();
     return found;
   },
+  "trailers that are wrong": (make) => {
+    const sent = ignore(make("/a", { method: "POST" }));
+    const found = [thrown(() => sent.addTrailers({ "bad name": "x" })), thrown(() => sent.addTrailers({ a: "b" }))];
+    sent.destroy();
+    return found;
+  },
   "the body's framing": async (make) => {
     const bodies: unknown[] = [];
     const sends: ((sent: ClientRequest) => void)[] = [

@@ -4,6 +4,7 @@
  */
 
 import type { Destination, FaultPolicy, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { isCarried } from "../call/carried-headers.js";
 import type { InboundContext } from "../call/context.js";
 import { preflightAnswer } from "../call/cors.js";
 import { TIMEOUT_HEADER } from "../call/mesh-headers.js";
@@ -151,7 +152,7 @@ function ownHeaders(
   const names = bounded ? [TIMEOUT_HEADER] : [];
   if (context === undefined) return names;
   const { forward } = context;
-  const forwarded = forward.filter((name, index) => index % 2 === 0 && call.header(name) === undefined);
+  const forwarded = forward.filter((name, index) => index % 2 === 0 && isCarried(call, forward, name));
   return [...names, ...forwarded];
 }
 

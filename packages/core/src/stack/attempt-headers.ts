@@ -1,6 +1,7 @@
 /** Headers the mesh adds to an attempt: trace context of the inbound request, attempts beyond the first, the time left. */
 
 import type { Call } from "../call/call.js";
+import { isCarried } from "../call/carried-headers.js";
 import { ATTEMPT_HEADER, TIMEOUT_HEADER } from "../call/mesh-headers.js";
 
 /** @returns the call's own array when nothing is to be added */
@@ -15,7 +16,7 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
     const { forward } = context;
     for (let index = 0; index < forward.length; index += 2) {
       const name = forward[index]!; // flat pairs
-      if (call.header(name) === undefined) added.push(name, forward[index + 1]!);
+      if (isCarried(call, forward, name)) added.push(name, forward[index + 1]!);
     }
   }
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));

@@ -324,6 +324,27 @@ describe("Engine", () => {
     expect(network.written[0]!.headers).toEqual(["X-Request-Id", "mine", "traceparent", "00-a"]);
   });
 
+  it.each([
+    ["none of its own", [], ["traceparent", "00-aa-1-01", "tracestate", "v=1"]],
+    ["one of the same trace", ["traceparent", "00-aa-2-01"], ["traceparent", "00-aa-2-01", "tracestate", "v=1"]],
+    ["one of another trace", ["Traceparent", "00-bb-2-01"], ["Traceparent", "00-bb-2-01"]],
+    ["one that cannot be read", ["traceparent", "x"], ["traceparent", "x"]],
+    [
+      "its own of both",
+      ["traceparent", "00-aa-2-01", "tracestate", "w=2"],
+      ["traceparent", "00-aa-2-01", "tracestate", "w=2"],
+    ],
+  ])(
+    "sends the inbound tracestate beside the traceparent of its trace only; the caller has %s",
+    (_, headers, expected) => {
+      const { engine, send, network } = testEngine({ clusters: { reviews: [A] } });
+      const inbound = ["traceparent", "00-aa-1-01", "tracestate", "v=1"];
+      const context = new InboundContext(Number.POSITIVE_INFINITY, inbound);
+      engine.contexts.run(context, () => send("reviews", { headers }));
+      expect(network.written[0]!.headers).toEqual(expected);
+    },
+  );
+
   it("removes headers by which an application would speak for the mesh", () => {
     const { send, network } = testEngine({ clusters: { reviews: [A] } });
     send("reviews", {

@@ -57,6 +57,7 @@ export function keepOneTrace(headers: unknown[], { attempt: { call }, headers: s
     const twice = TRACE_NAME.test(name) && earlier > 0 && added(name).length > 0;
     const apart = name === LIST && !isForwarded(name) && !added(name).includes(String(headers[index + 1]));
     if (twice && !apart && nth < earlier !== strange) continue;
+    if (strange && name === "tracestate" && earlier === 0) continue; // of the trace that just went
     headers[kept] = headers[index];
     headers[kept + 1] = headers[index + 1];
     kept += 2;

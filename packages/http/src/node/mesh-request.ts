@@ -143,8 +143,12 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#store.removeHeader(name);
   }
 
-  /** Trailers of a request are not carried. */
-  addTrailers(): void {}
+  /** Checked as Node does, and said to be lost when they are: undici sends none with a request. */
+  addTrailers(trailers: Parameters<OutgoingMessage["addTrailers"]>[0]): void {
+    this.#store.addTrailers(trailers);
+    const { _trailer: lines } = this.#store as unknown as { _trailer: string };
+    if (lines !== "") this.#client.notices.once(NO_TRAILERS);
+  }
 
   // ---- sending ----
 
@@ -435,6 +439,9 @@ export class MeshRequest extends Writable implements OldHandler {
     return this.#scope.runInAsyncScope(() => this.#client.engine.contexts.run(context, work));
   }
 }
+
+const NO_TRAILERS =
+  "trailers of a request are not sent: the mesh's connections carry them with answers only. Send what they say as headers, or in the body";
 
 /** As Node would say it, with the mesh's own words as the cause: libraries look at the code. */
 function asNodeError(error: unknown, answerBegun: boolean): Error {

@@ -1,0 +1,26 @@
+/** Which headers of the inbound request a call made for it carries on. */
+
+import type { MatchRequest } from "@inmesh/model";
+
+/**
+ * What the call sets itself stays its own. A `tracestate` goes with its `traceparent`: beside one of another trace it would
+ * describe a trace that it knows nothing of (W3C Trace Context §3.3).
+ *
+ * @param forward the inbound request's, flat `[name, value, …]`
+ */
+export function isCarried(call: Pick<MatchRequest, "header">, forward: readonly string[], name: string): boolean {
+  if (call.header(name) !== undefined) return false;
+  if (name !== "tracestate") return true;
+  const own = call.header("traceparent");
+  return own === undefined || traceId(own) === traceId(lineOf(forward, "traceparent"));
+}
+
+function lineOf(lines: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < lines.length; index += 2) if (lines[index] === name) return lines[index + 1];
+  return undefined;
+}
+
+/** The second of a traceparent's fields. Undefined for what is none, which is no trace's. */
+function traceId(traceparent: string | readonly string[] | undefined): string | undefined {
+  return typeof traceparent === "string" ? traceparent.split("-", 2)[1] : undefined;
+}
