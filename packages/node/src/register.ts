@@ -3,6 +3,23 @@
  * The only module of inmesh that does something when it is loaded.
  */
 
-import { boot } from "./boot/boot.js";
+import Module from "node:module";
+import { nodeTooOld } from "./boot/node-version.js";
+import { isLauncher } from "./boot/program.js";
+import { createLog } from "./log.js";
 
-boot();
+// NODE_OPTIONS brings us into npm and its like as well, where not even loading ourselves is worth its time.
+if (!isLauncher(process.argv[1])) register();
+
+function register(): void {
+  const tooOld = nodeTooOld(process.version, loadsEsm());
+  if (tooOld !== undefined) return createLog("warn").error(tooOld);
+  const require = Module.createRequire(import.meta.url);
+  const { boot } = require("./boot/boot.js") as typeof import("./boot/boot.js");
+  boot();
+}
+
+/** `process.features.require_module`, which the types of Node 20 do not know yet. */
+function loadsEsm(): boolean {
+  return (process.features as { readonly require_module?: boolean }).require_module === true;
+}

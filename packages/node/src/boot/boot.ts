@@ -9,15 +9,13 @@ import type { DataPlane } from "../plane/data-plane.js";
 import { SEAMS } from "../settings/options.js";
 import { type MeshSettings, resolveSettings } from "../settings/resolve-settings.js";
 import { VERSION } from "../version.js";
-import { nodeTooOld } from "./node-version.js";
 import { patchSeams } from "./patch-seams.js";
+import { isTestRunner } from "./program.js";
 import { requireYaml } from "./require-yaml.js";
 import { type Runtime, runtimeOf, setRuntime } from "./runtime.js";
 
 export function boot(): void {
   const log = createLog("warn");
-  const tooOld = nodeTooOld(process.version, loadsEsm());
-  if (tooOld !== undefined) return log.error(tooOld);
   // Before anything is read or touched: the variable is the switch that must always work.
   if (process.env["INMESH_MODE"] === "off" || runtimeOf(globalThis) !== undefined) return;
   let settings: MeshSettings;
@@ -28,7 +26,7 @@ export function boot(): void {
   }
   if (settings.mode === "off") return;
   const seams = settings.patch ?? SEAMS;
-  const runtime = createRuntime(settings, seams);
+  const runtime = createRuntime({ ...settings, lease: settings.lease ?? defaultLease() }, seams);
   try {
     setRuntime(globalThis, runtime);
   } catch {
@@ -55,7 +53,9 @@ function createRuntime(
   return { version: VERSION, mesh: () => load().mesh, plane: () => load().plane };
 }
 
-/** `process.features.require_module`, which the types of Node 20 do not know yet. */
-function loadsEsm(): boolean {
-  return (process.features as { readonly require_module?: boolean }).require_module === true;
+/** A process of a test runner is no service, and one of Lambda is frozen between events: calling alone is no reason. */
+function defaultLease(): "always" | "servers" {
+  const { argv, execArgv, env } = process;
+  const apart = env["AWS_LAMBDA_FUNCTION_NAME"] !== undefined || isTestRunner(argv[1], execArgv, env);
+  return apart ? "servers" : "always";
 }

@@ -27,9 +27,6 @@ import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
 
-/** A lease is renewed three times in this, and dropped by readers after it; in ms. */
-const LEASE_TTL_MS = 15_000;
-
 export interface DataPlaneOptions {
   readonly settings: MeshSettings;
   /** @default the system's */
@@ -193,10 +190,11 @@ export class DataPlane {
     this.#pipeline.start();
     // Worker threads call and are served in the name of their process, which has the lease.
     if (!isMainThread) return;
+    if (settings.lease === "never") return this.#openAdmin();
     this.#lease = new LeaseKeeper({
       registrar: registry.registrar,
       spec: {
-        ...{ namespace, service, labels, instance: this.instance, pid: process.pid, ttlMs: LEASE_TTL_MS },
+        ...{ namespace, service, labels, instance: this.instance, pid: process.pid, ttlMs: settings.leaseTtlMs },
         ...(serviceAccount !== undefined && { serviceAccount }),
         ...(locality !== undefined && { locality: localityOf(locality) }),
         inmeshVersion: (await import("../version.js")).VERSION,
@@ -244,7 +242,9 @@ export class DataPlane {
   }
 
   async #say(listeners: readonly Listener[]): Promise<void> {
-    const { ports, address } = this.settings;
+    const { ports, address, lease } = this.settings;
+    const serves = listeners.length > 0 || ports !== undefined;
+    if (lease === "servers" && !serves && this.#lease?.registered !== true) return;
     await this.#lease?.say({
       address: advertisedAddress(listeners, address),
       ports: ports ?? namedPorts(listeners),

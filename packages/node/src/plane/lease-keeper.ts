@@ -27,6 +27,11 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
+  /** It was asked to register, whatever came of it. */
+  get registered(): boolean {
+    return this.#facts !== undefined;
+  }
+
   /** Ports others may call now; empty before the registration and after `leave`. */
   get ports(): LeaseSpec["ports"] {
     return this.#left ? [] : (this.#facts?.ports ?? []);

@@ -50,6 +50,13 @@ export interface MeshOptions {
   readonly instance?: string;
   /** Where others reach this process. @default the address its first server is bound to; 127.0.0.1 when that is every address */
   readonly address?: string;
+  /**
+   * When this process writes a lease: `always`; `servers`: once it listens; `never`: nobody finds it.
+   * @default always; under register, `servers` in test runners and AWS Lambda
+   */
+  readonly lease?: "always" | "servers" | "never";
+  /** How long others keep this process in mind after the last sign of life, in ms, at least 500; a third of it lies between two signs. @default 15_000 */
+  readonly leaseTtlMs?: number;
   /** How long a call waits for the first configuration, in ms. @default 5_000 */
   readonly configWaitMs?: number;
   /** Hosts (`api.example.com`, `*.example.com`), `host:port` or `:port` that the mesh leaves alone. */
@@ -96,6 +103,8 @@ export const SETTINGS: Settings = {
   stateDir: { variable: "INMESH_STATE_DIR", read: text, expects: "a folder" },
   instance: { variable: "INMESH_INSTANCE", read: dnsLabel, expects: "a DNS label" },
   address: { variable: "INMESH_ADDRESS", read: text, expects: "an IP address or host name" },
+  lease: { variable: "INMESH_LEASE", read: oneOf("always", "servers", "never"), expects: "always, servers or never" },
+  leaseTtlMs: { variable: "INMESH_LEASE_TTL_MS", read: leaseTtl, expects: "milliseconds, at least 500" },
   configWaitMs: { variable: "INMESH_CONFIG_WAIT_MS", read: duration, expects: "milliseconds" },
   exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
   patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },
@@ -126,6 +135,12 @@ function config(value: unknown): string | readonly Document[] | SharedRegistry |
     return { invalid: `${scheme}:// registries come with a later version; this one reads a folder` };
   }
   return { invalid: "expected a folder or a policy file" };
+}
+
+function leaseTtl(value: unknown): number | Invalid {
+  const ms = duration(value);
+  // The table of a reader looks four times a second.
+  return typeof ms !== "number" || ms >= 500 ? ms : { invalid: "expected at least 500 milliseconds" };
 }
 
 function admin(value: unknown): string | Invalid {

@@ -12,7 +12,10 @@ import { isInvalid, type Port } from "./values.js";
 
 /** Everything decided. */
 export type MeshSettings = Readonly<
-  Omit<Required<MeshOptions>, "version" | "ports" | "serviceAccount" | "locality" | "address" | "patch" | "stateDir">
+  Omit<
+    Required<MeshOptions>,
+    "version" | "ports" | "serviceAccount" | "locality" | "address" | "patch" | "stateDir" | "lease"
+  >
 > & {
   /** Undefined: what the process listens on. */
   readonly ports: readonly Port[] | undefined;
@@ -22,6 +25,8 @@ export type MeshSettings = Readonly<
   readonly stateDir: string | undefined;
   /** Undefined when nobody said: createMesh and register differ. */
   readonly patch: Required<MeshOptions>["patch"] | undefined;
+  /** As `patch`. */
+  readonly lease: Required<MeshOptions>["lease"] | undefined;
   /** Whether `config` is a folder that exists for nobody yet, so that it may be made. */
   readonly ownConfig: boolean;
 };
@@ -77,6 +82,8 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     stateDir: given("stateDir"),
     instance: given("instance") ?? "",
     address: given("address"),
+    lease: given("lease"),
+    leaseTtlMs: given("leaseTtlMs") ?? 15_000,
     configWaitMs: given("configWaitMs") ?? 5_000,
     exclude: given("exclude") ?? [],
     patch: given("patch"),
