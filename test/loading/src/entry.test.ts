@@ -72,6 +72,17 @@ describe.concurrent("npm start", () => {
     expect(errors()).toBe("");
     expect(leasesOf("npm-app").size).toBe(0);
   });
+
+  it("npm's own calls are none of the mesh's", async () => {
+    const { ended, out, errors } = run(["ping", "--registry", "http://echo/", "--fetch-retries", "0"], {
+      command: "npm",
+      cwd: "fixtures/npm-app",
+      env: { NODE_OPTIONS: PRELOAD, npm_config_update_notifier: "false", INMESH_LEASE: "always" },
+    });
+    expect((await ended).code).not.toBe(0);
+    expect(out() + errors()).toContain("ENOTFOUND"); // meshed, it would have had an answer
+    expect([errors().includes("inmesh:"), leasesOf("npm-app").size]).toEqual([false, 0]);
+  });
 });
 
 /** @returns path of that Node, or undefined when npx cannot have it */

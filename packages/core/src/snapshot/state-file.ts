@@ -8,7 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { access, type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Document, Problem } from "@inmesh/model";
@@ -100,6 +100,22 @@ export class StateFile {
         ),
       );
       return undefined;
+    }
+  }
+
+  get directory(): string {
+    return this.#directory;
+  }
+
+  /** @returns why a save would fail now, in a word; undefined when it would not */
+  async obstacle(): Promise<string | undefined> {
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await this.#checkDirectory();
+      await access(this.#directory, constants.W_OK);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error && "code" in error ? String(error.code) : reasonOf(error);
     }
   }
 

@@ -21,6 +21,7 @@ import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import { advertisedAddress } from "./advertised-address.js";
+import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
@@ -167,11 +168,17 @@ export class DataPlane {
       import("@inmesh/model"),
     ]);
     if (this.#closing !== undefined) return;
-    const warn = ({ message }: { readonly message: string }): void => {
+    const warn = (message: string): void => {
       log.warn(message);
       this.events.add("registry", message);
     };
-    const registry = await openRegistry({ settings, clock, env: process.env, onWarning: warn });
+    const disk = new DiskWarnings({
+      write: warn,
+      registry: () => this.registryUrl,
+      state: () => this.#registry?.state,
+    });
+    const onWarning = (warning: DiskWarning): void => void disk.take(warning);
+    const registry = await openRegistry({ settings, clock, env: process.env, onWarning });
     this.#registry = registry;
     const { namespace, service, labels, serviceAccount, locality } = settings;
     this.#pipeline = new Pipeline({
@@ -204,7 +211,7 @@ export class DataPlane {
         this.events.add("lease", message);
         log.info(message);
       },
-      onFailure: (message) => warn({ message: `this process is not registered, so others do not find it: ${message}` }),
+      onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
     });
     await this.#openAdmin();
     if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);

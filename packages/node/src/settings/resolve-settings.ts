@@ -1,10 +1,10 @@
 /** Option over environment over inmesh.yaml over default. Reads files only to find what nobody said. */
 
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { createLog } from "../log.js";
 import { defaultService } from "./default-service.js";
+import { homeDirectory } from "./home-directory.js";
 import { nearest } from "./nearest.js";
 import { FOREIGN_VARIABLES, type MeshOptions, SETTING_NAMES, SETTINGS } from "./options.js";
 import { type ParseYaml, readSettingsFile } from "./settings-file.js";
@@ -95,7 +95,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
 
 /** Where services of one user meet when nobody says where. */
 function homeConfig(): string {
-  return join(homedir(), ".inmesh", "mesh");
+  return join(homeDirectory(), ".inmesh", "mesh");
 }
 
 function warnUnknown(
