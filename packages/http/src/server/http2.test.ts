@@ -210,9 +210,7 @@ describe("an HTTP/2 server", () => {
     const goaway = once(session, "goaway");
     const cut = servers.close(AbortSignal.timeout(5_000));
     await goaway;
-    expect(() => session.request({ ":path": "/" })).toThrowError(
-      expect.objectContaining({ code: "ERR_HTTP2_GOAWAY_SESSION" }),
-    );
+    await expect(ask(session)).rejects.toMatchObject({ code: "ERR_HTTP2_GOAWAY_SESSION" });
     expect(inbound.inFlight).toBe(1);
     for (const each of release) each();
     expect(await slow).toEqual({ status: 200, text: "slow" });
