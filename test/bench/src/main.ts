@@ -2,6 +2,7 @@
 
 import { machine, print, type Report } from "./lib/table.js";
 import { compileBench } from "./row/compile.js";
+import { envoy } from "./row/envoy.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   startup: startUp,
   sockets,
   rivals,
+  envoy,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

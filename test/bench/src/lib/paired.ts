@@ -67,7 +67,8 @@ export async function concurrently(count: number, width: number, operation: () =
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-function shuffled(size: number): readonly number[] {
+/** Indices below `size` in random order. */
+export function shuffled(size: number): readonly number[] {
   const order = Array.from({ length: size }, (_, index) => index);
   for (let last = size - 1; last > 0; last--) {
     const other = Math.floor(Math.random() * (last + 1));
