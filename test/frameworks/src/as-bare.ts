@@ -8,7 +8,7 @@ import { REGISTER } from "./app-process.js";
 import type { Registry } from "./registry.js";
 
 /** How the servers of the process come into the mesh. */
-export type Way = "none" | "--import" | "attach" | "handler";
+export type Way = "none" | "--import" | "attach" | "handler" | "plug-in";
 
 export interface InboundCounts {
   readonly requests: number;
@@ -71,7 +71,7 @@ export class Observed {
   }
 }
 
-export async function observe(kind: string, way: Way, registry: Registry): Promise<Observed> {
-  const { out, errors } = await runProgram(["run.mjs", way === "--import" ? "none" : way, kind], way, registry);
+export async function observe(suite: string, way: Way, registry: Registry): Promise<Observed> {
+  const { out, errors } = await runProgram(["run.mjs", way === "--import" ? "none" : way, suite], way, registry);
   return new Observed(out, errors);
 }

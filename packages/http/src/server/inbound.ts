@@ -48,8 +48,11 @@ export class Inbound {
   /** Runs `work`, which hands the request to the application, inside the request's context. */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
     if (this.serves(request)) return work();
-    // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end.
-    if (serverOf(request) === undefined) return this.uncounted(request, work);
+    // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end. Nor need one that
+    // left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
+    if (serverOf(request) === undefined || (request as Upgradable).upgrade === true) {
+      return this.uncounted(request, work);
+    }
     const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
     const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
@@ -158,6 +161,11 @@ export class Inbound {
     });
     return pipelined;
   }
+}
+
+/** Node sets it, and its types do not know it. */
+interface Upgradable {
+  readonly upgrade?: boolean | null;
 }
 
 /** The server whose connection a request of HTTP/1.1 came over. */
