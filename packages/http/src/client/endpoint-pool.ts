@@ -42,6 +42,8 @@ export class EndpointPool {
   /** Waiting for a connection, in the order in which they came. */
   #waiting: WireAttempt[] = [];
   #emptied: (() => void) | undefined = undefined;
+  /** See `#afterNews`. */
+  #held = 0;
 
   constructor(endpoint: Endpoint, policy: ConnectionPolicy, { buildConnector, Client }: Undici) {
     this.policy = policy;
@@ -69,6 +71,7 @@ export class EndpointPool {
     this.uses += 1;
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.push(wire);
+    else if (connection.served && !wire.mayReplay) this.#afterNews(connection, wire);
     else if (connection.carry(wire)) this.#onFree(connection);
   }
 
@@ -89,7 +92,7 @@ export class EndpointPool {
 
   /** Lets running requests finish, then closes. */
   async close(): Promise<void> {
-    if (this.#waiting.length > 0) {
+    if (this.#waiting.length > 0 || this.#held > 0) {
       await new Promise<void>((resolve) => {
         this.#emptied = resolve;
       });
@@ -102,6 +105,27 @@ export class EndpointPool {
     this.#waiting = [];
     for (const wire of waiting) wire.onError(error);
     await Promise.all(this.#connections.map(({ client }) => client.destroy(error)));
+  }
+
+  /**
+   * What cannot be sent twice goes on a kept connection only after one look at every socket: while this process was busy
+   * the peer may have closed it, as a draining server does, and the news lies unread in the system's buffers. The first
+   * turn ends with the sockets that this turn knew of, the second one has asked for more.
+   */
+  #afterNews(connection: ClientConnection, wire: WireAttempt): void {
+    this.#held += 1;
+    const send = (): void => {
+      this.#held -= 1;
+      if (connection.carry(wire)) this.#onFree(connection);
+      this.#noteEmpty();
+    };
+    setImmediate(() => setImmediate(send));
+  }
+
+  #noteEmpty(): void {
+    if (this.#waiting.length > 0 || this.#held > 0 || this.#emptied === undefined) return;
+    this.#emptied();
+    this.#emptied = undefined;
   }
 
   #open(): ClientConnection | undefined {
@@ -119,9 +143,7 @@ export class EndpointPool {
       connection.free = true;
       this.#free.push(connection);
     }
-    if (this.#waiting.length > 0 || this.#emptied === undefined) return;
-    this.#emptied();
-    this.#emptied = undefined;
+    this.#noteEmpty();
   }
 }
 
@@ -145,6 +167,11 @@ class ClientConnection implements Connection {
 
   use(): boolean {
     return this.#served++ > 0;
+  }
+
+  /** A request was on it before, and its peer may have closed it since. */
+  get served(): boolean {
+    return this.#served > 0;
   }
 
   /** Asked once per sweep. @returns whether it has no connection and served nothing since it was asked last */

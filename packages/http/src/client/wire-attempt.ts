@@ -82,6 +82,11 @@ export class WireAttempt {
     this.typeOfService = options.typeOfService ?? undefined;
   }
 
+  /** Whether it is sent again when its connection turns out to be closed. */
+  get mayReplay(): boolean {
+    return this.attempt.call.idempotent && this.#exchange.canReplay();
+  }
+
   onConnect(abort: (reason: Error) => void): void {
     // Thrown, not aborted: the request leaves the queue and the connection stays as good as it is.
     if (this.attempt.phase === "settled") throw new Error("the attempt was cancelled before it started");
