@@ -35,9 +35,14 @@ export function throughMock(
     agent.customAgent = new PassageAgent(unmocked);
     return args;
   }
-  if ((globalThis as { [INTERCEPTOR]?: unknown })[INTERCEPTOR] === undefined) return undefined;
+  if (!isInForce()) return undefined;
   // Without a method mocks take what was a URL for one still, and forget the rest.
   return [{ ...options, method, agent: new PassageAgent(unmocked) }, ...(listener === undefined ? [] : [listener])];
+}
+
+/** Whether such a mock is there at the moment. */
+export function isInForce(): boolean {
+  return (globalThis as { [INTERCEPTOR]?: unknown })[INTERCEPTOR] !== undefined;
 }
 
 /** An agent of such a mock, which connects through `customAgent` where there is one. */

@@ -16,6 +16,7 @@ import {
 } from "./http-functions.js";
 import { MeshRequest } from "./mesh-request.js";
 import { throughMock } from "./mock-passage.js";
+import { replaceExport } from "./replace-export.js";
 
 type Exports = Record<string, unknown>;
 
@@ -24,7 +25,9 @@ export function patchHttp(client: HttpClient): () => void {
   const undos = [
     ...patchModule(http as unknown as Exports, "http:", client),
     ...patchModule(https as unknown as Exports, "https:", client),
-    replace(http as unknown as Exports, "ClientRequest", (original) => classFor(original as RequestFunction, client)),
+    replaceExport(http as unknown as Exports, "ClientRequest", (original) =>
+      classFor(original as RequestFunction, client),
+    ),
   ];
   syncBuiltinESMExports();
   return () => {
@@ -34,9 +37,15 @@ export function patchHttp(client: HttpClient): () => void {
 }
 
 function patchModule(exports: Exports, scheme: Scheme, client: HttpClient): (() => void)[] {
+  // Looked up with each request: a mock that goes brings another function to light.
   const originals = { request: exports["request"] as RequestFunction, get: exports["get"] as RequestFunction };
   const { request, get } = meshedFunctions(client, originals, scheme);
-  return [replace(exports, "request", () => request), replace(exports, "get", () => get)];
+  const over = (name: "request" | "get", ours: RequestFunction) =>
+    replaceExport(exports, name, (original) => {
+      originals[name] = original as RequestFunction;
+      return ours;
+    });
+  return [over("request", request), over("get", get)];
 }
 
 /** `new http.ClientRequest(…)`, and `instanceof` for requests of both kinds. */
@@ -58,13 +67,4 @@ function classFor(original: RequestFunction, client: HttpClient): unknown {
         value instanceof MeshRequest || Function.prototype[Symbol.hasInstance].call(target, value);
     },
   });
-}
-
-function replace(exports: Exports, name: string, make: (original: unknown) => unknown): () => void {
-  const original = exports[name];
-  const made = make(original);
-  exports[name] = made;
-  return () => {
-    if (exports[name] === made) exports[name] = original;
-  };
 }
