@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import type { RequestListener, ServerResponse } from "node:http";
-import { connect } from "node:net";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { FakeClock } from "@inmesh/core/testing";
 import { request } from "undici";
 import { expect, it } from "vitest";
@@ -24,6 +24,35 @@ it("closes the pool of an endpoint that nobody calls any more, and opens another
   await until(() => server.sockets.size === 0);
   expect(await ask()).toBe("ok");
   await mesh.close();
+});
+
+it("gives every request its own Host on one endpoint's connections, whatever was asked first", async () => {
+  await using server = await listen((req, res) => void res.end(req.headers.host));
+  const mesh = fakeMesh({ reviews: { endpoints: [server.port] } });
+  const ask = async (host?: string) => {
+    const headers = host === undefined ? {} : { host };
+    return (await request("http://reviews/", { dispatcher: mesh.dispatcher, headers })).body.text();
+  };
+  for (const host of [undefined, "Reviews", "reviews:80", "two words", undefined]) {
+    expect(await ask(host)).toBe(host ?? "reviews");
+  }
+  await mesh.close();
+
+  const other = fakeMesh({ reviews: { endpoints: [server.port] } });
+  const first = await request("http://reviews/", { dispatcher: other.dispatcher, headers: { host: "two words" } });
+  expect(await first.body.text()).toBe("two words");
+  await other.close();
+});
+
+it("reaches an endpoint by its IPv6 address", async () => {
+  const server = createServer((req, res) => void res.end(req.headers.host)).listen(0, "::1");
+  await once(server, "listening");
+  const endpoint = { id: "six", address: "::1", port: (server.address() as AddressInfo).port };
+  const mesh = fakeMesh({ reviews: { endpoints: [{ ...endpoint, weight: 1, labels: {}, workloads: [] }] } });
+  const answer = await request("http://reviews/", { dispatcher: mesh.dispatcher });
+  expect(await answer.body.text()).toBe("reviews");
+  await mesh.close();
+  server.close();
 });
 
 it("forgets the clients of a burst once their connections are gone, while the endpoint stays in use", async () => {

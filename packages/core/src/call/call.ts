@@ -146,8 +146,11 @@ export class Call extends WheelNode implements MatchRequest {
   get responseOps(): readonly HeaderOps[] {
     const { route, destination } = this;
     if (route === undefined) return NONE;
-    const ops = orderedOps(route.responseHeaders, destination?.responseHeaders);
-    return route.cors === undefined ? ops : [...ops, corsOps(route.cors, this)];
+    const ofDestination = destination?.responseHeaders;
+    const { responseHeaders, cors } = route;
+    if (responseHeaders === undefined && ofDestination === undefined && cors === undefined) return NONE;
+    const ops = orderedOps(responseHeaders, ofDestination);
+    return cors === undefined ? ops : [...ops, corsOps(cors, this)];
   }
 
   /** The caller went away. Everything the call holds is freed within this tick. */

@@ -32,6 +32,8 @@ export interface Connection {
 
 export class EndpointPool {
   readonly policy: ConnectionPolicy;
+  /** What its clients write as Host by themselves; a request to another says so in a header of its own. */
+  readonly authority: string;
   /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
   uses = 0;
   usesSeen = -1;
@@ -45,15 +47,15 @@ export class EndpointPool {
   /** See `#afterNews`. */
   #held = 0;
 
-  constructor(endpoint: Endpoint, policy: ConnectionPolicy, { buildConnector, Client }: Undici) {
+  /** @param authority of the first request: nearly always that of all */
+  constructor(endpoint: Endpoint, policy: ConnectionPolicy, authority: string, { buildConnector, Client }: Undici) {
     this.policy = policy;
+    this.authority = isUrlHost(authority) ? authority : "localhost";
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
     const { maxRequestsPerConnection } = policy;
-    const { origin, socketPath } = addressOf(endpoint);
+    const connect = buildConnector({ timeout: policy.connectTimeoutMs, ...socketPathOf(endpoint) });
     const options: Client.Options = {
-      connect: inTurn(
-        buildConnector({ timeout: policy.connectTimeoutMs, ...(socketPath !== undefined && { socketPath }) }),
-      ),
+      connect: inTurn((named, callback) => connect({ ...named, ...addressOf(endpoint) }, callback)),
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
       keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
@@ -64,11 +66,13 @@ export class EndpointPool {
       ...(maxRequestsPerConnection > 1 && { maxRequestsPerClient: maxRequestsPerConnection - 1 }),
     };
     const onFree = (connection: ClientConnection): void => this.#onFree(connection);
+    const origin = `http://${this.authority}`;
     this.#make = () => new ClientConnection(new Client(origin, options), onFree);
   }
 
   dispatch(wire: WireAttempt): void {
     this.uses += 1;
+    if (wire.authority !== this.authority) wire.writeHost();
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.push(wire);
     else if (connection.served && !wire.mayReplay) this.#afterNews(connection, wire);
@@ -216,7 +220,18 @@ function inTurn(connect: buildConnector.connector): buildConnector.connector {
   };
 }
 
-function addressOf({ address, port }: Endpoint): { origin: string; socketPath?: string } {
-  if (address.startsWith("unix://")) return { origin: "http://localhost", socketPath: address.slice("unix://".length) };
-  return { origin: `http://${address.includes(":") ? `[${address}]` : address}:${port}` };
+/** As undici's connector wants it, in place of what the origin says. */
+function addressOf({ address, port }: Endpoint): { host: string; hostname: string; port: string } {
+  return { host: `${address}:${port}`, hostname: address, port: String(port) };
+}
+
+const UNIX = "unix://";
+
+function socketPathOf({ address }: Endpoint): { socketPath?: string } {
+  return address.startsWith(UNIX) ? { socketPath: address.slice(UNIX.length) } : {};
+}
+
+/** A URL of it reads back as it is: undici writes it on the wire unchanged. */
+function isUrlHost(authority: string): boolean {
+  return URL.canParse(`http://${authority}`) && new URL(`http://${authority}`).host === authority;
 }

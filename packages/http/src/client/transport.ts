@@ -38,7 +38,7 @@ export class HttpTransport implements Transport {
     const policy = attempt.call.cluster!.config.policy.connection; // an attempt has an endpoint, so its call has a cluster
     const pool = attempt.endpoint.http as EndpointPool | undefined;
     if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
-    else this.#pool(attempt.endpoint, pool, policy).dispatch(wire);
+    else this.#pool(attempt.endpoint, pool, policy, wire.authority).dispatch(wire);
   }
 
   /** For `Engine`'s option of that name: running requests finish, nothing new starts there. */
@@ -64,13 +64,18 @@ export class HttpTransport implements Transport {
     await this.#closeAll((pool) => pool.destroy(error));
   }
 
-  #pool(state: EndpointState, old: EndpointPool | undefined, policy: ConnectionPolicy): EndpointPool {
+  #pool(
+    state: EndpointState,
+    old: EndpointPool | undefined,
+    policy: ConnectionPolicy,
+    authority: string,
+  ): EndpointPool {
     if (old !== undefined) {
       if (samePolicy(old.policy, policy)) return old;
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const pool = new EndpointPool(state.endpoint, policy, this.#undici);
+    const pool = new EndpointPool(state.endpoint, policy, authority, this.#undici);
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());

@@ -27,6 +27,8 @@ const CALLERS_OWN = new Set([
 
 export class WireAttempt {
   readonly attempt: Attempt;
+  /** For the Host header. */
+  readonly authority: string;
   readonly #exchange: HttpExchange;
   /** Set by the client that sends it. */
   connection: Connection | undefined = undefined;
@@ -38,7 +40,7 @@ export class WireAttempt {
   // Request options, by undici's names.
   readonly path: string;
   readonly method: string;
-  readonly headers: string[];
+  headers: readonly string[];
   readonly body: unknown;
   readonly upgrade: string | null;
   readonly idempotent: boolean | undefined;
@@ -69,7 +71,8 @@ export class WireAttempt {
     this.attempt = attempt;
     this.path = call.path;
     this.method = call.method;
-    this.headers = withHost(attempt, call.authority);
+    this.headers = attempt.headers;
+    this.authority = call.authority;
     this.body = exchange.openBody();
     this.upgrade = typeof options.upgrade === "string" ? options.upgrade : null;
     this.idempotent = options.idempotent;
@@ -85,6 +88,11 @@ export class WireAttempt {
   /** Whether it is sent again when its connection turns out to be closed. */
   get mayReplay(): boolean {
     return this.attempt.call.idempotent && this.#exchange.canReplay();
+  }
+
+  /** Said by the pool when its clients write another one by themselves. undici puts it first wherever it stands. */
+  writeHost(): void {
+    this.headers = ["host", this.authority, ...this.headers];
   }
 
   onConnect(abort: (reason: Error) => void): void {
@@ -186,18 +194,4 @@ export class WireAttempt {
     this.#drain = 0;
     this.#abort?.(new Error("the answer was thrown away, another attempt follows"));
   }
-}
-
-/** undici writes it first wherever it stands. */
-function withHost({ call, headers }: Attempt, authority: string): string[] {
-  if (headers !== call.headers) {
-    (headers as string[]).push("host", authority); // the attempt's own: the engine added to it
-    return headers as string[];
-  }
-  const count = headers.length;
-  const all = new Array<string>(count + 2);
-  all[0] = "host";
-  all[1] = authority;
-  for (let index = 0; index < count; index++) all[index + 2] = headers[index]!; // in range
-  return all;
 }
