@@ -24,6 +24,9 @@ const MAX_CONNECTIONS = 2_048;
  */
 const MAX_CONNECTING = 128;
 
+/** A connection that was in use so shortly before is as good as one that is: nobody closes it for being idle. In ms. */
+const FRESH_MS = 1;
+
 /** What one attempt needs to know of the connection that carries it. */
 export interface Connection {
   /** Counts one more request. @returns whether the socket had served before */
@@ -75,7 +78,7 @@ export class EndpointPool {
     if (wire.authority !== this.authority) wire.writeHost();
     const connection = this.#free.pop() ?? this.#open();
     if (connection === undefined) this.#waiting.push(wire);
-    else if (connection.served && !wire.mayReplay) this.#afterNews(connection, wire);
+    else if (connection.mayBeStale(wire) && !wire.mayReplay) this.#afterNews(connection, wire);
     else if (connection.carry(wire)) this.#onFree(connection);
   }
 
@@ -144,7 +147,7 @@ export class EndpointPool {
     let taken = false;
     while (!taken && this.#waiting.length > 0) taken = !connection.carry(this.#waiting.shift()!); // just seen to be there
     if (!taken) {
-      connection.free = true;
+      connection.freed();
       this.#free.push(connection);
     }
     this.#noteEmpty();
@@ -156,6 +159,10 @@ class ClientConnection implements Connection {
   readonly client: Client;
   /** Takes a request at once. */
   free = false;
+  /** The one it carries, until it is free again. */
+  #wire: WireAttempt | undefined = undefined;
+  /** Clock ms at which its last attempt ended. */
+  #idleSince = 0;
   #served = 0;
   #servedSeen = -1;
 
@@ -173,9 +180,17 @@ class ClientConnection implements Connection {
     return this.#served++ > 0;
   }
 
-  /** A request was on it before, and its peer may have closed it since. */
-  get served(): boolean {
-    return this.#served > 0;
+  /** A request was on it before, and long enough ago that its peer may have closed it since. */
+  mayBeStale({ attempt }: WireAttempt): boolean {
+    return attempt.startedAt - this.#idleSince > FRESH_MS && this.#served > 0;
+  }
+
+  /** It takes requests again. */
+  freed(): void {
+    this.free = true;
+    const wire = this.#wire;
+    if (wire !== undefined) this.#idleSince = wire.attempt.endedAt;
+    this.#wire = undefined;
   }
 
   /** Asked once per sweep. @returns whether it has no connection and served nothing since it was asked last */
@@ -188,6 +203,7 @@ class ClientConnection implements Connection {
   /** Puts a request on the connection. @returns whether the client could take another at once */
   carry(wire: WireAttempt): boolean {
     this.free = false;
+    this.#wire = wire;
     wire.connection = this;
     if (REQUEST_CREATED.hasSubscribers) return withOneTrace(wire, () => this.#dispatch(wire));
     return this.#dispatch(wire);
