@@ -5,3 +5,4 @@ export { UndiciWatcher } from "./observe/undici-watcher.js";
 export { type AnyServer, exemptServer, patchServers, type ServerHooks } from "./server/patch-servers.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";
 export { patchUndici } from "./undici/patch-undici.js";
+export { tellOfUnseenUndici } from "./undici/unseen-undici.js";

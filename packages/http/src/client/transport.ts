@@ -54,6 +54,12 @@ export class HttpTransport implements Transport {
     return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPool).size, 0);
   }
 
+  /** Whether a pool to that address is open. */
+  connectsTo(host: string, port: number): boolean {
+    for (const { endpoint } of this.#states) if (endpoint.address === host && endpoint.port === port) return true;
+    return false;
+  }
+
   /** Lets running requests finish. */
   async close(): Promise<void> {
     await this.#closeAll((pool) => pool.close());

@@ -6,6 +6,7 @@ import {
   patchServers,
   patchUndici,
   type ServerHooks,
+  tellOfUnseenUndici,
   UndiciWatcher,
 } from "@inmesh/http/seams";
 import type { DataPlane } from "../plane/data-plane.js";
@@ -22,7 +23,18 @@ export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane
   const patches: Readonly<Record<Seam, () => () => void>> = {
     server: () => patchServers(lazyHooks(plane)),
     fetch: () => installGlobalDispatcher(client),
-    undici: () => patchUndici(client),
+    undici: () => {
+      const undos = [
+        patchUndici(client),
+        tellOfUnseenUndici({
+          client: () => client,
+          connectsTo: (host, port) => plane().transport.connectsTo(host, port),
+        }),
+      ];
+      return () => {
+        for (const undo of undos) undo();
+      };
+    },
     http: () => patchHttp(client),
   };
   const watcher = new UndiciWatcher(() => client);
