@@ -11,9 +11,10 @@ import { ASKED, FILES_MARK, INSTALL, SHELLS, type Shell, shellScript } from "./s
 const EXAMPLES = `
 Try it:   source <(inmesh completion bash)
 For good:
-  bash   ${INSTALL.bash}
-  zsh    ${INSTALL.zsh}
-  fish   ${INSTALL.fish}
+  bash        ${INSTALL.bash}
+  zsh         ${INSTALL.zsh}
+  fish        ${INSTALL.fish}
+  powershell  ${INSTALL.powershell}
 Names of services, namespaces and resources are completed from the registry.
 `;
 

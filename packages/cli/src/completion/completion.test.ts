@@ -49,7 +49,7 @@ describe("completion", () => {
     ],
     [
       ["completion", ""],
-      ["bash", "zsh", "fish"],
+      ["bash", "zsh", "fish", "powershell"],
     ],
     [
       ["help", "IST013"],
@@ -80,12 +80,15 @@ describe("completion", () => {
 
   it("knows its shells", async () => {
     const { code, stderr } = await runCli(["completion", "tcsh"]);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("Allowed choices are bash, zsh, fish.")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("Allowed choices are bash, zsh, fish, powershell.")]);
   });
 });
 
+/** Program of each shell; PowerShell's is that of version 7, which other systems than Windows have too. */
+const PROGRAM: Readonly<Record<Shell, string>> = { bash: "bash", zsh: "zsh", fish: "fish", powershell: "pwsh" };
+
 function installed(shell: Shell): boolean {
-  return spawnSync(shell, ["-c", "exit 0"]).status === 0;
+  return spawnSync(PROGRAM[shell], ["-c", "exit 0"]).status === 0;
 }
 
 /** What TAB would offer in a real shell that has loaded the script. The last word is the one being typed. */
@@ -102,6 +105,9 @@ _files() { print -rl -- *(N) }
 words=(inmesh ${words.map((word) => `'${word}'`).join(" ")}); CURRENT=${words.length + 1}; _inmesh || true`,
   fish: (words) => `inmesh completion fish | source
 complete -C 'inmesh ${words.join(" ")}' | string replace -r '\\t.*' ''; or true`,
+  powershell: (words) => `inmesh completion powershell | Out-String | Invoke-Expression
+$line = 'inmesh ${words.join(" ")}'
+(TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches | ForEach-Object { $_.CompletionText -replace '^\\.[\\\\/]', '' }`,
 };
 
 describe.runIf(BUILT).each(SHELLS)("completion in %s", (shell) => {
@@ -119,7 +125,11 @@ describe.runIf(BUILT).each(SHELLS)("completion in %s", (shell) => {
       chmodSync(join(bin, "inmesh"), 0o755);
     }
     const env = { PATH: `${bin}:${process.env["PATH"]}`, HOME: cwd, TERM: "dumb", LC_ALL: "C.UTF-8" };
-    const { stdout, stderr, status } = spawnSync(shell, ["-c", ASK[shell](words)], { cwd, env, encoding: "utf8" });
+    const { stdout, stderr, status } = spawnSync(PROGRAM[shell], ["-c", ASK[shell](words)], {
+      cwd,
+      env,
+      encoding: "utf8",
+    });
     expect([status, stderr]).toEqual([0, ""]);
     return stdout.split("\n").filter((line) => line !== "");
   };

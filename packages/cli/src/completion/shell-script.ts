@@ -1,6 +1,6 @@
 /** What a shell loads so that TAB completes `inmesh`: it asks the program itself, so it never goes stale. */
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
 export type Shell = (typeof SHELLS)[number];
 
@@ -15,6 +15,7 @@ export const INSTALL: Readonly<Record<Shell, string>> = {
   bash: "echo 'source <(inmesh completion bash)' >> ~/.bashrc",
   zsh: "echo 'source <(inmesh completion zsh)' >> ~/.zshrc   (after compinit)",
   fish: "inmesh completion fish > ~/.config/fish/completions/inmesh.fish",
+  powershell: "Add-Content $PROFILE 'inmesh completion powershell | Out-String | Invoke-Expression'",
 };
 
 const SCRIPTS: Readonly<Record<Shell, string>> = {
@@ -71,6 +72,27 @@ function __inmesh_complete
     end
 end
 complete -c inmesh -f -a '(__inmesh_complete)'
+`,
+  // It completes files by itself where the script says nothing; an empty text keeps it from doing so.
+  powershell: `# Completion of inmesh for PowerShell: inmesh completion powershell | Out-String | Invoke-Expression
+Register-ArgumentCompleter -Native -CommandName inmesh -ScriptBlock {
+    param($current, $line, $cursor)
+    $before = @($line.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursor } | ForEach-Object {
+        if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.Extent.Text }
+    })
+    # The older way of passing arguments leaves out an empty one unless its quotes are written.
+    $legacy = $PSVersionTable.PSVersion -lt [version]'7.3.0' -or $PSNativeCommandArgumentPassing -eq 'Legacy'
+    if ($current -eq '' -and $legacy) { $current = '""' }
+    $asked = @('${ASKED}', '--') + $before + @($current)
+    $answer = @(& $line.GetCommandName() @asked 2>$null)
+    if ($answer.Count -eq 0) { return '' }
+    if ($answer[0] -eq '${FILES_MARK}') { return }
+    foreach ($found in $answer) {
+        $value, $text = $found -split '\\t', 2
+        if (-not $text) { $text = $value }
+        [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $text)
+    }
+}
 `,
 };
 
