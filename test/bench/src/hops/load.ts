@@ -11,8 +11,8 @@ export interface Load {
 }
 
 export const LOADS: readonly Load[] = [
-  { name: "one request every 2 ms", width: 1, everyMs: 2, volleys: 150 },
-  { name: "16 requests every 16 ms", width: 16, everyMs: 16, volleys: 20 },
+  { name: "one request every 2 ms", width: 1, everyMs: 2, volleys: 50 },
+  { name: "16 requests every 16 ms", width: 16, everyMs: 16, volleys: 12 },
 ];
 
 /** One slice. @returns how long each request took, in us */

@@ -20,7 +20,7 @@ import { cpuUs, rssMb } from "../lib/process-cpu.js";
 import { LOADS, type Load, send } from "./load.js";
 import type { HopsServer } from "./server.js";
 
-const ROUNDS = 16;
+const ROUNDS = 40;
 const WARM_UP = 15_000;
 /** Before the CPU is read: what a slice set going has ended, and the reader's own time is on its account. In ms. */
 const SETTLE_MS = 5;

@@ -46,13 +46,13 @@ function row({ name, cpuUs, tookUs }: WayResult, bare: WayResult): Row {
   };
 }
 
-/** How much of what the Envoys add inmesh adds, round by round. */
-function share([bare, , inmesh, envoys]: readonly WayResult[]): string {
+/** How much of what the Envoys add inmesh adds, and, as the noise below which nothing may be claimed, bare beside bare. */
+function share([bare, again, inmesh, envoys]: readonly WayResult[]): string {
   const added = (way: WayResult) => way.cpuUs.map((cpu, round) => sum(cpu) - sum(bare!.cpuUs[round]!)); // as many rounds
-  const [ours, theirs] = [added(inmesh!), added(envoys!)]; // the four ways
-  const ratio = spread(ours.map((value, round) => value / theirs[round]!));
+  const [noise, ours, theirs] = [added(again!), added(inmesh!), added(envoys!)]; // the four ways
+  const ofTheirs = (values: readonly number[]) => show(spread(values.map((value, round) => value / theirs[round]!)), 3);
   const times = spread(theirs).median / spread(ours).median;
-  return `inmesh adds ${show(ratio, 3)} of what the Envoys add; by the medians 1/${times.toFixed(1)}`;
+  return `inmesh adds ${ofTheirs(ours)} of what the Envoys add, A/A ${ofTheirs(noise)}; by the medians 1/${times.toFixed(1)}`;
 }
 
 function sum([client, server, envoys]: readonly [number, number, number]): number {
