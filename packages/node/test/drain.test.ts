@@ -78,6 +78,17 @@ describe("SIGTERM", () => {
     expect(await child.exited).toEqual({ code: null, signal: "SIGTERM" });
   });
 
+  it("leaves the registry before a handler runs that was there before anything served", async () => {
+    const folder = newFolder();
+    const child = start("early-handler.mjs", { folder });
+    await child.port();
+    await until(() => leases(folder).size === 1);
+    child.process.kill("SIGTERM");
+    await child.printed(/(alone)/);
+    expect(leases(folder).size).toBe(0);
+    expect(await child.exited).toEqual({ code: null, signal: "SIGTERM" });
+  });
+
   it("ends the wait when it comes a second time", async () => {
     const child = start("bare.mjs", { folder: newFolder() });
     const port = await child.port();

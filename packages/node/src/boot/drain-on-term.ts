@@ -48,7 +48,11 @@ export function drainOnTerm(plane: DataPlane): () => void {
   };
 
   target.emit = emit;
-  process.prependListener(SIGNAL, listener);
+  // Node hands a signal to the `emit` of the moment when its first listener came: those that are there come again.
+  const before = process.rawListeners(SIGNAL) as NodeJS.SignalsListener[];
+  process.removeAllListeners(SIGNAL);
+  process.on(SIGNAL, listener);
+  for (const each of before) process.on(SIGNAL, each);
   return undo;
 }
 
