@@ -1,7 +1,9 @@
-/** `npm run transparency -- SUITE FOLDER [outside|inside] [--only PART]`. */
+/** `npm run transparency -- SUITE FOLDER [outside|inside] [--only PART]`, or `-- apps [NAME…]`. */
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { APPS } from "./apps/apps.js";
+import { judgeApps } from "./apps/print-apps.js";
 import type { Way } from "./run/outcome.js";
 import { judge, type Verdict } from "./suite/judge.js";
 import { SUITES } from "./suite/suites.js";
@@ -10,8 +12,18 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: { o
 const [what = "", folder, way] = positionals;
 const suite = SUITES.find(({ name }) => name === what);
 
-if (suite === undefined || folder === undefined || ![undefined, "outside", "inside"].includes(way)) {
+if (what === "apps") {
+  const names = positionals.slice(1);
+  const unknown = names.filter((name) => !APPS.some((app) => app.name === name));
+  if (unknown.length === 0)
+    process.exitCode = await judgeApps(APPS.filter(({ name }) => names.length === 0 || names.includes(name)));
+  else {
+    console.error(`There is no ${unknown.join(", ")}. Expected: ${APPS.map(({ name }) => name).join(", ")}`);
+    process.exitCode = 2;
+  }
+} else if (suite === undefined || folder === undefined || ![undefined, "outside", "inside"].includes(way)) {
   console.error(`Expected: ${SUITES.map(({ name }) => name).join("|")} FOLDER [outside|inside] [--only PART]`);
+  console.error("or: apps [NAME…]");
   console.error("FOLDER is a checkout of the project with its dependencies installed. See docs/guides/transparency.md");
   process.exitCode = 2;
 } else {

@@ -14,6 +14,8 @@ const COMPLAINT = 4_000;
 
 export interface Output {
   readonly output: string;
+  /** Of its end; null when a signal made it. */
+  readonly code: number | null;
   /** How it ended, for whoever finds the output wanting. */
   readonly end: string;
 }
@@ -35,7 +37,7 @@ export function outputOf(
     child.on("error", reject);
     child.on("close", (code, signal) => {
       const output = Buffer.concat(chunks).toString("utf8");
-      resolve({ output, end: `ended with ${signal ?? code}: ${complaint.trim()}` });
+      resolve({ output, code, end: `ended with ${signal ?? code}: ${complaint.trim()}` });
     });
   });
 }

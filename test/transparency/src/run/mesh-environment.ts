@@ -15,15 +15,18 @@ export interface MeshEnvironment extends Disposable {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** @param options Node options that the suite wants itself */
-export function meshEnvironment(way: Way, options: readonly string[] = []): MeshEnvironment {
+/**
+ * @param options Node options that the suite wants itself
+ * @param known the spec of the one ServiceEntry of the mesh. @default as `way` says
+ */
+export function meshEnvironment(way: Way, options: readonly string[] = [], known = knownIn(way)): MeshEnvironment {
   const { NODE_OPTIONS: _, ...rest } = process.env;
   const inherited = Object.fromEntries(Object.entries(rest).filter(([name]) => !name.startsWith("INMESH_")));
   const imports = way === "bare" ? [] : [`--import=${REGISTER}`];
   if (way === "inside") imports.push(`--import=${DECLARED_PORTS}`);
   const folder = mkdtempSync(join(tmpdir(), `inmesh-transparency-${way}-`));
   const nodeOptions = [...imports, ...options].join(" ");
-  if (way !== "bare") writeFileSync(join(folder, "policy.json"), JSON.stringify(policy(way)));
+  if (way !== "bare") writeFileSync(join(folder, "policy.json"), JSON.stringify(policy(way, known)));
   return {
     env: {
       ...inherited,
@@ -34,22 +37,20 @@ export function meshEnvironment(way: Way, options: readonly string[] = []): Mesh
   };
 }
 
+function policy(name: string, spec: object): object {
+  return { apiVersion: "networking.istio.io/v1", kind: "ServiceEntry", metadata: { name, namespace: "default" }, spec };
+}
+
 /** Inside: every port that `declared-ports.js` hands out is a port of a service, with no rule for any of them. */
-function policy(way: "outside" | "inside"): object {
-  const spec =
-    way === "outside"
-      ? {
-          hosts: ["reviews.example.test"],
-          ports: [{ number: 80, name: "http", protocol: "HTTP" }],
-          resolution: "STATIC",
-          endpoints: [{ address: "127.0.0.1" }],
-        }
-      : { hosts: ["localhost"], addresses: ["127.0.0.1", "::1"], ports: declaredPorts(), resolution: "NONE" };
+function knownIn(way: Way): object {
+  if (way === "inside") {
+    return { hosts: ["localhost"], addresses: ["127.0.0.1", "::1"], ports: declaredPorts(), resolution: "NONE" };
+  }
   return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "ServiceEntry",
-    metadata: { name: way, namespace: "default" },
-    spec,
+    hosts: ["reviews.example.test"],
+    ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+    resolution: "STATIC",
+    endpoints: [{ address: "127.0.0.1" }],
   };
 }
 

@@ -44,6 +44,7 @@ export async function judge(suite: Suite, { folder, ways, only = "", say }: Judg
       say(`${suite.name}: ${differences.length} differences ${way}, again ${suspects.length} files`);
       differences = repeated(differences, lost(await run("bare", suspects), await run(way, suspects)));
     }
+    for (const { file, test, message } of differences) say(`${suite.name}: ${way} loses ${file} ${test}: ${message}`);
     const explained = differences.flatMap((each) => {
       const reason = reasonFor(suite.name, way, each);
       return reason === undefined ? [] : [{ ...each, reason }];
