@@ -40,6 +40,8 @@ export class EndpointPool {
   /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
   uses = 0;
   usesSeen = -1;
+  /** Connections asked for so far. */
+  connects = 0;
   readonly #make: () => ClientConnection;
   #connections: ClientConnection[] = [];
   /** Those that take a request at once, the most recently used last. */
@@ -57,8 +59,12 @@ export class EndpointPool {
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
     const { maxRequestsPerConnection } = policy;
     const connect = buildConnector({ timeout: policy.connectTimeoutMs, ...socketPathOf(endpoint) });
+    const inOrder = inTurn((named, callback) => connect({ ...named, ...addressOf(endpoint) }, callback));
     const options: Client.Options = {
-      connect: inTurn((named, callback) => connect({ ...named, ...addressOf(endpoint) }, callback)),
+      connect: (named, callback) => {
+        this.connects += 1;
+        inOrder(named, callback);
+      },
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
       keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,

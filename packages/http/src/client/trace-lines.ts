@@ -10,7 +10,8 @@ import type { Attempt } from "@inmesh/core";
 /** Its `hasSubscribers` is all that a process without an instrumentation pays. */
 export const REQUEST_CREATED = channel("undici:request:create");
 
-const TRACE_NAME = /^(?:traceparent|tracestate|baggage|b3|x-b3-[a-z]+|sentry-trace|uber-trace-id)$/;
+const TRACE_NAME =
+  /^(?:traceparent|tracestate|baggage|b3|x-b3-[a-z]+|sentry-trace|uber-trace-id|x-datadog-[a-z-]+|newrelic)$/;
 /** Several lines of it are one list. */
 const LIST = "baggage";
 

@@ -54,10 +54,11 @@ export class HttpTransport implements Transport {
     return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPool).size, 0);
   }
 
-  /** Whether a pool to that address is open. */
-  connectsTo(host: string, port: number): boolean {
-    for (const { endpoint } of this.#states) if (endpoint.address === host && endpoint.port === port) return true;
-    return false;
+  /** Connections that open pools have asked for so far. */
+  get connects(): number {
+    let count = 0;
+    for (const { http } of this.#states) count += (http as EndpointPool).connects;
+    return count;
   }
 
   /** Lets running requests finish. */

@@ -16,22 +16,28 @@ const CONNECTING = "undici:client:beforeConnect";
 export interface UnseenUndiciOptions {
   /** Asked for with the first connection. */
   readonly client: () => Pick<HttpClient, "engine" | "origins" | "notices">;
-  /** Whether the mesh itself has connections to that address. */
-  readonly connectsTo: (host: string, port: number) => boolean;
+  /** Connections that the mesh itself has asked for so far. */
+  readonly connects: () => number;
 }
 
 /** @returns undoes it */
-export function tellOfUnseenUndici({ client, connectsTo }: UnseenUndiciOptions): () => void {
+export function tellOfUnseenUndici({ client, connects }: UnseenUndiciOptions): () => void {
   let said = false;
   const listener = quietly((message: unknown) => {
     const { protocol, hostname, port } = (message as Connecting).connectParams;
     if (said) return;
     const { engine, origins, notices } = client();
     const origin = origins.get(`${protocol}//${hostname}${port === "" ? "" : `:${port}`}`);
-    if (origin === undefined || origin.loopback || connectsTo(origin.host, origin.port)) return;
+    if (origin === undefined || origin.loopback) return;
+    const before = connects();
+    let ours = false;
+    // undici calls its connector next, before anything else of this turn: one of ours counts.
+    queueMicrotask(() => {
+      ours = connects() !== before;
+    });
     const judge = (): void => {
       // What a patched copy passes on is none of the mesh's, by the same judgement.
-      if (said || engine.onlyObserves || origins.judge(origin) !== "mesh") return;
+      if (said || ours || engine.onlyObserves || origins.judge(origin) !== "mesh") return;
       said = true;
       notices.once(unseen(origin.authority));
     };

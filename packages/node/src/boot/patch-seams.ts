@@ -28,7 +28,7 @@ export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane
         patchUndici(client),
         tellOfUnseenUndici({
           client: () => client,
-          connectsTo: (host, port) => plane().transport.connectsTo(host, port),
+          connects: () => plane().transport.connects,
         }),
       ];
       return () => {
