@@ -71,6 +71,13 @@ export function withAllNamespaces(command: Command): Command {
   );
 }
 
+/** Whether a list shows a row: those of `-n`, else all. */
+export function inNamespace({
+  namespace: wanted,
+}: Pick<RegistryOptions, "namespace">): (row: { readonly namespace: string }) => boolean {
+  return ({ namespace }) => wanted === undefined || namespace === wanted;
+}
+
 export function timeoutOption(timeoutMs: number, text: string): Option {
   return new Option("--timeout <duration>", text)
     .argParser(parseDuration)

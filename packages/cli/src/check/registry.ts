@@ -5,10 +5,10 @@ import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cli } from "../cli.js";
 import { CliError, systemReason } from "../exit.js";
-import { configOf, namespaceOf, type RegistryOptions } from "../options.js";
+import { configOf, type RegistryOptions } from "../options.js";
 import { count } from "../output/format.js";
 import { placeOf, sortProblems } from "../output/problems.js";
-import { clientContext } from "../registry/client-context.js";
+import { snapshotSeen } from "../registry/client-context.js";
 import { type OpenRegistry, openRegistry } from "../registry/open-registry.js";
 import { error, type Finding, ok, type Section, warning } from "./section.js";
 
@@ -32,7 +32,7 @@ export async function checkRegistry(
   const { documents } = registry.view;
   findings.push(ok(`"${registry.shown}" is readable: ${count(documents.length, "document")}`));
   findings.push(...(await writable(configOf(options, cli).path, registry.shown)));
-  const { snapshot } = await registry.viewOf(clientContext(undefined, namespaceOf(options, cli), []));
+  const snapshot = await snapshotSeen(registry, options, cli);
   const bad = sortProblems(snapshot.problems).filter(({ severity }) => severity !== "info");
   for (const problem of bad) {
     const place = placeOf(problem) || problem.resource;

@@ -5,10 +5,10 @@ import { worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import { describeService } from "../describe/described-service.js";
 import { EXIT } from "../exit.js";
-import { formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { formatOf, withCommon, withRegistry } from "../options.js";
 import { formatDescription } from "../output/description.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
-import { clientContext } from "../registry/client-context.js";
+import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
@@ -32,8 +32,7 @@ export function describeCommand(ports: CommandPorts): Command {
   return withRegistry(withCommon(command, REPORT_FORMATS)).action(
     action<[string], ViewOptions>(ports, (cli, [name], options) =>
       withOpenRegistry(options, cli, async (registry) => {
-        const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);
-        const { snapshot } = await registry.viewOf(client);
+        const snapshot = await snapshotSeen(registry, options, cli);
         const found = findServices(snapshotView(snapshot, []).services, name, options.namespace);
         const described = [];
         for (const service of found) described.push(await describeService(registry, service, options.from));

@@ -6,9 +6,9 @@ import { Command } from "commander";
 import { EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { processName, type Reading, readProcesses } from "../live/processes.js";
-import { formatOf, namespaceOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
+import { formatOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
-import { clientContext } from "../registry/client-context.js";
+import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { withRemote } from "./change.js";
@@ -60,8 +60,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
     action<[string | undefined], EndpointsOptions>(ports, (cli, [service], options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { leases, documents } = registry.view;
-        const client = clientContext(options.from, namespaceOf(options, cli), leases);
-        const { snapshot } = await registry.viewOf(client);
+        const snapshot = await snapshotSeen(registry, options, cli);
         const services = findServices(snapshotView(snapshot, []).services, service, options.namespace);
         const admin = adminClient(cli, options);
         const callers = leases.filter((lease) => lease.admin !== undefined);

@@ -18,10 +18,10 @@ import {
   modeDocument,
   modeTarget,
 } from "../mode/mode-target.js";
-import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { collect, formatOf, inNamespace, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { LIST_FORMATS, printListing } from "../output/format.js";
-import { clientContext } from "../registry/client-context.js";
-import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
+import { snapshotSeen } from "../registry/client-context.js";
+import { noProcess, type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
@@ -81,11 +81,7 @@ export function modeCommand(ports: CommandPorts): Command {
 
 async function show(cli: Cli, registry: OpenRegistry, options: ModeOptions): Promise<ExitCode> {
   const { leases, documents } = registry.view;
-  const rows = await readModes(
-    cli,
-    options,
-    leases.filter(({ namespace }) => options.namespace === undefined || namespace === options.namespace),
-  );
+  const rows = await readModes(cli, options, leases.filter(inNamespace(options)));
   const root = await rootNamespace(registry, options, cli);
   const resources = documents
     .filter(({ kind, namespace }) => kind === "MeshMode" && [options.namespace ?? namespace, root].includes(namespace))
@@ -172,7 +168,7 @@ function printModes(
     rows,
     json,
     name: ({ name }) => name,
-    empty: `No process is registered in "${registry.shown}". Start one with: inmesh dev -- node server.js`,
+    empty: noProcess(registry),
     columns: [
       { title: "DATA PLANE", cell: ({ name }) => name },
       { title: "SERVICE", cell: ({ service }) => service },
@@ -190,7 +186,7 @@ function printModes(
 const SAID_BY: Readonly<Record<string, string>> = { setting: "its own INMESH_MODE", default: "nobody (the default)" };
 
 async function rootNamespace(registry: OpenRegistry, options: ModeOptions, cli: Cli): Promise<string> {
-  const { snapshot } = await registry.viewOf(clientContext(undefined, namespaceOf(options, cli), []));
+  const snapshot = await snapshotSeen(registry, options, cli);
   return snapshot.mesh.rootNamespace;
 }
 

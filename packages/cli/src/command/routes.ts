@@ -4,10 +4,10 @@ import { type RouteView, snapshotView, type VirtualHostView } from "@inmesh/core
 import type { Snapshot } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
-import { formatOf, namespaceOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
+import { formatOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { placeOf } from "../output/problems.js";
-import { clientContext } from "../registry/client-context.js";
+import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
@@ -36,8 +36,7 @@ export function routesCommand(ports: CommandPorts): Command {
   return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[string | undefined], ViewOptions>(ports, (cli, [service], options) =>
       withOpenRegistry(options, cli, async (registry) => {
-        const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);
-        const { snapshot } = await registry.viewOf(client);
+        const snapshot = await snapshotSeen(registry, options, cli);
         const { services, virtualHosts } = snapshotView(snapshot, []);
         const hosts = wantedHosts(virtualHosts, services, service, options.namespace);
         const rows = hosts.flatMap(({ name, routes }) =>

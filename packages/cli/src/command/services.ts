@@ -3,16 +3,9 @@
 import { type ServiceView, snapshotView } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import { EXIT } from "../exit.js";
-import {
-  formatOf,
-  namespaceOf,
-  type RegistryOptions,
-  withAllNamespaces,
-  withCommon,
-  withRegistry,
-} from "../options.js";
+import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { LIST_FORMATS, printListing } from "../output/format.js";
-import { clientContext } from "../registry/client-context.js";
+import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
@@ -40,8 +33,7 @@ export function servicesCommand(ports: CommandPorts): Command {
   return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[], ViewOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
-        const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);
-        const { snapshot } = await registry.viewOf(client);
+        const snapshot = await snapshotSeen(registry, options, cli);
         const { services } = snapshotView(snapshot, []);
         const rows = findServices(services, undefined, options.namespace);
         printListing(cli, formatOf(options), {

@@ -11,6 +11,7 @@ import { type EdgeTraffic, readTraffic, type Traffic, type TrafficReading } from
 import { wouldText } from "../live/would.js";
 import {
   formatOf,
+  inNamespace,
   parseDuration,
   type RegistryOptions,
   withAllNamespaces,
@@ -91,9 +92,7 @@ async function measure(cli: Cli, options: StatOptions, { view: { leases } }: Ope
 }
 
 function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, leases: readonly Lease[]): void {
-  const rows = serviceRows(traffic, leases).filter(
-    ({ namespace }) => options.namespace === undefined || namespace === options.namespace,
-  );
+  const rows = serviceRows(traffic, leases).filter(inNamespace(options));
   const observed = rows.some(({ would }) => would !== null);
   printListing(cli, formatOf(options), {
     rows,

@@ -9,7 +9,7 @@ import { adminClient } from "../live/admin-client.js";
 import { processName, type Reading, readProcesses } from "../live/processes.js";
 import {
   formatOf,
-  namespaceOf,
+  inNamespace,
   type RegistryOptions,
   withAllNamespaces,
   withCommon,
@@ -17,8 +17,8 @@ import {
 } from "../options.js";
 import { count, formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { problemLine } from "../output/problems.js";
-import { clientContext } from "../registry/client-context.js";
-import { withOpenRegistry } from "../registry/open-registry.js";
+import { snapshotSeen } from "../registry/client-context.js";
+import { noProcess, withOpenRegistry } from "../registry/open-registry.js";
 import { configText, withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
@@ -65,15 +65,13 @@ export function statusCommand(ports: CommandPorts): Command {
     action<[], StatusOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { view } = registry;
-        const leases = view.leases.filter(
-          ({ namespace }) => options.namespace === undefined || namespace === options.namespace,
-        );
+        const leases = view.leases.filter(inNamespace(options));
         const client = adminClient(cli, options);
         const [infos, snapshots] = await Promise.all([
           readProcesses<ServerInfo>(client, leases, "/server_info", ["instance", "state", "snapshot"]),
           readProcesses<SnapshotView>(client, leases, "/snapshot", ["resources", "problems"]),
         ]);
-        const { snapshot } = await registry.viewOf(clientContext(undefined, namespaceOf(options, cli), []));
+        const snapshot = await snapshotSeen(registry, options, cli);
         const wanted = wantedPolicy(view, snapshot.resources);
         const rows = infos.map((info, at) => dataPlane(info, snapshots[at]!, wanted)); // one per lease
         const problems = snapshot.problems.filter(({ severity }) => severity === "error");
@@ -85,7 +83,7 @@ export function statusCommand(ports: CommandPorts): Command {
             problems,
           },
           name: ({ name }) => name,
-          empty: `No process is registered in "${registry.shown}". Start one with: inmesh dev -- node server.js`,
+          empty: noProcess(registry),
           columns: [
             { title: "DATA PLANE", cell: ({ name }) => name },
             { title: "SERVICE", cell: ({ service }) => service },

@@ -1,8 +1,11 @@
 /** Whose view of the mesh a command takes: `--from shop/web`. */
 
 import type { Lease } from "@inmesh/core";
-import type { ClientContext } from "@inmesh/model";
+import type { ClientContext, Snapshot } from "@inmesh/model";
+import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
+import { namespaceOf, type RegistryOptions } from "../options.js";
+import type { OpenRegistry } from "./open-registry.js";
 
 /** `service`, `ns/service` or `service.ns`. @throws {CliError} */
 export function parseServiceName(text: string, namespace: string): { namespace: string; service: string } {
@@ -35,4 +38,14 @@ export function clientContext(from: string | undefined, namespace: string, lease
     ...(locality && { locality }),
     ...(serviceAccount !== undefined && { serviceAccount }),
   };
+}
+
+/** What a client is sent: the one that `--from` names, else any of the namespace looked in. */
+export async function snapshotSeen(
+  registry: OpenRegistry,
+  options: RegistryOptions & { readonly from?: string },
+  cli: Cli,
+): Promise<Snapshot> {
+  const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);
+  return (await registry.viewOf(client)).snapshot;
 }

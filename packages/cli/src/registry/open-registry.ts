@@ -108,4 +108,9 @@ export async function withOpenRegistry<T>(
   }
 }
 
+/** For a list of processes that is empty. */
+export function noProcess({ shown }: OpenRegistry): string {
+  return `No process is registered in "${shown}". Start one with: inmesh dev -- node server.js`;
+}
+
 const ADVICE = "Name the folder of the mesh with --config DIR or INMESH_CONFIG, and check that you may read it.";

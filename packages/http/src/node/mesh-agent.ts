@@ -13,7 +13,7 @@
  */
 
 import http, { type AgentOptions, type ClientRequest } from "node:http";
-import https, { type AgentOptions as SecureAgentOptions } from "node:https";
+import https from "node:https";
 import type { Duplex } from "node:stream";
 import { Call } from "@inmesh/core";
 import { withoutMeshHeaders } from "@inmesh/core/internal";
@@ -30,58 +30,48 @@ interface Internals {
   addRequest(request: ClientRequest, options: AgentRequestOptions): void;
 }
 
-export class MeshAgent extends http.Agent {
-  readonly #client: HttpClient;
+export class MeshAgent extends routing(http.Agent, "http:") {}
 
-  constructor(client: HttpClient, options: AgentOptions = {}) {
-    super({ keepAlive: true, ...options });
-    this.#client = client;
-  }
+export class MeshHttpsAgent extends routing(https.Agent, "https:") {}
 
-  /** Called by Node with each request that has this agent. */
-  addRequest(request: ClientRequest, options: AgentRequestOptions): void {
-    const plain = (...args: Parameters<Internals["addRequest"]>): void =>
-      (http.Agent.prototype as unknown as Internals).addRequest.apply(this, args);
-    route({ client: this.#client, agent: this, plain, request, options, scheme: "http:" });
-  }
+/** An agent of Node's that asks the mesh about each request. */
+function routing<Options extends AgentOptions, Kind extends http.Agent>(
+  Base: new (options: Options) => Kind,
+  scheme: Scheme,
+): new (
+  client: HttpClient,
+  options?: Options,
+) => Kind {
+  const made = class extends (Base as unknown as typeof http.Agent) {
+    readonly #client: HttpClient;
 
-  override getName(options?: AgentRequestOptions): string {
-    return withCluster(super.getName(options), options);
-  }
+    constructor(client: HttpClient, options?: Options) {
+      super({ keepAlive: true, ...options });
+      this.#client = client;
+    }
 
-  override createConnection(
-    options: AgentRequestOptions,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): Duplex | null | undefined {
-    return meshConnection(options) ?? super.createConnection(options, callback);
-  }
-}
+    /** Called by Node with each request that has this agent. */
+    addRequest(request: ClientRequest, options: AgentRequestOptions): void {
+      const plain = (...args: Parameters<Internals["addRequest"]>): void =>
+        (Base.prototype as unknown as Internals).addRequest.apply(this, args);
+      route({ client: this.#client, agent: this, plain, request, options, scheme });
+    }
 
-export class MeshHttpsAgent extends https.Agent {
-  readonly #client: HttpClient;
+    override getName(options?: AgentRequestOptions): string {
+      return withCluster(super.getName(options), options);
+    }
 
-  constructor(client: HttpClient, options: SecureAgentOptions = {}) {
-    super({ keepAlive: true, ...options });
-    this.#client = client;
-  }
-
-  /** Called by Node with each request that has this agent. */
-  addRequest(request: ClientRequest, options: AgentRequestOptions): void {
-    const plain = (...args: Parameters<Internals["addRequest"]>): void =>
-      (https.Agent.prototype as unknown as Internals).addRequest.apply(this, args);
-    route({ client: this.#client, agent: this, plain, request, options, scheme: "https:" });
-  }
-
-  override getName(options?: AgentRequestOptions): string {
-    return withCluster(super.getName(options), options);
-  }
-
-  override createConnection(
-    options: AgentRequestOptions,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): Duplex | null | undefined {
-    return meshConnection(options) ?? super.createConnection(options, callback);
-  }
+    override createConnection(
+      options: AgentRequestOptions,
+      callback?: (error: Error | null, stream: Duplex) => void,
+    ): Duplex | null | undefined {
+      return meshConnection(options) ?? super.createConnection(options, callback);
+    }
+  };
+  return made as unknown as new (
+    client: HttpClient,
+    options?: Options,
+  ) => Kind;
 }
 
 /** One connection never serves two clusters, whatever their endpoints' addresses are. */
