@@ -1,14 +1,13 @@
 /** The environment in which a suite or an app runs: bare, or in a mesh that does not, or does, know the hosts it calls. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { RANGES } from "../inside/ranges.js";
 import type { Way } from "./outcome.js";
 
-const REGISTER = pathToFileURL(createRequire(import.meta.url).resolve("@inmesh/node/register")).href;
+/** Built, whatever this module is run from: other people's processes load it. */
+const REGISTER = new URL("../../../../packages/node/dist/register.js", import.meta.url).href;
 const DECLARED_PORTS = new URL("../inside/declared-ports.js", import.meta.url).href;
 
 export interface MeshEnvironment extends Disposable {
