@@ -1,7 +1,5 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { ALL_MESHED, called, HERE, IMPORT, leasesOf, PRELOAD, REQUIRE, run } from "./run.js";
+import { ALL_MESHED, called, HERE, IMPORT, leasesOf, nodeOfLine, PRELOAD, REQUIRE, run } from "./run.js";
 
 const TSX = ["--import", "tsx"];
 const PRINT =
@@ -84,16 +82,3 @@ describe.concurrent("npm start", () => {
     expect([errors().includes("inmesh:"), leasesOf("npm-app").size]).toEqual([false, 0]);
   });
 });
-
-/** @returns path of that Node, or undefined when npx cannot have it */
-async function nodeOfLine(line: string): Promise<string | undefined> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  try {
-    const options = { env, cwd: HERE, timeout: 35_000 };
-    const { stdout } = await promisify(execFile)("npx", ["-y", `node@${line}`, "-p", "process.execPath"], options);
-    return stdout.trim().split("\n").at(-1);
-  } catch (error) {
-    if (process.env["INMESH_REQUIRE_PEERS"] === "1") throw error;
-    return undefined;
-  }
-}

@@ -1,11 +1,12 @@
 /** Programs started the way a user starts them, in the mesh of this suite, and what became of them. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, inject } from "vitest";
 
 /** Of this workspace: names of packages resolve from here. */
@@ -125,5 +126,18 @@ export async function until<Value>(
     const found = await look();
     if (found !== undefined && found !== false) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** @returns path of that Node, or undefined when npx cannot have it */
+export async function nodeOfLine(line: string): Promise<string | undefined> {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  try {
+    const options = { env, cwd: HERE, timeout: 35_000 };
+    const { stdout } = await promisify(execFile)("npx", ["-y", `node@${line}`, "-p", "process.execPath"], options);
+    return stdout.trim().split("\n").at(-1);
+  } catch (error) {
+    if (process.env["INMESH_REQUIRE_PEERS"] === "1") throw error;
+    return undefined;
   }
 }

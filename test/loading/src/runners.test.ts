@@ -4,7 +4,7 @@ import { watch } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
-import { PRELOAD, run } from "./run.js";
+import { nodeOfLine, PRELOAD, run } from "./run.js";
 
 const { resolve } = createRequire(import.meta.url);
 const JEST = join(dirname(resolve("jest/package.json")), "bin/jest.js");
@@ -17,10 +17,11 @@ interface Case {
   readonly options?: string;
   readonly service: string;
   readonly env?: Readonly<Record<string, string>>;
+  readonly command?: string;
 }
 
 /** @returns how it ended, what it said, and the leases that its service had meanwhile */
-async function runTests({ cwd, args, options = PRELOAD, service, env = {} }: Case) {
+async function runTests({ cwd, args, options = PRELOAD, service, env = {}, command }: Case) {
   const seen = new Set<string>();
   const watcher = watch(join(inject("folder"), ".workloads"), (_, name) => {
     if (name?.includes(`.${service}.`)) seen.add(name);
@@ -29,6 +30,7 @@ async function runTests({ cwd, args, options = PRELOAD, service, env = {} }: Cas
     const runner = run(args, {
       cwd: `fixtures/runners/${cwd}`,
       service,
+      ...(command !== undefined && { command }),
       env: { NODE_OPTIONS: options, NO_COLOR: "1", ...env },
     });
     const { code } = await runner.ended;
@@ -52,6 +54,23 @@ describe("a test runner", () => {
     expect(said).toContain(passed);
     expect([code, leases]).toEqual([0, []]);
     expect(said).not.toMatch(/inmesh: |did not exit/);
+  });
+
+  it("node --test in one process, on Node 24: passes, ends, and has no lease", async (context) => {
+    const command = await nodeOfLine("24");
+    if (command === undefined) return context.skip("npx cannot have node@24");
+    const args = ["--test", "--test-isolation=none"];
+    const { code, said, leases } = await runTests({ cwd: "node-test", args, service: "r-in-one", command });
+    expect([code, leases]).toEqual([0, []]);
+    expect(said).toMatch(/pass 1\b/);
+    expect(said).not.toContain("inmesh: ");
+  });
+
+  it("jest: a copy of undici inside its sandbox goes past the mesh, and that is said", async () => {
+    const args = [JEST, "--ci", "--runInBand"];
+    const { code, said, leases } = await runTests({ cwd: "jest-sandbox", args, service: "r-sandbox" });
+    expect([code, leases]).toEqual([0, []]);
+    expect(said).toMatch(/inmesh: a copy of undici that the mesh does not see called echo/);
   });
 
   it("has one when it is told to", async () => {
