@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ALL_MESHED, called, HERE, IMPORT, leasesOf, nodeOfLine, PRELOAD, REQUIRE, run } from "./run.js";
+import { ALL_MESHED, called, IMPORT, leasesOf, nodeOfLine, PRELOAD, REQUIRE, run } from "./run.js";
 
 const TSX = ["--import", "tsx"];
 const PRINT =
