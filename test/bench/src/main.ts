@@ -6,7 +6,7 @@ import { envoy } from "./row/envoy.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
-import { rivals, sockets } from "./row/sockets.js";
+import { clients, rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   pipeline,
   startup: startUp,
   sockets,
+  clients,
   rivals,
   envoy,
 };

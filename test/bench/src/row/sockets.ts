@@ -4,6 +4,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { CLIENTS } from "../case/cases.js";
 import type { PairedRow } from "../lib/paired.js";
 import { measureApart, PINNING } from "../lib/pinned.js";
 import { type Report, type Row, show } from "../lib/table.js";
@@ -25,6 +26,15 @@ export function rivals(): Promise<Report> {
     "the same, beside what teams glue together by hand",
     ["policy", "retry-agent", "cockatiel", "glued"],
     ["goal: inmesh adds <= 1/5 of what opossum + p-retry + OpenTelemetry add"],
+  );
+}
+
+/** What people call with. */
+export function clients(): Promise<Report> {
+  return compare(
+    "client libraries, default policy, each beside itself",
+    CLIENTS,
+    ["goal: <= 1.10 over the bare library"],
   );
 }
 
