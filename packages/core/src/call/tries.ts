@@ -31,12 +31,12 @@ export class Tries {
 
   /** A call is over. One that succeeded has no successor. */
   note(call: Call, now: number): void {
-    const key = keyOf(call);
     const failed = call.noRetry !== undefined || TRY_LATER.has(call.status);
     if (!failed) {
-      if (call.status < 400) this.#spent?.delete(key);
+      if (call.status < 400 && this.#spent !== undefined) this.#spent.delete(keyOf(call));
       return;
     }
+    const key = keyOf(call);
     const attempts = Math.max(call.spent + call.attempts, this.before(call, now)); // others may run beside it
     this.#spent ??= new Map();
     this.#spent.delete(key);

@@ -15,7 +15,7 @@ import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
 import { handOver } from "./hand-over.js";
-import { MeshResponse } from "./mesh-response.js";
+import { MeshResponse, RESPONSE_DROPPED } from "./mesh-response.js";
 import type { RequestTarget } from "./request-target.js";
 import { StubSocket } from "./stub-socket.js";
 import { fillHeaders, type HeaderStore, keepsAlive, wireHeaders, withoutKeepAlive } from "./wire-headers.js";
@@ -376,25 +376,18 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#run(() => this.destroy());
   }
 
-  readonly #owner = {
-    request: this,
-    get socket(): Socket {
-      return this.request.socket!; // there is an answer, so it was sent
-    },
-    setTimeout: (ms: number) => this.setTimeout(ms),
-    responseDropped: (error: Error | undefined) => {
-      const wasOver = this.#over;
-      this.#over = true;
-      if (!wasOver) this.#abort?.(error ?? connectionReset("aborted"));
-      // A reader's error is told by the request first; without one, the answer's end comes before the request's.
-      if (wasOver || error !== undefined) process.nextTick(() => this.destroy(wasOver ? undefined : error));
-      else setImmediate(() => this.destroy());
-    },
-  };
+  [RESPONSE_DROPPED](error: Error | undefined): void {
+    const wasOver = this.#over;
+    this.#over = true;
+    if (!wasOver) this.#abort?.(error ?? connectionReset("aborted"));
+    // A reader's error is told by the request first; without one, the answer's end comes before the request's.
+    if (wasOver || error !== undefined) process.nextTick(() => this.destroy(wasOver ? undefined : error));
+    else setImmediate(() => this.destroy());
+  }
 
   #response(status: number, headers: RawHeaders, resume: () => void, text: string): MeshResponse {
     const lines = this.shouldKeepAlive || this.hasHeader("connection") ? headers : withoutKeepAlive(headers);
-    const response = new MeshResponse(this.#owner, status, lines, resume, text || (STATUS_CODES[status] ?? ""));
+    const response = new MeshResponse(this, status, lines, resume, text || (STATUS_CODES[status] ?? ""));
     response.req = this;
     this.res = response;
     return response;
@@ -412,7 +405,7 @@ export class MeshRequest extends Writable implements OldHandler {
   }
 
   #inform(status: number, headers: RawHeaders, text: string): void {
-    const { headers: record, rawHeaders } = new MeshResponse(this.#owner, status, headers, () => {}, text);
+    const { headers: record, rawHeaders } = new MeshResponse(this, status, headers, () => {}, text);
     const version = { httpVersion: "1.1", httpVersionMajor: 1, httpVersionMinor: 1 };
     this.#emit("information", { statusCode: status, statusMessage: text, ...version, headers: record, rawHeaders });
   }

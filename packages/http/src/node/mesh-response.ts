@@ -5,11 +5,14 @@ import type { Socket } from "node:net";
 import type { RawHeaders } from "../client/handler.js";
 import { decodeHeaders } from "../client/raw-headers.js";
 
+/** A symbol, because the owner is what an application holds as its ClientRequest. */
+export const RESPONSE_DROPPED: unique symbol = Symbol("inmesh.responseDropped");
+
 export interface ResponseOwner {
-  readonly socket: Socket;
+  readonly socket: Socket | null;
   setTimeout(ms: number): unknown;
   /** The reader gave the answer up before its end. */
-  responseDropped(error: Error | undefined): void;
+  [RESPONSE_DROPPED](error: Error | undefined): void;
 }
 
 /** Both are IncomingMessage's own, undocumented and the same from Node 10 to 26. */
@@ -57,7 +60,7 @@ export class MeshResponse extends IncomingMessage {
       this.aborted = true;
       this.emit("aborted");
     }
-    if (!this.complete) this.#owner.responseDropped(error ?? undefined);
+    if (!this.complete) this.#owner[RESPONSE_DROPPED](error ?? undefined);
     // An error that nobody listens to does not end the process: Node's own answers are as lenient.
     process.nextTick(() => done(error !== null && this.listenerCount("error") > 0 ? error : null));
   }

@@ -31,11 +31,9 @@ export function rivals(): Promise<Report> {
 
 /** What people call with. */
 export function clients(): Promise<Report> {
-  return compare(
-    "client libraries, default policy, each beside itself",
-    CLIENTS,
-    ["goal: <= 1.10 over the bare library"],
-  );
+  return compare("client libraries, default policy, each beside itself", CLIENTS, [
+    "goal: <= 1.10 over the bare library",
+  ]);
 }
 
 async function compare(bench: string, cases: readonly string[], notes: readonly string[]): Promise<Report> {
