@@ -2,6 +2,7 @@
 
 import { MeshError } from "@inmesh/core";
 import { importUndici } from "@inmesh/http/undici";
+import { readLaunch } from "./boot/launch.js";
 import { patchSeams } from "./boot/patch-seams.js";
 import { ConnectedMesh } from "./connected-mesh.js";
 import type { Mesh } from "./mesh.js";
@@ -27,7 +28,7 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
 
 function readSettings(options: MeshOptions, parseYaml: () => ParseYaml): MeshSettings {
   try {
-    return resolveSettings(options, { parseYaml });
+    return resolveSettings(options, { parseYaml, ...readLaunch(process.env, () => process.cwd(), process.argv) });
   } catch (error) {
     throw new MeshError("CONFIG_INVALID", error instanceof Error ? error.message : String(error));
   }

@@ -17,7 +17,10 @@ import { EndpointState } from "./endpoint-state.js";
 export interface ClusterOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Called when an endpoint left the registry: its connections are to be closed once idle. */
+  /**
+   * Called when an endpoint left the registry, or one of the processes that share its address did: connections are to be
+   * closed once idle, since any of them may lead to the one that left.
+   */
   readonly onRemoved: (state: EndpointState) => void;
 }
 
@@ -146,7 +149,9 @@ export class ClusterRuntime {
       const state = known.get(endpoint.id);
       if (state === undefined) return new EndpointState(endpoint);
       known.delete(endpoint.id);
+      const { workloads } = state.endpoint;
       state.endpoint = endpoint; // same address, perhaps new labels or weight
+      if (workloads.some((name) => !endpoint.workloads.includes(name))) this.#options.onRemoved(state);
       return state;
     });
     for (const gone of known.values()) this.#remove(gone);

@@ -40,7 +40,7 @@ export interface EngineOptions {
   readonly excludes?: (host: string, port: number) => boolean;
   /** Every request goes out as if the mesh were not there; what policy would do is rehearsed. @default false */
   readonly onlyObserves?: boolean;
-  /** An endpoint left the registry; transports close its connections when they fall idle. */
+  /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
 }
 

@@ -41,7 +41,7 @@ export class HttpTransport implements Transport {
     else this.#pool(attempt.endpoint, pool, policy, wire.authority).dispatch(wire);
   }
 
-  /** For `Engine`'s option of that name: running requests finish, nothing new starts there. */
+  /** For `Engine`'s option of that name: running requests finish, nothing new starts on connections open now. */
   readonly onEndpointRemoved = (state: EndpointState): void => this.#retire(state);
 
   /** Pools open now. */

@@ -26,10 +26,14 @@ export interface ServersOptions {
 
 /** Between two looks for idle connections of a closing server, in ms. */
 const SWEEP_MS = 50;
+/** Between two looks at the number of connections, in ms. */
+const LOOK_MS = 20;
 /** Accepting a connection, reading its request: each takes a turn of the event loop. */
 const QUIET_TURNS = 3;
 /** Callers that go on calling must not hold up the end. */
 const MAX_TURNS = 100;
+/** For the first request on a connection that was accepted in the last moment, in ms. */
+const FIRST_REQUEST_MS = 500;
 /** For the last frames of HTTP/2 connections whose requests are answered, in ms. */
 const LAST_FRAMES_MS = 1_000;
 
@@ -110,6 +114,8 @@ export class Servers implements ServerHooks {
       for (const server of servers) closeIdle(server);
     });
     await this.#inbound.idle(signal);
+    await this.#unconnected(servers, signal);
+    await this.#inbound.idle(signal);
     if (sessions.length > 0) await this.#within(LAST_FRAMES_MS, signal, Promise.all(sessions));
     sweep.cancel();
     const cut = this.#inbound.inFlight;
@@ -119,6 +125,22 @@ export class Servers implements ServerHooks {
       else closeIdle(server);
     }
     return cut;
+  }
+
+  /**
+   * A caller that is slow has a connection before it has sent anything on it: closing that would fail a request. Idle
+   * ones that have served are closed by the sweep; what nobody uses, or has left HTTP, is not waited for long.
+   */
+  async #unconnected(servers: readonly AnyServer[], signal: AbortSignal): Promise<void> {
+    const until = this.#clock.now() + FIRST_REQUEST_MS;
+    for (const server of servers) {
+      if (protocolOf(server) === "http2") continue; // its sessions are waited for by themselves
+      while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > 0) await this.#look();
+    }
+  }
+
+  #look(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.hold(LOOK_MS, resolve));
   }
 
   #forget(server: AnyServer): void {
@@ -152,6 +174,10 @@ export class Servers implements ServerHooks {
       quiet = this.#inbound.arrived === arrived ? quiet + 1 : 0;
     }
   }
+}
+
+function connections(server: AnyServer): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, open) => resolve(error ? 0 : open)));
 }
 
 function protocolOf(server: AnyServer): Listener["protocol"] {

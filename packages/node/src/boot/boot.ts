@@ -9,6 +9,7 @@ import type { DataPlane } from "../plane/data-plane.js";
 import { SEAMS } from "../settings/options.js";
 import { type MeshSettings, resolveSettings } from "../settings/resolve-settings.js";
 import { VERSION } from "../version.js";
+import { type Launch, type Pm2, readLaunch } from "./launch.js";
 import { patchSeams } from "./patch-seams.js";
 import { isTestRunner } from "./program.js";
 import { requireYaml } from "./require-yaml.js";
@@ -19,14 +20,17 @@ export function boot(): void {
   // Before anything is read or touched: the variable is the switch that must always work.
   if (process.env["INMESH_MODE"] === "off" || runtimeOf(globalThis) !== undefined) return;
   let settings: MeshSettings;
+  let launch: Launch;
   try {
-    settings = resolveSettings({}, { parseYaml: requireYaml });
+    launch = readLaunch(process.env, () => process.cwd(), process.argv);
+    const { env, cwd, program } = launch;
+    settings = resolveSettings({}, { parseYaml: requireYaml, env, cwd, program });
   } catch (error) {
     return log.error(`${error instanceof Error ? error.message : String(error)}. This process runs without the mesh`);
   }
   if (settings.mode === "off") return;
   const seams = settings.patch ?? SEAMS;
-  const runtime = createRuntime({ ...settings, lease: settings.lease ?? defaultLease() }, seams);
+  const runtime = createRuntime({ ...settings, lease: settings.lease ?? defaultLease() }, seams, launch.pm2);
   try {
     setRuntime(globalThis, runtime);
   } catch {
@@ -38,6 +42,7 @@ export function boot(): void {
 function createRuntime(
   settings: MeshSettings,
   seams: readonly string[],
+  pm2: Pm2 | undefined,
 ): Runtime & { readonly plane: () => DataPlane } {
   let loaded: { readonly plane: DataPlane; readonly mesh: ReturnType<Runtime["mesh"]> } | undefined;
   const load = (): NonNullable<typeof loaded> => {
@@ -46,7 +51,7 @@ function createRuntime(
       // import of them: one instance, however they are reached.
       const require = Module.createRequire(import.meta.url);
       const { startRuntime } = require("./start-runtime.js") as typeof import("./start-runtime.js");
-      loaded = startRuntime(settings, seams);
+      loaded = startRuntime(settings, seams, pm2);
     }
     return loaded;
   };

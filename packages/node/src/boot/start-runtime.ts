@@ -5,19 +5,22 @@ import { requireUndici } from "@inmesh/http/require-undici";
 import type { Mesh } from "../mesh.js";
 import { DataPlane } from "../plane/data-plane.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
-import { drainOnTerm } from "./drain-on-term.js";
+import { clusterWorker, drainOnDisconnect } from "./drain-on-disconnect.js";
+import { drainOnSignal } from "./drain-on-signal.js";
+import { endSignals } from "./end-signals.js";
+import type { Pm2 } from "./launch.js";
 
 export interface StartedRuntime {
   readonly plane: DataPlane;
   readonly mesh: Mesh;
 }
 
-export function startRuntime(settings: MeshSettings, seams: readonly string[]): StartedRuntime {
+export function startRuntime(settings: MeshSettings, seams: readonly string[], pm2: Pm2 | undefined): StartedRuntime {
   const plane = new DataPlane({ settings, undici: requireUndici });
   plane.patched = seams;
   let mesh: Mesh | undefined;
   // A process that only observes ends as it would without us: its lease runs out, or is seen to be of nobody.
-  if (seams.includes("server") && settings.mode === "on") drainOnTerm(plane);
+  if (seams.includes("server") && settings.mode === "on") drainAtEnd(plane, pm2);
   void plane.start();
   return {
     plane,
@@ -31,4 +34,14 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[]): 
       return mesh;
     },
   };
+}
+
+function drainAtEnd(plane: DataPlane, pm2: Pm2 | undefined): void {
+  const worker = clusterWorker();
+  const { drainTimeoutMs } = plane.settings;
+  const ending = endSignals({ drainTimeoutMs, pm2, worker: worker !== undefined });
+  drainOnSignal(plane, ending);
+  if (worker === undefined) return;
+  plane.sharesPort = true;
+  drainOnDisconnect(worker, plane, ending.limitMs);
 }

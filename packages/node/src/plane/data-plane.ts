@@ -27,6 +27,12 @@ import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
+import { propagated } from "./propagation.js";
+
+/** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
+const LEAVE_SHARE = 0.6;
+/** Callers that still call get so many times the usual delay. */
+const LAG_FACTOR = 4;
 
 export interface DataPlaneOptions {
   readonly settings: MeshSettings;
@@ -53,6 +59,8 @@ export class DataPlane {
   /** Names of the seams patched in this process. */
   patched: readonly string[] = [];
   draining = false;
+  /** Other processes accept connections on the same port: workers of `cluster`. */
+  sharesPort = false;
   /** Set by POST /healthcheck/fail. */
   failing = false;
   #registry: OpenRegistry | undefined;
@@ -63,6 +71,7 @@ export class DataPlane {
   /** What has been said about refused policy, so that it is said once. */
   #refused: ReadonlySet<string> = new Set();
   #failure: string | undefined;
+  #leaving: Promise<void> | undefined;
   #drain: Promise<DrainResult> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -138,14 +147,14 @@ export class DataPlane {
     return this.#starting;
   }
 
-  /** Leaves the registry: no new calls are sent here once `propagationDelayMs` has passed. */
-  async leave(signal: AbortSignal): Promise<void> {
-    this.draining = true;
-    this.events.add("drain", "leaving the registry");
-    this.inbound.retireConnections();
-    const advertised = this.ports.length > 0;
-    await this.#lease?.leave();
-    if (advertised) await hold(this.clock, this.settings.propagationDelayMs, signal);
+  /**
+   * Leaves the registry: resolves when no new calls are sent here any more, after about `propagationDelayMs`. Whoever
+   * comes later waits for the same; an abort of the first one's ends the wait for all.
+   * @param limitMs time for this and what comes after it
+   */
+  leave(signal: AbortSignal, limitMs: number): Promise<void> {
+    this.#leaving ??= this.#leave(signal, limitMs);
+    return this.#leaving;
   }
 
   /** See `drain.ts`. Whoever asks first says how long it may take; the others hear how it went. */
@@ -158,6 +167,23 @@ export class DataPlane {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #leave(signal: AbortSignal, limitMs: number): Promise<void> {
+    this.draining = true;
+    this.events.add("drain", "leaving the registry");
+    this.inbound.retireConnections();
+    const advertised = this.ports.length > 0;
+    await this.#lease?.leave();
+    if (!advertised) return;
+    const longestMs = limitMs * LEAVE_SHARE;
+    const delayMs = Math.min(this.settings.propagationDelayMs, longestMs);
+    await propagated({
+      ...{ clock: this.clock, delayMs, signal },
+      // What others share with us goes to them when we close, so nobody needs to have gone before.
+      longestMs: this.sharesPort ? delayMs : Math.min(delayMs * LAG_FACTOR, longestMs),
+      arrived: () => this.inbound.arrived,
+    });
   }
 
   async #start(): Promise<void> {
@@ -273,18 +299,4 @@ export class DataPlane {
 function localityOf(text: string): { readonly region: string; readonly zone: string; readonly subZone: string } {
   const [region = "", zone = "", subZone = ""] = text.split("/");
   return { region, zone, subZone };
-}
-
-/** Waits, and keeps the process alive meanwhile. An abort ends the wait. */
-function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      timer.cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = clock.hold(ms, done);
-    signal.addEventListener("abort", done);
-  });
 }

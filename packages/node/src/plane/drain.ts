@@ -22,7 +22,7 @@ export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainR
   const controller = new AbortController();
   const timer = clock.hold(timeoutMs, () => controller.abort());
   try {
-    await plane.leave(controller.signal);
+    await plane.leave(controller.signal, timeoutMs);
     const cut = await plane.servers.close(controller.signal);
     await outboundIdle(plane, controller.signal);
     const durationMs = clock.now() - startedAt;

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** The nearest package.json's name without its scope, else the program's file name, as a DNS label. */
-export function defaultService(cwd: string, program: string | undefined = process.argv[1]): string {
+export function defaultService(cwd: string, program: string | undefined): string {
   const named = toLabel(packageName(cwd).replace(/^@[^/]*\//, ""));
   if (named !== "") return named;
   return toLabel(program === undefined ? "" : basename(program).replace(/\.\w+$/, "")) || "app";

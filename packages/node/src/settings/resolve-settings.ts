@@ -36,6 +36,8 @@ export interface ResolveContext {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** @default process.cwd() */
   readonly cwd?: string;
+  /** The application's main file, for the name of a service that nobody named. @default process.argv[1] */
+  readonly program?: string | undefined;
   /** Told what is unknown and therefore ignored, one line each. @default stderr */
   readonly warn?: (message: string) => void;
   /** Asked for when there is an inmesh.yaml: most processes have none. */
@@ -47,7 +49,8 @@ export class SettingError extends Error {}
 
 /** @throws {SettingError} for the first setting that cannot be used: one line, naming it and what was expected */
 export function resolveSettings(options: MeshOptions, context: ResolveContext): MeshSettings {
-  const { env = process.env, cwd = process.cwd(), warn = createLog("warn").warn, parseYaml } = context;
+  const { env = process.env, cwd = process.cwd(), program = process.argv[1], parseYaml } = context;
+  const { warn = createLog("warn").warn } = context;
   const file = readSettingsFile(cwd, parseYaml);
   warnUnknown(env, file, warn);
   const given = <Name extends keyof MeshOptions>(name: Name): Required<MeshOptions>[Name] | undefined => {
@@ -65,7 +68,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     throw new SettingError(`${source.where} is ${show(source.value)}: ${value.invalid}`);
   };
   const version = given("version");
-  const service = given("service") ?? defaultService(cwd);
+  const service = given("service") ?? defaultService(cwd, program);
   const config = given("config");
   const local = join(cwd, "mesh");
   return {

@@ -1,0 +1,39 @@
+/**
+ * A worker of `cluster` that is told to disconnect, by its primary or by itself, drains before Node closes its servers:
+ * its lease goes first, connections are retired, requests finish. The servers are closed then, so that Node goes on at once.
+ */
+
+import type { Worker } from "node:cluster";
+import Module from "node:module";
+import type { DataPlane } from "../plane/data-plane.js";
+
+type Emit = (this: NodeJS.Process, event: string | symbol, ...args: unknown[]) => boolean;
+
+/** @returns the worker that this process is */
+export function clusterWorker(): Worker | undefined {
+  // Loading the module takes time; without a channel to a parent nobody is a worker.
+  if (process.channel === undefined || process.channel === null) return undefined;
+  return (Module.createRequire(import.meta.url)("node:cluster") as { readonly worker?: Worker }).worker;
+}
+
+export function drainOnDisconnect(worker: Worker, plane: DataPlane, limitMs: number): void {
+  const target = process as unknown as { emit: Emit };
+  const { emit } = target;
+  target.emit = function (event, ...args) {
+    if (event !== "internalMessage" || !isDisconnect(args[0])) return emit.call(this, event, ...args);
+    void plane.drain(limitMs).then(() => emit.call(this, event, ...args));
+    return true;
+  };
+  const { disconnect } = worker;
+  worker.disconnect = () => {
+    void plane.drain(limitMs).then(() => disconnect.call(worker));
+    return worker;
+  };
+}
+
+/** What the primary's `worker.disconnect()` sends: lib/internal/cluster/primary.js, the same in Node 20 to 26. */
+function isDisconnect(message: unknown): boolean {
+  if (typeof message !== "object" || message === null) return false;
+  const { cmd, act } = message as { readonly cmd?: unknown; readonly act?: unknown };
+  return cmd === "NODE_CLUSTER" && act === "disconnect";
+}

@@ -1,0 +1,44 @@
+/** Between leaving the registry and closing servers: the wait until callers have heard of it. */
+
+import type { Clock } from "@inmesh/core";
+
+export interface Propagation {
+  readonly clock: Clock;
+  /** In which callers hear of it, in ms. */
+  readonly delayMs: number;
+  /** Longest wait, in ms: a caller whose event loop lags hears late, one outside the mesh never. */
+  readonly longestMs: number;
+  /** Requests received so far. */
+  readonly arrived: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Share of the delay in which no request must have come. */
+const QUIET_SHARE = 1 / 4;
+
+/** Waits `delayMs`, and on while requests arrive, which nobody sends who has heard. An abort ends the wait. */
+export async function propagated({ clock, delayMs, longestMs, arrived, signal }: Propagation): Promise<void> {
+  const startedAt = clock.now();
+  const quietMs = delayMs * QUIET_SHARE;
+  await hold(clock, Math.min(delayMs, longestMs) - quietMs, signal);
+  for (let before = -1; before !== arrived(); ) {
+    const leftMs = startedAt + longestMs - clock.now();
+    if (leftMs <= 0 || signal.aborted) return;
+    before = arrived();
+    await hold(clock, Math.min(quietMs, leftMs), signal);
+  }
+}
+
+/** Keeps the process alive meanwhile. */
+function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted || ms <= 0) return resolve();
+    const done = (): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = clock.hold(ms, done);
+    signal.addEventListener("abort", done);
+  });
+}
