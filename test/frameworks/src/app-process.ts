@@ -1,4 +1,4 @@
-/** An application of fixtures/ in a process of its own, in the mesh by `--import` alone. */
+/** A program of fixtures/ in a process of its own, in the mesh by `--import` alone. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,7 +9,7 @@ import type { Registry } from "./registry.js";
 export const REGISTER = pathToFileURL(
   fileURLToPath(new URL("../../../packages/node/dist/register.js", import.meta.url)),
 ).href;
-const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
+export const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
 export interface AppOptions {
   readonly registry: Registry;
@@ -17,6 +17,8 @@ export interface AppOptions {
   /** File of fixtures/, and its arguments. */
   readonly program: readonly [file: string, ...args: string[]];
   readonly env?: Readonly<Record<string, string>>;
+  /** @default true */
+  readonly meshed?: boolean;
 }
 
 export class AppProcess implements AsyncDisposable {
@@ -25,8 +27,9 @@ export class AppProcess implements AsyncDisposable {
   out = "";
   errors = "";
 
-  constructor({ registry, service, program: [file, ...args], env = {} }: AppOptions) {
-    this.child = spawn(process.execPath, ["--import", REGISTER, join(FIXTURES, file), ...args], {
+  constructor({ registry, service, program: [file, ...args], env = {}, meshed = true }: AppOptions) {
+    const preload = meshed ? ["--import", REGISTER] : [];
+    this.child = spawn(process.execPath, [...preload, join(FIXTURES, file), ...args], {
       env: {
         PATH: process.env["PATH"],
         HOME: registry.folder,
@@ -36,7 +39,7 @@ export class AppProcess implements AsyncDisposable {
         INMESH_CONFIG: registry.folder,
         ...env,
       },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
     this.child.stdout?.on("data", (chunk) => {
       this.out += chunk;

@@ -10,6 +10,7 @@ export interface Lease {
   readonly service: string;
   readonly pid: number;
   readonly admin: string;
+  readonly address: string;
   /** Name → number. */
   readonly ports: Readonly<Record<string, number>>;
 }
@@ -32,7 +33,8 @@ export class Registry implements Disposable {
       try {
         const { metadata, spec } = parse(readFileSync(join(directory, file), "utf8"));
         const said = (key: string) => metadata.annotations[`inmesh.dev/${key}`];
-        return [{ service: name, pid: Number(said("pid")), admin: said("admin"), ports: spec.ports ?? {} }];
+        const { address, ports = {} } = spec;
+        return [{ service: name, pid: Number(said("pid")), admin: said("admin"), address, ports }];
       } catch {
         return []; // removed meanwhile
       }
@@ -51,6 +53,6 @@ export async function until<Value>(
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

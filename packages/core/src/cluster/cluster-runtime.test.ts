@@ -107,6 +107,19 @@ describe("ClusterRuntime", () => {
     expect(cluster().states[1]).not.toBe(first);
   });
 
+  it("tells of an endpoint when one of the processes behind it leaves, not when one comes, and keeps its state", () => {
+    const { publish, removed, serve, cluster } = setup();
+    const share = (...workloads: string[]) => publish({ clusters: { reviews: [{ id: B, workloads }] } });
+    share("one");
+    serve(1);
+    const [state] = cluster().states;
+    removed.length = 0;
+    share("one", "two");
+    expect(removed).toEqual([]);
+    share("two");
+    expect([removed, state?.removed, cluster().states]).toEqual([[B], false, [state]]);
+  });
+
   it("takes over new weights and a new strategy, and keeps the load it knows", () => {
     const { network, send, publish, cluster } = setup();
     network.script("*", silent()).script(A, silent());

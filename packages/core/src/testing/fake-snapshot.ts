@@ -28,8 +28,11 @@ export interface FakeRoute extends Partial<Omit<Route, "retry">> {
 }
 
 export interface FakeCluster {
-  /** `address:port`, or with a weight. */
-  readonly endpoints: readonly (string | { readonly id: string; readonly weight: number })[];
+  /** `address:port`, or with a weight and the processes behind it. */
+  readonly endpoints: readonly (
+    | string
+    | { readonly id: string; readonly weight?: number; readonly workloads?: readonly string[] }
+  )[];
   /** @default "leastRequest" */
   readonly loadBalancer?: LoadBalancerKind;
   /** @default "DISABLE" */
@@ -180,9 +183,9 @@ function fakeCluster(
   return { cluster, set: { cluster: name, endpoints: endpoints.map(fakeEndpoint) } };
 }
 
-/** @param spec `address:port`, or with a weight */
+/** @param spec `address:port`, or with more */
 export function fakeEndpoint(spec: FakeCluster["endpoints"][number]): Endpoint {
-  const { id, weight } = typeof spec === "string" ? { id: spec, weight: 1 } : spec;
+  const { id, weight = 1, workloads = [] } = typeof spec === "string" ? { id: spec } : spec;
   const colon = id.lastIndexOf(":");
-  return { id, address: id.slice(0, colon), port: Number(id.slice(colon + 1)), weight, labels: {}, workloads: [] };
+  return { id, address: id.slice(0, colon), port: Number(id.slice(colon + 1)), weight, labels: {}, workloads };
 }

@@ -13,8 +13,8 @@ export interface Ending {
   readonly terminal?: boolean;
 }
 
-/** Of PM2's time between SIGINT and SIGKILL. The rest is for what the process does besides. */
-const KILL_SHARE = 0.9;
+/** Of PM2's time between SIGINT and SIGKILL. The rest is for a busy machine and for what the process does besides. */
+const KILL_SHARE = 0.8;
 
 /**
  * SIGTERM. And SIGINT where it comes from a manager: from PM2, which ends everything by it, or from the primary of a

@@ -27,10 +27,12 @@ import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
-import { propagated } from "./propagation.js";
+import { hold, propagated } from "./propagation.js";
 
 /** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
 const LEAVE_SHARE = 0.6;
+/** Of the delay a lease stays while others listen on the same port. */
+const KEPT_SHARE = 2 / 3;
 /** Callers that still call get so many times the usual delay. */
 const LAG_FACTOR = 4;
 
@@ -174,15 +176,19 @@ export class DataPlane {
     this.events.add("drain", "leaving the registry");
     this.inbound.retireConnections();
     const advertised = this.ports.length > 0;
-    await this.#lease?.leave();
-    if (!advertised) return;
+    const { clock, inbound, sharesPort } = this;
     const longestMs = limitMs * LEAVE_SHARE;
     const delayMs = Math.min(this.settings.propagationDelayMs, longestMs);
+    // The successor listens, but may not be in the registry yet. Without it the service would be unknown for a moment.
+    const keptMs = advertised && sharesPort ? delayMs * KEPT_SHARE : 0;
+    await hold(clock, keptMs, signal);
+    await this.#lease?.leave();
+    if (!advertised) return;
     await propagated({
-      ...{ clock: this.clock, delayMs, signal },
+      ...{ clock, signal, delayMs: delayMs - keptMs },
       // What others share with us goes to them when we close, so nobody needs to have gone before.
-      longestMs: this.sharesPort ? delayMs : Math.min(delayMs * LAG_FACTOR, longestMs),
-      arrived: () => this.inbound.arrived,
+      longestMs: sharesPort ? delayMs - keptMs : Math.min(delayMs * LAG_FACTOR, longestMs),
+      arrived: () => inbound.arrived,
     });
   }
 

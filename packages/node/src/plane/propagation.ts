@@ -29,8 +29,8 @@ export async function propagated({ clock, delayMs, longestMs, arrived, signal }:
   }
 }
 
-/** Keeps the process alive meanwhile. */
-function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+/** Waits, and keeps the process alive meanwhile. An abort ends the wait. */
+export function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted || ms <= 0) return resolve();
     const done = (): void => {

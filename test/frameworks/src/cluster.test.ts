@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import { AppProcess } from "./app-process.js";
+import { finishLoad } from "./load.js";
+import { Registry, until } from "./registry.js";
+
+describe.each(["none", "SIGTERM", "SIGINT"])(
+  "two workers of a cluster, replaced with disconnect() and signal %s",
+  (signal) => {
+    it("fail no request of a caller in the mesh nor of one outside it", async () => {
+      using registry = new Registry();
+      await using primary = new AppProcess({ registry, service: "pool", program: ["cluster.mjs"] });
+      const port = await primary.port();
+      await until(() => registry.leases("pool").length === 2);
+      const old = registry.leases("pool").map(({ pid }) => pid);
+      const program = (url: string) => ["load.mjs", "150", url] as const;
+      await using meshed = new AppProcess({ registry, service: "caller", program: program("http://pool/slow?ms=20") });
+      await using outside = new AppProcess({
+        ...{ registry, service: "outside", meshed: false },
+        program: program(`http://127.0.0.1:${port}/slow?ms=20`),
+      });
+      await Promise.all([meshed.printed(/ready/), outside.printed(/ready/)]);
+      primary.child.stdin?.write(`reload ${signal}\n`);
+      await primary.printed(/reloaded/);
+      await until(() => registry.leases("pool").length === 2);
+      const now = registry.leases("pool").map(({ pid }) => pid);
+      const [inside] = await finishLoad(meshed);
+      const [others] = await finishLoad(outside);
+      expect([inside?.failures, others?.failures, primary.errors]).toEqual([[], [], ""]);
+      expect(now.filter((pid) => old.includes(pid))).toEqual([]);
+      for (const result of [inside, others]) {
+        // Connections are what the primary spreads: one worker may have got all of a caller's.
+        expect(result?.served.filter(([pid]) => now.includes(pid))).not.toEqual([]);
+        expect(Math.min(result?.sent.GET ?? 0, result?.sent.POST ?? 0)).toBeGreaterThan(50);
+      }
+      const ends = signal === "none" ? "0 null" : `null ${signal}`;
+      expect(primary.out.match(/left .*/g)?.sort()).toEqual(old.map((pid) => `left ${pid} ${ends}`).sort());
+    });
+  },
+);
