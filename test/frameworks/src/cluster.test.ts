@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { AppProcess } from "./app-process.js";
 import { finishLoad } from "./load.js";
@@ -37,3 +40,28 @@ describe.each(["none", "SIGTERM", "SIGINT"])(
     });
   },
 );
+
+const INMESH = fileURLToPath(new URL("../../../packages/cli/bin/inmesh.js", import.meta.url));
+
+describe("the command line on two workers behind one port", () => {
+  it("shows one service with one endpoint of two workloads, and both processes", async () => {
+    using registry = new Registry();
+    await using primary = new AppProcess({ registry, service: "pool", program: ["cluster.mjs"] });
+    const port = await primary.port();
+    await until(() => registry.leases("pool").length === 2);
+    const inmesh = async (...args: readonly string[]) => {
+      const all = [INMESH, ...args, "--config", registry.folder, "-o", "json"];
+      return JSON.parse((await promisify(execFile)(process.execPath, all)).stdout);
+    };
+    const { endpoints } = await inmesh("endpoints", "pool");
+    expect(endpoints.map(({ id, workloads }: { id: string; workloads: unknown[] }) => [id, workloads.length])).toEqual([
+      [`127.0.0.1:${port}`, 2],
+    ]);
+    const { services } = await inmesh("services");
+    expect(services).toEqual([expect.objectContaining({ name: "pool", endpoints: 1 })]);
+    const pids = registry.leases("pool").map(({ pid }) => pid);
+    expect(JSON.stringify(await inmesh("status"))).toMatch(
+      new RegExp(`"pid":${pids[0]}.*"pid":${pids[1]}|"pid":${pids[1]}.*"pid":${pids[0]}`),
+    );
+  });
+});
