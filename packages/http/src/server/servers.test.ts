@@ -170,6 +170,56 @@ describe("Servers.close", () => {
     expect(await cut).toBe(0);
   });
 
+  it("answers a request that arrived on a kept connection in the moment in which the last one ended", async () => {
+    const release = new Map<string, () => void>();
+    const { servers, port } = await drained((message, response) => {
+      if (message.url === "/late") return response.end("late");
+      response.write("begun "); // its head is out: it cannot ask its caller to leave any more
+      release.set(message.url ?? "", () => response.end("done"));
+    });
+    const sockets = ["/a", "/b"].map((path) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.setEncoding("latin1").write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+      return { socket, text: "" };
+    });
+    for (const each of sockets) {
+      each.socket.on("data", (chunk) => {
+        each.text += chunk;
+      });
+    }
+    const [a, b] = sockets as [(typeof sockets)[0], (typeof sockets)[0]];
+    const until = async (look: () => boolean) => {
+      while (!look()) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await until(() => a.text.includes("begun ") && b.text.includes("begun "));
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    await new Promise((resolve) => setTimeout(resolve, 20)); // it waits for the two by now
+    release.get("/b")?.();
+    await until(() => b.text.includes("done"));
+    b.socket.write("POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n"); // in the system's buffers at once
+    release.get("/a")?.();
+    expect(await cut).toBe(0);
+    await until(() => b.socket.closed || b.text.endsWith("late"));
+    expect(b.text).toMatch(/late$/);
+  });
+
+  it("answers the first request of a connection that was made before, though its caller is slow", async () => {
+    const { servers, server, port } = await drained((_, response) => response.end("served"));
+    const socket = connect(port, "127.0.0.1");
+    await once(server, "connection");
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    let over = false;
+    void cut.then(() => {
+      over = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(over).toBe(false);
+    socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200 OK[\s\S]*Connection: close[\s\S]*served$/);
+    expect(await cut).toBe(0);
+  });
+
   it("cuts what is left when its time is over", async () => {
     const { servers, inbound, port } = await drained(() => {});
     const hanging = ask(port, false);

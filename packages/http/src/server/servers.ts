@@ -2,6 +2,7 @@
 
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Clock, Timer } from "@inmesh/core";
 import { endSession } from "./end-session.js";
@@ -32,8 +33,8 @@ const LOOK_MS = 20;
 const QUIET_TURNS = 3;
 /** Callers that go on calling must not hold up the end. */
 const MAX_TURNS = 100;
-/** For the first request on a connection that was accepted in the last moment, in ms. */
-const FIRST_REQUEST_MS = 500;
+/** For the first request on a connection that was accepted in the last moment, in ms; busy callers were seen to take 840. */
+const FIRST_REQUEST_MS = 2_000;
 /** For the last frames of HTTP/2 connections whose requests are answered, in ms. */
 const LAST_FRAMES_MS = 1_000;
 
@@ -45,6 +46,8 @@ export class Servers implements ServerHooks {
   readonly #listening = new Map<AnyServer, Listener>();
   readonly #closedByMesh = new WeakSet<AnyServer>();
   readonly #sessions = new Map<Http2Session, AnyServer>();
+  /** Connections that left HTTP: they bring no requests any more. */
+  readonly #upgraded = new Set<Socket>();
 
   constructor({ inbound, clock, onChange = () => {} }: ServersOptions) {
     this.#inbound = inbound;
@@ -76,6 +79,11 @@ export class Servers implements ServerHooks {
   }
 
   upgrade(request: IncomingMessage, work: () => boolean): boolean {
+    const { socket } = request;
+    if (!this.#upgraded.has(socket)) {
+      this.#upgraded.add(socket);
+      socket.once("close", () => this.#upgraded.delete(socket));
+    }
     return this.#inbound.uncounted(request, work);
   }
 
@@ -111,11 +119,14 @@ export class Servers implements ServerHooks {
     }
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
       this.#inbound.reap();
-      for (const server of servers) closeIdle(server);
+      // After a look at every socket: a request may have come by now on a connection that is idle for all we know.
+      setImmediate(() => {
+        for (const server of servers) closeIdle(server);
+      });
     });
-    await this.#inbound.idle(signal);
+    await this.#served(signal);
     await this.#unconnected(servers, signal);
-    await this.#inbound.idle(signal);
+    await this.#served(signal);
     if (sessions.length > 0) await this.#within(LAST_FRAMES_MS, signal, Promise.all(sessions));
     sweep.cancel();
     const cut = this.#inbound.inFlight;
@@ -135,12 +146,20 @@ export class Servers implements ServerHooks {
     const until = this.#clock.now() + FIRST_REQUEST_MS;
     for (const server of servers) {
       if (protocolOf(server) === "http2") continue; // its sessions are waited for by themselves
-      while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > 0) await this.#look();
+      while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > this.#upgraded.size)
+        await this.#look();
     }
   }
 
   #look(): Promise<void> {
     return new Promise((resolve) => void this.#clock.hold(LOOK_MS, resolve));
+  }
+
+  async #served(signal: AbortSignal): Promise<void> {
+    do {
+      await this.#inbound.idle(signal);
+      await this.#readArrived(signal); // on connections whose last answer could not say that it is the last
+    } while (this.#inbound.inFlight > 0 && !signal.aborted);
   }
 
   #forget(server: AnyServer): void {
