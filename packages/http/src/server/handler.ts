@@ -3,8 +3,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type Inbound, serverOf } from "./inbound.js";
-import { isRequestHead } from "./inbound-headers.js";
 import { type AnyServer, patchServer, type ServerHooks } from "./patch-servers.js";
+import { isRequestHead } from "./request-head.js";
 
 export type Handler<Request = IncomingMessage, Response = ServerResponse> = (
   request: Request,

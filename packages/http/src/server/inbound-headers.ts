@@ -6,26 +6,13 @@
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { TIMEOUT_HEADER } from "@inmesh/core/internal";
+import type { RequestHead } from "./request-head.js";
 
 export interface InboundHeaders {
   /** Passed on to every call made on behalf of the request, flat `[name, value, …]`; the same empty list when there is none. */
   readonly forward: readonly string[];
   /** Ms the caller gives us; Infinity without a deadline or with one that cannot be read. */
   readonly remainingMs: number;
-}
-
-/** The head of a request, of HTTP/1.1 or HTTP/2. What is hidden goes out of these objects, which the application sees. */
-export interface RequestHead {
-  readonly headers: Record<string, string | string[] | undefined>;
-  readonly rawHeaders: string[];
-  /** HTTP/1.1 only. */
-  readonly headersDistinct?: Record<string, string[] | undefined>;
-}
-
-/** Whether it is one; applications emit events and call listeners with objects of their own making. */
-export function isRequestHead(given: unknown): given is RequestHead {
-  const { headers, rawHeaders } = (given ?? {}) as Partial<RequestHead>;
-  return Array.isArray(rawHeaders) && typeof headers === "object" && headers !== null;
 }
 
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */

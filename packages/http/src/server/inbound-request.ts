@@ -5,7 +5,8 @@
 
 import { type Clock, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { type RequestHead, takeHeaders } from "./inbound-headers.js";
+import { takeHeaders } from "./inbound-headers.js";
+import type { RequestHead } from "./request-head.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {

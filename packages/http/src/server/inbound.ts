@@ -6,9 +6,10 @@ import type { Socket } from "node:net";
 import { InboundContext } from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
-import { type RequestHead, takeHeaders } from "./inbound-headers.js";
+import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
+import type { RequestHead } from "./request-head.js";
 import { StreamAnswer } from "./stream-answer.js";
 
 export class Inbound {

@@ -7,8 +7,8 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2SecureServer, Http2Server, Http2Session, ServerHttp2Stream } from "node:http2";
 import { Server as HttpsServer } from "node:https";
 import { watchHttp2Classes } from "./http2-class.js";
-import { isRequestHead, type RequestHead } from "./inbound-headers.js";
 import { type Below, captured, inherited, override, type Patchable } from "./override.js";
+import { isRequestHead, type RequestHead } from "./request-head.js";
 
 export type AnyServer = HttpServer | HttpsServer | Http2Server | Http2SecureServer;
 

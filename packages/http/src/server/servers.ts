@@ -7,8 +7,8 @@ import { Server as TlsServer } from "node:tls";
 import type { Clock, Timer } from "@inmesh/core";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
-import type { RequestHead } from "./inbound-headers.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
+import type { RequestHead } from "./request-head.js";
 
 export interface Listener {
   readonly port: number;

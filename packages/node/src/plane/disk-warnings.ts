@@ -29,7 +29,8 @@ export class DiskWarnings {
   readonly #options: DiskWarningsOptions;
   /** Of the state: said alone, or together with the lease. */
   #stateSaid = false;
-  #togetherSaid = false;
+  /** Whether both were said together. */
+  #together: Promise<boolean> | undefined;
 
   constructor(options: DiskWarningsOptions) {
     this.#options = options;
@@ -37,24 +38,24 @@ export class DiskWarnings {
 
   /** Takes what the registry and the state file tell. Resolves once it was said. */
   async take({ code, message }: DiskWarning): Promise<void> {
-    const { write, registry, state } = this.#options;
     if (code === NO_STATE) {
-      if (!this.#stateSaid) write(message);
+      if (await this.#together) return;
+      if (!this.#stateSaid) this.#options.write(message);
       this.#stateSaid = true;
       return;
     }
-    const folder = code === NO_LEASE && (this.#togetherSaid || !this.#stateSaid) ? state() : undefined;
-    if (folder === undefined) return write(message);
-    this.#stateSaid = true; // while we look
+    const folder = code === NO_LEASE && !this.#stateSaid ? this.#options.state() : undefined;
+    if (folder !== undefined) this.#together ??= this.#sayTogether(folder);
+    if (folder === undefined || !(await this.#together)) this.#options.write(message);
+  }
+
+  async #sayTogether(folder: StateFolder): Promise<boolean> {
+    const { write, registry } = this.#options;
     const obstacle = await folder.obstacle();
-    if (obstacle === undefined) {
-      this.#stateSaid = false;
-      return write(message);
-    }
-    if (this.#togetherSaid) return;
-    this.#togetherSaid = true;
+    if (obstacle === undefined) return false;
     write(
       `nothing can be written, neither the lease of this process to ${registry()} nor its state to ${folder.directory} (${obstacle}). Policy is read and followed, calls and servers work; but others do not find this process, and a start while the registry is away has no policy. Set INMESH_STATE_DIR to a folder that this user may write, and make .workloads in the registry writable, or say INMESH_LEASE=never (inmesh help ${NO_LEASE}, ${NO_STATE})`,
     );
+    return true;
   }
 }
