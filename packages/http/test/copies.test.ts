@@ -70,6 +70,19 @@ describe.each(COPIES)("npm's %s", (name) => {
     await expect(undici.fetch("http://reviews/", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it("sends forms of its own, to the mesh and past it", async () => {
+    undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
+    const { request, FormData: Form } = load();
+    const body = new Form();
+    body.set("k", "v");
+    body.set("f", new Blob(["in a file"]), "f.txt");
+    for (const url of ["http://reviews/", `http://127.0.0.1:${server.port}/`]) {
+      const sent = await request(url, { method: "POST", body });
+      const { body: received } = (await sent.body.json()) as { body: string };
+      expect(received).toMatch(/name="k"\r\n\r\nv\r\n[\s\S]*filename="f.txt"[\s\S]*in a file/);
+    }
+  });
+
   it("keeps its mocks and proxies in charge", async () => {
     undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
     const { MockAgent, ProxyAgent, request } = load();

@@ -24,6 +24,7 @@ import { NewShapeExchange } from "./new-shape.js";
 import { Notices } from "./notices.js";
 import { OldShapeExchange } from "./old-shape.js";
 import { type Origin, Origins } from "./origin.js";
+import { isForm, ownForm } from "./own-form.js";
 import { readHeaders } from "./request-headers.js";
 import type { Transport } from "./transport.js";
 import type { Undici } from "./undici-module.js";
@@ -78,7 +79,7 @@ export class HttpClient {
     }
     const origin = this.claims(options, options.origin);
     if (this.engine.onlyObserves) return this.#watched.during(() => plain.dispatch(options, handler));
-    return origin === undefined ? plain.dispatch(options, handler) : this.start(origin, options, handler, plain);
+    return origin === undefined ? this.#passOn(options, handler, plain) : this.start(origin, options, handler, plain);
   }
 
   /** An undici Dispatcher, with all its methods, over a `dispatch` function. */
@@ -136,6 +137,11 @@ export class HttpClient {
     if (tries !== undefined) exchange.call.tries = tries;
     exchange.start();
     return true;
+  }
+
+  #passOn(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher): boolean {
+    if (!isForm(options.body) || !(plain instanceof this.undici.Dispatcher)) return plain.dispatch(options, handler);
+    return plain.dispatch({ ...options, body: ownForm(options.body, () => this.undici) }, handler);
   }
 
   /** undici 6 followed redirects by an option that undici 7 refuses, and told dispatchers of one that they never needed. */

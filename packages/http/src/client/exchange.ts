@@ -11,6 +11,7 @@ import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
 import { hasBody, localReply } from "./local-reply.js";
+import { ownForm } from "./own-form.js";
 import { decodeHeaders, encodeHeaders } from "./raw-headers.js";
 import { ReplayBody } from "./replay-body.js";
 import { WireAttempt } from "./wire-attempt.js";
@@ -38,7 +39,7 @@ export abstract class HttpExchange implements Exchange {
     this.plain = plain;
     const { body } = options;
     const once = isReadOnce(body);
-    this.#body = once ? undefined : body;
+    this.#body = once ? undefined : ownForm(body, () => client.undici);
     this.#replay = once ? new ReplayBody(body, { onError: (error) => this.abort(error) }) : undefined;
   }
 

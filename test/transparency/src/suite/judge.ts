@@ -39,6 +39,7 @@ export async function judge(suite: Suite, { folder, ways, only = "", say }: Judg
     say(`${suite.name}: ${way}`);
     const meshed = await run(way, files);
     let differences = lost(bare, meshed);
+    for (const { file, test, message } of differences) say(`${suite.name}: at first ${file} ${test}: ${message}`);
     for (let again = 0; again < AGAIN && differences.length > 0; again++) {
       const suspects = filesOf(differences, files);
       say(`${suite.name}: ${differences.length} differences ${way}, again ${suspects.length} files`);
