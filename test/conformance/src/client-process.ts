@@ -7,6 +7,7 @@ import { DrainLoad } from "./drain-load.js";
 import { GROUPS } from "./groups.js";
 import type { Cell, FromClients, ServerFacts, ToClients } from "./messages.js";
 import { runCell } from "./run-cell.js";
+import { concerns, meets } from "./scenario.js";
 import { Trial } from "./trial.js";
 
 /** Of scenarios that compute, and of those that wait. */
@@ -50,8 +51,10 @@ async function runAll(): Promise<Cell[]> {
   await warmUp();
   const work = clients
     .flatMap((client) =>
-      servers.flatMap((server) =>
-        GROUPS.flatMap((group) => group.scenarios.map((scenario) => ({ client, server, group, scenario }))),
+      serversOf(client).flatMap((server) =>
+        GROUPS.filter((group) => concerns(group, server.id)).flatMap((group) =>
+          group.scenarios.map((scenario) => ({ client, server, group, scenario })),
+        ),
       ),
     )
     .map((each, index) => ({ ...each, index }));
@@ -73,8 +76,13 @@ async function runAll(): Promise<Cell[]> {
 /** First calls load and compile; limits are for those that follow. */
 async function warmUp(): Promise<void> {
   for (const client of clients) {
-    for (const { id, control } of servers) await new Trial({ client, base: `http://${id}`, control }).ask("/echo");
+    for (const { id, control } of serversOf(client))
+      await new Trial({ client, base: `http://${id}`, control }).ask("/echo");
   }
+}
+
+function serversOf(client: Client): readonly ServerFacts[] {
+  return servers.filter(({ id }) => meets(client.name, id));
 }
 
 function tell(message: FromClients): void {

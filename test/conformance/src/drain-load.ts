@@ -3,6 +3,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "./client/client.js";
 import type { Cell, ServerFacts } from "./messages.js";
+import { meets } from "./scenario.js";
 import { Trial } from "./trial.js";
 
 /** Between two calls of one client to one service, in ms. */
@@ -27,8 +28,10 @@ export class DrainLoad {
   /** @param onSpread told when each service was served by two processes */
   constructor(clients: readonly Client[], servers: readonly ServerFacts[], onSpread: () => void) {
     this.#onSpread = onSpread;
-    this.#lines = clients.flatMap((client) => servers.map((server) => ({ client, server, calls: 0, failures: [] })));
-    for (const { id } of servers) this.#pids.set(id, new Set());
+    this.#lines = clients.flatMap((client) =>
+      servers.filter(({ id }) => meets(client.name, id)).map((server) => ({ client, server, calls: 0, failures: [] })),
+    );
+    for (const { server } of this.#lines) this.#pids.set(server.id, new Set());
   }
 
   start(): void {
@@ -55,11 +58,11 @@ export class DrainLoad {
     while (this.#running) {
       const method = line.calls++ % 3 === 2 && client.lacks.body === undefined ? "POST" : "GET";
       try {
-        const { status, headers, broken } = await trial.ask("/slow?ms=30", {
+        const { status, headers, text, broken } = await trial.ask("/slow?ms=30", {
           method,
           ...(method === "POST" && { body: "order" }),
         });
-        if (status !== 200 || broken) line.failures.push(`${method} ${status}${broken ? " cut" : ""}`);
+        if (status !== 200 || broken) line.failures.push(`${method} ${status}${broken ? " cut" : ""}: ${text}`);
         this.#note(server.id, headers["x-pid"] ?? "");
       } catch (error) {
         line.failures.push(`${method} ${(error as Error).message} (${String((error as Error).cause)})`);

@@ -58,7 +58,14 @@ Scenarios passed of those that apply; what does not apply is named below.
 ${rows.join("\n")}
 
 "zero code": the process was started with \`--import @inmesh/node/register\` and its code knows nothing of a mesh. "explicit": the
-client was given a mesh made by \`createMesh\`. Servers are all zero code.
+client was given a mesh made by \`createMesh\`. Servers are zero code, but for the last four columns: these made a mesh themselves,
+and came into it by \`mesh.handler()\` and \`mesh.attach()\` (node:http), \`mesh.express()\` (Express 5) and \`mesh.fastify()\` (Fastify 5).
+They run ${groupsOfServers().join(", ")}, called by one client of each transport; the other groups are about rules, which
+are the caller's work alone.
+
+There is no column for \`node:http2\`. The mesh calls services in HTTP/1.1 in clear, which a server of \`http2.createServer()\` does not
+speak, and one of \`http2.createSecureServer()\` speaks with \`allowHTTP1\` over TLS only. What other callers meet there is the same
+with and without the mesh: \`test/frameworks\` compares both, in HTTP/2 and in HTTP/1.1 ([servers](../guides/servers.md)).
 
 ## Scenarios
 
@@ -78,6 +85,10 @@ ${skips.join("\n")}
 `;
 }
 
+function groupsOfServers(): readonly string[] {
+  return [...GROUPS.filter(({ ofCallers }) => ofCallers !== true).map(({ name }) => name), "drain"];
+}
+
 function clientsOf(cells: readonly Cell[]): string[] {
   const order = Object.keys(FAMILIES);
   const sorted = [...cells].sort((a, b) => order.indexOf(a.family) - order.indexOf(b.family));
@@ -90,7 +101,7 @@ function score(cells: readonly Cell[]): Score {
 }
 
 function text({ passed, total }: Score): string {
-  return `${passed}/${total}`;
+  return total === 0 ? "–" : `${passed}/${total}`;
 }
 
 function reasons(cells: readonly Cell[]): Map<string, number> {

@@ -13,8 +13,8 @@ import { fileURLToPath } from "node:url";
 import { FAMILIES, type FamilyName } from "./client/families.js";
 import { GROUPS } from "./groups.js";
 import type { Cell, FromClients, ServerFacts, ToClients } from "./messages.js";
-import { type Group, hostOf } from "./scenario.js";
-import type { ServerName } from "./server/server-kind.js";
+import { concerns, type Group, hostOf } from "./scenario.js";
+import { EXPLICIT_SERVERS, type ServerName } from "./server/server-kind.js";
 import { SERVERS } from "./server/server-kinds.js";
 
 export interface MatrixRun {
@@ -98,7 +98,8 @@ class Stage {
   }
 
   async startServer(id: ServerName): Promise<RunningServer> {
-    const child = spawn(process.execPath, [...PRELOAD, program("server/server-process.js"), id], {
+    const preload = EXPLICIT_SERVERS.has(id) ? [] : PRELOAD;
+    const child = spawn(process.execPath, [...preload, program("server/server-process.js"), id], {
       env: this.#env({ INMESH_SERVICE: id, INMESH_ADDRESS: "127.0.0.1" }),
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -204,7 +205,9 @@ function program(name: string): string {
 
 function writePolicy(folder: string, servers: readonly ServerFacts[]): void {
   for (const server of servers) {
-    const text = GROUPS.map((group) => policyOf(group, server)).filter((each) => each !== "");
+    const text = GROUPS.filter((group) => concerns(group, server.id))
+      .map((group) => policyOf(group, server))
+      .filter((each) => each !== "");
     writeFileSync(join(folder, "policy", `${server.id}.yaml`), text.join("---\n"));
   }
 }

@@ -1,7 +1,7 @@
 /** The form of the manifest: groups of scenarios under one policy, each with its steps and what must come out of them. */
 
 import type { Client, Feature } from "./client/client.js";
-import type { ServerName } from "./server/server-kind.js";
+import { EXPLICIT_SERVERS, type ServerName } from "./server/server-kind.js";
 import type { Trial } from "./trial.js";
 
 /** Compared deeply. */
@@ -31,6 +31,8 @@ export interface Group {
   readonly name: string;
   /** One line for the docs. */
   readonly about: string;
+  /** It is about rules, which are the caller's work alone: servers that differ in how they came into the mesh sit it out. */
+  readonly ofCallers?: boolean;
   /** Ports behind its host, by version. Undefined: the service as the server's own lease makes it known. */
   readonly endpoints: ((ports: Ports) => readonly Endpoint[]) | undefined;
   /** Istio YAML for the host; v1 and v2 are subsets of it. */
@@ -51,6 +53,25 @@ export const both = ({ v1, v2 }: Ports): readonly Endpoint[] => [
   { port: v1, version: "v1" },
   { port: v2, version: "v2" },
 ];
+
+export function concerns(group: Group, server: ServerName): boolean {
+  return group.ofCallers !== true || !EXPLICIT_SERVERS.has(server);
+}
+
+/** How a server came into the mesh shows to its callers' transports alike: one client of each is enough. */
+const CALLERS_OF_EXPLICIT: ReadonlySet<string> = new Set([
+  "fetch",
+  "undici request",
+  "http.request",
+  "axios",
+  "mesh.fetch",
+  "mesh.http.request",
+]);
+
+/** Whether a client calls a server at all. */
+export function meets(client: string, server: ServerName): boolean {
+  return !EXPLICIT_SERVERS.has(server) || CALLERS_OF_EXPLICIT.has(client);
+}
 
 export function hostOf(group: Group, server: ServerName): string {
   return group.endpoints === undefined ? server : `${group.name}-${server}.test`;

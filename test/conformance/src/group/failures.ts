@@ -4,6 +4,7 @@ import { times } from "../trial.js";
 export const refused: Group = {
   name: "refused",
   about: "an endpoint that refuses connections, beside one that does not",
+  ofCallers: true,
   endpoints: ({ v1 }) => [
     { port: REFUSING_PORT, version: "v2" },
     { port: v1, version: "v1" },
@@ -50,6 +51,7 @@ export const refused: Group = {
 export const faults: Group = {
   name: "faults",
   about: "faults injected by policy",
+  ofCallers: true,
   endpoints: ({ v1 }) => [{ port: v1, version: "v1" }],
   policy: (host) =>
     rules(

@@ -12,6 +12,7 @@ const moved = (code: number): Scenario => ({
 export const redirects: Group = {
   name: "redirects",
   about: "redirects by policy",
+  ofCallers: true,
   endpoints: both,
   policy: (host) =>
     rules(

@@ -43,6 +43,7 @@ const NONE = { error: null };
 export const retries: Group = {
   name: "retries",
   about: "retries on 503 and reset: what may be repeated is, with its body, and nothing else",
+  ofCallers: true,
   endpoints: first,
   policy: (host) =>
     rules(

@@ -11,6 +11,7 @@ const goes = (name: string, path: string, options: Ask, version: string): Scenar
 export const routes: Group = {
   name: "routes",
   about: "rules by header, path, query and method; rewrites and header operations",
+  ofCallers: true,
   endpoints: both,
   policy: (host) =>
     rules(

@@ -11,6 +11,7 @@ async function split(trial: Trial, path: string, calls: number): Promise<{ v1: n
 export const splits: Group = {
   name: "splits",
   about: "weights of two versions",
+  ofCallers: true,
   endpoints: both,
   policy: (host) =>
     rules(

@@ -3,6 +3,7 @@ import { first, type Group, rules } from "../scenario.js";
 export const timeouts: Group = {
   name: "timeouts",
   about: "limits of a call and of one attempt",
+  ofCallers: true,
   endpoints: first,
   policy: (host) =>
     rules(

@@ -45,10 +45,25 @@ export class Memory {
   }
 }
 
-type Act = (question: Question, query: URLSearchParams, seen: Kept, version: string) => Promise<Reply> | Reply;
+type Ask = (url: string) => Promise<{ readonly status: number; text(): Promise<string> }>;
 
-/** @param version of the listener, told in each answer */
-export function behaviour(memory: Memory, version: string): Behaviour {
+type Act = (
+  question: Question,
+  query: URLSearchParams,
+  seen: Kept,
+  version: string,
+  ask: Ask,
+) => Promise<Reply> | Reply;
+
+export interface BehaviourOptions {
+  readonly memory: Memory;
+  /** Of the listener, told in each answer. */
+  readonly version: string;
+  /** Asks other services, as the application does. */
+  readonly ask: Ask;
+}
+
+export function behaviour({ memory, version, ask }: BehaviourOptions): Behaviour {
   return async (question) => {
     const { pathname, searchParams } = new URL(question.request.url ?? "/", "http://self");
     const seen = memory.get(searchParams.get("key") ?? "");
@@ -59,7 +74,7 @@ export function behaviour(memory: Memory, version: string): Behaviour {
     const act = ACTS[pathname.slice(pathname.lastIndexOf("/") + 1)] ?? notFound;
     let reply: Reply;
     try {
-      reply = await act(question, searchParams, seen, version);
+      reply = await act(question, searchParams, seen, version, ask);
     } catch (error) {
       if (question.request.destroyed) return never(); // its caller is gone, in the middle of its body
       throw error;
@@ -88,23 +103,23 @@ const ACTS: Readonly<Record<string, Act>> = {
   }),
   big: (_, query) => ({ status: 200, headers: { "x-big": "b".repeat(Number(query.get("bytes"))) }, body: "big" }),
   /** Fails the first requests of the key. */
-  async fail(question, query, seen, version) {
+  async fail(question, query, seen, version, ask) {
     if (seen.arrived > Number(query.get("times"))) {
       seen.bytesIn = 0;
-      return ACTS["echo"]!(question, query, seen, version); // it is there
+      return ACTS["echo"]!(question, query, seen, version, ask); // it is there
     }
     for await (const _ of question.body); // as a server that decides late
     return { status: Number(query.get("status") ?? 503), headers: {}, body: `failure ${seen.arrived}` };
   },
   /** Breaks the connection of the first requests of the key. */
-  async reset(question, query, seen, version) {
-    if (seen.arrived > Number(query.get("times"))) return ACTS["echo"]!(question, query, seen, version); // it is there
+  async reset(question, query, seen, version, ask) {
+    if (seen.arrived > Number(query.get("times"))) return ACTS["echo"]!(question, query, seen, version, ask); // it is there
     question.request.socket.resetAndDestroy();
     return never();
   },
-  async slow(question, query, seen, version) {
+  async slow(question, query, seen, version, ask) {
     if (seen.arrived <= Number(query.get("times") ?? Number.POSITIVE_INFINITY)) await delay(Number(query.get("ms")));
-    return ACTS["echo"]!(question, query, seen, version); // it is there
+    return ACTS["echo"]!(question, query, seen, version, ask); // it is there
   },
   hang: () => never(),
   /** Begins and never ends. */
@@ -139,9 +154,9 @@ const ACTS: Readonly<Record<string, Act>> = {
     status: Number(query.get("code")),
     headers: { location: `http://${request.headers.host}/landed/echo?${query}` },
   }),
-  /** Asks another service in the course of the request, as zero code does. */
-  async chain(_, query) {
-    const response = await fetch(query.get("to") ?? "");
+  /** Asks another service in the course of the request. */
+  async chain(_, query, _seen, _version, ask) {
+    const response = await ask(query.get("to") ?? "");
     return json({ status: response.status, body: await response.text() });
   },
 };

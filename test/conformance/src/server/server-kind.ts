@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import type { Mesh } from "@inmesh/node";
 import type { Feature } from "../client/client.js";
 
 export interface Question {
@@ -23,9 +24,19 @@ export type Behaviour = (question: Question) => Promise<Reply>;
 export interface ServerKind {
   readonly name: string;
   readonly lacks: Readonly<Partial<Record<Feature, string>>>;
-  /** Listens on a port of its own on loopback. */
-  listen(behave: Behaviour): Promise<Server>;
+  /** Listens on a port of its own on loopback. @param mesh of an explicit kind, which brings its servers into it */
+  listen(behave: Behaviour, mesh?: Mesh): Promise<Server>;
 }
 
 /** Services are named by it. */
-export type ServerName = "http" | "express4" | "express5" | "fastify" | "koa" | "hono" | "nest";
+export type ServerName = ZeroCodeServer | ExplicitServer;
+export type ZeroCodeServer = "http" | "express4" | "express5" | "fastify" | "koa" | "hono" | "nest";
+export type ExplicitServer = "handler" | "attach" | "express-plugin" | "fastify-plugin";
+
+/** Their processes are started without --import, and make a mesh themselves. */
+export const EXPLICIT_SERVERS: ReadonlySet<string> = new Set<ExplicitServer>([
+  "handler",
+  "attach",
+  "express-plugin",
+  "fastify-plugin",
+]);

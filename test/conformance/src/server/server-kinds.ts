@@ -10,4 +10,8 @@ export const SERVERS: Readonly<Record<ServerName, () => Promise<ServerKind>>> = 
   koa: async () => (await import("./koa.js")).koa,
   hono: async () => (await import("./hono.js")).hono,
   nest: async () => (await import("./nest.js")).nest,
+  handler: async () => (await import("./explicit.js")).handler,
+  attach: async () => (await import("./explicit.js")).attach,
+  "express-plugin": async () => (await import("./explicit.js")).expressPlugin,
+  "fastify-plugin": async () => (await import("./explicit.js")).fastifyPlugin,
 };

@@ -1,24 +1,31 @@
 /**
  * A process of one kind of server, started as any application is. Two listeners, v1 and v2, do the same under their
- * own names; a third one tells what became of requests. Arguments: the kind.
+ * own names; a third one tells what became of requests. Arguments: the kind. An explicit one makes its mesh itself.
  */
 
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { createMesh } from "@inmesh/node";
 import { behaviour, Memory, type Seen } from "./behaviour.js";
-import type { ServerName } from "./server-kind.js";
+import { EXPLICIT_SERVERS, type ServerName } from "./server-kind.js";
 import { SERVERS } from "./server-kinds.js";
 
 /** How long a client that asks waits at most, and how often is looked meanwhile. In ms. */
 const PATIENCE_MS = 8_000;
 const LOOK_MS = 10;
 
-const kind = await SERVERS[process.argv[2] as ServerName]();
+const id = process.argv[2] as ServerName;
+const kind = await SERVERS[id]();
+const mesh = EXPLICIT_SERVERS.has(id) ? await createMesh() : undefined;
+if (mesh !== undefined) {
+  process.once("SIGTERM", () => void mesh.drain().then(() => process.kill(process.pid, "SIGTERM")));
+}
 const memory = new Memory();
-const v1 = await kind.listen(behaviour(memory, "v1"));
-const v2 = await kind.listen(behaviour(memory, "v2"));
+const asks = { memory, ask: mesh?.fetch ?? fetch };
+const v1 = await kind.listen(behaviour({ ...asks, version: "v1" }), mesh);
+const v2 = await kind.listen(behaviour({ ...asks, version: "v2" }), mesh);
 const control = createServer(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://self");
   const seen = memory.get(searchParams.get("key") ?? "");
