@@ -55,6 +55,15 @@ it("reaches an endpoint by its IPv6 address", async () => {
   server.close();
 });
 
+it("counts the connections it asked for, also those of endpoints that are gone", async () => {
+  await using server = await listen((_, res) => void res.end("ok"));
+  const mesh = fakeMesh({ reviews: { endpoints: [server.port] } });
+  await (await request("http://reviews/", { dispatcher: mesh.dispatcher })).body.text();
+  mesh.publish({ reviews: { endpoints: [] } });
+  expect([mesh.transport.size, mesh.transport.connects]).toEqual([0, 1]);
+  await mesh.close();
+});
+
 it("forgets the clients of a burst once their connections are gone, while the endpoint stays in use", async () => {
   await using server = await listen(together(20));
   server.server.keepAliveTimeout = 0;

@@ -33,6 +33,14 @@ export interface Connection {
   use(): boolean;
 }
 
+export interface EndpointPoolOptions {
+  /** Of the first request: nearly always that of all. */
+  readonly authority: string;
+  /** A connection is asked for. */
+  readonly onConnect: () => void;
+  readonly undici: Undici;
+}
+
 export class EndpointPool {
   readonly policy: ConnectionPolicy;
   /** What its clients write as Host by themselves; a request to another says so in a header of its own. */
@@ -40,8 +48,6 @@ export class EndpointPool {
   /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
   uses = 0;
   usesSeen = -1;
-  /** Connections asked for so far. */
-  connects = 0;
   readonly #make: () => ClientConnection;
   #connections: ClientConnection[] = [];
   /** Those that take a request at once, the most recently used last. */
@@ -52,8 +58,8 @@ export class EndpointPool {
   /** See `#afterNews`. */
   #held = 0;
 
-  /** @param authority of the first request: nearly always that of all */
-  constructor(endpoint: Endpoint, policy: ConnectionPolicy, authority: string, { buildConnector, Client }: Undici) {
+  constructor(endpoint: Endpoint, policy: ConnectionPolicy, { authority, onConnect, undici }: EndpointPoolOptions) {
+    const { buildConnector, Client } = undici;
     this.policy = policy;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
@@ -62,7 +68,7 @@ export class EndpointPool {
     const inOrder = inTurn((named, callback) => connect({ ...named, ...addressOf(endpoint) }, callback));
     const options: Client.Options = {
       connect: (named, callback) => {
-        this.connects += 1;
+        onConnect();
         inOrder(named, callback);
       },
       keepAliveTimeout,

@@ -27,6 +27,11 @@ export class HttpTransport implements Transport {
   readonly #states = new Set<EndpointState>();
   #undici: Undici | undefined;
   #sweep: Timer | undefined;
+  /** Connections asked for so far, by pools that are closing too. */
+  connects = 0;
+  readonly #onConnect = (): void => {
+    this.connects += 1;
+  };
 
   constructor({ clock, undici }: HttpTransportOptions) {
     this.#clock = clock;
@@ -54,13 +59,6 @@ export class HttpTransport implements Transport {
     return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPool).size, 0);
   }
 
-  /** Connections that open pools have asked for so far. */
-  get connects(): number {
-    let count = 0;
-    for (const { http } of this.#states) count += (http as EndpointPool).connects;
-    return count;
-  }
-
   /** Lets running requests finish. */
   async close(): Promise<void> {
     await this.#closeAll((pool) => pool.close());
@@ -82,7 +80,11 @@ export class HttpTransport implements Transport {
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const pool = new EndpointPool(state.endpoint, policy, authority, this.#undici);
+    const pool = new EndpointPool(state.endpoint, policy, {
+      authority,
+      onConnect: this.#onConnect,
+      undici: this.#undici,
+    });
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());
