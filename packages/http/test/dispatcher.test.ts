@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, maxHeaderSize } from "node:http";
 import { Readable } from "node:stream";
 import type { Call } from "@inmesh/core";
 import { MeshError } from "@inmesh/core";
@@ -227,6 +227,15 @@ describe.each(["old", "new"] as const)("a caller with a handler of the %s shape"
     cleanups.push(() => server[Symbol.asyncDispose]());
     const mesh = meshOf({ reviews: { endpoints: [server.port] } });
     expect((await dispatch(mesh, shape, {})).events).toEqual(["connect", "info 103", "head OK", "end"]);
+  });
+
+  it("hears undici's error for an answer with larger headers than Node takes, which is not asked for again", async () => {
+    const large = { "x-large": "x".repeat(2 * maxHeaderSize) };
+    const server = await listen((_, res) => void res.writeHead(200, large).end());
+    cleanups.push(() => server[Symbol.asyncDispose]());
+    const mesh = meshOf({ reviews: { endpoints: [server.port], retry: retries(2, ["5xx", "reset"]) } });
+    expect((await dispatch(mesh, shape, {})).error).toMatchObject({ code: "UND_ERR_HEADERS_OVERFLOW" });
+    expect(mesh.calls[0]?.attempts).toBe(1);
   });
 
   it("hears undici's error for headers that are none", async () => {

@@ -26,6 +26,7 @@ beforeAll(async () => {
       setImmediate(() => setTimeout(() => req.socket.destroy(), 20));
       return;
     }
+    if (path === "/large-head") return void res.writeHead(200, { "x-large": "x".repeat(2 * http.maxHeaderSize) }).end();
     if (path === "/early") return void res.writeHead(413).end("too large");
     let body = "";
     for await (const chunk of req) body += chunk;
@@ -235,6 +236,13 @@ const CHECKS: Record<string, Check> = {
   "an answer that breaks off, read by iteration": async (make) => {
     const [response] = (await once(make("/reset-late").end(), "response")) as [IncomingMessage];
     return text(response).catch(told);
+  },
+  "an answer whose headers are larger than Node takes": async (make) => {
+    const sent = make("/large-head");
+    const heard = record(sent);
+    sent.end();
+    await closed(sent);
+    return heard;
   },
   "an answer before the body's end": async (make) => {
     const sent = ignore(make("/early", { method: "POST" }));

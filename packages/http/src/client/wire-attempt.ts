@@ -16,13 +16,14 @@ import { rawHeader } from "./raw-headers.js";
 const DRAIN_BYTES = 64 * 1024;
 const DRAIN_MS = 100;
 
-/** The request itself is at fault, or a timeout that the caller set for undici: as without a mesh, the caller hears that. */
+/** The request itself is at fault, or a limit of the caller's own process was met: as without a mesh, the caller hears that. */
 const CALLERS_OWN = new Set([
   "UND_ERR_INVALID_ARG",
   "UND_ERR_NOT_SUPPORTED",
   "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_HEADERS_OVERFLOW", // Node's --max-http-header-size; another attempt would get the same headers
 ]);
 
 export class WireAttempt {

@@ -439,7 +439,10 @@ const NO_TRAILERS =
 /** As Node would say it, with the mesh's own words as the cause: libraries look at the code. */
 function asNodeError(error: unknown, answerBegun: boolean): Error {
   if (!(error instanceof Error)) return new Error("the request was aborted", { cause: error });
-  if (!answerBegun || (error as { code?: unknown } | null)?.code !== "RESPONSE_TRUNCATED") return error;
+  const { code } = error as { code?: unknown };
+  if (code === "UND_ERR_HEADERS_OVERFLOW")
+    return Object.assign(new Error("Parse Error: Header overflow", { cause: error }), { code: "HPE_HEADER_OVERFLOW" });
+  if (!answerBegun || code !== "RESPONSE_TRUNCATED") return error;
   return Object.assign(connectionReset("aborted"), { cause: error });
 }
 
