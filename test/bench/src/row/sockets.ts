@@ -42,7 +42,7 @@ async function compare(bench: string, cases: readonly string[], notes: readonly 
     const [baseline, again, candidate] = await measureApart<readonly PairedRow[]>(RUNNER, [name]);
     rows.push(row(baseline!), row(again!), row(candidate!)); // what `paired` gives for one candidate
   }
-  return { bench, rows, notes: [...notes, "median and quartiles of 200 paired slices", PINNING] };
+  return { bench, rows, notes: [...notes, "median and quartiles of paired slices", PINNING] };
 }
 
 function row({ name, cpuUs, ratio, addedUs }: PairedRow): Row {
