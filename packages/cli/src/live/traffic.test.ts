@@ -10,8 +10,6 @@ const NO_WAIT = {
     return { cancel() {} };
   },
 } as unknown as Clock;
-  hold: (_ms: number, done: () => void) => (queueMicrotask(done), { cancel() {} }),
-} as unknown as Clock;
 const CALLS = { successes: 0, failures: 0, retries: 0, aborted: 0, replays: 0, inFlight: 0, sumMs: 0 };
 
 /** Counters of one worker of `web` after so many calls to reviews, all of them answered. */

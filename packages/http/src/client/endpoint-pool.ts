@@ -6,8 +6,9 @@
  */
 
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
-import type { buildConnector, Client, Dispatcher } from "undici";
-import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
+import type { Client } from "undici";
+import { ClientConnection } from "./client-connection.js";
+import { endpointConnector } from "./endpoint-connector.js";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -17,21 +18,6 @@ const KEEP_ALIVE_MS = 4_000;
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 /** Connections to one endpoint; whoever comes beyond waits for a free one (pitfalls P4). Twice Envoy's own default. */
 const MAX_CONNECTIONS = 2_048;
-
-/**
- * Connections to one endpoint being made at once. A burst of calls must not overrun the queue in which the peer's system
- * keeps connections until they are accepted: 511 in Node, beyond which they are reset or wait for seconds.
- */
-const MAX_CONNECTING = 128;
-
-/** A connection that was in use so shortly before is as good as one that is: nobody closes it for being idle. In ms. */
-const FRESH_MS = 1;
-
-/** What one attempt needs to know of the connection that carries it. */
-export interface Connection {
-  /** Counts one more request. @returns whether the socket had served before */
-  use(): boolean;
-}
 
 export interface EndpointPoolOptions {
   /** Of the first request: nearly always that of all. */
@@ -59,17 +45,15 @@ export class EndpointPool {
   #held = 0;
 
   constructor(endpoint: Endpoint, policy: ConnectionPolicy, { authority, onConnect, undici }: EndpointPoolOptions) {
-    const { buildConnector, Client } = undici;
     this.policy = policy;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
     const { maxRequestsPerConnection } = policy;
-    const connect = buildConnector({ timeout: policy.connectTimeoutMs, ...socketPathOf(endpoint) });
-    const inOrder = inTurn((named, callback) => connect({ ...named, ...addressOf(endpoint) }, callback));
+    const connect = endpointConnector(endpoint, policy.connectTimeoutMs, undici);
     const options: Client.Options = {
       connect: (named, callback) => {
         onConnect();
-        inOrder(named, callback);
+        connect(named, callback);
       },
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
@@ -82,7 +66,7 @@ export class EndpointPool {
     };
     const onFree = (connection: ClientConnection): void => this.#onFree(connection);
     const origin = `http://${this.authority}`;
-    this.#make = () => new ClientConnection(new Client(origin, options), onFree);
+    this.#make = () => new ClientConnection(new undici.Client(origin, options), onFree);
   }
 
   dispatch(wire: WireAttempt): void {
@@ -164,99 +148,6 @@ export class EndpointPool {
     }
     this.#noteEmpty();
   }
-}
-
-/** One undici Client and what undici does not tell of it. */
-class ClientConnection implements Connection {
-  readonly client: Client;
-  /** Takes a request at once. */
-  free = false;
-  /** The one it carries, until it is free again. */
-  #wire: WireAttempt | undefined = undefined;
-  /** Clock ms at which its last attempt ended. */
-  #idleSince = 0;
-  #served = 0;
-  #servedSeen = -1;
-
-  constructor(client: Client, onFree: (connection: ClientConnection) => void) {
-    this.client = client;
-    client.on("connect", () => {
-      this.#served = 0;
-      this.#servedSeen = -1;
-    });
-    // Said once it takes requests again after `dispatch` returned false, whatever became of the last one.
-    client.on("drain", () => onFree(this));
-  }
-
-  use(): boolean {
-    return this.#served++ > 0;
-  }
-
-  /** A request was on it before, and long enough ago that its peer may have closed it since. */
-  mayBeStale({ attempt }: WireAttempt): boolean {
-    return attempt.startedAt - this.#idleSince > FRESH_MS && this.#served > 0;
-  }
-
-  /** It takes requests again. */
-  freed(): void {
-    this.free = true;
-    const wire = this.#wire;
-    if (wire !== undefined) this.#idleSince = wire.attempt.endedAt;
-    this.#wire = undefined;
-  }
-
-  /** Asked once per sweep. @returns whether it has no connection and served nothing since it was asked last */
-  fellIdle(): boolean {
-    if (this.#servedSeen === this.#served) return !this.client.stats.connected;
-    this.#servedSeen = this.#served;
-    return false;
-  }
-
-  /** Puts a request on the connection. @returns whether the client could take another at once */
-  carry(wire: WireAttempt): boolean {
-    this.free = false;
-    this.#wire = wire;
-    wire.connection = this;
-    if (REQUEST_CREATED.hasSubscribers) return withOneTrace(wire, () => this.#dispatch(wire));
-    return this.#dispatch(wire);
-  }
-
-  #dispatch(wire: WireAttempt): boolean {
-    // The attempt is its own options and its own handler: one object instead of three (performance.md §9).
-    return this.client.dispatch(
-      wire as unknown as Dispatcher.DispatchOptions,
-      wire as unknown as Dispatcher.DispatchHandler,
-    );
-  }
-}
-
-/** Makes connections `MAX_CONNECTING` at a time, in the order in which they were asked for. */
-function inTurn(connect: buildConnector.connector): buildConnector.connector {
-  const waiting: (() => void)[] = [];
-  let running = 0;
-  return (options, callback) => {
-    const start = (): void => {
-      running += 1;
-      connect(options, (...result) => {
-        running -= 1;
-        waiting.shift()?.();
-        callback(...result);
-      });
-    };
-    if (running < MAX_CONNECTING) start();
-    else waiting.push(start);
-  };
-}
-
-/** As undici's connector wants it, in place of what the origin says. */
-function addressOf({ address, port }: Endpoint): { host: string; hostname: string; port: string } {
-  return { host: `${address}:${port}`, hostname: address, port: String(port) };
-}
-
-const UNIX = "unix://";
-
-function socketPathOf({ address }: Endpoint): { socketPath?: string } {
-  return address.startsWith(UNIX) ? { socketPath: address.slice(UNIX.length) } : {};
 }
 
 /** A URL of it reads back as it is: undici writes it on the wire unchanged. */

@@ -6,7 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { Attempt, Timer } from "@inmesh/core";
 import { errorCode } from "@inmesh/core/internal";
-import type { Connection } from "./endpoint-pool.js";
+import type { Connection } from "./client-connection.js";
 import type { HttpExchange } from "./exchange.js";
 import type { RawHeaders } from "./handler.js";
 import { FORWARDED } from "./mark.js";

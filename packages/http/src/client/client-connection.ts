@@ -1,0 +1,77 @@
+/** One undici Client, which keeps one connection, and what undici does not tell of it. */
+
+import type { Client, Dispatcher } from "undici";
+import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
+import type { WireAttempt } from "./wire-attempt.js";
+
+/** A connection that was in use so shortly before is as good as one that is: nobody closes it for being idle. In ms. */
+const FRESH_MS = 1;
+
+/** What one attempt needs to know of the connection that carries it. */
+export interface Connection {
+  /** Counts one more request. @returns whether the socket had served before */
+  use(): boolean;
+}
+
+export class ClientConnection implements Connection {
+  readonly client: Client;
+  /** Takes a request at once. */
+  free = false;
+  /** The one it carries, until it is free again. */
+  #wire: WireAttempt | undefined = undefined;
+  /** Clock ms at which its last attempt ended. */
+  #idleSince = 0;
+  #served = 0;
+  #servedSeen = -1;
+
+  constructor(client: Client, onFree: (connection: ClientConnection) => void) {
+    this.client = client;
+    client.on("connect", () => {
+      this.#served = 0;
+      this.#servedSeen = -1;
+    });
+    // Said once it takes requests again after `dispatch` returned false, whatever became of the last one.
+    client.on("drain", () => onFree(this));
+  }
+
+  use(): boolean {
+    return this.#served++ > 0;
+  }
+
+  /** A request was on it before, and long enough ago that its peer may have closed it since. */
+  mayBeStale({ attempt }: WireAttempt): boolean {
+    return attempt.startedAt - this.#idleSince > FRESH_MS && this.#served > 0;
+  }
+
+  /** It takes requests again. */
+  freed(): void {
+    this.free = true;
+    const wire = this.#wire;
+    if (wire !== undefined) this.#idleSince = wire.attempt.endedAt;
+    this.#wire = undefined;
+  }
+
+  /** Asked once per sweep. @returns whether it has no connection and served nothing since it was asked last */
+  fellIdle(): boolean {
+    if (this.#servedSeen === this.#served) return !this.client.stats.connected;
+    this.#servedSeen = this.#served;
+    return false;
+  }
+
+  /** Puts a request on the connection. @returns whether the client could take another at once */
+  carry(wire: WireAttempt): boolean {
+    this.free = false;
+    this.#wire = wire;
+    wire.connection = this;
+    if (REQUEST_CREATED.hasSubscribers) return withOneTrace(wire, () => this.#dispatch(wire));
+    return this.#dispatch(wire);
+  }
+
+  #dispatch(wire: WireAttempt): boolean {
+    // The attempt is its own options and its own handler: one object instead of three (performance.md §9).
+    return this.client.dispatch(
+      wire as unknown as Dispatcher.DispatchOptions,
+      wire as unknown as Dispatcher.DispatchHandler,
+    );
+  }
+}

@@ -1,0 +1,43 @@
+/** Makes the connections to one endpoint, whatever host their requests name. */
+
+import type { Endpoint } from "@inmesh/model";
+import type { buildConnector } from "undici";
+import type { Undici } from "./undici-module.js";
+
+/**
+ * Connections to one endpoint being made at once. A burst of calls must not overrun the queue in which the peer's system
+ * keeps connections until they are accepted: 511 in Node, beyond which they are reset or wait for seconds.
+ */
+const MAX_CONNECTING = 128;
+
+const UNIX = "unix://";
+
+/** @param timeoutMs for one connection */
+export function endpointConnector(
+  { address, port }: Endpoint,
+  timeoutMs: number,
+  { buildConnector }: Pick<Undici, "buildConnector">,
+): buildConnector.connector {
+  const socketPath = address.startsWith(UNIX) ? { socketPath: address.slice(UNIX.length) } : {};
+  const connect = buildConnector({ timeout: timeoutMs, ...socketPath });
+  const endpoint = { host: `${address}:${port}`, hostname: address, port: String(port) };
+  return inTurn((named, callback) => connect({ ...named, ...endpoint }, callback));
+}
+
+/** Makes connections `MAX_CONNECTING` at a time, in the order in which they were asked for. */
+function inTurn(connect: buildConnector.connector): buildConnector.connector {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return (options, callback) => {
+    const start = (): void => {
+      running += 1;
+      connect(options, (...result) => {
+        running -= 1;
+        waiting.shift()?.();
+        callback(...result);
+      });
+    };
+    if (running < MAX_CONNECTING) start();
+    else waiting.push(start);
+  };
+}
