@@ -8,6 +8,7 @@ import { judgeSet } from "../input/judge-set.js";
 import { runCli } from "../testing/run-cli.js";
 import { ERROR_HELP } from "./error-help.js";
 import { allCodes, explainCode } from "./explain-code.js";
+import { GOOD_DOCUMENTS, GOOD_ELSEWHERE } from "./good-example.js";
 import { PROBLEM_HELP } from "./problem-help.js";
 
 const page = (name: string): string => fileURLToPath(new URL(`../../../../docs/reference/${name}`, import.meta.url));
@@ -75,6 +76,19 @@ describe("help and docs", () => {
     expect(codes).toContain(code);
   });
 
+  it.each(examples as [string, string][])("the example of %s is right where it is put right", (code) => {
+    const judged = judgeTexts([{ file: "example.yaml", text: GOOD_DOCUMENTS[code] ?? "" }], "shop");
+    expect(judged.documents.length + judged.passedOver.length).toBeGreaterThan(0);
+    const problems = judgeSet(judged, []);
+    expect(problems.filter((problem) => problem.code === code || problem.severity === "error")).toEqual([]);
+  });
+
+  it("show for every problem how it looks put right", () => {
+    const good = Object.keys({ ...GOOD_DOCUMENTS, ...GOOD_ELSEWHERE }).sort();
+    expect(good).toEqual(Object.keys(PROBLEM_HELP).sort());
+    expect(good.filter((code) => !explainCode(code)?.good)).toEqual([]);
+  });
+
   it("agree on errors", () => {
     const items = Object.keys(MESH_ERRORS).map((code) => item(`- **${code}**: ${ERROR_HELP[code]?.remedy}`));
     expectGenerated(page("errors.md"), items.join(""));
@@ -102,7 +116,7 @@ describe("inmesh help", () => {
 
   it("explains a problem with documents that have it", async () => {
     const { stdout } = await runCli(["help", "IST0130"]);
-    expect(stdout).toContain("kind: VirtualService");
+    expect(stdout).toMatch(/\nExample\n[\s\S]*kind: VirtualService[\s\S]*\nPut right\n[\s\S]*kind: VirtualService/);
     expect((await runCli(["help", "IST0130", "--json"])).json()).toMatchObject({ code: "IST0130", type: "problem" });
   });
 

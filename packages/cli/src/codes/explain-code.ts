@@ -4,6 +4,7 @@ import { MESH_ERRORS, type MeshErrorCode } from "@inmesh/core";
 import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
 import { DOCUMENT_PROBLEM_CODES, SET_PROBLEM_CODES } from "@inmesh/model";
 import { ERROR_HELP } from "./error-help.js";
+import { GOOD_DOCUMENTS, GOOD_ELSEWHERE } from "./good-example.js";
 import { PROBLEM_HELP } from "./problem-help.js";
 
 export interface ExplainedCode {
@@ -21,6 +22,8 @@ export interface ExplainedCode {
   readonly remedy: string;
   /** A message, or documents that have the problem. */
   readonly example: string;
+  /** Of a problem: the same put right. */
+  readonly good: string | null;
 }
 
 const OURS: Readonly<Record<string, string>> = {
@@ -40,15 +43,50 @@ export function explainCode(text: string): ExplainedCode | undefined {
   if (Object.hasOwn(MESH_ERRORS, code)) {
     const { meaning, status, grpcStatus, retryable, flag } = MESH_ERRORS[code as MeshErrorCode];
     const { remedy = "", example = "" } = Object.hasOwn(ERROR_HELP, code) ? (ERROR_HELP[code] ?? {}) : {};
-    return { code, type: "error", meaning, severity: null, status, grpcStatus, retryable, flag, remedy, example };
+    return {
+      code,
+      type: "error",
+      meaning,
+      severity: null,
+      status,
+      grpcStatus,
+      retryable,
+      flag,
+      remedy,
+      example,
+      good: null,
+    };
   }
   const none = { status: null, grpcStatus: null, retryable: null, flag: null };
   if (Object.hasOwn(PROBLEM_HELP, code)) {
     const { severity, when, remedy, yaml, message = "" } = PROBLEM_HELP[code]!; // just asked
-    return { code, type: "problem", meaning: when, severity, ...none, remedy, example: yaml ?? message };
+    return {
+      code,
+      type: "problem",
+      meaning: when,
+      severity,
+      ...none,
+      remedy,
+      example: yaml ?? message,
+      good: goodExample(code),
+    };
   }
   if (!Object.hasOwn(OURS, code)) return undefined;
-  return { code, type: "problem", meaning: OURS[code] ?? "", severity: "error", ...none, remedy: "", example: "" };
+  return {
+    code,
+    type: "problem",
+    meaning: OURS[code] ?? "",
+    severity: "error",
+    ...none,
+    remedy: "",
+    example: "",
+    good: null,
+  };
+}
+
+function goodExample(code: string): string | null {
+  if (Object.hasOwn(GOOD_DOCUMENTS, code)) return GOOD_DOCUMENTS[code] ?? null;
+  return Object.hasOwn(GOOD_ELSEWHERE, code) ? (GOOD_ELSEWHERE[code] ?? null) : null;
 }
 
 /** Markdown of a page as a terminal shows it: links by their text, code without quotes. */

@@ -5,6 +5,16 @@
 
 import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
 import { DOCUMENT_PROBLEM_CODES, SET_PROBLEM_CODES } from "@inmesh/model";
+import {
+  destinationRule,
+  envoyFilter,
+  gateway,
+  meshMode,
+  REVIEWS,
+  sidecar,
+  TO_REVIEWS,
+  virtualService,
+} from "./example-documents.js";
 
 export interface ProblemHelp {
   /** As the page says it: some codes have more than one. */
@@ -13,44 +23,11 @@ export interface ProblemHelp {
   readonly when: string;
   /** Sentences. */
   readonly remedy: string;
-  /** Documents that have the problem; absent where no document can. */
+  /** Documents that have the problem; ./good-example.ts has them put right; absent where no document can. */
   readonly yaml?: string;
   /** What is said, where no document can show it. */
   readonly message?: string;
 }
-
-const REVIEWS = `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: reviews, namespace: shop }
-spec:
-  hosts: [reviews.shop.svc.cluster.local]
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  resolution: STATIC
-  endpoints: [{ address: 10.1.0.7, labels: { version: v1 } }]
-`;
-
-const virtualService = (http: string, name = "reviews"): string => `apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: ${name}, namespace: shop }
-spec:
-  hosts: [${name}]
-  http:
-${http}`;
-
-const TO_REVIEWS = "    - route: [{ destination: { host: reviews } }]\n";
-
-const sidecar = (name: string, selector: string): string => `apiVersion: networking.istio.io/v1
-kind: Sidecar
-metadata: { name: ${name}, namespace: shop }
-spec:
-${selector}  egress: [{ hosts: ["./*"] }]
-`;
-
-const meshMode = (name: string): string => `apiVersion: inmesh.dev/v1alpha1
-kind: MeshMode
-metadata: { name: ${name}, namespace: shop }
-spec: { mode: observe }
-`;
 
 const OURS: Readonly<Record<string, string>> = {
   ...DOCUMENT_PROBLEM_CODES,
@@ -60,13 +37,6 @@ const OURS: Readonly<Record<string, string>> = {
 
 /** What the table of the code says, and what the page adds to it. */
 const ours = (code: string, more = ""): string => `${OURS[code] ?? ""}${more}`;
-
-const destinationRule = (name: string, rest: string): string => `apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: { name: ${name}, namespace: shop }
-spec:
-  host: ${name}
-${rest}`;
 
 export const PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
   IST0106: {
@@ -85,7 +55,7 @@ export const PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
   },
   IST0101: {
     severity: "error",
-    when: "a VirtualService names a host, port, subset or delegate that is not there (hosts and ports: only beside a registry)",
+    when: "a VirtualService names a host, port, subset, delegate or Gateway that is not there (hosts and ports: only beside a registry)",
     remedy:
       "Correct the name, or define it: a subset in a DestinationRule, a host by a ServiceEntry or by starting its service.",
     yaml: `${REVIEWS}---\n${virtualService("    - route: [{ destination: { host: reviews, subset: v3 } }]\n")}`,
@@ -143,11 +113,9 @@ ${sidecar("a", "  workloadSelector: { labels: { app: web } }\n")}---\n${sidecar(
   },
   IST0130: {
     severity: "warning",
-    when: "a rule of a VirtualService can never be used, because an earlier one takes everything",
-    remedy: "Move it above the rule that takes everything, or delete it.",
-    yaml: virtualService(
-      `${TO_REVIEWS}    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n`,
-    ),
+    when: "a rule of a VirtualService can never be used: a second one without a match, or one whose matches all stand in earlier rules",
+    remedy: "Delete it, or give it a match of its own.",
+    yaml: virtualService(TO_REVIEWS + TO_REVIEWS),
   },
   IST0131: {
     severity: "info",
@@ -161,15 +129,22 @@ ${sidecar("a", "  workloadSelector: { labels: { app: web } }\n")}---\n${sidecar(
         "    - match: [{ uri: { prefix: /api } }, { uri: { prefix: /v2 } }]\n      route: [{ destination: { host: reviews } }]\n",
     ),
   },
+  IST0132: {
+    severity: "warning",
+    when: "a VirtualService names a Gateway that has none of its hosts",
+    remedy:
+      "Add the host to a server of the Gateway, or correct the hosts of the rules. inmesh has no gateways: it says so for those who have.",
+    yaml: `${gateway("api.example.com")}---\n${virtualService(TO_REVIEWS).replace("  http:", "  gateways: [front]\n  http:")}`,
+  },
   IST0133: {
     severity: "warning",
-    when: "Istio's validation warns: deprecated fields, selectors without labels, aborts without a status",
+    when: "Istio's validation warns: deprecated fields, selectors without labels, aborts without a status, TCP without addresses, any EnvoyFilter",
     remedy: "It is accepted. The message says what Istio advises instead.",
     yaml: sidecar("web", "  workloadSelector: { labels: {} }\n"),
   },
   IST0134: {
     severity: "warning",
-    when: "a TCP port of a ServiceEntry without addresses",
+    when: "a TCP port of a ServiceEntry without addresses, whatever its resolution",
     remedy: "Give the ServiceEntry addresses, or the port a protocol that names its host, such as HTTP or TLS.",
     yaml: `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -179,6 +154,45 @@ spec:
   ports: [{ number: 5432, name: tcp, protocol: TCP }]
   resolution: NONE
 `,
+  },
+  IST0151: {
+    severity: "warning",
+    when: "an EnvoyFilter places a patch relative to others and has no priority",
+    remedy: "Set priority. An EnvoyFilter has no effect in inmesh: this is for the proxies that read the same files.",
+    yaml: envoyFilter("HTTP_FILTER", "{ operation: INSERT_BEFORE, value: { name: limits } }"),
+  },
+  IST0152: {
+    severity: "error",
+    when: "an EnvoyFilter uses REPLACE on something else than HTTP_FILTER or NETWORK_FILTER",
+    remedy: "Use MERGE, or another applyTo.",
+    yaml: envoyFilter("CLUSTER", "{ operation: REPLACE, value: { name: limits } }"),
+  },
+  IST0153: {
+    severity: "error",
+    when: "an EnvoyFilter uses ADD on ROUTE_CONFIGURATION or HTTP_ROUTE, which Istio ignores",
+    remedy: "Use MERGE or INSERT_FIRST, or another applyTo.",
+    yaml: envoyFilter("HTTP_ROUTE", "{ operation: ADD, value: { name: limits } }"),
+  },
+  IST0154: {
+    severity: "error",
+    when: "an EnvoyFilter uses REMOVE on ROUTE_CONFIGURATION or HTTP_ROUTE, which Istio ignores",
+    remedy: "Use another operation or applyTo.",
+    yaml: envoyFilter("ROUTE_CONFIGURATION", "{ operation: REMOVE }"),
+  },
+  IST0155: {
+    severity: "warning",
+    when: "an EnvoyFilter places a patch relative to one that is for some proxy versions only, and has no priority",
+    remedy: "Set priority.",
+    yaml: `${envoyFilter("HTTP_FILTER", "{ operation: ADD, value: { name: limits } }\n      match: { proxy: { proxyVersion: '1[.]26.*' } }")}    - applyTo: HTTP_FILTER\n      patch: { operation: INSERT_AFTER, value: { name: limits } }\n`,
+  },
+  IST0165: {
+    severity: "warning",
+    when: "a VirtualService names a Gateway that Istio makes by itself for one of Gateway API",
+    remedy: "Use HTTPRoutes with Gateway API, or a Gateway of your own.",
+    yaml: virtualService(TO_REVIEWS).replace(
+      "  http:",
+      "  gateways: [front-istio-autogenerated-k8s-gateway-default]\n  http:",
+    ),
   },
   IST0173: {
     severity: "error",
@@ -215,7 +229,7 @@ spec:
     severity: "error for security kinds, else warning",
     when: ours("IM0004"),
     remedy: "The document has no effect here. docs/reference/support.md lists what this version honours.",
-    message: 'IM0004 warning gateway.yaml:1 inmesh knows "Gateway" and this version does not honour it',
+    yaml: gateway("reviews.example.com"),
   },
   IM0005: {
     severity: "error",
@@ -233,7 +247,9 @@ spec:
     severity: "warning",
     when: ours("IM0201"),
     remedy: "Do not rely on it: docs/reference/support.md lists the fields and what happens without them.",
-    message: "IM0201 warning reviews.yaml:7:5 (spec.tcp) is accepted and has no effect in this version",
+    yaml: virtualService(
+      "    - match: [{ uri: { prefix: /api }, statPrefix: api }]\n      route: [{ destination: { host: reviews } }]\n",
+    ),
   },
   IM0301: {
     severity: "warning",
@@ -266,6 +282,23 @@ spec:
     when: ours("IM0305"),
     remedy: "Keep one of the two. `inmesh mode` shows which one holds.",
     yaml: `${meshMode("calm")}---\n${meshMode("eager")}`,
+  },
+  IM0306: {
+    severity: "warning",
+    when: ours("IM0306"),
+    remedy: "Move the rule without a match to the end. Istio after 1.26 reports such a rule as IST0130.",
+    yaml: virtualService(
+      `${TO_REVIEWS}    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n`,
+    ),
+  },
+  IM0307: {
+    severity: "warning",
+    when: ours("IM0307"),
+    remedy: "Name the file of the roots for the subset too: tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }.",
+    yaml: destinationRule(
+      "reviews",
+      "  subsets:\n    - name: v1\n      labels: { version: v1 }\n      trafficPolicy: { tls: { mode: SIMPLE } }\n",
+    ),
   },
   IM0701: {
     severity: "error",

@@ -2,14 +2,14 @@
 
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { type Document, type Problem, type Workload, worstSeverity } from "@inmesh/model";
+import { type Document, type Problem, parseDocuments, type Workload, worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
-import { EXIT } from "../exit.js";
+import { CliError, EXIT } from "../exit.js";
 import { judgeDocuments, judgeTexts } from "../input/judge.js";
 import { judgeSet } from "../input/judge-set.js";
 import { readPolicyTexts } from "../input/policy-texts.js";
-import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import { configOf, formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
 import { count, REPORT_FORMATS } from "../output/format.js";
 import { printProblems } from "../output/problems.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
@@ -48,10 +48,13 @@ export function analyzeCommand(ports: CommandPorts): Command {
         : { documents: [], problems: [], workloads: await registeredIn(files, options, cli) };
       const given = new Set(judged.documents.map(({ key }) => key));
       const around = judgeDocuments(documents.filter(({ key }) => !given.has(key)));
+      const passedOver = withGiven(judged.passedOver, fromRegistry ? await passedOverIn(options, cli) : []);
       const problems = judgeSet(
         {
           documents: [...judged.documents, ...around.documents],
+          ...(passedOver === undefined ? {} : { passedOver }),
           resources: [...judged.resources, ...around.resources],
+          refused: [...judged.refused, ...around.refused],
           problems: [...judged.problems, ...registry.problems, ...around.problems],
         },
         workloads,
@@ -69,6 +72,26 @@ function readRegistry(options: RegistryOptions, cli: Cli): Promise<Around> {
     workloads: view.leases.map(workloadOf),
     problems: view.problems,
   }));
+}
+
+/**
+ * Documents of kinds without effect: the registry has no use for them, so its folder is read again.
+ * @returns undefined where some file cannot be read, which the registry's own problems say
+ */
+async function passedOverIn(options: RegistryOptions, cli: Cli): Promise<readonly Document[] | undefined> {
+  try {
+    const texts = await readPolicyTexts([configOf(options, cli).path], cli);
+    return texts.flatMap(({ file, text }) => parseDocuments(text, { file }).passedOver);
+  } catch (error) {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  }
+}
+
+/** A document that was given replaces the registry's. */
+function withGiven(given: readonly Document[], others: readonly Document[] | undefined) {
+  const keys = new Set(given.map(({ key }) => key));
+  return others && [...given, ...others.filter(({ key }) => !keys.has(key))];
 }
 
 /** A folder in which processes register is a mesh: without them its own services would seem to be missing. */

@@ -79,11 +79,12 @@ function unknownTopic(topic: string, program: Command): CliError {
 }
 
 function explanationText({ paint }: Cli, explained: ExplainedCode): string {
-  const { code, type, meaning, severity, remedy, example } = explained;
+  const { code, type, meaning, severity, remedy, example, good } = explained;
   const facts = type === "problem" ? `problem of configuration, severity ${severity}` : errorFacts(explained);
   const parts = [`${paint("bold", code)}  ${facts}\n`, `  ${plainText(meaning)}\n`];
   if (remedy !== "") parts.push(`\nWhat to do\n${indent(wrap(sentence(plainText(remedy)), 96))}`);
   if (example !== "") parts.push(`\nExample\n${indent(example.trimEnd())}`);
+  if (good !== null) parts.push(`\nPut right\n${indent(good.trimEnd())}`);
   return parts.join("");
 }
 

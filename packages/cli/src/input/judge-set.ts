@@ -2,19 +2,32 @@
 
 import { analyze, type Document, notHonoured, type Problem, type Resource, type Workload } from "@inmesh/model";
 import { placeOf } from "../output/problems.js";
-import type { Judged } from "./judge.js";
+import type { Judged, JudgedTexts } from "./judge.js";
 
-/** @param workloads running processes: they make services exist */
-export function judgeSet({ documents, resources, problems }: Judged, workloads: readonly Workload[]): Problem[] {
-  const unique = new Map<string, Resource>();
-  for (const resource of resources) if (!unique.has(resource.key)) unique.set(resource.key, resource);
-  const set = [...unique.values()];
+/**
+ * @param judged with `passedOver` where it is known which documents of such kinds there are
+ * @param workloads running processes: they make services exist
+ */
+export function judgeSet(judged: Judged & Partial<JudgedTexts>, workloads: readonly Workload[]): Problem[] {
+  const { documents, problems, passedOver } = judged;
+  const set = uniqueOf(judged.resources, []);
+  const refused = uniqueOf(judged.refused, set);
   return [
     ...problems,
     ...duplicates(documents, "The first is used. Remove one."),
     ...set.flatMap((resource) => notHonoured(resource)),
-    ...analyze(set, workloads),
+    ...analyze(set, workloads, passedOver === undefined ? { refused } : { refused, passedOver }),
   ];
+}
+
+/** The first of each name that is not among `taken`. */
+function uniqueOf(resources: readonly Resource[], taken: readonly Resource[]): Resource[] {
+  const unique = new Map<string, Resource>();
+  const known = new Set(taken.map(({ key }) => key));
+  for (const resource of resources) {
+    if (!known.has(resource.key) && !unique.has(resource.key)) unique.set(resource.key, resource);
+  }
+  return [...unique.values()];
 }
 
 /** @param consequence and what to do about it */

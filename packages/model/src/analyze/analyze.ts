@@ -7,45 +7,67 @@ import { compileSettings } from "../compile/settings.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { MeshModeSpec } from "../kind/mesh-mode.js";
+import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Problem } from "../problem.js";
-import type { Kind, Resource } from "../resource.js";
+import type { Document, Kind, Resource } from "../resource.js";
 import type { Workload } from "../snapshot/workload.js";
 import { checkDeprecatedRoutes, checkDeprecatedSidecar } from "./deprecated-fields.js";
 import { checkDestinationRule } from "./destination-rule-references.js";
 import { collectFindings } from "./finding.js";
+import { checkGatewayReferences } from "./gateway-references.js";
 import { checkHeaderCommands } from "./header-commands.js";
 import { checkHostConflicts } from "./host-conflicts.js";
 import { checkMeshModes } from "./mesh-modes.js";
+import { checkPassedOver } from "./passed-over.js";
+import { checkRulesBehindAll } from "./rules-behind-all.js";
+import { checkAddresses } from "./service-entry-addresses.js";
 import { checkSidecars } from "./sidecar-conflicts.js";
 import { analyzedSet } from "./views.js";
 import { checkReferences } from "./virtual-service-references.js";
 
+export interface Beside {
+  /** What was refused by one of Istio's rules, judged as if it held: the next fault then does not wait for the first. */
+  readonly refused?: readonly Resource[];
+  /** Documents of kinds without effect here. Left out: they are not known, and nothing is said of who names them. */
+  readonly passedOver?: readonly Document[];
+}
+
 /**
- * @param resources validated
+ * @param valid oldest or newest first, it does not matter
  * @param workloads running processes: they make services exist, and tell which subsets are empty. Without any, a host
  *   that nothing declares is no error, since a process may bring it
  * @returns every finding, by resource in the order given
  */
-export function analyze(resources: readonly Resource[], workloads: readonly Workload[] = []): readonly Problem[] {
+export function analyze(
+  valid: readonly Resource[],
+  workloads: readonly Workload[] = [],
+  { refused = [], passedOver }: Beside = {},
+): readonly Problem[] {
+  const resources = [...valid, ...refused];
   const problems: Problem[] = [];
   const report = collectFindings(problems);
   const set = analyzedSet(resources, workloads);
   const ofKind = <Spec>(kind: Kind) => resources.filter((resource) => resource.kind === kind) as Resource<Spec>[];
   const virtualServices = ofKind<VirtualServiceSpec>("VirtualService");
-  const { exportTo, mesh } = compileSettings(ofKind<MeshConfigSpec>("MeshConfig")[0]);
+  const meshConfig = ofKind<MeshConfigSpec>("MeshConfig")[0];
+  const { exportTo, mesh } = compileSettings(meshConfig);
+  const gateways = passedOver && checkPassedOver(passedOver, problems, report);
   for (const resource of virtualServices) {
     checkReferences(resource, set, report);
+    if (gateways !== undefined) checkGatewayReferences(resource, gateways, report);
+    checkRulesBehindAll(resource, report);
     checkDeprecatedRoutes(resource, report);
     checkHeaderCommands(resource, report);
   }
-  checkHostConflicts(virtualServices, exportTo.virtualService, report);
+  checkHostConflicts(virtualServices, new Set(refused), exportTo.virtualService, report);
+  for (const resource of ofKind<ServiceEntrySpec>("ServiceEntry")) checkAddresses(resource, meshConfig, report);
   for (const resource of ofKind<DestinationRuleSpec>("DestinationRule")) checkDestinationRule(resource, set, report);
   const sidecars = ofKind<SidecarSpec>("Sidecar");
   for (const resource of sidecars) checkDeprecatedSidecar(resource, report);
   checkSidecars(sidecars, report);
   checkMeshModes(ofKind<MeshModeSpec>("MeshMode"), workloads, mesh.rootNamespace, report);
-  const order = new Map(resources.map(({ key }, index) => [key, index]));
+  const order = new Map([...resources, ...(passedOver ?? [])].map(({ key }, index) => [key, index]));
   return problems.sort((a, b) => (order.get(a.resource) ?? 0) - (order.get(b.resource) ?? 0));
 }

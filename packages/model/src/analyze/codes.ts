@@ -6,4 +6,6 @@ export const SET_PROBLEM_CODES = {
   IM0303: "two VirtualServices claim hosts that differ in case only",
   IM0304: "a subset that none of the declared endpoints of its service belongs to",
   IM0305: "two MeshModes speak for the same processes; the older one holds",
+  IM0306: "a rule of a VirtualService stands behind one without a match, which takes everything",
+  IM0307: "TLS without caCertificates in a subset of a DestinationRule, so nobody checks who answers",
 } as const;

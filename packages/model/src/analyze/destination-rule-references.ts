@@ -4,7 +4,7 @@ import { isWildcard, qualifiedHost } from "../compile/host.js";
 import { hasLabels } from "../compile/labels.js";
 import type { ClientView } from "../compile/view.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
-import type { ClientTlsSpec } from "../kind/traffic-policy.js";
+import type { ClientTlsSpec, TrafficPolicySpec } from "../kind/traffic-policy.js";
 import type { Path, Resource } from "../resource.js";
 import { nearestName } from "../validate/nearest-name.js";
 import { type Finding, suggestion } from "./finding.js";
@@ -16,6 +16,7 @@ const EMPTY_SUBSET = "IST0173";
 const EMPTY_DECLARED = "IM0304";
 const UNVERIFIED = "IST0128";
 const UNVERIFIED_PORT = "IST0129";
+const UNVERIFIED_SUBSET = "IM0307";
 
 export function checkDestinationRule(resource: Resource<DestinationRuleSpec>, set: AnalyzedSet, report: Finding): void {
   const { spec, namespace } = resource;
@@ -58,29 +59,29 @@ function checkSubsets(
   }
 }
 
-/** TLS whose server nobody checks. */
+/** TLS whose server nobody checks. Istio's analyzer looks at neither subsets nor insecureSkipVerify. */
 function checkTls(resource: Resource<DestinationRuleSpec>, report: Finding): void {
-  const { trafficPolicy, subsets = [] } = resource.spec;
-  const tell = (path: Path, code: string): void => {
-    const message = `mode SIMPLE or MUTUAL without caCertificates: Istio before 1.27 does not verify the server's certificate then. Name the CA's file.`;
-    report(resource, path, code, "warning", message);
-  };
-  const policies = [
-    { policy: trafficPolicy, at: ["spec", "trafficPolicy"] as Path },
-    ...subsets.map((subset, index) => ({
-      policy: subset.trafficPolicy,
-      at: ["spec", "subsets", index, "trafficPolicy"],
-    })),
-  ];
-  for (const { policy, at } of policies) {
-    if (isUnverified(policy?.tls)) tell([...at, "tls"], UNVERIFIED);
+  const { trafficPolicy, subsets = [], workloadSelector } = resource.spec;
+  const selects = workloadSelector !== undefined;
+  const check = (policy: TrafficPolicySpec | undefined, at: Path, code: string, portCode: string): void => {
+    const tell = (path: Path, which: string): void => {
+      const message = `mode SIMPLE or MUTUAL without caCertificates: Istio before 1.27 does not verify the server's certificate then. Name the CA's file.`;
+      report(resource, path, which, "warning", message);
+    };
+    if (isUnverified(policy?.tls, selects)) tell([...at, "tls"], code);
     for (const [index, { tls }] of (policy?.portLevelSettings ?? []).entries()) {
-      if (isUnverified(tls)) tell([...at, "portLevelSettings", index, "tls"], UNVERIFIED_PORT);
+      if (isUnverified(tls, selects)) tell([...at, "portLevelSettings", index, "tls"], portCode);
     }
+  };
+  check(trafficPolicy, ["spec", "trafficPolicy"], UNVERIFIED, UNVERIFIED_PORT);
+  for (const [index, subset] of subsets.entries()) {
+    const at = ["spec", "subsets", index, "trafficPolicy"];
+    check(subset.trafficPolicy, at, UNVERIFIED_SUBSET, UNVERIFIED_SUBSET);
   }
 }
 
-function isUnverified(tls: ClientTlsSpec | undefined): boolean {
+/** @param selects a credentialName counts where the rule is for selected workloads: others do not read it */
+function isUnverified(tls: ClientTlsSpec | undefined, selects: boolean): boolean {
   if (tls === undefined || (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL")) return false;
-  return !tls.caCertificates && !tls.credentialName && tls.insecureSkipVerify !== true;
+  return !tls.caCertificates && !(tls.credentialName && selects);
 }

@@ -7,6 +7,7 @@ import { effectiveExportTo, isVisible } from "../compile/visibility.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import { type Finding, placeOf } from "./finding.js";
+import { checkOverlaps } from "./host-overlaps.js";
 
 type VirtualService = Resource<VirtualServiceSpec>;
 
@@ -16,21 +17,25 @@ const CONFLICT_OF_CASE = "IM0303";
 
 export function checkHostConflicts(
   resources: readonly VirtualService[],
+  refused: ReadonlySet<Resource>,
   defaultExportTo: readonly string[],
   report: Finding,
 ): void {
   const byHost = new Map<string, VirtualService[]>();
-  for (const resource of [...resources].filter(isForMesh).sort(compareAge)) {
+  const forMesh = resources.filter(isForMesh).sort(compareAge);
+  for (const resource of forMesh) {
     for (const host of virtualServiceHosts(resource)) byHost.set(host, [...(byHost.get(host) ?? []), resource]);
   }
   for (const [host, claimants] of byHost) {
-    if (claimants.length > 1) reportHost(host, claimants, defaultExportTo, report);
+    if (claimants.length > 1) reportHost(host, claimants, refused, defaultExportTo, report);
   }
+  checkOverlaps(forMesh, defaultExportTo, report);
 }
 
 function reportHost(
   host: string,
   claimants: readonly VirtualService[],
+  refused: ReadonlySet<Resource>,
   defaultExportTo: readonly string[],
   report: Finding,
 ): void {
@@ -41,9 +46,11 @@ function reportHost(
     const index = virtualServiceHosts(resource).indexOf(host);
     const caseOnly = rivals.every((rival) => !writesSame(resource, rival, host));
     const wins = rivals.every((rival) => compareAge(resource, rival) < 0);
-    const effect = wins
-      ? "This one is older and used; the other one's rules for the host are ignored"
-      : "An older one is used; the rules here are ignored for this host";
+    const effect = [resource, ...rivals].some((each) => refused.has(each))
+      ? "Of those that are valid, the oldest is used; the rules of the others are ignored for the host"
+      : wins
+        ? "This one is older and used; the other one's rules for the host are ignored"
+        : "An older one is used; the rules here are ignored for this host";
     report(
       resource,
       ["spec", "hosts", index],

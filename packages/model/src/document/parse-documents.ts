@@ -18,6 +18,8 @@ export interface ParseOptions {
 
 export interface ParsedDocuments {
   readonly documents: readonly Document[];
+  /** Of kinds that are known and have no effect here: each has its problem (IM0004), and others may name them. */
+  readonly passedOver: readonly Document[];
   readonly problems: readonly Problem[];
   /** False when the text is no YAML: nothing can be said about the documents it was to hold. */
   readonly readable: boolean;
@@ -26,6 +28,9 @@ export interface ParsedDocuments {
 /** Origin of documents that came from no file. */
 export const NO_ORIGIN: Origin = { file: "", line: 0, column: 0, locate: () => ({ line: 0, column: 0 }) };
 
+/** The verdict of ./api-group.ts on a kind that is known and not honoured. */
+const PASSED_OVER = "IM0004";
+
 const DEFAULT_NAMESPACE = "default";
 const DEFAULT_ROOT_NAMESPACE = "istio-system";
 
@@ -33,9 +38,15 @@ const DEFAULT_ROOT_NAMESPACE = "istio-system";
 export function parseDocuments(text: string, { file, namespace = DEFAULT_NAMESPACE }: ParseOptions): ParsedDocuments {
   const yaml = readYamlFile(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, file);
   if (yaml.errors.length > 0) {
-    return { documents: [], problems: yaml.errors.map((error) => syntaxProblem(error, yaml, file)), readable: false };
+    return {
+      documents: [],
+      passedOver: [],
+      problems: yaml.errors.map((error) => syntaxProblem(error, yaml, file)),
+      readable: false,
+    };
   }
   const documents: Document[] = [];
+  const passedOver: Document[] = [];
   const problems: Problem[] = [];
   for (const [index, document] of yaml.documents.entries()) {
     const { value, fault } = plainYaml(document);
@@ -45,10 +56,11 @@ export function parseDocuments(text: string, { file, namespace = DEFAULT_NAMESPA
     } else if (value !== null) {
       const taken = takeDocument(value, namespace, (prefix) => yaml.origin(index, prefix));
       documents.push(...taken.documents);
+      passedOver.push(...taken.passedOver);
       problems.push(...taken.problems);
     }
   }
-  return { documents, problems, readable: true };
+  return { documents, passedOver, problems, readable: true };
 }
 
 /** The same for a value made by a program; it is copied. A `List` gives several documents. */
@@ -59,7 +71,8 @@ export function documentFromValue(
   const { value: data, fault } = plainValue(value);
   if (fault !== undefined) {
     const { code, message, path } = fault;
-    return { documents: [], problems: [problemAt(origin, path, { code, severity: "error", message, resource: "" })] };
+    const problem = problemAt(origin, path, { code, severity: "error", message, resource: "" });
+    return { documents: [], passedOver: [], problems: [problem] };
   }
   const at = (prefix: Path): Origin => (prefix.length === 0 ? origin : shifted(origin, prefix));
   return takeDocument(data, namespace, at);
@@ -84,6 +97,7 @@ function takeDocument(
     resource = "",
   ) => ({
     documents: [],
+    passedOver: [],
     problems: [problemAt(origin, path, { code, severity, message, resource })],
   });
   if (!isObject(value)) {
@@ -104,7 +118,11 @@ function takeDocument(
     const parts = value["items"].map((item, index) =>
       takeDocument(item, namespace, originAt, [...prefix, "items", index]),
     );
-    return { documents: parts.flatMap((part) => part.documents), problems: parts.flatMap((part) => part.problems) };
+    return {
+      documents: parts.flatMap((part) => part.documents),
+      passedOver: parts.flatMap((part) => part.passedOver),
+      problems: parts.flatMap((part) => part.problems),
+    };
   }
   const name = isObject(metadata) ? metadata["name"] : undefined;
   const written = isObject(metadata) ? metadata["namespace"] : undefined;
@@ -115,13 +133,11 @@ function takeDocument(
   };
   const verdict = judgeKind(apiVersion as string, kindName);
   if (!("kind" in verdict)) {
-    return refuse(
-      [verdict.at],
-      verdict.code,
-      verdict.message,
-      verdict.severity,
-      ref.name === "" ? "" : resourceKey(ref),
-    );
+    const { at, code, message, severity } = verdict;
+    if (ref.name === "") return refuse([at], code, message, severity);
+    const { problems } = refuse([at], code, message, severity, resourceKey(ref));
+    const { documents } = one({ ...ref, apiVersion: apiVersion as string, value, origin });
+    return { documents: [], passedOver: code === PASSED_OVER ? documents : [], problems };
   }
   if (verdict.kind === "MeshConfig") return meshConfig(withoutTypeFields(value), origin);
   if (ref.name === "") {
@@ -144,7 +160,8 @@ function meshConfig(value: Record<string, unknown>, origin: Origin) {
 }
 
 function one(document: Omit<Document, "key" | "hash">) {
-  return { documents: [{ ...document, key: resourceKey(document), hash: contentHash(document.value) }], problems: [] };
+  const made = { ...document, key: resourceKey(document), hash: contentHash(document.value) };
+  return { documents: [made], passedOver: [], problems: [] };
 }
 
 function withoutTypeFields(value: Record<string, unknown>): Record<string, unknown> {

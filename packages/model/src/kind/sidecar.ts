@@ -10,7 +10,7 @@ const captureMode = z.enum(["DEFAULT", "IPTABLES", "NONE"]);
 
 const tlsVersion = z.enum(["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"]);
 
-const serverTls = message({
+export const serverTls = message({
   httpsRedirect: flag,
   mode: z.enum(["PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"]),
   serverCertificate: text,

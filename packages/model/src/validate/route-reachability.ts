@@ -1,4 +1,7 @@
-/** Rules and matches that can never be used, because an earlier one takes their requests. policy-semantics §6.3, §6.8. */
+/**
+ * Rules and matches that can never be used, because an earlier one takes their requests. policy-semantics §6.3, §6.8.
+ * Istio 1.26 says nothing of a rule with matches behind one without: ../analyze/rules-behind-all.ts does.
+ */
 
 import { canonicalJson } from "../document/content-hash.js";
 import type { StringMatch } from "../kind/field.js";
@@ -10,7 +13,7 @@ import type { Report } from "./report.js";
 const UNREACHABLE_RULE = "IST0130";
 const INEFFECTIVE_MATCH = "IST0131";
 
-interface Rule {
+export interface Rule {
   readonly name?: string | undefined;
   readonly match?: readonly object[] | undefined;
 }
@@ -29,17 +32,14 @@ function checkRules(rules: readonly Rule[], path: Path, report: Report): void {
   let catchAll: number | undefined;
   for (const [index, { match = [] }] of rules.entries()) {
     const at = [...path, index];
-    if (catchAll !== undefined) {
-      unreachable(
-        at,
-        `the rule can never be used: ${label(rules, catchAll)} has no match and takes everything. Move that one to the end.`,
-      );
-    }
     if (match.length === 0) {
+      if (catchAll !== undefined) {
+        const message = `the rule can never be used: ${ruleName(rules, catchAll)} has no match and takes everything. Remove one of the two.`;
+        unreachable(at, message);
+      }
       catchAll = index;
       continue;
     }
-    if (catchAll !== undefined) continue;
     let duplicates = 0;
     for (const [matchIndex, part] of match.entries()) {
       const content = canonicalJson({ ...part, name: undefined });
@@ -49,7 +49,7 @@ function checkRules(rules: readonly Rule[], path: Path, report: Report): void {
         continue;
       }
       duplicates += 1;
-      const message = `the match is the same as one of ${label(rules, earlier)} and never used. Remove one of the two.`;
+      const message = `the match is the same as one of ${ruleName(rules, earlier)} and never used. Remove one of the two.`;
       report.warn([...at, "match", matchIndex], message, INEFFECTIVE_MATCH, "info");
     }
     if (duplicates === match.length)
@@ -57,7 +57,8 @@ function checkRules(rules: readonly Rule[], path: Path, report: Report): void {
   }
 }
 
-function label(rules: readonly Rule[], index: number): string {
+/** As messages name it, counted from 1. */
+export function ruleName(rules: readonly Rule[], index: number): string {
   const name = rules[index]?.name;
   return name ? `rule "${name}"` : `rule ${index + 1}`;
 }
@@ -76,7 +77,6 @@ function checkPrefixes(spec: VirtualServiceSpec, path: Path, report: Report): vo
   const found: PrefixMatch[] = [];
   const contents = new Set<string>();
   for (const [index, { match = [] }] of (spec.http ?? []).entries()) {
-    if (match.length === 0) break; // what follows has been reported already
     for (const [matchIndex, part] of match.entries()) {
       const content = canonicalJson({ ...part, name: undefined });
       if (contents.has(content)) continue;

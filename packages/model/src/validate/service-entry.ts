@@ -20,9 +20,6 @@ import type { Report } from "./report.js";
 import { checkExportTo, checkLabels, checkSelector } from "./shared-rules.js";
 import { checkPorts, checkWorkloadEntry } from "./workload-entry.js";
 
-/** Istio's code for a TCP port that nothing tells apart from other services. */
-const ADDRESSES_REQUIRED = "IST0134";
-
 /** What the object around the spec says about it. */
 export interface ServiceEntryLabels {
   readonly labels: Readonly<Record<string, string>>;
@@ -93,7 +90,7 @@ function checkServicePorts(
     if (targetPort !== 0) report.check([...at, "targetPort"], portFault(targetPort));
     if (addresses.length === 0 && !allocated && (protocol === "" || protocol === "TCP")) {
       const message = `without addresses nothing tells calls of port ${number} apart from those of other TCP services. Add addresses, or name the protocol.`;
-      report.warn(at, message, ADDRESSES_REQUIRED);
+      report.warn(at, message);
     }
     report.check(name === "" ? at : [...at, "name"], dnsLabelFault(name));
     report.check([...at, "protocol"], protocolFault(protocol));

@@ -216,7 +216,7 @@ spec: {hosts: [reviews], ${ROUTE}}
       "IST0133",
       "warning",
     ],
-    ["ServiceEntry", "hosts: [a.b]\nports: [{number: 9, name: x, protocol: TCP}]", "IST0134", "warning"],
+    ["ServiceEntry", "hosts: [a.b]\nports: [{number: 9, name: x, protocol: TCP}]", "IST0133", "warning"],
     ["DestinationRule", "host: a\nworkloadSelector: {}", "IST0133", "warning"],
   ])("accepts a doubtful %s, but says so: %s", (kind, spec, code, severity) => {
     const { resource, problems } = judge(kind, spec);

@@ -22,6 +22,8 @@ export type AnyResource = { readonly [K in Kind]: Resource<SpecByKind[K]> & { re
 export interface Validated {
   /** Absent when one of the problems is an error. */
   readonly resource?: AnyResource;
+  /** What it would be, where its schema holds and one of Istio's rules does not: for those who judge a set. */
+  readonly refused?: AnyResource;
   readonly problems: readonly Problem[];
 }
 
@@ -73,13 +75,10 @@ function validate(document: Document): Validated {
   if (schemaReport.hasErrors) return { problems: [...report.problems(), ...schemaReport.problems()] };
   (CHECKS[kind] as Check<Kind>)(spec as SpecByKind[Kind], path, report, metadata);
   const problems = report.problems();
-  if (report.hasErrors) return { problems };
   const { apiVersion, key, name, namespace, origin, hash } = document;
   // The schema judges without converting, so the spec is the document's own data: null prototypes and all.
-  return {
-    resource: { kind, apiVersion, key, name, namespace, metadata, spec, origin, hash } as AnyResource,
-    problems,
-  };
+  const resource = { kind, apiVersion, key, name, namespace, metadata, spec, origin, hash } as AnyResource;
+  return report.hasErrors ? { refused: resource, problems } : { resource, problems };
 }
 
 function holdsProto(value: unknown): boolean {

@@ -1,0 +1,63 @@
+/** Documents that the examples of ./problem-help.ts and ./good-example.ts are made of. */
+
+export const REVIEWS = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: reviews, namespace: shop }
+spec:
+  hosts: [reviews.shop.svc.cluster.local]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: 10.1.0.7, labels: { version: v1 } }]
+`;
+
+export const virtualService = (http: string, name = "reviews"): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name}, namespace: shop }
+spec:
+  hosts: [${name}]
+  http:
+${http}`;
+
+export const TO_REVIEWS = "    - route: [{ destination: { host: reviews } }]\n";
+
+export const sidecar = (name: string, selector: string): string => `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: ${name}, namespace: shop }
+spec:
+${selector}  egress: [{ hosts: ["./*"] }]
+`;
+
+export const meshMode = (name: string): string => `apiVersion: inmesh.dev/v1alpha1
+kind: MeshMode
+metadata: { name: ${name}, namespace: shop }
+spec: { mode: observe }
+`;
+
+export const destinationRule = (name: string, rest: string): string => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: shop }
+spec:
+  host: ${name}
+${rest}`;
+
+export const gateway = (hosts: string): string => `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front, namespace: shop }
+spec:
+  selector: { app: front }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [${hosts}] }]
+`;
+
+/** @param rest of the spec, a line */
+export const envoyFilter = (
+  applyTo: string,
+  patch: string,
+  rest = "",
+): string => `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: limits, namespace: shop }
+spec:
+${rest}  configPatches:
+    - applyTo: ${applyTo}
+      patch: ${patch}
+`;
