@@ -12,7 +12,7 @@ import { type Registry, until } from "./registry.js";
 export const RATE = 300;
 /** Frameworks of which a replica is being replaced at a time: each start of a process takes most of a core. */
 const AT_ONCE = 3;
-/** Requests that a new process answers before the next one is taken away. */
+/** Requests that a process answers before anything happens to it or the next one. */
 const ENOUGH = 10;
 
 export interface Restarted extends LoadResult {
@@ -81,12 +81,17 @@ class Pair {
 
   async restart(): Promise<void> {
     for (const old of this.started.slice(0, 2)) {
+      await this.#serves(old);
       old.child.kill("SIGTERM");
       const [next, { code, signal }] = await Promise.all([this.#add(), old.exited]);
       if (signal !== "SIGTERM") this.troubles.push(`${old.pid} ended with ${code} ${signal}`);
       if (old.errors !== "") this.troubles.push(`${old.pid} said ${old.errors}`);
-      await until(async () => (await this.#requests(next.pid)) > ENOUGH);
+      await this.#serves(next);
     }
+  }
+
+  async #serves({ pid }: AppProcess): Promise<void> {
+    await until(async () => (await this.#requests(pid)) > ENOUGH);
   }
 
   async #add(): Promise<AppProcess> {
