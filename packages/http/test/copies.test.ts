@@ -70,6 +70,17 @@ describe.each(COPIES)("npm's %s", (name) => {
     await expect(undici.fetch("http://reviews/", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
+  it("fetches with a Content-Length that the caller gives, to the mesh and past it", async () => {
+    undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
+    const headers = { "Content-Length": "4" };
+    for (const url of ["http://reviews/", `http://127.0.0.1:${server.port}/`]) {
+      const sent = await load().fetch(url, { method: "POST", body: "text", headers });
+      expect(await sent.json()).toMatchObject({ body: "text" });
+      const emptied = await load().fetch(url, { method: "DELETE", body: "", headers: { "content-length": "0" } });
+      expect(emptied.status).toBe(200);
+    }
+  });
+
   it("sends forms of its own, to the mesh and past it", async () => {
     undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
     const { request, FormData: Form } = load();

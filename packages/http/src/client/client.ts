@@ -23,6 +23,7 @@ import { isForwarded } from "./mark.js";
 import { NewShapeExchange } from "./new-shape.js";
 import { Notices } from "./notices.js";
 import { OldShapeExchange } from "./old-shape.js";
+import { withOneLength } from "./one-length.js";
 import { type Origin, Origins } from "./origin.js";
 import { isForm, ownForm } from "./own-form.js";
 import { readHeaders } from "./request-headers.js";
@@ -72,7 +73,8 @@ export class HttpClient {
   }
 
   /** As undici's `dispatch`: a call of the mesh's, or passed on to `plain` as it is. */
-  dispatch(options: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
+  dispatch(asked: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
+    const options = withOneLength(asked);
     if (hasOptionsOf6(options)) {
       if (refusesOptionsOf6(handler)) return plain.dispatch(options, handler);
       return this.#asUndici6(options, handler, plain);

@@ -23,6 +23,16 @@ it.each<[string, unknown, string[]]>([
   expect(read(headers)).toEqual([lines, undefined]);
 });
 
+it("reads an object's headers also while every object is iterable", () => {
+  Object.defineProperty(Object.prototype, Symbol.iterator, { *value() {}, configurable: true });
+  try {
+    expect(read({ a: "1" })[0]).toEqual(["a", "1"]);
+    expect(read(new Map([["a", "1"]]))[0]).toEqual(["a", "1"]);
+  } finally {
+    Reflect.deleteProperty(Object.prototype, Symbol.iterator);
+  }
+});
+
 it("takes the host out, in any spelling", () => {
   expect(read({ HOST: "reviews", a: "1" })).toEqual([["a", "1"], "reviews"]);
 });

@@ -65,6 +65,10 @@ function text(value: unknown): string {
   return typeof value === "string" ? value : Buffer.isBuffer(value) ? value.toString("latin1") : `${value}`;
 }
 
+/** By itself: code that gives every object an iterator must not make records of headers vanish. */
 function isIterable(value: object): value is Iterable<unknown> {
-  return typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
+  const { [Symbol.iterator]: iterator } = value as Partial<Iterable<unknown>>;
+  return (
+    typeof iterator === "function" && iterator !== (Object.prototype as Partial<Iterable<unknown>>)[Symbol.iterator]
+  );
 }

@@ -3,7 +3,7 @@
  * the system's ephemeral ports, and few enough to be read in milliseconds by every process of a suite.
  */
 export const RANGES = {
-  HTTP: { first: 20_000, size: 2_000 },
-  HTTPS: { first: 22_000, size: 500 },
-  HTTP2: { first: 22_500, size: 500 },
+  HTTP: { first: 20_000, size: 600 },
+  HTTPS: { first: 20_600, size: 150 },
+  HTTP2: { first: 20_750, size: 150 },
 } as const;
