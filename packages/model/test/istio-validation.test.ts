@@ -1,6 +1,7 @@
 /** Our validation beside Istio's own answers, document by document. */
 
 import { describe, expect, it } from "vitest";
+import { analyze } from "../src/analyze/analyze.js";
 import { parseDocuments } from "../src/document/parse-documents.js";
 import type { Problem } from "../src/problem.js";
 import { KINDS } from "../src/resource.js";
@@ -27,7 +28,8 @@ function documentOf({ doc, kind, apiVersion = "networking.istio.io/v1", spec }: 
 function judge(recorded: Recorded) {
   const { documents, problems } = parseDocuments(JSON.stringify(documentOf(recorded), null, 2), { file: "case.yaml" });
   const validated = documents[0] === undefined ? { problems } : validateDocument(documents[0]);
-  return { valid: "resource" in validated, problems: validated.problems };
+  const refused = "refused" in validated ? validated.refused : undefined;
+  return { valid: "resource" in validated, refused, problems: validated.problems };
 }
 
 function ours(recorded: Recorded): boolean {
@@ -53,6 +55,14 @@ describe.each(["istio-validate.json", "istio-validation.json", "istio-crds.json"
       ({ problems, warnings, warning }) => problems.length > 0 !== (warnings ?? warning ?? false),
     );
     expect(differing.map(({ id }) => id).filter((id) => !WARNINGS.has(id))).toEqual([]);
+  });
+
+  judgedIt("analyzes what is refused, each alone and all together, without failing", () => {
+    const refused = judged.flatMap((entry) => entry.refused ?? []);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const one of refused) analyze([], [], { refused: [one], passedOver: [] });
+    const all = refused.map((one, index) => ({ ...one, key: `${one.key}-${index}` }));
+    expect(() => analyze([], [], { refused: all, passedOver: [] })).not.toThrow();
   });
 
   judgedIt("says of every problem where it is and what to do", () => {

@@ -1,7 +1,14 @@
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { REVIEWS } from "../testing/policy.js";
 import { FakeProcess, runCli, TemporaryFolder } from "../testing/run-cli.js";
+
+const { INMESH_CASES, INMESH_SHARED } = process.env;
+const SHARED = INMESH_SHARED ?? fileURLToPath(new URL("../../../../../shared", import.meta.url));
+/** Answers of real Istio; see their README. */
+const CASES = INMESH_CASES ?? join(SHARED, "cases");
 
 interface Problems {
   readonly problems: readonly {
@@ -94,4 +101,63 @@ describe("inmesh analyze", () => {
     expect(code).toBe(1);
     expect(problems).toMatchObject([{ code: "IST0101", file: "new.yaml" }]);
   });
+
+  const GATEWAY = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front, namespace: shop }
+spec:
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ['./*'] }]
+`;
+  const AT_FRONT = CANARY.replace("  http:", "  gateways: [front]\n  http:");
+  const NO_EFFECT = "IM0004 warning Gateway/shop/front";
+  const NO_GATEWAY = ["IST0101 error VirtualService/shop/reviews", "IST0132 warning VirtualService/shop/reviews"];
+
+  it("knows the Gateways among the documents, though they have no effect", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("reviews.yaml", `${ENTRY}---\n${RULE}---\n${AT_FRONT}`);
+    folder.write("front.yaml", GATEWAY);
+    expect(await analyze(["reviews.yaml"], folder.path)).toMatchObject({ code: 1, found: NO_GATEWAY });
+    const both = await analyze(["reviews.yaml", "front.yaml"], folder.path);
+    expect(both).toMatchObject({ code: 0, found: [NO_EFFECT] });
+  });
+
+  it("knows the Gateways of the registry, those given in place of its own", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    folder.write("mesh/reviews.yaml", `${ENTRY}---\n${RULE}---\n${AT_FRONT}`);
+    expect(await analyze([], cwd)).toMatchObject({ code: 1, found: NO_GATEWAY });
+    folder.write("mesh/front.yaml", GATEWAY);
+    expect(await analyze([], cwd)).toMatchObject({ code: 0, found: [NO_EFFECT] });
+    folder.write("front.yaml", GATEWAY.replace("./*", "web"));
+    const given = await analyze(["front.yaml", "--config", "mesh"], cwd);
+    expect(given.found).toContain("IST0132 warning VirtualService/shop/reviews");
+  });
+
+  const SETS = join(CASES, "istio-analyze.json");
+  it.runIf(existsSync(SETS) || process.env["INMESH_REQUIRE_PEERS"] === "1")(
+    "says of recorded sets what istioctl analyze says",
+    async () => {
+      const { sets } = JSON.parse(readFileSync(SETS, "utf8")) as { sets: readonly AnalyzedSet[] };
+      for (const { id, docs, expect: wanted } of sets) {
+        const items = { apiVersion: "v1", kind: "List", items: docs };
+        const { stdout } = await runCli(["analyze", "-", "-o", "json"], { stdin: JSON.stringify(items) });
+        const { problems } = JSON.parse(stdout) as Problems;
+        const ours = problems.filter(({ code }) => code.startsWith("IST")).map(lineOf);
+        expect([...new Set(ours)].sort(), id).toEqual([...wanted].sort());
+      }
+    },
+    60_000,
+  );
 });
+
+interface AnalyzedSet {
+  readonly id: string;
+  readonly docs: readonly unknown[];
+  /** `IST0101 Error VirtualService shop/vs0`. */
+  readonly expect: readonly string[];
+}
+
+function lineOf({ code, severity, resource }: Problems["problems"][number]): string {
+  const [kind, namespace, name] = resource.split("/");
+  return `${code} ${severity.charAt(0).toUpperCase()}${severity.slice(1)} ${kind} ${namespace}/${name}`;
+}

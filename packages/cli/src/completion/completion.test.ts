@@ -53,7 +53,7 @@ describe("completion", () => {
     ],
     [
       ["help", "IST013"],
-      ["IST0130", "IST0131", "IST0133", "IST0134"],
+      ["IST0130", "IST0131", "IST0132", "IST0133", "IST0134"],
     ],
     [["help", "ed"], ["edges"]],
     [["apply", "-f", ""], [":files"]],
