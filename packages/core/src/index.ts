@@ -2,7 +2,7 @@ export type { HeaderReader, Outcome, Phase } from "./call/attempt.js";
 export { Attempt } from "./call/attempt.js";
 export { Call, type NoRetryReason } from "./call/call.js";
 export { Contexts, InboundContext } from "./call/context.js";
-export type { Exchange, LocalReply } from "./call/exchange.js";
+export type { Exchange, LocalReply, MirrorExchange } from "./call/exchange.js";
 export { Tries } from "./call/tries.js";
 export {
   type ErrorInfo,
@@ -15,6 +15,7 @@ export {
 export { type ExplainOptions, explain } from "./explain/explain.js";
 export type {
   ExplainedDestination,
+  ExplainedMirror,
   ExplainedRequest,
   ExplainedRoute,
   ExplainOutcome,

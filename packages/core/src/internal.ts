@@ -1,6 +1,12 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
 export { errorCode } from "./call/classify.js";
-export { ATTEMPT_HEADER, ORIGINAL_PATH_HEADER, TIMEOUT_HEADER, withoutMeshHeaders } from "./call/mesh-headers.js";
+export {
+  ATTEMPT_HEADER,
+  MIRRORED_HEADER,
+  ORIGINAL_PATH_HEADER,
+  TIMEOUT_HEADER,
+  withoutMeshHeaders,
+} from "./call/mesh-headers.js";
 export { applyHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";

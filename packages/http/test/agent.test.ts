@@ -165,7 +165,14 @@ describe("an agent of the mesh", () => {
     ["rewrites the authority", { rewrite: { authority: "other" } as Route["rewrite"] }],
     ["changes headers of the request", { requestHeaders: ops("a") }],
     ["changes headers of the answer", { responseHeaders: ops("a") }],
-    ["mirrors", { mirrors: [{}] as unknown as Route["mirrors"] }],
+    [
+      "mirrors",
+      {
+        mirrors: [
+          { destination: { cluster: "c", host: "c", port: 80, subset: "", weight: 100 }, ratio: 1, field: "mirror" },
+        ],
+      },
+    ],
   ])("refuses a rule that %s", async (_, route) => {
     mesh.publish({ reviews: { endpoints: [one.port], route } });
     const before = one.accepted();

@@ -5,7 +5,7 @@ import { FakeProcess, runCli, TemporaryFolder } from "../testing/run-cli.js";
 
 const HOST = "reviews.shop.svc.cluster.local";
 const NONE = {
-  ...{ aborted: 0, delayed: 0, answered: 0, refused: 0, rerouted: 0, edited: 0, retried: 0, timedOut: 0 },
+  ...{ aborted: 0, delayed: 0, answered: 0, refused: 0, rerouted: 0, edited: 0, mirrored: 0, retried: 0, timedOut: 0 },
 };
 const CALLS = { successes: 0, failures: 0, retries: 0, inFlight: 0 };
 

@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<Counter, string>> = {
   answered: "answered",
   rerouted: "sent elsewhere",
   edited: "changed",
+  mirrored: "copied",
   retried: "tried again",
   timedOut: "timed out",
 };
@@ -27,7 +28,7 @@ export function addWould(sums: Map<string, WouldReading>, before: StatsView, aft
     const sum = sums.get(last.host);
     const added = { ...last };
     for (const name of ["calls", "changed", ...COUNTERS] as const) {
-      Object.assign(added, { [name]: last[name] - (base?.[name] ?? 0) + (sum?.[name] ?? 0) });
+      Object.assign(added, { [name]: (last[name] ?? 0) - (base?.[name] ?? 0) + (sum?.[name] ?? 0) });
     }
     if (added.calls > 0) sums.set(last.host, added);
   }
@@ -36,7 +37,7 @@ export function addWould(sums: Map<string, WouldReading>, before: StatsView, aft
 /** `30% aborted, 2% tried again`, or `the same`. */
 export function wouldText(would: WouldReading): string {
   const words = COUNTERS.flatMap((name) => {
-    const share = (would[name] / would.calls) * 100;
+    const share = ((would[name] ?? 0) / would.calls) * 100;
     return share === 0 ? [] : [`${share < 1 ? "<1" : Math.round(share)}% ${WORDS[name]}`];
   });
   return words.length === 0 ? "the same" : words.join(", ");

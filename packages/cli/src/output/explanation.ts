@@ -15,8 +15,9 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
   const modeSteps = would === null ? 0 : 1;
   add("mode", answer.steps.slice(0, modeSteps));
   const [lookup = "", ...steps] = answer.steps.slice(modeSteps);
-  // The last steps tell where it goes, one for each destination.
-  const matching = answer.destinations.length === 0 ? steps : steps.slice(0, -answer.destinations.length);
+  // The last steps tell where it goes, one for each destination and each copy.
+  const { destinations, mirrors } = answer;
+  const matching = destinations.length === 0 ? steps : steps.slice(0, -(destinations.length + mirrors.length));
   add("host", [lookup]);
   add("match", matching);
   add(
@@ -71,8 +72,14 @@ function policyText({ route, timeoutMs, retries, fault, mirrors }: Explanation):
     const status = fault.abortGrpcStatus ?? fault.abortStatus;
     lines.push(`fault: ${fault.abortPercent}% are answered ${status} and not sent`);
   }
-  for (const { host, percent } of mirrors) lines.push(`mirror: ${percent}% are copied to ${shortHost(host)}`);
+  lines.push(...mirrors.map(mirrorText));
   return lines.map(printable);
+}
+
+function mirrorText({ field, percent, host, port, subset, endpoints }: Explanation["mirrors"][number]): string {
+  const name = `${shortHost(host)}:${port}${subset === "" ? "" : ` subset ${subset}`}`;
+  const how = endpoints === 0 ? ", which has no endpoint" : "";
+  return `${field}: ${percent}% are copied to ${name}${how}`;
 }
 
 function responseText({ responseHeaders: { set, add, remove } }: Explanation): string[] {

@@ -1,3 +1,4 @@
+export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
 export { EventLog, type MeshEvent } from "./event-log.js";

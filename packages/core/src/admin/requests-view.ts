@@ -8,9 +8,12 @@ import type { Engine } from "../stack/engine.js";
 import type { AttemptView, RequestsView, RequestView } from "./views.js";
 
 /** @param limit newest first; bounded by what is kept */
-export function requestsView({ lastCalls, clock, rehearsal }: Engine, limit?: number): RequestsView {
+export function requestsView({ lastCalls, mirrors, clock, rehearsal }: Engine, limit?: number): RequestsView {
   const now = clock.now();
-  return { requests: lastCalls.read(limit).map((call) => requestView(call, now, rehearsal.wouldOf(call))) };
+  return {
+    requests: lastCalls.read(limit).map((call) => requestView(call, now, rehearsal.wouldOf(call))),
+    mirrors: mirrors.lastCalls.read(limit).map((call) => requestView(call, now)),
+  };
 }
 
 export function requestView(call: Call, now: number, would?: Would): RequestView {

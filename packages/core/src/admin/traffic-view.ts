@@ -27,11 +27,12 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, rehearsal, unrouted }: Engine,
+  { clusters, clock, rehearsal, mirrors, unrouted }: Engine,
   { service, namespace, inbound }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
-  return { atMs: clock.now(), service, namespace, outbound, inbound, unrouted, would: rehearsal.read() };
+  const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
+  return { atMs: clock.now(), service, namespace, outbound, inbound, unrouted, ...beside };
 }
 
 function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats {

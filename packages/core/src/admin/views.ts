@@ -4,6 +4,7 @@
  */
 
 import type { Problem } from "@inmesh/model";
+import type { MirrorReading } from "../mirror/mirror-tally.js";
 import type { WouldView } from "../rehearsal/would.js";
 import type { WouldReading } from "../rehearsal/would-stats.js";
 import type { StageView } from "../stack/stack.js";
@@ -126,6 +127,8 @@ export interface StatsView {
   readonly unrouted: number;
   /** Mode `observe`: what policy would have done, by host called. Empty until it is observed, absent from older processes. */
   readonly would?: readonly WouldReading[];
+  /** Copies that mirrors sent, by cluster; in none of the other figures. Absent from older processes. */
+  readonly mirrors?: readonly MirrorReading[];
 }
 
 export interface OutboundStats {
@@ -158,6 +161,8 @@ export interface InboundStats {
 /** GET /requests?limit=n: newest first. */
 export interface RequestsView {
   readonly requests: readonly RequestView[];
+  /** Copies that mirrors sent, likewise: nobody waited for them. Absent from older processes. */
+  readonly mirrors?: readonly RequestView[];
 }
 
 export interface RequestView {

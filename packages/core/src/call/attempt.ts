@@ -77,8 +77,8 @@ export class Attempt extends WheelNode {
     if (this.phase !== "settled") this.call.attemptFailed(this, error);
   }
 
-  /** perTryTimeout passed. */
+  /** perTryTimeout passed, which says nothing of an answer that has begun. */
   override onTimeout(): void {
-    if (this.phase !== "settled") this.call.attemptTimedOut(this);
+    if (this.phase !== "settled" && this.phase !== "answered") this.call.attemptTimedOut(this);
   }
 }

@@ -7,28 +7,38 @@ import { type FakeRoute, fakeSnapshot } from "../testing/fake-snapshot.js";
 import { testEngine } from "../testing/test-engine.js";
 import type { Attempt } from "./attempt.js";
 import { Call } from "./call.js";
-import type { Exchange } from "./exchange.js";
+import type { Exchange, MirrorExchange } from "./exchange.js";
 
 const ENDPOINTS = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
+
+const CANARIES = ["10.0.1.1:80", "10.0.1.2:80"];
 
 /** Leaves everything to the test, and keeps what was heard. */
 class Puppet implements Exchange {
   readonly attempts: Attempt[] = [];
   readonly heard: string[] = [];
-  readonly #random: Random;
+  readonly random: Random;
+  readonly mirrors: PuppetMirror[] = [];
 
   constructor(random: Random) {
-    this.#random = random;
+    this.random = random;
   }
 
   send(attempt: Attempt): void {
     this.attempts.push(attempt);
-    if (this.#random.next() < 0.1) this.poke(attempt); // transports may report before `send` returns
-    if (attempt.phase !== "settled" && this.#random.next() < 0.02) throw new Error("cannot send");
+    if (this.random.next() < 0.1) this.poke(attempt); // transports may report before `send` returns
+    if (attempt.phase !== "settled" && this.random.next() < 0.02) throw new Error("cannot send");
   }
 
   canReplay(): boolean {
-    return this.#random.next() < 0.9;
+    return this.random.next() < 0.9;
+  }
+
+  mirror(): MirrorExchange | undefined {
+    if (this.random.next() < 0.1) return undefined;
+    const mirror = new PuppetMirror(this.random);
+    this.mirrors.push(mirror);
+    return mirror;
   }
 
   passThrough(): void {
@@ -45,11 +55,11 @@ class Puppet implements Exchange {
 
   /** One report, sensible or not. */
   poke(attempt: Attempt): void {
-    switch (this.#random.int(6)) {
+    switch (this.random.int(6)) {
       case 0:
-        return attempt.started(this.#random.next() < 0.5, () => attempt.fail(new Error("aborted")));
+        return attempt.started(this.random.next() < 0.5, () => attempt.fail(new Error("aborted")));
       case 1:
-        if (attempt.head([200, 200, 404, 500, 503][this.#random.int(5)]!, () => undefined)) this.heard.push("head");
+        if (attempt.head([200, 200, 404, 500, 503][this.random.int(5)]!, () => undefined)) this.heard.push("head");
         return;
       case 2:
         return attempt.complete();
@@ -63,9 +73,33 @@ class Puppet implements Exchange {
   }
 }
 
+/** A copy's half: its body is whole at once, later, or never. */
+class PuppetMirror extends Puppet implements MirrorExchange {
+  readonly bytes = 10;
+  finish = (): void => {};
+
+  whole(then: Parameters<MirrorExchange["whole"]>[0]): void {
+    const tell = () => then(this.random.next() < 0.7 ? undefined : "bodyIncomplete");
+    if (this.random.next() < 0.5) return tell();
+    this.finish = () => {
+      this.finish = () => {};
+      tell();
+    };
+  }
+}
+
+function randomMirrors(random: Random): NonNullable<FakeRoute["mirrors"]> {
+  return ["canary", "nowhere", "canary"].slice(0, random.int(4)).map((cluster, at) => ({
+    destination: { cluster, host: cluster, port: 80, subset: "", weight: 100 },
+    ratio: random.next() < 0.5 ? 1 : random.next(),
+    field: `mirrors[${at}]`,
+  }));
+}
+
 function randomRoute(random: Random): FakeRoute {
   const on = [["5xx"], ["connect-failure"], ["reset", "503"], []][random.int(4)]!;
   return {
+    mirrors: randomMirrors(random),
     timeoutMs: random.next() < 0.5 ? 50 + random.int(400) : 0,
     retry: {
       on,
@@ -82,7 +116,7 @@ describe("a call under random reports", () => {
     const random = seededRandom(seed);
     for (let round = 0; round < 12; round++) {
       const { clock, engine, store, publish } = testEngine(undefined, { seed: seed * 100 + round });
-      const spec = { clusters: { reviews: ENDPOINTS }, hosts: { reviews: [randomRoute(random)] } };
+      const spec = { clusters: { reviews: ENDPOINTS, canary: CANARIES }, hosts: { reviews: [randomRoute(random)] } };
       if (random.next() < 0.8) publish(spec);
       const ended = new Map<Call, number>();
       engine.observe({ callEnded: (call) => void ended.set(call, (ended.get(call) ?? 0) + 1) });
@@ -99,12 +133,19 @@ describe("a call under random reports", () => {
         else if (chance < 0.025) call.fail(new Error("adapter"));
         else if (chance < 0.03) store.publish(fakeSnapshot({ ...spec, version: store.nextVersion }));
         else if (chance < 0.3) await clock.advanceAsync(random.next() * 30);
-        else if (exchange.attempts.length > 0) exchange.poke(exchange.attempts[random.int(exchange.attempts.length)]!);
+        else if (chance < 0.5 && exchange.mirrors.length > 0) {
+          const mirror = exchange.mirrors[random.int(exchange.mirrors.length)]!;
+          if (mirror.attempts.length === 0) mirror.finish();
+          else mirror.poke(mirror.attempts[random.int(mirror.attempts.length)]!);
+        } else if (exchange.attempts.length > 0)
+          exchange.poke(exchange.attempts[random.int(exchange.attempts.length)]!);
       }
       for (const { call } of pairs) if (random.next() < 0.5) call.abort(new Error("caller"));
+      for (const { exchange } of pairs) for (const mirror of exchange.mirrors) mirror.finish();
       for (let turn = 0; turn < 200; turn++) {
         for (const { exchange } of pairs)
-          for (const attempt of exchange.attempts) if (attempt.phase !== "settled") attempt.fail(new Error("end"));
+          for (const attempt of [exchange, ...exchange.mirrors].flatMap(({ attempts }) => attempts))
+            if (attempt.phase !== "settled") attempt.fail(new Error("end"));
         await clock.advanceAsync(50);
       }
       await settle();
@@ -125,6 +166,11 @@ describe("a call under random reports", () => {
             ({ phase, wheelTick, abort }) => phase === "settled" && wheelTick < 0 && abort === undefined,
           ),
         ).toBe(true);
+        for (const mirror of exchange.mirrors) {
+          expect(mirror.heard.filter((each) => each === "head")).toEqual([]); // nobody gets a copy's answer
+          expect(mirror.attempts.every(({ phase, wheelTick }) => phase === "settled" && wheelTick < 0)).toBe(true);
+          expect(mirror.attempts.length).toBeLessThanOrEqual(2); // one, and one more on a connection that was closed
+        }
         if (call.method === "POST") {
           // Whatever went before the last attempt never reached anybody.
           for (const attempt of exchange.attempts.slice(0, -1)) expect(attempt.sent).toBe(false);
@@ -132,8 +178,9 @@ describe("a call under random reports", () => {
       }
       for (const { stats, states } of engine.clusters.all()) {
         expect(stats.inFlight).toBe(0);
-        expect(states.map(({ inFlight }) => inFlight)).toEqual(ENDPOINTS.map(() => 0));
+        expect(states.filter(({ inFlight }) => inFlight !== 0)).toEqual([]);
       }
+      for (const { stats } of engine.mirrors.read()) expect(stats.inFlight).toBe(0);
       expect([engine.wheel.size, clock.pending]).toEqual([0, 0]);
       expect(ended.size).toBe(pairs.length);
     }

@@ -281,6 +281,15 @@ export class Call extends WheelNode implements MatchRequest {
 
   // ---- ending ----
 
+  /** Exactly once, when nothing can change any more. */
+  protected over(): void {
+    this.engine.ended(this);
+  }
+
+  protected release(attempt: Attempt, outcome: Outcome, now: number): void {
+    this.cluster!.release(attempt, outcome, now); // an attempt exists, so its cluster does
+  }
+
   /** Tells the caller that there is no answer, or no more of it. */
   #end(error: unknown, outcome: Outcome): void {
     const { exchange } = this;
@@ -313,7 +322,7 @@ export class Call extends WheelNode implements MatchRequest {
       this.pending = undefined;
       pending.resolve(); // the retry loop has nothing left to do
     }
-    this.engine.ended(this);
+    this.over();
   }
 
   /** After an attempt that brought no answer: try again, or give up. */
@@ -346,7 +355,7 @@ export class Call extends WheelNode implements MatchRequest {
     attempt.error = error;
     attempt.abort = undefined;
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt);
-    this.cluster!.release(attempt, outcome, now); // an attempt exists, so its cluster does
+    this.release(attempt, outcome, now);
     const observers = this.stack!.attemptEnded;
     if (observers !== undefined) for (const observe of observers) observe(attempt, outcome);
   }

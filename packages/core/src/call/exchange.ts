@@ -1,5 +1,6 @@
 /** The adapter's half of a call: HTTP clients today, gRPC on the same engine. */
 
+import type { BodyLoss } from "../mirror/mirror-tally.js";
 import type { Attempt } from "./attempt.js";
 
 /** An answer made by the mesh itself. */
@@ -25,4 +26,14 @@ export interface Exchange {
   reply(reply: LocalReply): void;
   /** The call ends without an answer, or in the middle of one: a MeshError, or the reason the caller aborted with. */
   fail(error: unknown): void;
+  /** A copy of the request, asked for before its first attempt. Undefined, or no such method: it cannot be sent twice. */
+  mirror?(): MirrorExchange | undefined;
+}
+
+/** The half of a call whose answer nobody gets: after `head()`, which returns false, only its draining is left to do. */
+export interface MirrorExchange extends Exchange {
+  /** Of the body, kept alive until the copy's call is over; at most, where it is not known yet. */
+  readonly bytes: number;
+  /** @param then told once, at once where the body is at hand: undefined, or why there is no whole body */
+  whole(then: (loss: BodyLoss | undefined) => void): void;
 }

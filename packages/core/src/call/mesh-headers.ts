@@ -7,11 +7,15 @@ export const ATTEMPT_HEADER = "x-envoy-attempt-count";
 /** Envoy's: the path before policy rewrote it. */
 export const ORIGINAL_PATH_HEADER = "x-envoy-original-path";
 
+/** On copies that mirrors send, and on the calls made for them: they are not mirrored again. */
+export const MIRRORED_HEADER = "x-inmesh-mirrored";
+
 /** Ours to set, and Envoy's overrides of policy by the caller, which a sidecar removes (policy-semantics §7.5, §10.6). */
 const RESERVED = new Set([
   TIMEOUT_HEADER,
   ATTEMPT_HEADER,
   ORIGINAL_PATH_HEADER,
+  MIRRORED_HEADER,
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-max-retries",
   "x-envoy-retry-on",

@@ -105,6 +105,13 @@ export class ClusterRuntime {
     this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
   }
 
+  /** The same for a copy: the endpoint bears its load and shows its health, and counts nothing that was asked of it. */
+  releaseMirror(attempt: Attempt, outcome: Outcome, now: number): void {
+    this.release(attempt, outcome, now);
+    attempt.endpoint.attempts -= 1;
+    if (outcome === "failure") attempt.endpoint.failures -= 1;
+  }
+
   /** The endpoint did not take the connection: others are preferred for a while. Nobody is left when all refuse. */
   refused({ endpoint: state, startedAt, endedAt: now }: Attempt): void {
     // Many calls may run into one closed port at once: that is one refusal, not one after the other.

@@ -30,6 +30,13 @@ spec:
   - match: [{uri: {prefix: /broken}}]
     fault: {abort: {httpStatus: 418, percentage: {value: 100}}, delay: {fixedDelay: 2s, percentage: {value: 50}}}
     route: [{destination: {host: reviews}}]
+  - match: [{uri: {prefix: /copied}}]
+    mirrors:
+    - {destination: {host: stock}}
+    - {destination: {host: stock}, percentage: {value: 0}}
+    - {destination: {host: reviews, subset: v2}, percentage: {value: 12.5}}
+    - {destination: {host: nobody}}
+    route: [{destination: {host: reviews}}]
   - match: [{uri: {prefix: /lost}}]
     route: [{destination: {host: nobody}}]
   - match: [{uri: {prefix: /api}}]
@@ -80,6 +87,31 @@ function snapshotOf(resources: readonly Resource[] = RESOURCES) {
 
 const ask = (request: ExplainRequest) => explain(snapshotOf(), request);
 const get = (path: string, headers: Record<string, string> = {}) => ask({ url: `http://reviews${path}`, headers });
+
+it("names the mirrors of a rule, the field that gave each, and those that do not exist", () => {
+  const { mirrors, steps, outcome } = get("/copied");
+  expect(outcome).toBe("route");
+  const inShop = { host: "stock.shop.svc.cluster.local", port: 80, subset: "" };
+  expect(mirrors).toEqual([
+    {
+      ...inShop,
+      ...{ field: "mirrors[0]", cluster: "outbound|80||stock.shop.svc.cluster.local", percent: 100, endpoints: 1 },
+    },
+    {
+      ...{ field: "mirrors[2]", cluster: "outbound|80|v2|reviews.shop.svc.cluster.local", percent: 12.5 },
+      ...{ host: "reviews.shop.svc.cluster.local", port: 80, subset: "v2", endpoints: 0 },
+    },
+    {
+      ...{ field: "mirrors[3]", cluster: "outbound|80||nobody.shop.svc.cluster.local", percent: 100 },
+      ...{ host: "nobody.shop.svc.cluster.local", port: 80, subset: "", endpoints: 0 },
+    },
+  ]);
+  expect(steps.slice(-3)).toEqual([
+    "mirrors[0]: a copy of 100% of the requests goes to outbound|80||stock.shop.svc.cluster.local, endpoints: 1",
+    "mirrors[2]: a copy of 12.5% of the requests goes to outbound|80|v2|reviews.shop.svc.cluster.local, without an endpoint now: it gets lost",
+    "mirrors[3]: outbound|80||nobody.shop.svc.cluster.local does not exist, so no copy is sent; the request is",
+  ]);
+});
 
 describe("explain, while a mode keeps policy from applying", () => {
   const [mode] = parseDocuments(

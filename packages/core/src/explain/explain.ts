@@ -3,14 +3,29 @@
  * snapshot's lookup and find, and the edits of ../call/.
  */
 
-import type { Destination, FaultPolicy, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type {
+  Destination,
+  FaultPolicy,
+  HeaderOps,
+  MatchRequest,
+  MirrorPolicy,
+  Route,
+  Snapshot,
+  VirtualHost,
+} from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import { corsOps, preflightAnswer } from "../call/cors.js";
 import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
 import { MESH_ERRORS } from "../errors.js";
 import { AskedRequest } from "./asked-request.js";
-import type { ExplainedDestination, ExplainedRoute, ExplainRequest, Explanation } from "./explanation.js";
-import { lookupStep, matchSteps, modeStep, OBSERVES, pathParts, sendingStep } from "./steps.js";
+import type {
+  ExplainedDestination,
+  ExplainedMirror,
+  ExplainedRoute,
+  ExplainRequest,
+  Explanation,
+} from "./explanation.js";
+import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, pathParts, sendingStep } from "./steps.js";
 
 export interface ExplainOptions {
   /** The process was started to observe: its requests go out as if the mesh were not there. @default false */
@@ -86,10 +101,7 @@ function explainRoute(
     route: explainedRoute(snapshot, route),
     timeoutMs: route.timeoutMs,
     fault: route.fault === undefined ? null : explainedFault(route.fault),
-    mirrors: route.mirrors.map(({ destination, ratio }) => {
-      const { cluster, host } = destination;
-      return { cluster, host, percent: ratio * 100 };
-    }),
+    mirrors: route.mirrors.map((mirror) => explainedMirror(snapshot, mirror)),
     responseHeaders: responseHeaders(route, undefined, request),
     steps,
   };
@@ -139,7 +151,7 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
     steps: [
       ...answer.steps,
       ...destinations.map((destination) => sendingStep(snapshot, destination)),
-      ...answer.mirrors.map(({ cluster }) => `no copy goes to ${cluster}: this version does not mirror`),
+      ...answer.mirrors.map((mirror) => mirroringStep(snapshot, mirror)),
     ],
   };
 }
@@ -178,6 +190,11 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
   const known = snapshot.cluster(cluster);
   const endpoints = known === undefined ? 0 : snapshot.endpoints(known).endpoints.length;
   return { cluster, host, port, subset, weight, endpoints };
+}
+
+function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
+  const { weight: _, ...where } = explainedDestination(snapshot, destination);
+  return { ...where, percent: Math.round(ratio * 1e6) / 1e4, field };
 }
 
 /** Both levels as one: what a later one sets or removes is what the caller sees. */

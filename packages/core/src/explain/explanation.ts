@@ -40,6 +40,19 @@ export interface ExplainedDestination {
   readonly endpoints: number;
 }
 
+export interface ExplainedMirror {
+  readonly cluster: string;
+  readonly host: string;
+  /** Of the requests that are copied there. */
+  readonly percent: number;
+  readonly port: number;
+  readonly subset: string;
+  /** How many endpoints there are now; 0 also when the cluster does not exist: then no copy is sent. */
+  readonly endpoints: number;
+  /** What of the rule says so: `mirror`, `mirrors[0]`. */
+  readonly field: string;
+}
+
 export interface ExplainedRequest {
   readonly method: string;
   readonly path: string;
@@ -86,7 +99,7 @@ export interface Explanation {
     readonly abortGrpcStatus: string | null;
     readonly abortPercent: number;
   } | null;
-  readonly mirrors: readonly { readonly cluster: string; readonly host: string; readonly percent: number }[];
+  readonly mirrors: readonly ExplainedMirror[];
   readonly redirect: { readonly status: number; readonly location: string } | null;
   readonly directResponse: { readonly status: number; readonly body: string } | null;
   /** What policy does to the answer's headers, the CORS filter's included. */

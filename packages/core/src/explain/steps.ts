@@ -3,7 +3,7 @@
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import type { AskedRequest } from "./asked-request.js";
-import type { ExplainedDestination, Explanation } from "./explanation.js";
+import type { ExplainedDestination, ExplainedMirror, Explanation } from "./explanation.js";
 
 /** Rules told one by one before the rest is only counted. */
 const MOST_RULES = 50;
@@ -66,6 +66,16 @@ export function sendingStep(snapshot: Snapshot, { cluster, weight, endpoints }: 
   }
   const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
   return `goes to ${cluster}, weight ${weight}, ${now}`;
+}
+
+/** Of one copy. */
+export function mirroringStep(snapshot: Snapshot, { cluster, percent, endpoints, field }: ExplainedMirror): string {
+  const known = snapshot.cluster(cluster);
+  if (known === undefined) return `${field}: ${cluster} does not exist, so no copy is sent; the request is`;
+  const { tls } = known.policy;
+  if (tls !== "DISABLE") return `${field}: ${cluster} asks for TLS ${tls}, so no copy is sent; the request is`;
+  const now = endpoints === 0 ? "without an endpoint now: it gets lost" : `endpoints: ${endpoints}`;
+  return `${field}: a copy of ${percent}% of the requests goes to ${cluster}, ${now}`;
 }
 
 function place(snapshot: Snapshot, { name, path, resource }: Route): string {

@@ -11,6 +11,7 @@ import { TIMEOUT_HEADER } from "../call/mesh-headers.js";
 import { type EditableRequest, editRequest } from "../call/request-edit.js";
 import { MESH_ERRORS } from "../errors.js";
 import { drawDestination } from "../filter/destination.js";
+import { isMirrored } from "../mirror/mirror-headers.js";
 import type { Random } from "../runtime/random.js";
 
 /** `sent` is the only one that asks an upstream. */
@@ -35,6 +36,8 @@ export interface Intent {
   readonly destination: Destination | undefined;
   /** Injected, in ms; 0 for none. */
   readonly delayMs: number;
+  /** Clusters that would get a copy. */
+  readonly mirrors: readonly string[];
   readonly edits: Edits;
 }
 
@@ -54,6 +57,7 @@ export interface AskedCall extends EditableRequest {
   readonly port: number;
 }
 
+const NONE: readonly string[] = [];
 const NO_EDITS: Edits = { set: [], removed: [], path: "", authority: "" };
 
 /**
@@ -76,6 +80,7 @@ export function intend(
     route: undefined,
     destination: undefined,
     delayMs: 0,
+    mirrors: NONE,
     edits: NO_EDITS,
   };
   if (virtualHost === undefined) {
@@ -118,7 +123,23 @@ function intendRoute(
   if (loadBalancer !== "passThrough" && snapshot.endpoints(cluster).endpoints.length === 0) {
     return { ...drawn, outcome: "noEndpoint", status: MESH_ERRORS.NO_ENDPOINT.status };
   }
-  return { ...drawn, edits: edits(route, destination, call, context) };
+  const edited = edits(route, destination, call, context);
+  return { ...drawn, edits: edited, mirrors: drawMirrors(snapshot, route, call, context, random) };
+}
+
+/** As the mirror stage draws them; a copy of a copy is none. */
+function drawMirrors(
+  snapshot: Snapshot,
+  { mirrors }: Route,
+  call: AskedCall,
+  context: InboundContext | undefined,
+  random: Random,
+): readonly string[] {
+  if (mirrors.length === 0 || isMirrored(call, context)) return NONE;
+  return mirrors.flatMap(({ destination: { cluster }, ratio }) => {
+    if (ratio < 1 && random.next() >= ratio) return [];
+    return snapshot.cluster(cluster)?.policy.tls === "DISABLE" ? [cluster] : [];
+  });
 }
 
 /** Two independent draws, as the fault stage makes them. */

@@ -20,11 +20,13 @@ export interface WouldReading {
   readonly rerouted: number;
   /** Header, path or authority changed. */
   readonly edited: number;
+  /** At least one copy sent. Absent from older processes. */
+  readonly mirrored?: number;
   readonly retried: number;
   readonly timedOut: number;
 }
 
-type Counters = { -readonly [Field in Exclude<keyof WouldReading, "host">]: number };
+type Counters = { -readonly [Field in Exclude<keyof WouldReading, "host">]-?: number };
 
 /** Hosts may come from users' input: beyond this they share one entry (pitfalls B8). */
 const MOST = 256;
@@ -44,6 +46,7 @@ export class WouldStats {
       refused: !answered && outcome !== "sent" && outcome !== "aborted",
       rerouted: outcome === "sent" && isRerouted(intent),
       edited: isEdited(intent),
+      mirrored: intent.mirrors.length > 0,
       retried,
       timedOut,
     };
@@ -68,7 +71,7 @@ export class WouldStats {
     const key = this.#byHost.size < MOST ? host : OTHERS;
     const made = this.#byHost.get(key) ?? {
       ...{ calls: 0, changed: 0, aborted: 0, delayed: 0, answered: 0, refused: 0 },
-      ...{ rerouted: 0, edited: 0, retried: 0, timedOut: 0 },
+      ...{ rerouted: 0, edited: 0, mirrored: 0, retried: 0, timedOut: 0 },
     };
     this.#byHost.set(key, made);
     return made;

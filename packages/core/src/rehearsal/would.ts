@@ -32,6 +32,8 @@ export interface WouldView {
   /** Empty where they stay as they are. */
   readonly path: string;
   readonly authority: string;
+  /** Clusters that would have got a copy. Absent from older processes. */
+  readonly mirrors?: readonly string[];
 }
 
 export function wouldView(would: Would): WouldView {
@@ -54,6 +56,7 @@ export function wouldView(would: Would): WouldView {
     removedHeaders: edits.removed,
     path: edits.path,
     authority: edits.authority,
+    mirrors: intent.mirrors,
   };
 }
 
@@ -69,7 +72,7 @@ export function isEdited({ edits: { set, removed, path, authority } }: Intent): 
 }
 
 function wouldText({ intent, timedOut, retried }: Would): string {
-  const { delayMs, route, edits, outcome } = intent;
+  const { delayMs, route, edits, outcome, mirrors } = intent;
   const { set, removed, path, authority } = edits;
   const words = [
     ...(delayMs > 0 ? [`delayed on purpose by ${delayMs} ms`] : []),
@@ -79,6 +82,7 @@ function wouldText({ intent, timedOut, retried }: Would): string {
     ...(authority === "" ? [] : [`host ${authority}`]),
     ...(set.length > 0 ? [`header ${set.join(", ")} set`] : []),
     ...(removed.length > 0 ? [`header ${removed.join(", ")} removed`] : []),
+    ...(mirrors.length > 0 ? [`copied to ${mirrors.join(", ")}`] : []),
     ...(retried ? [`tried again (${route?.retry.tokens.join(",")})`] : []),
     ...(timedOut ? [`timed out after ${route?.timeoutMs} ms`] : []),
   ];

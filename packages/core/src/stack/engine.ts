@@ -14,6 +14,7 @@ import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { MeshError } from "../errors.js";
+import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { type Random, systemRandom } from "../runtime/random.js";
@@ -40,11 +41,15 @@ export interface EngineOptions {
   readonly excludes?: (host: string, port: number) => boolean;
   /** Every request goes out as if the mesh were not there; what policy would do is rehearsed. @default false */
   readonly onlyObserves?: boolean;
+  /** Of this process, as others see it, for `x-forwarded-for` of mirrored requests. @default "127.0.0.1" */
+  readonly address?: () => string;
+  /** Told once of what the calls themselves do not show, such as a mirror that does not exist. @default nobody hears it */
+  readonly onNotice?: (message: string) => void;
   /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
 }
 
-/** Hears about every call and attempt once they are over. Must not throw, wait or keep the objects' bodies. */
+/** Hears about every call and attempt once they are over, but for mirrored ones. Must not throw, wait or keep the objects' bodies. */
 export interface CallObserver {
   callEnded(call: Call): void;
 }
@@ -59,6 +64,8 @@ export class Engine {
   readonly lastCalls = new LastCalls();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
+  /** Copies of requests, which are in none of the counts beside. */
+  readonly mirrors: Mirrors;
   /** For mode `observe`. */
   readonly rehearsal: Rehearsal;
   /** See the option of that name. */
@@ -79,6 +86,8 @@ export class Engine {
     configWaitMs = 5_000,
     excludes = () => false,
     onlyObserves = false,
+    address = () => "127.0.0.1",
+    onNotice = () => {},
     onEndpointRemoved,
   }: EngineOptions) {
     this.store = store;
@@ -87,6 +96,7 @@ export class Engine {
     this.wheel = new TimerWheel(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
+    this.mirrors = new Mirrors(this, { address, notice: onNotice });
     this.rehearsal = new Rehearsal(this, excludes);
     this.onlyObserves = onlyObserves;
     this.inForce = !onlyObserves;
@@ -173,8 +183,14 @@ export class Engine {
     return [...ENTRY_ROLES, ...stages, pick, ...attemptStages, send];
   }
 
+  /** A way that only picks and sends. @param route shown in errors */
+  plainStack(route: Route): Stack {
+    return compileStack([], route, this, this.#begin, send);
+  }
+
   close(): void {
     this.#unsubscribe();
+    this.mirrors.close();
     this.clusters.close();
   }
 

@@ -8,6 +8,7 @@ import { cors } from "../filter/cors.js";
 import { destination } from "../filter/destination.js";
 import { fault } from "../filter/fault.js";
 import { localAnswer } from "../filter/local-answer.js";
+import { mirror } from "../filter/mirror.js";
 import { perTryTimeout } from "../filter/per-try-timeout.js";
 import { rehearse } from "../filter/rehearse.js";
 import { retry } from "../filter/retry.js";
@@ -29,6 +30,8 @@ export const OUTBOUND: readonly Stage[] = [
   destination,
   // Below destination, whose header operations it applies together with the route's; above retry: done once.
   rewrite,
+  // Below rewrite: copies say what the request says (§10.7). Above timeout and retry: once per request, and never limited.
+  mirror,
   // Above retry: one limit over all attempts and waits.
   timeout,
   // Above pick: each attempt picks anew.

@@ -1,7 +1,8 @@
 /** A transport without sockets: endpoints follow scripts, time is the fake clock's, chance the seed's. */
 
 import type { Attempt, HeaderReader } from "../call/attempt.js";
-import type { Exchange, LocalReply } from "../call/exchange.js";
+import type { Exchange, LocalReply, MirrorExchange } from "../call/exchange.js";
+import type { BodyLoss } from "../mirror/mirror-tally.js";
 import type { Clock, Timer } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { answers, type Behaviour, type Script } from "./behaviour.js";
@@ -53,6 +54,8 @@ export class FakeExchange implements Exchange {
   status = 0;
   error: unknown = undefined;
   localReply: LocalReply | undefined = undefined;
+  /** Copies that were asked for. */
+  readonly mirrors: FakeMirror[] = [];
   readonly #network: FakeNetwork;
   readonly #replayable: boolean;
 
@@ -70,6 +73,13 @@ export class FakeExchange implements Exchange {
     return this.#replayable;
   }
 
+  /** The body is at hand where it can be sent twice, else the test says when it is. */
+  mirror(): FakeMirror {
+    const copy = new FakeMirror(this.#network, this.#replayable);
+    this.mirrors.push(copy);
+    return copy;
+  }
+
   passThrough(): void {
     this.events.push("passThrough");
   }
@@ -84,6 +94,27 @@ export class FakeExchange implements Exchange {
     this.error = error;
     const { code, name } = error as { code?: string; name?: string };
     this.events.push(`fail ${code ?? name}`);
+  }
+}
+
+/** The copy of a call's request. */
+export class FakeMirror extends FakeExchange implements MirrorExchange {
+  readonly bytes = 1_000;
+  /** Says that the body is there, or why not. Undefined until somebody asked, or once it was said. */
+  finish: ((loss: BodyLoss | undefined) => void) | undefined;
+  readonly #atHand: boolean;
+
+  constructor(network: FakeNetwork, atHand: boolean) {
+    super(network, true);
+    this.#atHand = atHand;
+  }
+
+  whole(then: (loss: BodyLoss | undefined) => void): void {
+    if (this.#atHand) return then(undefined);
+    this.finish = (loss) => {
+      this.finish = undefined;
+      then(loss);
+    };
   }
 }
 

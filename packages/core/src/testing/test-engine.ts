@@ -9,7 +9,10 @@ import { type FakeExchange, FakeNetwork } from "./fake-network.js";
 import { type FakeSnapshotSpec, fakeSnapshot } from "./fake-snapshot.js";
 
 export interface TestEngineOptions
-  extends Pick<EngineOptions, "onEndpointRemoved" | "configWaitMs" | "onlyObserves" | "excludes"> {
+  extends Pick<
+    EngineOptions,
+    "onEndpointRemoved" | "configWaitMs" | "onlyObserves" | "excludes" | "onNotice" | "address"
+  > {
   /** @default 1 */
   readonly seed?: number;
 }

@@ -5,18 +5,19 @@
 
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Attempt, type Call, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
+import { type Attempt, type Call, type Exchange, type LocalReply, MeshError, type MirrorExchange } from "@inmesh/core";
 import { applyHeaderOps } from "@inmesh/core/internal";
 import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
 import { hasBody, localReply } from "./local-reply.js";
+import { HttpMirror } from "./mirror-exchange.js";
 import { ownForm } from "./own-form.js";
 import { decodeHeaders, encodeHeaders } from "./raw-headers.js";
 import { ReplayBody } from "./replay-body.js";
-import { WireAttempt } from "./wire-attempt.js";
+import { type AttemptOwner, WireAttempt } from "./wire-attempt.js";
 
-export abstract class HttpExchange implements Exchange {
+export abstract class HttpExchange implements Exchange, AttemptOwner {
   readonly client: HttpClient;
   readonly options: RequestOptions;
   /** Where the request goes when it turns out to be none of the mesh's. */
@@ -87,6 +88,11 @@ export abstract class HttpExchange implements Exchange {
   canReplay(): boolean {
     if (this.upgrades) return false;
     return this.#replay === undefined || this.#replay.canReplay();
+  }
+
+  mirror(): MirrorExchange | undefined {
+    if (this.upgrades) return undefined;
+    return new HttpMirror(this.client.transport, this.options, this.#body, this.#replay?.copy());
   }
 
   passThrough(): void {

@@ -5,6 +5,7 @@
  */
 
 import { Readable } from "node:stream";
+import { BodyCopy } from "./body-copy.js";
 
 /** Linkerd's figure. In bytes. */
 export const REPLAY_CAP_BYTES = 64 * 1024;
@@ -28,6 +29,7 @@ export class ReplayBody {
   #failed = false;
   #error: unknown;
   #view: View | undefined;
+  #copy: BodyCopy | undefined;
 
   constructor(body: object, { onError, capBytes = REPLAY_CAP_BYTES }: ReplayBodyOptions) {
     this.#capBytes = capBytes;
@@ -50,6 +52,12 @@ export class ReplayBody {
     return this.#view;
   }
 
+  /** For somebody else, who gets it when it is read to its end. To be asked before anybody has begun to read. */
+  copy(): BodyCopy {
+    this.#copy ??= new BodyCopy();
+    return this.#copy;
+  }
+
   /** No further attempt follows: nothing has to be kept. */
   commit(): void {
     if (this.#view === undefined || this.#kept === undefined) return;
@@ -63,6 +71,7 @@ export class ReplayBody {
     this.#kept = undefined;
     if (this.#ended || this.#failed) return;
     this.#ended = true;
+    this.#copy?.lose("bodyIncomplete");
     const stream = this.#stream as Readable | undefined;
     if (stream !== undefined) stream.destroy?.(reason instanceof Error ? reason : undefined);
     else void Promise.resolve(this.#source.return?.()).catch(() => {});
@@ -89,11 +98,14 @@ export class ReplayBody {
   async #read(): Promise<void> {
     try {
       const { done, value } = await this.#source.next();
-      if (done === true) this.#ended = true;
-      else this.#take(value);
+      if (done === true) {
+        this.#ended = true;
+        this.#copy?.end();
+      } else this.#take(value);
     } catch (error) {
       this.#failed = true;
       this.#error = error;
+      this.#copy?.lose("bodyIncomplete");
     } finally {
       this.#reading = undefined;
     }
@@ -102,6 +114,8 @@ export class ReplayBody {
   #take(chunk: unknown): void {
     const kept = this.#kept;
     this.#keptBytes += byteLength(chunk);
+    if (this.#keptBytes <= this.#capBytes) this.#copy?.take(chunk);
+    else this.#copy?.lose("bodyTooLarge");
     if (kept !== undefined && this.#keptBytes <= this.#capBytes) {
       kept.push(chunk);
       return;

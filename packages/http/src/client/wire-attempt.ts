@@ -7,8 +7,7 @@ import type { Duplex } from "node:stream";
 import type { Attempt, Timer } from "@inmesh/core";
 import { errorCode } from "@inmesh/core/internal";
 import type { Connection } from "./client-connection.js";
-import type { HttpExchange } from "./exchange.js";
-import type { RawHeaders } from "./handler.js";
+import type { RawHeaders, RequestOptions } from "./handler.js";
 import { FORWARDED } from "./mark.js";
 import { rawHeader } from "./raw-headers.js";
 
@@ -26,11 +25,28 @@ const CALLERS_OWN = new Set([
   "UND_ERR_HEADERS_OVERFLOW", // Node's --max-http-header-size; another attempt would get the same headers
 ]);
 
+/** Whose attempt it is. */
+export interface AttemptOwner {
+  readonly options: RequestOptions;
+  canReplay(): boolean;
+  openBody(): unknown;
+  /** Whether the request's own body is what went wrong. */
+  bodyFailedWith(error: unknown): boolean;
+  responseStarted(): void;
+  information(status: number, headers: RawHeaders, text: string): void;
+  head(status: number, headers: RawHeaders, resume: () => void, text: string): boolean;
+  data(chunk: Buffer): boolean;
+  complete(trailers: RawHeaders): void;
+  upgraded(status: number, headers: RawHeaders, socket: Duplex): void;
+  bodySent(chunk: unknown): void;
+  requestSent(): void;
+}
+
 export class WireAttempt {
   readonly attempt: Attempt;
   /** For the Host header. */
   readonly authority: string;
-  readonly #exchange: HttpExchange;
+  readonly #exchange: AttemptOwner;
   /** Set by the client that sends it. */
   connection: Connection | undefined = undefined;
   #abort: ((reason: Error) => void) | undefined = undefined;
@@ -65,7 +81,7 @@ export class WireAttempt {
     });
   }
 
-  constructor(exchange: HttpExchange, attempt: Attempt) {
+  constructor(exchange: AttemptOwner, attempt: Attempt) {
     const { call } = attempt;
     const { options } = exchange;
     this.#exchange = exchange;
@@ -176,10 +192,11 @@ export class WireAttempt {
 
   /** Nothing of HTTP can follow on this connection. */
   #endAt101(headers: RawHeaders, statusText: string): void {
-    if (!this.attempt.head(101, (name) => rawHeader(headers, name))) return;
-    this.attempt.complete();
-    this.#exchange.head(101, headers, () => {}, statusText);
-    this.#exchange.complete([]);
+    if (this.attempt.head(101, (name) => rawHeader(headers, name))) {
+      this.attempt.complete();
+      this.#exchange.head(101, headers, () => {}, statusText);
+      this.#exchange.complete([]);
+    }
     this.#abort?.(new Error("the connection left HTTP by an answer 101"));
   }
 
@@ -193,6 +210,6 @@ export class WireAttempt {
   #cut(): void {
     this.#drainTimer?.cancel();
     this.#drain = 0;
-    this.#abort?.(new Error("the answer was thrown away, another attempt follows"));
+    this.#abort?.(new Error("the answer was thrown away, nobody gets it"));
   }
 }

@@ -5,7 +5,7 @@
 
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { TIMEOUT_HEADER } from "@inmesh/core/internal";
+import { MIRRORED_HEADER, TIMEOUT_HEADER } from "@inmesh/core/internal";
 import type { RequestHead } from "./request-head.js";
 
 export interface InboundHeaders {
@@ -52,6 +52,8 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
   }
   if (ours) {
     remainingMs = parseMs(request.headers[TIMEOUT_HEADER]);
+    // Part of the way of a copy: so are the calls made for it.
+    if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
     if (!leaves) hide(request);
   }
   return { forward: forward ?? NONE, remainingMs };

@@ -50,6 +50,18 @@ function deferred<Value>(): { readonly promise: Promise<Value>; readonly resolve
 }
 
 describe("an inbound request", () => {
+  it("that is a mirror's copy says so to the calls made for it, and not to the application", async () => {
+    const { port } = await serve(
+      ({ contexts }) =>
+        ({ headers }, response) =>
+          response.end(JSON.stringify([contexts.current()?.forward, Object.keys(headers).join()])),
+    );
+    const { text } = await ask(port, { "X-Inmesh-Mirrored": "1", traceparent: "00-1-2-01" });
+    const [forward, names] = JSON.parse(text);
+    expect(forward).toEqual(["traceparent", "00-1-2-01", "x-inmesh-mirrored", "1"]);
+    expect(names).not.toContain("inmesh");
+  });
+
   it("carries its trace headers and nothing else into the context", async () => {
     const { port } = await serve(
       ({ contexts }) =>

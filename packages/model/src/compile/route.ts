@@ -189,11 +189,11 @@ function compileMirrors(spec: HttpRouteSpec, context: RouteContext): readonly Mi
             percentage: mirrorPercentage ?? (mirrorPercent === undefined ? undefined : { value: mirrorPercent }),
           },
         ];
-  return all.flatMap(({ destination, percentage }) => {
+  return all.flatMap(({ destination, percentage }, index) => {
     const share = percentage === undefined ? 1 : ratio(percentage.value ?? 0);
     if (destination === undefined || share === 0) return [];
     const located = { ...context.locate(destination), subset: destination.subset ?? "", weight: WHOLE };
-    return [{ destination: located, ratio: share }];
+    return [{ destination: located, ratio: share, field: mirror === undefined ? `mirrors[${index}]` : "mirror" }];
   });
 }
 

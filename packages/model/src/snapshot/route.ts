@@ -87,6 +87,8 @@ export interface MirrorPolicy {
   readonly destination: Destination;
   /** 0–1. */
   readonly ratio: number;
+  /** Of the rule: `mirror`, or `mirrors[1]`. */
+  readonly field: string;
 }
 
 /** Change of path and authority before the request is sent. */

@@ -83,8 +83,6 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
 
 export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("VirtualService", [
-    { path: "http[].mirror", consequence: "No copy of the request is sent." },
-    { path: "http[].mirrors", consequence: "No copies of the request are sent." },
     { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
     { path: "http[].match[].statPrefix", consequence: "No statistics are kept under that name." },
     { path: "tls", consequence: "TLS connections go to their host." },

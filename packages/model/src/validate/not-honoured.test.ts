@@ -22,9 +22,13 @@ describe("notHonoured", () => {
     [
       "VirtualService",
       "hosts: [a]\nhttp: [{mirrors: [{destination: {host: b}}], corsPolicy: {}, match: [{statPrefix: a}], timeout: 5s, route: [{destination: {host: a}}]}]",
-      ["spec.http[0].mirrors", "spec.http[0].match[0].statPrefix"],
+      ["spec.http[0].match[0].statPrefix"],
     ],
-    ["VirtualService", "hosts: [a]\nhttp: [{mirrors: [], route: [{destination: {host: a}}]}]\ntls: []", []],
+    [
+      "VirtualService",
+      "hosts: [a]\nhttp: [{mirror: {host: b}, mirrorPercent: 5, route: [{destination: {host: a}}]}]\ntls: []",
+      [],
+    ],
     [
       "DestinationRule",
       "host: a\ntrafficPolicy: {outlierDetection: {}, loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}, http: {maxRetries: 3, idleTimeout: 1s, maxRequestsPerConnection: 1}}}",

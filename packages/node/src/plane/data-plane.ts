@@ -98,6 +98,11 @@ export class DataPlane {
       // Off: nothing is the mesh's business.
       excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
       onlyObserves: settings.mode === "observe",
+      address: () => advertisedAddress(this.servers.listeners, settings.address),
+      onNotice: (message) => {
+        log.warn(message);
+        this.events.add("mirror", message);
+      },
       onEndpointRemoved: this.transport.onEndpointRemoved,
     });
     const notices = new Notices((message) => {
