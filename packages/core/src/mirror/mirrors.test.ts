@@ -129,6 +129,15 @@ describe("a mirror", () => {
     }
   });
 
+  it("is over with the head of its answer, which nobody gets", () => {
+    const { send, clock, network, stats } = setup();
+    network.script(B, answers(200, { bodyMs: 60_000 }));
+    const { exchange } = send("reviews");
+    clock.advance(5);
+    expect([network.open, exchange.mirrors[0]!.events]).toEqual([0, []]);
+    expect(stats().mirrors[0]!.stats).toMatchObject({ calls: 1, successes: 1, inFlight: 0 });
+  });
+
   it("is sent once for a request that is retried, and goes on when the caller went away", async () => {
     const { send, clock, network } = setup({ retry: { on: ["5xx"], backoffBaseMs: 1 } });
     network.script(A, (attempt) => answers(attempt.number < 3 ? 503 : 200));
