@@ -38,7 +38,7 @@ export const GOOD_DOCUMENTS: Readonly<Record<string, string>> = {
   IST0131: virtualService(
     `    - match: [{ uri: { prefix: /api/v2 } }]\n      route: [{ destination: { host: reviews } }]\n${API}`,
   ),
-  IST0132: `${gateway("reviews")}---\n${forFront(virtualService(TO_REVIEWS))}`,
+  IST0132: `${gateway('"*"')}---\n${forFront(virtualService(TO_REVIEWS))}`,
   IST0133: sidecar("web", "  workloadSelector: { labels: { app: web } }\n"),
   IST0134: `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -54,7 +54,7 @@ spec:
   IST0153: envoyFilter("HTTP_ROUTE", "{ operation: MERGE, value: { name: limits } }"),
   IST0154: envoyFilter("CLUSTER", "{ operation: REMOVE }", "  priority: 10\n"),
   IST0155: envoyFilter("HTTP_FILTER", "{ operation: INSERT_AFTER, value: { name: limits } }", "  priority: 10\n"),
-  IST0165: `${gateway("reviews")}---\n${forFront(virtualService(TO_REVIEWS))}`,
+  IST0165: `${gateway('"*"')}---\n${forFront(virtualService(TO_REVIEWS))}`,
   IST0173: `${REVIEWS}---\n${destinationRule("reviews", "  subsets: [{ name: v1, labels: { version: v1 } }]\n")}`,
   IST0174: `${REVIEWS}---\n${destinationRule("reviews", "")}`,
   IM0001: PLAIN,

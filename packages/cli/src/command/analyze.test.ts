@@ -128,7 +128,7 @@ spec:
     expect(await analyze([], cwd)).toMatchObject({ code: 1, found: NO_GATEWAY });
     folder.write("mesh/front.yaml", GATEWAY);
     expect(await analyze([], cwd)).toMatchObject({ code: 0, found: [NO_EFFECT] });
-    folder.write("front.yaml", GATEWAY.replace("./*", "web"));
+    folder.write("front.yaml", GATEWAY.replace("./*", "web.example.com"));
     const given = await analyze(["front.yaml", "--config", "mesh"], cwd);
     expect(given.found).toContain("IST0132 warning VirtualService/shop/reviews");
   });

@@ -2,7 +2,7 @@
 
 import type { GatewaySpec } from "../kind/gateway.js";
 import { quote } from "../problem-at.js";
-import { dnsLabelFault, portFault, protocolFault } from "../validate/name-syntax.js";
+import { dnsLabelFault, hostFault, portFault, protocolFault } from "../validate/name-syntax.js";
 import type { Report } from "../validate/report.js";
 
 const UNIX_ADDRESS = "unix://";
@@ -14,6 +14,7 @@ export function checkGateway({ servers = [] }: GatewaySpec, name: string, report
   for (const [index, { port, hosts = [], bind = "" }] of servers.entries()) {
     const at = ["spec", "servers", index];
     if (hosts.length === 0) report.error(at, "the server has no host. Name hosts, or write hosts: ['*'].");
+    for (const [n, host] of hosts.entries()) report.check([...at, "hosts", n], serverHostFault(host));
     if (port === undefined) {
       report.error(at, "the server has no port. Write port: { number: 80, name: http, protocol: HTTP }.");
       continue;
@@ -29,4 +30,16 @@ export function checkGateway({ servers = [] }: GatewaySpec, name: string, report
     if (targetPort > 0)
       report.error([...at, "port", "targetPort"], "targetPort means nothing at a gateway. Remove it.");
   }
+}
+
+/** `host`, or `namespace/host`, where the namespace may be `*` or `.`. */
+function serverHostFault(host: string): string | undefined {
+  const slash = host.indexOf("/");
+  const scope = slash < 0 ? "*" : host.slice(0, slash);
+  const name = host.slice(slash + 1);
+  if (scope !== "*" && scope !== "." && dnsLabelFault(scope) !== undefined) return dnsLabelFault(scope);
+  if (name === "*") return undefined;
+  return name.includes(".")
+    ? hostFault(name)
+    : `a gateway takes full names only, found ${quote(host)}. Write it out, such as reviews.example.com.`;
 }

@@ -53,6 +53,7 @@ describe("analyze, Gateways", () => {
   });
 
   it("refuses a Gateway without servers, hosts, ports or names", () => {
+    expect(found(serving("a.com, ./b, '*'"))).toEqual(["IST0106 error front spec.servers[0].hosts[1]"]);
     expect(found(gateway("[]"))).toEqual(["IST0106 error front spec"]);
     const servers = "[{port: {number: 80, name: a, protocol: HTTP}}, {hosts: [a.com], port: {name: a, targetPort: 1}}]";
     expect(found(gateway(servers))).toEqual([
