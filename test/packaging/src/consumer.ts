@@ -44,7 +44,9 @@ export class Consumer {
   /** Standard output. @throws with everything it printed when it fails */
   async run(command: string, args: readonly string[], { node = process.execPath, env = {} }: RunOptions = {}) {
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(npm_|inmesh_)/i.test(name) && !["NODE_OPTIONS", "NODE_PATH", "VITEST", "NODE_ENV"].includes(name),
+      ([name]) =>
+        !/^(npm_|inmesh_)/i.test(name) &&
+        !["NODE_OPTIONS", "NODE_PATH", "VITEST", "NODE_ENV", "FORCE_COLOR"].includes(name),
     );
     const { stdout } = await promisify(execFile)(command, [...args], {
       cwd: this.folder,
