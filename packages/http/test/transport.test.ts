@@ -1,13 +1,19 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { FakeClock } from "@inmesh/core/testing";
 import { request } from "undici";
 import { expect, it } from "vitest";
 import { fakeMesh, listen, retries, until } from "./mesh.js";
 
 const SWEEP_MS = 10_000;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 it("closes the pool of an endpoint that nobody calls any more, and opens another when somebody does", async () => {
   await using server = await listen((_, res) => void res.end("ok"));
@@ -53,6 +59,34 @@ it("reaches an endpoint by its IPv6 address", async () => {
   expect(await answer.body.text()).toBe("reviews");
   await mesh.close();
   server.close();
+});
+
+it("keeps nothing of the async context in which a connection was made", async () => {
+  let answerFirst = () => {};
+  await using server = await listen((req, res) => {
+    if (req.url === "/first") answerFirst = () => void res.end("ok");
+    else res.end("ok");
+  });
+  const mesh = fakeMesh({ reviews: { endpoints: [server.port] } });
+  const ask = async (path: string) =>
+    (await request(`http://reviews${path}`, { dispatcher: mesh.dispatcher })).body.text();
+  const first = ask("/first"); // what there is once per process is made outside
+  await until(() => server.sockets.size === 1);
+  const contexts = new AsyncLocalStorage<object>();
+  const inContext = async (): Promise<WeakRef<object>> => {
+    const context = {};
+    await contexts.run(context, () => ask("/second"));
+    return new WeakRef(context);
+  };
+  const kept = await inContext();
+  await until(() => {
+    collectGarbage();
+    return kept.deref() === undefined;
+  });
+  expect(server.sockets.size).toBe(2);
+  answerFirst();
+  await first;
+  await mesh.close();
 });
 
 it("counts the connections it asked for, also those of endpoints that are gone", async () => {

@@ -1,5 +1,6 @@
 /** Makes the connections to one endpoint, whatever host their requests name. */
 
+import { AsyncResource } from "node:async_hooks";
 import type { Endpoint } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { Undici } from "./undici-module.js";
@@ -9,6 +10,12 @@ import type { Undici } from "./undici-module.js";
  * keeps connections until they are accepted: 511 in Node, beyond which they are reset or wait for seconds.
  */
 const MAX_CONNECTING = 128;
+
+/**
+ * A connection outlives the request that made it and serves others: made in that request's async context it would keep
+ * alive whatever is in there, such as the inbound request that is being served. This one is the process's own.
+ */
+const NOBODYS = new AsyncResource("INMESH_CONNECTION");
 
 const UNIX = "unix://";
 
@@ -31,7 +38,7 @@ function inTurn(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     const start = (): void => {
       running += 1;
-      connect(options, (...result) => {
+      NOBODYS.runInAsyncScope(connect, undefined, options, (...result: Parameters<typeof callback>) => {
         running -= 1;
         waiting.shift()?.();
         callback(...result);
