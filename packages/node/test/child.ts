@@ -116,14 +116,3 @@ export function leases(folder: string): Map<string, string> {
   const names = readdirSync(directory).filter((name) => name.endsWith(".yaml"));
   return new Map(names.map((name) => [name, readFileSync(join(directory, name), "utf8")]));
 }
-
-/** Waits until `look` gives something; no longer than a test takes. */
-export async function until<Value>(
-  look: () => Value | undefined | false | Promise<Value | undefined | false>,
-): Promise<Value> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

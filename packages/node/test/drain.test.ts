@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { createMesh } from "../src/index.js";
-import { ask, leases, newFolder, start, until } from "./child.js";
+import { ask, leases, newFolder, start } from "./child.js";
+import { until } from "./until.js";
 
 /** Calls `http://pool/` about 200 times a second, every third with POST, until stopped. */
 function load(call: (method: string) => Promise<number>) {

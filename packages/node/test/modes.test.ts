@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { RequestsView, ServerInfo, StatsView } from "@inmesh/core/admin";
 import { afterEach, describe, expect, it } from "vitest";
-import { ask, type Child, leases, newFolder, REGISTER, start, until } from "./child.js";
+import { ask, type Child, leases, newFolder, REGISTER, start } from "./child.js";
+import { until } from "./until.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(() => {

@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { ask, leases, newFolder, REGISTER, start, until } from "./child.js";
+import { ask, leases, newFolder, REGISTER, start } from "./child.js";
+import { until } from "./until.js";
 
 const BEFORE = fileURLToPath(new URL("./fixture/before.mjs", import.meta.url));
 

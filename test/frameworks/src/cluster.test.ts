@@ -2,9 +2,10 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { until } from "../../../packages/node/test/until.js";
 import { AppProcess } from "./app-process.js";
 import { finishLoad } from "./load.js";
-import { Registry, until } from "./registry.js";
+import { Registry } from "./registry.js";
 
 describe.each(["none", "SIGTERM", "SIGINT"])(
   "two workers of a cluster, replaced with disconnect() and signal %s",

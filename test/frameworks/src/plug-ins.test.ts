@@ -5,9 +5,10 @@ import { createMesh, type Mesh, registeredMesh } from "@inmesh/node";
 import express4 from "express4";
 import fastify from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { until } from "../../../packages/node/test/until.js";
 import { AppProcess } from "./app-process.js";
 import { ask, type Protocol } from "./ask.js";
-import { Registry, until } from "./registry.js";
+import { Registry } from "./registry.js";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -1,9 +1,10 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../../packages/node/test/until.js";
 import { AppProcess, FIXTURES } from "./app-process.js";
 import { finishLoad } from "./load.js";
 import { Pm2 } from "./pm2.js";
-import { Registry, until } from "./registry.js";
+import { Registry } from "./registry.js";
 
 const registry = new Registry();
 const pm2 = new Pm2(registry);

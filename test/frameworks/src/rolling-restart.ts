@@ -2,11 +2,12 @@
 
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../../../packages/node/test/until.js";
 import { AppProcess } from "./app-process.js";
 import type { Protocol } from "./ask.js";
 import { serviceName } from "./frameworks.js";
 import { finishLoad, type LoadResult } from "./load.js";
-import { type Registry, until } from "./registry.js";
+import type { Registry } from "./registry.js";
 
 /** Requests per second to all replicas together. */
 export const RATE = 300;

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../../packages/node/test/until.js";
 import { AppProcess } from "./app-process.js";
 import { ask } from "./ask.js";
 import { FRAMEWORKS, serviceName } from "./frameworks.js";
-import { Registry, until } from "./registry.js";
+import { Registry } from "./registry.js";
 
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const registry = new Registry();

@@ -9,7 +9,8 @@ import type { Lease } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { parseDocuments } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
-import { IMPORT, leasesOf, type Run, run, temporary, until } from "./run.js";
+import { until } from "../../../packages/node/test/until.js";
+import { IMPORT, leasesOf, type Run, run, temporary } from "./run.js";
 
 const ANSWERED = ["POST answered", "GET answered", "POST answered", "GET answered"];
 /** The reader's: when it sees the lease expired, the connections have been idle for as long. */

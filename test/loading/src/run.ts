@@ -118,17 +118,6 @@ export function leasesOf(service: string, folder = inject("folder")): Map<string
   return found;
 }
 
-/** Waits until `look` gives something; no longer than a test takes. */
-export async function until<Value>(
-  look: () => Value | undefined | false | Promise<Value | undefined | false>,
-): Promise<Value> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** @returns path of that Node, or undefined when npx cannot have it */
 export async function nodeOfLine(line: string): Promise<string | undefined> {
   const { NODE_OPTIONS: _, ...env } = process.env;

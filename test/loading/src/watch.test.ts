@@ -3,7 +3,8 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { HERE, leasesOf, run, temporary, until } from "./run.js";
+import { until } from "../../../packages/node/test/until.js";
+import { HERE, leasesOf, run, temporary } from "./run.js";
 
 /** As built: names resolve from the program, which is elsewhere. */
 const REGISTER = join(HERE, "../../packages/node/dist/register.js");
