@@ -1,4 +1,5 @@
 export { type BalancerOptions, createBalancer } from "./balance/create.js";
+export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export {
   ATTEMPT_HEADER,

@@ -8,7 +8,8 @@ import { nodeTooOld } from "./boot/node-version.js";
 import { isLauncher } from "./boot/program.js";
 import { createLog } from "./log.js";
 
-// The variable is the switch that must always work: nothing more is loaded then. NODE_OPTIONS brings us into npm and its like as well, where not even loading ourselves is worth its time.
+// The variable is the switch that must always work: nothing more is loaded then. NODE_OPTIONS brings us into npm and its
+// like as well, where not even loading ourselves is worth its time.
 if (process.env["INMESH_MODE"] !== "off" && !isLauncher(process.argv[1])) register();
 
 function register(): void {

@@ -21,6 +21,6 @@ function lineOf(lines: readonly string[], name: string): string | undefined {
 }
 
 /** The second of a traceparent's fields. Undefined for what is none, which is no trace's. */
-function traceId(traceparent: string | readonly string[] | undefined): string | undefined {
+export function traceId(traceparent: string | readonly string[] | undefined): string | undefined {
   return typeof traceparent === "string" ? traceparent.split("-", 2)[1] : undefined;
 }

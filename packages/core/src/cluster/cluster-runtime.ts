@@ -98,18 +98,17 @@ export class ClusterRuntime {
 
   release(attempt: Attempt, outcome: Outcome, now: number): void {
     const state = attempt.endpoint;
-    state.inFlight -= 1;
     state.attempts += 1;
     if (outcome === "failure") state.failures += 1;
-    if (state.refusals > 0 && attempt.status > 0 && attempt.startedAt >= state.ejectedAt) this.#readmit(state, now);
-    this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
+    this.releaseMirror(attempt, outcome, now);
   }
 
   /** The same for a copy: the endpoint bears its load and shows its health, and counts nothing that was asked of it. */
   releaseMirror(attempt: Attempt, outcome: Outcome, now: number): void {
-    this.release(attempt, outcome, now);
-    attempt.endpoint.attempts -= 1;
-    if (outcome === "failure") attempt.endpoint.failures -= 1;
+    const state = attempt.endpoint;
+    state.inFlight -= 1;
+    if (state.refusals > 0 && attempt.status > 0 && attempt.startedAt >= state.ejectedAt) this.#readmit(state, now);
+    this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
   }
 
   /** The endpoint did not take the connection: others are preferred for a while. Nobody is left when all refuse. */

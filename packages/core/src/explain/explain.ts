@@ -15,6 +15,7 @@ import type {
 } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import { corsOps, preflightAnswer } from "../call/cors.js";
+import { percentOf } from "../call/percent.js";
 import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
 import { MESH_ERRORS } from "../errors.js";
 import { AskedRequest } from "./asked-request.js";
@@ -194,7 +195,7 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
   const { weight: _, ...where } = explainedDestination(snapshot, destination);
-  return { ...where, percent: Math.round(ratio * 1e6) / 1e4, field };
+  return { ...where, percent: percentOf(ratio), field };
 }
 
 /** Both levels as one: what a later one sets or removes is what the caller sees. */

@@ -1,5 +1,6 @@
 /** Injected delay and abort: two independent draws per request, delay first (policy-semantics §1.8). */
 
+import { percentOf } from "../call/percent.js";
 import { MeshError } from "../errors.js";
 import type { Stage } from "../stack/stack.js";
 import { enterCluster } from "./destination.js";
@@ -13,7 +14,7 @@ export const fault: Stage = {
     const { delayRatio, delayMs, abortRatio, abortStatus, abortGrpcStatus } = policy;
     const status = abortGrpcStatus ?? abortStatus;
     return {
-      parameters: `delay ${delayMs} ms of ${percent(delayRatio)}, abort ${status} of ${percent(abortRatio)}`,
+      parameters: `delay ${delayMs} ms of ${percentOf(delayRatio)}%, abort ${status} of ${percentOf(abortRatio)}%`,
       call: (next) => (call) => {
         const abort = abortRatio > 0 && random.next() < abortRatio;
         const goOn = (): void => {
@@ -24,7 +25,7 @@ export const fault: Stage = {
           call.fail(
             new MeshError(
               "FAULT_ABORTED",
-              `rule "${name}" aborts ${percent(abortRatio)} of its requests with ${status} on purpose. The call was not sent. See: inmesh routes ${call.host}`,
+              `rule "${name}" aborts ${percentOf(abortRatio)}% of its requests with ${status} on purpose. The call was not sent. See: inmesh routes ${call.host}`,
               { route: name, status: abortStatus === 0 ? 200 : abortStatus },
             ),
           );
@@ -41,7 +42,3 @@ export const fault: Stage = {
     };
   },
 };
-
-function percent(ratio: number): string {
-  return `${Math.round(ratio * 1e6) / 1e4}%`;
-}

@@ -1,5 +1,6 @@
 /** Copies a share of the requests to other clusters, once per request (policy-semantics §1.9). The work is ../mirror/mirrors.ts. */
 
+import { percentOf } from "../call/percent.js";
 import { isMirrored } from "../mirror/mirror-headers.js";
 import type { Stage } from "../stack/stack.js";
 
@@ -12,7 +13,7 @@ export const mirror: Stage = {
     const targets = mirrors.targets(route);
     return {
       parameters: route.mirrors
-        .map(({ destination, ratio }) => `${Math.round(ratio * 1e6) / 1e4}% to ${destination.cluster}`)
+        .map(({ destination, ratio }) => `${percentOf(ratio)}% to ${destination.cluster}`)
         .join(", "),
       call: (next) => (call) => {
         if (isMirrored(call, call.context)) return next(call);

@@ -50,8 +50,9 @@ const LINES_PER_TURN = 256;
 export function stateDirectory(
   env: Readonly<Record<string, string | undefined>>,
   { registry, namespace, service }: { readonly registry: string; readonly namespace: string; readonly service: string },
+  home: () => string = homedir,
 ): string {
-  const base = env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "inmesh");
+  const base = env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(home(), ".cache"), "inmesh");
   const id = createHash("sha256")
     .update(JSON.stringify([registry, namespace, service]))
     .digest("hex")

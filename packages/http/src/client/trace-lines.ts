@@ -6,6 +6,7 @@
 
 import { channel } from "node:diagnostics_channel";
 import type { Attempt } from "@inmesh/core";
+import { traceId } from "@inmesh/core/internal";
 
 /** Its `hasSubscribers` is all that a process without an instrumentation pays. */
 export const REQUEST_CREATED = channel("undici:request:create");
@@ -76,8 +77,4 @@ function linesByName(headers: readonly unknown[]): Map<string, string[]> {
     else found.push(value);
   }
   return lines;
-}
-
-function traceId(traceparent: string): string | undefined {
-  return traceparent.split("-")[1];
 }

@@ -4,7 +4,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { Clock, Timer } from "@inmesh/core";
+import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
@@ -147,12 +147,8 @@ export class Servers implements ServerHooks {
     for (const server of servers) {
       if (protocolOf(server) === "http2") continue; // its sessions are waited for by themselves
       while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > this.#upgraded.size)
-        await this.#look();
+        await sleep(this.#clock, LOOK_MS);
     }
-  }
-
-  #look(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.hold(LOOK_MS, resolve));
   }
 
   async #served(signal: AbortSignal): Promise<void> {

@@ -2,13 +2,14 @@
 
 import {
   type Dispatcher,
-  FormData,
   Request,
   type RequestInfo,
   type RequestInit,
   type Response,
   fetch as undiciFetch,
 } from "undici";
+import { isForm, ownForm } from "../client/own-form.js";
+import { importUndici } from "./import-undici.js";
 
 export type FetchInit = Omit<RequestInit, "body"> & { readonly body?: RequestInit["body"] | globalThis.FormData };
 
@@ -20,24 +21,17 @@ export interface MeshFetch {
 
 export function createFetch(dispatcher: Dispatcher): MeshFetch {
   const fetch = async (input: RequestInfo | globalThis.Request, init?: FetchInit): Promise<Response> => {
-    const own = isForeign(input, "Request", Request) ? adoptRequest(input as globalThis.Request) : input;
-    const body = init?.body;
-    const form = isForeign(body, "FormData", FormData) ? { body: adoptForm(body as globalThis.FormData) } : undefined;
-    return undiciFetch(own as RequestInfo, { dispatcher, ...init, ...form } as RequestInit);
+    const own = isForeign(input) ? adoptRequest(input) : input;
+    const form = isForm(init?.body) ? { body: ownForm(init?.body, importUndici) } : undefined;
+    return undiciFetch(own, { dispatcher, ...init, ...form } as RequestInit);
   };
   return fetch as MeshFetch; // two copies of the same WHATWG types, which the compiler tells apart
 }
 
-/** Node's own `Request` and `FormData` are of another copy of undici, which npm's would read as strings. */
-function isForeign(value: unknown, tag: string, own: new (...args: never[]) => object): boolean {
-  if (typeof value !== "object" || value === null || value instanceof own) return false;
-  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === tag;
-}
-
-function adoptForm(form: globalThis.FormData): FormData {
-  const own = new FormData();
-  for (const [name, value] of form) own.append(name, value);
-  return own;
+/** Node's own `Request` is of another copy of undici, which npm's would read as a string. */
+function isForeign(value: RequestInfo | globalThis.Request): value is globalThis.Request {
+  if (typeof value !== "object" || value instanceof Request) return false;
+  return (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === "Request";
 }
 
 function adoptRequest(request: globalThis.Request): Request {

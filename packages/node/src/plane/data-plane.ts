@@ -218,16 +218,17 @@ export class DataPlane {
     const registry = await openRegistry({ settings, clock, env: process.env, onWarning });
     this.#registry = registry;
     const { namespace, service, labels, serviceAccount, locality } = settings;
+    const self = {
+      ...{ namespace, service, labels },
+      ...(serviceAccount !== undefined && { serviceAccount }),
+      ...(locality !== undefined && { locality: localityOf(locality) }),
+    };
     this.#pipeline = new Pipeline({
       source: registry.source,
       store: this.store,
       validate: model.validateDocument,
       compile: model.compile,
-      client: {
-        ...{ namespace, service, labels },
-        ...(serviceAccount !== undefined && { serviceAccount }),
-        ...(locality !== undefined && { locality: localityOf(locality) }),
-      },
+      client: self,
       clock,
       ...(registry.state && { state: registry.state }),
     });
@@ -238,9 +239,7 @@ export class DataPlane {
     this.#lease = new LeaseKeeper({
       registrar: registry.registrar,
       spec: {
-        ...{ namespace, service, labels, instance: this.instance, pid: process.pid, ttlMs: settings.leaseTtlMs },
-        ...(serviceAccount !== undefined && { serviceAccount }),
-        ...(locality !== undefined && { locality: localityOf(locality) }),
+        ...{ ...self, instance: this.instance, pid: process.pid, ttlMs: settings.leaseTtlMs },
         inmeshVersion: (await import("../version.js")).VERSION,
         schemaVersion: model.SCHEMA_VERSION,
       },

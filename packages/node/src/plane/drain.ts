@@ -3,7 +3,7 @@
  * callers have heard of it, stop accepting, let requests in flight finish, and outbound calls last of all.
  */
 
-import type { Clock } from "@inmesh/core";
+import { sleep } from "@inmesh/core";
 import type { DataPlane } from "./data-plane.js";
 
 export interface DrainResult {
@@ -40,9 +40,5 @@ export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainR
 
 async function outboundIdle({ clock, engine }: DataPlane, signal: AbortSignal): Promise<void> {
   const busy = (): boolean => engine.clusters.all().some(({ stats }) => stats.inFlight > 0);
-  while (busy() && !signal.aborted) await wait(clock);
-}
-
-function wait(clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.hold(LOOK_MS, resolve));
+  while (busy() && !signal.aborted) await sleep(clock, LOOK_MS);
 }

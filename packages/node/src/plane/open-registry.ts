@@ -1,7 +1,6 @@
 /** The registry that a mesh's `config` names, and where its last good state is kept. */
 
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { type Clock, MemoryRegistry, type Registrar, type Source } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { StateFile, stateDirectory } from "@inmesh/core/internal";
@@ -43,15 +42,8 @@ export async function openRegistry({ settings, clock, env, onWarning }: OpenRegi
     }
   }
   const folder = new FolderRegistry({ path: config, parse: parseDocuments, clock, onWarning });
-  const where = {
-    INMESH_STATE_DIR: stateDir ?? env["INMESH_STATE_DIR"],
-    XDG_CACHE_HOME: env["XDG_CACHE_HOME"] || join(homeDirectory(), ".cache"),
-  };
-  const directory = stateDirectory(where, {
-    registry: folder.path,
-    namespace,
-    service,
-  });
+  const where = stateDir === undefined ? env : { ...env, INMESH_STATE_DIR: stateDir };
+  const directory = stateDirectory(where, { registry: folder.path, namespace, service }, homeDirectory);
   return { url: folder.path, source: folder, registrar: folder, state: new StateFile({ directory, clock, onWarning }) };
 }
 

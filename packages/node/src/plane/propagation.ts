@@ -1,6 +1,6 @@
 /** Between leaving the registry and closing servers: the wait until callers have heard of it. */
 
-import type { Clock } from "@inmesh/core";
+import { type Clock, sleep } from "@inmesh/core";
 
 export interface Propagation {
   readonly clock: Clock;
@@ -30,15 +30,6 @@ export async function propagated({ clock, delayMs, longestMs, arrived, signal }:
 }
 
 /** Waits, and keeps the process alive meanwhile. An abort ends the wait. */
-export function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted || ms <= 0) return resolve();
-    const done = (): void => {
-      timer.cancel();
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = clock.hold(ms, done);
-    signal.addEventListener("abort", done);
-  });
+export async function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0) await sleep(clock, ms, signal).catch(() => {}); // it rejects for an abort only
 }
