@@ -60,10 +60,14 @@ export class Example {
   }
 
   /** Asks until the answer is as wanted: a new service is known within a fraction of a second. */
-  async until(path: string, wanted: RegExp): Promise<string> {
+  async until(
+    path: string,
+    wanted: RegExp | (() => boolean),
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<string> {
     for (;;) {
-      const answer = await this.get(path);
-      if (wanted.test(answer)) return answer;
+      const answer = await this.get(path, headers);
+      if (typeof wanted === "function" ? wanted() : wanted.test(answer)) return answer;
     }
   }
 
