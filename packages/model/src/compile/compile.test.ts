@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { CLIENT, lease, request, resource, route, sent, snapshotOf, virtualService } from "./fixture.test.helper.js";
 
@@ -118,5 +120,27 @@ describe("compile, what it keeps", () => {
     const other = snapshotOf(resources, workloads, { client: { ...CLIENT, namespace: "back" } }, first);
     expect(sent(other, "reviews")).toBe("unknown");
     expect(sent(other, "reviews.shop")).not.toBe("unknown");
+  });
+});
+
+describe("compile, what it lets go", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+
+  it("of 30 tables, each made after the one before, all but the last, whatever it took over", async () => {
+    const kept = [virtualService("stock", "stock", route("stock")), subsets()];
+    const workloads = [lease("reviews", 3001, { labels: { version: "v1" } }), lease("stock", 4000)];
+    const made: WeakRef<object>[] = [];
+    let snapshot: ReturnType<typeof snapshotOf> | undefined;
+    for (let version = 1; version <= 30; version++) {
+      const rules = virtualService("vs", "reviews", `{timeout: ${version}s, ${route("reviews", "v1").slice(1)}`);
+      snapshot = snapshotOf([...kept, rules], workloads, { version }, snapshot);
+      for (const host of ["reviews", "stock", "nowhere"]) snapshot.routes.lookup(host, 80);
+      for (const name of [OUT, `outbound|80|v1|${REVIEWS}`]) snapshot.endpoints(snapshot.cluster(name)!); // a known host
+      made.push(new WeakRef(snapshot.routes)); // holds the view, and what was taken over
+      await new Promise((resolve) => setImmediate(resolve)); // a WeakRef holds until the turn ends
+    }
+    collect();
+    expect(made.map((each) => each.deref()).filter((each) => each !== undefined)).toEqual([snapshot?.routes]);
   });
 });

@@ -16,6 +16,7 @@ import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
 import { Generations } from "./generations.js";
 import { Memo } from "./memo.js";
+import { hasPort, policyOf, serviceOf } from "./questions.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
 import { ClientView } from "./view.js";
@@ -121,9 +122,9 @@ class CompiledSnapshot implements Snapshot {
     return this.#clusters.get(name, (ask) => {
       const target = parseClusterName(name);
       if (target === undefined) return undefined;
-      const service = ask((view) => view.service(target.host));
-      if (service === undefined || !ask((view) => view.hasPort(service, target.port))) return undefined;
-      const rule = ask((view) => view.destinationPolicy(target.host, service));
+      const service = ask(serviceOf, target.host);
+      if (service === undefined || !ask(hasPort, target.host, target.port)) return undefined;
+      const rule = ask(policyOf, target.host);
       return compileCluster({ ...target, service }, rule, this.#view.settings, this.mode !== "on");
     });
   }

@@ -1,12 +1,21 @@
 /**
  * Results made on first use, each with the questions it asked of the view. The next snapshot asks them again: if every
  * answer is the same object, so is the result. Dependencies are thus found by looking, never declared by hand.
+ *
+ * An entry outlives the view it was made for, so a question is a function of a module and what it asks about is text and
+ * numbers: a closure would hold the view it was made in, that view's entries the one before, and nothing would ever go.
  */
 
 import { Generations } from "./generations.js";
 import type { ClientView } from "./view.js";
 
-export type Ask = <Answer>(question: (view: ClientView) => Answer) => Answer;
+export type Topic = string | number;
+
+/** @param question no closure; what it asks about are its topics */
+export type Ask = <Answer, Topics extends readonly Topic[]>(
+  question: (view: ClientView, ...topics: Topics) => Answer,
+  ...topics: Topics
+) => Answer;
 
 interface Entry<Value> {
   readonly value: Value;
@@ -14,7 +23,8 @@ interface Entry<Value> {
 }
 
 interface Asked {
-  readonly question: (view: ClientView) => unknown;
+  readonly question: (view: ClientView, ...topics: never) => unknown;
+  readonly topics: readonly Topic[];
   readonly answer: unknown;
 }
 
@@ -41,14 +51,14 @@ export class Memo<Value> {
   }
 
   #stands({ asked }: Entry<Value>): boolean {
-    return asked.every(({ question, answer }) => question(this.#view) === answer);
+    return asked.every(({ question, topics, answer }) => question(this.#view, ...(topics as never)) === answer);
   }
 
   #make(make: (ask: Ask) => Value): Entry<Value> {
     const asked: Asked[] = [];
-    const value = make((question) => {
-      const answer = question(this.#view);
-      asked.push({ question, answer });
+    const value = make((question, ...topics) => {
+      const answer = question(this.#view, ...topics);
+      asked.push({ question, topics, answer });
       return answer;
     });
     return { value, asked };

@@ -68,7 +68,7 @@ export class CompiledRouteTable implements RouteTable {
   #compiled(target: HostTarget): VirtualHost | undefined {
     const { host, port, service } = target;
     return this.#hosts.get(`${host}:${port}`, (ask) => {
-      ask((now) => now.services.byHost.get(host) ?? now.services.covering(host));
+      ask(ownOrCovering, host);
       return compileVirtualHost({ host, port, service }, this.#view, ask);
     });
   }
@@ -98,6 +98,10 @@ export class CompiledRouteTable implements RouteTable {
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {
     return this.#view.hasPort(service, port) ? { host, port, service } : undefined;
   }
+}
+
+function ownOrCovering({ services }: ClientView, host: string): Service | undefined {
+  return services.byHost.get(host) ?? services.covering(host);
 }
 
 /** HTTP rules do not apply to such ports (policy-semantics §0.8): the application's own TLS goes through untouched. */

@@ -9,6 +9,7 @@ import type { Service } from "../snapshot/workload.js";
 import { policyBlocks } from "./cluster.js";
 import { expandRules, type Rule } from "./delegate.js";
 import type { Ask } from "./memo.js";
+import { delegateOf, policyOf, rulesOf, serviceOf } from "./questions.js";
 import { SAFE_RETRY } from "./retry.js";
 import { compileRule, defaultRoute, type RouteContext } from "./route.js";
 import { createRouteFinder, type IndexedRoute } from "./route-index.js";
@@ -28,7 +29,7 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
   const { host, port, service } = target;
   const { mode } = view.mode;
   const off = mode !== "on";
-  const resource = off && service !== undefined ? undefined : ask((now) => now.virtualService(host));
+  const resource = off && service !== undefined ? undefined : ask(rulesOf, host);
   const rules = resource === undefined ? [] : compileRules(resource, target, view, ask);
   const routes = off
     ? withoutPolicy(rules, target, mode === "observe")
@@ -54,9 +55,7 @@ function compileRules(
   view: ClientView,
   ask: Ask,
 ): readonly IndexedRoute[] {
-  const rules = expandRules(resource, (namespace, name) =>
-    ask((now) => now.virtualServices.delegate(namespace, name, resource.namespace)),
-  );
+  const rules = expandRules(resource, (namespace, name) => ask(delegateOf, namespace, name, resource.namespace));
   const context = routeContext(target, view, ask);
   return rules.flatMap((rule: Rule) => compileRule(rule, context));
 }
@@ -98,7 +97,7 @@ function routeContext(target: HostTarget, { client, settings }: ClientView, ask:
     },
     picksByHash(destination) {
       const { host = "", subset, port } = destination;
-      const policy = ask((now) => now.destinationPolicy(host, now.service(host)));
+      const policy = ask(policyOf, host);
       if (policy === undefined) return false;
       // A port's own hash counts only where the destination names the port (policy-semantics §2.2).
       const ofSubset = subset ? policy.subsets.get(subset)?.trafficPolicy : undefined;
@@ -114,7 +113,7 @@ function routeContext(target: HostTarget, { client, settings }: ClientView, ask:
  */
 function destinationPort({ host = "", port }: DestinationSpec, target: HostTarget, ask: Ask): number {
   if (port?.number) return port.number;
-  const service = ask((now) => now.service(host));
+  const service = ask(serviceOf, host);
   if (service?.implicit) return service.host === target.service?.host ? target.port : IMPLICIT_PORT;
   const only = service?.ports.length === 1 ? service.ports[0] : undefined;
   return only?.number ?? target.port;

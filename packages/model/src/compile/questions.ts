@@ -1,0 +1,35 @@
+/** What compiled hosts and clusters ask of a view, and ask the next one again: see memo.ts for why these are no closures. */
+
+import type { VirtualServiceSpec } from "../kind/virtual-service.js";
+import type { Resource } from "../resource.js";
+import type { Service } from "../snapshot/workload.js";
+import type { DestinationPolicy } from "./destination-rule-index.js";
+import type { ClientView } from "./view.js";
+
+export function serviceOf(view: ClientView, host: string): Service | undefined {
+  return view.service(host);
+}
+
+/** Of a host that is a service. */
+export function hasPort(view: ClientView, host: string, port: number): boolean {
+  const service = view.service(host);
+  return service !== undefined && view.hasPort(service, port);
+}
+
+export function policyOf(view: ClientView, host: string): DestinationPolicy | undefined {
+  return view.destinationPolicy(host, view.service(host));
+}
+
+export function rulesOf(view: ClientView, host: string): Resource<VirtualServiceSpec> | undefined {
+  return view.virtualService(host);
+}
+
+/** @param rootNamespace of the VirtualService that delegates */
+export function delegateOf(
+  view: ClientView,
+  namespace: string,
+  name: string,
+  rootNamespace: string,
+): Resource<VirtualServiceSpec> | undefined {
+  return view.virtualServices.delegate(namespace, name, rootNamespace);
+}
