@@ -34,10 +34,16 @@ export async function judge(suite: Suite, { folder, ways, only = "", say }: Judg
   };
   say(`${suite.name}: ${files.length} files, bare`);
   const bare = await run("bare", files);
+  const tell = (way: Way, outcomes: readonly Outcome[]): void => {
+    const { pass, fail } = count(outcomes);
+    say(`${suite.name}: ${way}: ${pass} pass, ${fail} fail`);
+  };
+  tell("bare", bare);
   const verdicts: Verdict[] = [{ way: "bare", ...count(bare), explained: [], unexplained: [] }];
   for (const way of ways) {
     say(`${suite.name}: ${way}`);
     const meshed = await run(way, files);
+    tell(way, meshed);
     let differences = lost(bare, meshed);
     for (const { file, test, message } of differences) say(`${suite.name}: at first ${file} ${test}: ${message}`);
     for (let again = 0; again < AGAIN && differences.length > 0; again++) {
