@@ -13,6 +13,18 @@ export type { DestinationRuleSpec, SubsetSpec } from "./kind/destination-rule.js
 export { parseDurationMs } from "./kind/duration.js";
 export type { ExtensionProviderSpec } from "./kind/extension-provider.js";
 export type { DestinationSpec, StringMatch } from "./kind/field.js";
+export type {
+  GatewayBackendRefSpec,
+  GatewayCorsSpec,
+  GatewayFilterSpec,
+  GatewayHeaderModifierSpec,
+  GatewayHttpRouteSpec,
+  GatewayMatchSpec,
+  GatewayParentRefSpec,
+  GatewayPathModifierSpec,
+  GatewayRuleSpec,
+  GatewayValueMatchSpec,
+} from "./kind/gateway-http-route.js";
 export type { MeshConfigSpec } from "./kind/mesh-config.js";
 export type { MeshModeSpec } from "./kind/mesh-mode.js";
 export type { NamespaceSpec } from "./kind/namespace.js";

@@ -12,6 +12,7 @@ export const KINDS = [
   "Service",
   "Namespace",
   "MeshMode",
+  "HTTPRoute",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {
@@ -19,6 +19,7 @@ const SINCE: Readonly<Record<Kind, number>> = {
   Service: 1,
   Namespace: 1,
   MeshMode: 1,
+  HTTPRoute: 2,
 };
 
 /** Schema version a reader needs for documents of this kind; a kind unknown here needs a newer one than ours. */

@@ -20,6 +20,7 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   Service:
     "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo.",
   Namespace: "Known by name.",
+  HTTPRoute: "Of Gateway API, `gateway.networking.k8s.io/v1` and `v1beta1`: validated.",
   MeshMode:
     "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
 };

@@ -40,10 +40,10 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
     others: ["WasmPlugin", "TrafficExtension"],
   },
   "gateway.networking.k8s.io": {
-    versions: ["v1", "v1beta1", "v1alpha3", "v1alpha2"],
-    honoured: [],
+    versions: ["v1", "v1beta1"],
+    honoured: ["HTTPRoute"],
     security: ["BackendTLSPolicy"],
-    others: ["Gateway", "GatewayClass", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant"],
+    others: ["Gateway", "GatewayClass", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant"],
   },
 };
 

@@ -3,6 +3,7 @@
 import type * as z from "zod/mini";
 import type { Kind, Path } from "../resource.js";
 import { type DestinationRuleSpec, destinationRule } from "./destination-rule.js";
+import { type GatewayHttpRouteSpec, gatewayHttpRoute } from "./gateway-http-route.js";
 import { type MeshConfigSpec, meshConfig } from "./mesh-config.js";
 import { type MeshModeSpec, meshMode } from "./mesh-mode.js";
 import { type NamespaceSpec, namespace } from "./namespace.js";
@@ -24,6 +25,7 @@ export interface SpecByKind {
   readonly Service: ServiceSpec;
   readonly Namespace: NamespaceSpec;
   readonly MeshMode: MeshModeSpec;
+  readonly HTTPRoute: GatewayHttpRouteSpec;
 }
 
 export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
@@ -37,6 +39,7 @@ export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
   Service: service,
   Namespace: namespace,
   MeshMode: meshMode,
+  HTTPRoute: gatewayHttpRoute,
 };
 
 /** MeshConfig is bare: its fields are the document's. */

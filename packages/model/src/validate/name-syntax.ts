@@ -10,6 +10,8 @@ const LABEL_VALUE = /^(?:(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
 const LABEL_KEY =
   /^(?:([a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)*)\/)?((?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$/;
 
+const GATEWAY_HOSTNAME = /^(?:\*\.)?[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
+const MAX_GATEWAY_HOSTNAME_LENGTH = 253;
 const MAX_LABEL_LENGTH = 63;
 const MAX_HOST_LENGTH = 255;
 
@@ -135,4 +137,13 @@ export function isTlsProtocol(protocol: string): boolean {
 /** TCP as Istio counts: what is forwarded byte by byte. */
 export function isTcpProtocol(protocol: string): boolean {
   return ["tcp", "https", "tls", "mongo", "redis", "mysql"].includes(protocol.toLowerCase());
+}
+
+/** As Gateway API writes hosts. @param wildcards `*.example.com` is allowed */
+export function gatewayHostnameFault(hostname: string, wildcards: boolean): string | undefined {
+  const isName =
+    GATEWAY_HOSTNAME.test(hostname) && hostname.length <= MAX_GATEWAY_HOSTNAME_LENGTH && !isIpAddress(hostname);
+  if (isName && (wildcards || !hostname.startsWith("*"))) return undefined;
+  const form = wildcards ? "example.com or *.example.com" : "example.com";
+  return `found ${quote(hostname)}, expected a host name in small letters, such as ${form}. Correct it.`;
 }

@@ -120,6 +120,16 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
       below("defaultTrafficPolicy", field),
     ),
   ]),
+  ...rows("HTTPRoute", [
+    { path: "rules", consequence: "Requests go where they would without the document." },
+    { path: "rules[].sessionPersistence", consequence: "Requests are balanced by load: there is no affinity." },
+    { path: "hostnames", consequence: "The host is the parent's own." },
+    {
+      path: "useDefaultGateways",
+      consequence: "Only parents that are Services count.",
+      unless: (value) => value === "None",
+    },
+  ]),
   ...rows("Service", [
     { path: "sessionAffinity", consequence: "Requests are balanced by load.", unless: (value) => value !== "ClientIP" },
     { path: "trafficDistribution", consequence: "All localities are one." },

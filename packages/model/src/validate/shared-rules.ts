@@ -85,3 +85,7 @@ export function checkGatewayNames(names: readonly string[] | undefined, path: Pa
       report.warn(at, `${quote(name)} is the old form of a gateway's name. Write "${second}/${first}".`);
   }
 }
+
+export function checkCount(list: readonly unknown[], most: number, path: Path, report: Report): void {
+  if (list.length > most) report.error(path, `found ${list.length} entries, at most ${most} are allowed. Split them.`);
+}

@@ -7,6 +7,7 @@ import { type Document, KINDS, type Kind, type ObjectMeta, type Path, type Resou
 import { withoutNullFields } from "./absent-fields.js";
 import { checkDestinationRule } from "./destination-rule.js";
 import { readEnvelope } from "./envelope.js";
+import { checkGatewayHttpRoute } from "./gateway-http-route.js";
 import { checkMeshMode, checkService } from "./kubernetes.js";
 import { checkMeshConfig } from "./mesh-config.js";
 import { Report } from "./report.js";
@@ -40,6 +41,7 @@ const CHECKS: { readonly [K in Kind]: Check<K> } = {
   Service: checkService,
   Namespace: () => {},
   MeshMode: checkMeshMode,
+  HTTPRoute: checkGatewayHttpRoute,
 };
 
 /** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */
