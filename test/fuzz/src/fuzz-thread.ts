@@ -1,0 +1,23 @@
+/** The thread of fuzzer.ts: mutates, judges, and tells at the end. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import type { FuzzReport, FuzzThreadData } from "./fuzzer.js";
+import { judge } from "./judge.js";
+import { Mutator } from "./mutate.js";
+import { readSeeds } from "./seeds.js";
+
+const MAX_FAILURES = 10;
+const { cases, seed, progress } = workerData as FuzzThreadData;
+const mutator = new Mutator(readSeeds(), seed);
+const failures: string[] = [];
+let [done, valid, problems] = [0, 0, 0];
+while (done < cases && failures.length < MAX_FAILURES) {
+  const text = mutator.next();
+  Atomics.store(progress, 0, done);
+  const judged = judge(text);
+  if (judged.faults.length > 0) failures.push(`case ${done} of seed ${seed}: ${judged.faults[0]}\n${text}`);
+  valid += judged.valid;
+  problems += judged.problems;
+  done += 1;
+}
+parentPort?.postMessage({ failures, done, valid, problems } satisfies FuzzReport);
