@@ -4,6 +4,7 @@ export { Call, type NoRetryReason } from "./call/call.js";
 export { Contexts, InboundContext } from "./call/context.js";
 export type { Exchange, LocalReply, MirrorExchange } from "./call/exchange.js";
 export { Tries } from "./call/tries.js";
+export type { NameAnswer, NameResolver } from "./dns/resolver.js";
 export {
   type ErrorInfo,
   type ErrorPlace,

@@ -15,6 +15,7 @@ export {
   stale,
 } from "./testing/behaviour.js";
 export { FakeExchange, FakeNetwork } from "./testing/fake-network.js";
+export { FakeResolver } from "./testing/fake-resolver.js";
 export {
   type FakeCluster,
   type FakeRetry,

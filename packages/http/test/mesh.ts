@@ -2,9 +2,18 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
-import { type Call, type Clock, Engine } from "@inmesh/core";
+import { type Call, type Clock, Engine, type NameResolver } from "@inmesh/core";
 import type { EndpointState } from "@inmesh/core/internal";
-import type { Cluster, ConnectionPolicy, Endpoint, Route, Service, Snapshot, VirtualHost } from "@inmesh/model";
+import type {
+  Cluster,
+  ConnectionPolicy,
+  Endpoint,
+  Resolution,
+  Route,
+  Service,
+  Snapshot,
+  VirtualHost,
+} from "@inmesh/model";
 import { clusterName } from "@inmesh/model";
 import * as undici from "undici";
 import { SnapshotStore } from "../../core/src/snapshot/store.js";
@@ -22,6 +31,8 @@ export interface FakeService {
   readonly connection?: Partial<ConnectionPolicy>;
   /** @default 80 */
   readonly port?: number;
+  /** @default "static" */
+  readonly resolution?: Resolution;
 }
 
 export interface FakeMesh {
@@ -56,19 +67,22 @@ export interface FakeMeshOptions {
   readonly configWaitMs?: number;
   /** For the transport alone; the engine's is real. */
   readonly transportClock?: Clock;
+  /** The engine's. */
+  readonly clock?: Clock;
+  readonly resolver?: NameResolver;
   readonly notices?: Notices;
 }
 
 /** @param services undefined leaves the mesh without a snapshot */
 export function fakeMesh(
   services?: Readonly<Record<string, FakeService>>,
-  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock, notices }: FakeMeshOptions = {},
+  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock, notices, ...given }: FakeMeshOptions = {},
 ): FakeMesh {
   const store = new SnapshotStore();
   let version = 0;
   let endpoints = new Map<string, Endpoint>();
   const holder: { removed: (state: EndpointState) => void } = { removed: () => {} };
-  const engine = new Engine({ store, configWaitMs, onEndpointRemoved: (state) => holder.removed(state) });
+  const engine = new Engine({ ...given, store, configWaitMs, onEndpointRemoved: (state) => holder.removed(state) });
   const transport = new HttpTransport({ clock: transportClock ?? engine.clock, undici: () => undici });
   holder.removed = transport.onEndpointRemoved;
   const client = new HttpClient({ engine, transport, undici: () => undici, notices });
@@ -105,7 +119,9 @@ function fakeSnapshot(
   const clusters = new Map<string, Cluster>();
   const sets = new Map<string, { cluster: string; endpoints: Endpoint[] }>();
   const endpoints = new Map<string, Endpoint>();
-  for (const [name, { endpoints: given, route, retry, connection, port = 80 }] of Object.entries(services)) {
+  for (const [name, { endpoints: given, route, retry, connection, port = 80, resolution = "static" }] of Object.entries(
+    services,
+  )) {
     const host = `${name}.default.svc.cluster.local`;
     const service: Service = {
       host,
@@ -113,7 +129,7 @@ function fakeSnapshot(
       namespace: "default",
       ports: [{ number: port, name: "http", protocol: "http" }],
       implicit: true,
-      resolution: "static",
+      resolution,
       location: "internal",
       exportTo: ["*"],
       addresses: [],
@@ -186,6 +202,7 @@ function fakeSnapshot(
       trustDomain: "cluster.local",
       domain: "cluster.local",
       connectTimeoutMs: 10_000,
+      dnsRefreshMs: 60_000,
     },
     mode: "on",
     services: new Map(),

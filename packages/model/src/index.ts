@@ -1,6 +1,7 @@
 export { analyze } from "./analyze/analyze.js";
 export { SET_PROBLEM_CODES } from "./analyze/codes.js";
 export { type CompileInput, compile } from "./compile/compile.js";
+export { endpointId } from "./compile/endpoints.js";
 export {
   documentFromValue,
   NO_ORIGIN,

@@ -12,7 +12,8 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "Rules for clients in the mesh (`gateways` empty or with `mesh`): hosts and their precedence, every match, weights, rewrite, redirect, direct response, header operations, timeout, retries, faults, CORS, delegates, exportTo.",
   DestinationRule:
     "Lookup by level, subsets, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
-  ServiceEntry: "STATIC, DNS, DNS_ROUND_ROBIN and NONE; endpoints or workloadSelector; addresses, ports, exportTo.",
+  ServiceEntry:
+    "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
   WorkloadEntry: "Address, ports, labels, weight, locality, serviceAccount.",
   WorkloadGroup: "Validated.",
   Sidecar: "workloadSelector, egress hosts with exclusions, outboundTrafficPolicy.",
@@ -51,6 +52,8 @@ ${sections.join("\n")}
 - Host selection for a retry prefers an endpoint not tried yet over the fifth random pick.
 - \`x-envoy-attempt-count\` is sent from the second attempt on.
 - A host that only a VirtualService names is routed on every port, not on 80 alone.
+- A name that had addresses and has none must say so twice, 5 s apart, before its endpoints go. After a failed lookup it is asked for again
+  after 1 s, doubling to \`dnsRefreshRate\`. On a machine with both IPv4 and IPv6 both are asked for.
 - A 204 direct response is sent without a body.
 `;
 }

@@ -8,15 +8,19 @@ import type { Balancer } from "../balance/balancer.js";
 import { createBalancer } from "../balance/create.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
+import type { Names } from "../dns/names.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { CallStats } from "../stats/call-stats.js";
 import { AsAsked } from "./as-asked.js";
+import { ByName } from "./by-name.js";
+import { ByRequest } from "./by-request.js";
 import { EndpointState } from "./endpoint-state.js";
 
 export interface ClusterOptions {
   readonly clock: Clock;
   readonly random: Random;
+  readonly names: Names;
   /**
    * Called when an endpoint left the registry, or one of the processes that share its address did: connections are to be
    * closed once idle, since any of them may lead to the one that left.
@@ -34,11 +38,16 @@ export class ClusterRuntime {
   readonly stats = new CallStats();
   readonly #options: ClusterOptions;
   #config: Cluster;
+  /** The snapshot's. */
   #set: EndpointSet;
+  /** What `#states` were made of. */
+  #adopted: EndpointSet | undefined;
   #states: readonly EndpointState[] = [];
   #balancer: Balancer;
-  /** Only for clusters without endpoints of their own: PASSTHROUGH, resolution NONE. */
-  #asAsked: AsAsked | undefined;
+  /** Only for clusters without endpoints of their own: PASSTHROUGH, resolution NONE, DYNAMIC_DNS. */
+  #asked: AsAsked | ByRequest | undefined;
+  /** Only for clusters whose endpoints may be names: resolution DNS and DNS_ROUND_ROBIN. */
+  #byName: ByName | undefined;
   /** Earliest time an ejection ends; Infinity when nobody is out. */
   #readmitAt = Number.POSITIVE_INFINITY;
 
@@ -46,9 +55,8 @@ export class ClusterRuntime {
     this.#options = options;
     this.#config = config;
     this.#balancer = createBalancer(config.policy.loadBalancer, options);
-    this.#asAsked = asAsked(config) ? new AsAsked(options) : undefined;
     this.#set = snapshot.endpoints(config);
-    this.#adopt(this.#set);
+    this.#prepare();
   }
 
   get config(): Cluster {
@@ -56,7 +64,7 @@ export class ClusterRuntime {
   }
 
   get states(): readonly EndpointState[] {
-    return this.#states;
+    return this.#asked instanceof ByRequest ? this.#asked.states : this.#states;
   }
 
   /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */
@@ -66,17 +74,14 @@ export class ClusterRuntime {
         this.#balancer = createBalancer(config.policy.loadBalancer, this.#options);
         this.#offer(this.#options.clock.now());
       }
-      if (asAsked(config)) this.#asAsked ??= new AsAsked(this.#options);
-      else {
-        this.#asAsked?.close();
-        this.#asAsked = undefined;
-      }
+      const before = sourceOf(this.#config);
       this.#config = config;
+      this.#set = snapshot.endpoints(config);
+      if (sourceOf(config) !== before) return this.#prepare();
     }
-    const set = snapshot.endpoints(config);
-    if (set === this.#set) return;
-    this.#set = set;
-    this.#adopt(set);
+    this.#set = snapshot.endpoints(config);
+    if (this.#byName !== undefined) this.#byName.update(this.#set);
+    else if (this.#set !== this.#adopted) this.#adopt(this.#set);
   }
 
   /**
@@ -84,7 +89,7 @@ export class ClusterRuntime {
    * Endpoints this call has failed on are avoided while another one is left.
    */
   acquire(call: Call, now: number): EndpointState | undefined {
-    if (this.#asAsked !== undefined) return this.#asAsked.acquire(call);
+    if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
     if (now >= this.#readmitAt) this.#offer(now);
     let state = this.#balancer.pick(now);
     if (state === undefined) return undefined;
@@ -94,6 +99,28 @@ export class ClusterRuntime {
     }
     state.inFlight += 1;
     return state;
+  }
+
+  /** Whether `acquire` would find something. */
+  has(call: Call): boolean {
+    if (this.#asked === undefined) return this.#states.length > 0;
+    return !(this.#asked instanceof ByRequest) || this.#asked.has(call, this.#config);
+  }
+
+  /**
+   * The call found no endpoint: names are looked up, if there are any.
+   * @param signal ends the wait
+   * @returns settles once there is an endpoint or none will come; undefined when there is nothing to wait for
+   */
+  lookUp(call: Call, signal: AbortSignal): Promise<void> | undefined {
+    if (this.#asked instanceof ByRequest) return this.#asked.wait(call, this.#config, signal);
+    return this.#byName?.wait(signal);
+  }
+
+  /** Why there is no endpoint, in words, where names are to blame. */
+  complaint(call: Call): string {
+    if (this.#asked instanceof ByRequest) return this.#asked.complaint(call, this.#config);
+    return this.#byName?.complaint ?? "";
   }
 
   release(attempt: Attempt, outcome: Outcome, now: number): void {
@@ -123,7 +150,8 @@ export class ClusterRuntime {
 
   /** Leaves the registry's view for good. */
   close(): void {
-    this.#asAsked?.close();
+    this.#asked?.close();
+    this.#byName?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
     this.#balancer.update([]);
@@ -149,7 +177,24 @@ export class ClusterRuntime {
     );
   }
 
+  /** Endpoints come from another source than before. */
+  #prepare(): void {
+    this.#asked?.close();
+    this.#byName?.close();
+    this.#asked = undefined;
+    this.#byName = undefined;
+    const source = sourceOf(this.#config);
+    const { clock, names, onRemoved } = this.#options;
+    if (source === "asAsked") this.#asked = new AsAsked({ onRemoved });
+    if (source === "byRequest") this.#asked = new ByRequest({ names, onRemoved, now: () => clock.now() });
+    if (source !== "byName" && source !== "firstByName") return this.#adopt(this.#set);
+    const firstOnly = source === "firstByName";
+    this.#byName = new ByName(this.#set, { names, firstOnly, changed: (set) => this.#adopt(set) });
+    this.#adopt({ cluster: this.#config.name, endpoints: [] }); // until somebody calls
+  }
+
   #adopt(set: EndpointSet): void {
+    this.#adopted = set;
     const known = new Map(this.#states.map((state) => [state.endpoint.id, state]));
     this.#states = set.endpoints.map((endpoint) => {
       const state = known.get(endpoint.id);
@@ -182,6 +227,12 @@ export class ClusterRuntime {
   }
 }
 
-function asAsked({ policy, service }: Cluster): boolean {
-  return policy.loadBalancer === "passThrough" || service.resolution === "passThrough";
+/** Where the endpoints of a cluster come from. */
+type EndpointSource = "registry" | "asAsked" | "byRequest" | "byName" | "firstByName";
+
+function sourceOf({ policy, service: { resolution } }: Cluster): EndpointSource {
+  if (resolution === "dynamicDns") return "byRequest";
+  if (policy.loadBalancer === "passThrough" || resolution === "passThrough") return "asAsked";
+  if (resolution === "dns") return "byName";
+  return resolution === "dnsRoundRobin" ? "firstByName" : "registry";
 }

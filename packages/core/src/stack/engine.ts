@@ -13,11 +13,14 @@ import { noteTries, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
+import { Names } from "../dns/names.js";
+import type { NameResolver } from "../dns/resolver.js";
 import { MeshError } from "../errors.js";
 import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { type Random, systemRandom } from "../runtime/random.js";
+import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
 import type { SnapshotStore } from "../snapshot/store.js";
@@ -35,6 +38,8 @@ export interface EngineOptions {
   readonly clock?: Clock;
   /** @default the system's */
   readonly random?: Random;
+  /** Looks up the names that endpoints have for addresses. @default the system's */
+  readonly resolver?: NameResolver;
   /** How long a call waits for the first snapshot, in ms. @default 5_000 */
   readonly configWaitMs?: number;
   /** Hosts that are none of this mesh's business, whatever the registry says; host in lower case. @default none */
@@ -53,6 +58,9 @@ export interface EngineOptions {
 export interface CallObserver {
   callEnded(call: Call): void;
 }
+
+/** While there is no snapshot; Istio's default. */
+const DNS_REFRESH_MS = 60_000;
 
 export class Engine {
   readonly clock: Clock;
@@ -83,6 +91,7 @@ export class Engine {
     store,
     clock = systemClock,
     random = systemRandom,
+    resolver = systemResolver(),
     configWaitMs = 5_000,
     excludes = () => false,
     onlyObserves = false,
@@ -100,7 +109,9 @@ export class Engine {
     this.rehearsal = new Rehearsal(this, excludes);
     this.onlyObserves = onlyObserves;
     this.inForce = !onlyObserves;
-    this.clusters = new Clusters({ clock, random, onRemoved: (state) => onEndpointRemoved?.(state) });
+    const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
+    const names = new Names({ resolver, clock, random, refreshMs });
+    this.clusters = new Clusters({ clock, random, names, onRemoved: (state) => onEndpointRemoved?.(state) });
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
       this.clusters.update(snapshot);
@@ -240,21 +251,41 @@ export class Engine {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
     const state = cluster.acquire(call, now);
-    if (state === undefined) return this.#noEndpoint(call, cluster);
+    if (state === undefined) return this.#lookUp(call, number, next, cluster);
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     call.attempt = attempt;
     call.attempts = number;
     next(attempt);
   };
 
-  #noEndpoint(call: Call, { config }: ClusterRuntime): void {
-    const { name, host, port, subset } = config;
+  /** No endpoint: a cluster of names may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
+  #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {
+    const resume = (): void => {
+      if (!cluster.has(call)) return this.#noEndpoint(call, cluster);
+      if (number === 1) call.readyAt = this.clock.now();
+      this.#begin(call, number, next);
+    };
+    const controller = new AbortController();
+    const found = cluster.lookUp(call, controller.signal);
+    if (found === undefined) return resume();
+    const timer = this.clock.hold(cluster.config.policy.connection.connectTimeoutMs, () => controller.abort());
+    call.cancelWait = () => controller.abort();
+    // A promise, so that what follows runs in the caller's async context and not in the lookup's.
+    void found.then(() => {
+      timer.cancel();
+      call.cancelWait = undefined;
+      if (!call.ended) resume();
+    });
+  }
+
+  #noEndpoint(call: Call, cluster: ClusterRuntime): void {
+    const { name, host, port, subset } = cluster.config;
     const what = `"${host}" port ${port}${subset === "" ? "" : ` subset "${subset}"`}`;
     const fate = call.attempts === 0 ? "The call was not sent" : attemptsStory(call, this.clock.now());
     call.fail(
       new MeshError(
         "NO_ENDPOINT",
-        `no endpoint for ${what}: the registry has none for it. ${fate}. See: inmesh endpoints ${host}`,
+        `no endpoint for ${what}: ${cluster.complaint(call) || "the registry has none for it"}. ${fate}. See: inmesh endpoints ${host}`,
         { cluster: name, ...(call.route && { route: call.route.name }), cause: call.attempt?.error },
       ),
     );

@@ -8,6 +8,7 @@ import type {
   LoadBalancerKind,
   MeshSettings,
   Mode,
+  Resolution,
   RetryPolicy,
   Route,
   Service,
@@ -37,6 +38,10 @@ export interface FakeCluster {
   readonly loadBalancer?: LoadBalancerKind;
   /** @default "DISABLE" */
   readonly tls?: TlsMode;
+  /** @default "static" */
+  readonly resolution?: Resolution;
+  /** The host that the cluster is for. @default its name */
+  readonly host?: string;
 }
 
 export interface FakeSnapshotSpec {
@@ -118,6 +123,7 @@ export function fakeSnapshot({
       trustDomain: "cluster.local",
       domain: "cluster.local",
       connectTimeoutMs: 10_000,
+      dnsRefreshMs: 60_000,
     },
     mode,
     withPolicy: withPolicy && fakeSnapshot({ version, ...withPolicy }),
@@ -152,14 +158,14 @@ function fakeCluster(
   spec: FakeCluster | FakeCluster["endpoints"],
 ): { cluster: Cluster; set: EndpointSet } {
   const given: FakeCluster = "endpoints" in spec ? spec : { endpoints: spec };
-  const { endpoints, loadBalancer = "leastRequest", tls = "DISABLE" } = given;
+  const { endpoints, loadBalancer = "leastRequest", tls = "DISABLE", resolution = "static", host = name } = given;
   const service: Service = {
-    host: name,
+    host,
     name,
     namespace: "default",
     ports: [{ number: 80, name: "http", protocol: "http" }],
     implicit: false,
-    resolution: "static",
+    resolution,
     location: "internal",
     exportTo: ["*"],
     addresses: [],
@@ -169,7 +175,7 @@ function fakeCluster(
   const cluster: Cluster = {
     name,
     service,
-    host: name,
+    host,
     port: 80,
     subset: "",
     labels: {},

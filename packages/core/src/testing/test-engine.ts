@@ -6,6 +6,7 @@ import { seededRandom } from "../runtime/random.js";
 import { SnapshotStore } from "../snapshot/store.js";
 import { Engine, type EngineOptions } from "../stack/engine.js";
 import { type FakeExchange, FakeNetwork } from "./fake-network.js";
+import { FakeResolver } from "./fake-resolver.js";
 import { type FakeSnapshotSpec, fakeSnapshot } from "./fake-snapshot.js";
 
 export interface TestEngineOptions
@@ -32,6 +33,7 @@ export interface TestEngine {
   readonly clock: FakeClock;
   readonly store: SnapshotStore;
   readonly network: FakeNetwork;
+  readonly resolver: FakeResolver;
   readonly engine: Engine;
   /** Publishes the next snapshot. */
   publish(spec: FakeSnapshotSpec): void;
@@ -47,7 +49,8 @@ export function testEngine(spec?: FakeSnapshotSpec, { seed = 1, ...options }: Te
   const random = seededRandom(seed);
   const store = new SnapshotStore({ clock });
   const network = new FakeNetwork({ clock, random });
-  const engine = new Engine({ store, clock, random, ...options });
+  const resolver = new FakeResolver(clock);
+  const engine = new Engine({ store, clock, random, resolver, ...options });
   const publish: TestEngine["publish"] = (next) => store.publish(fakeSnapshot({ ...next, version: store.nextVersion }));
   const prepare: TestEngine["prepare"] = (
     host,
@@ -62,5 +65,5 @@ export function testEngine(spec?: FakeSnapshotSpec, { seed = 1, ...options }: Te
     return prepared;
   };
   if (spec !== undefined) publish(spec);
-  return { clock, store, network, engine, publish, prepare, send };
+  return { clock, store, network, resolver, engine, publish, prepare, send };
 }

@@ -19,16 +19,22 @@ const NOBODYS = new AsyncResource("INMESH_CONNECTION");
 
 const UNIX = "unix://";
 
-/** @param timeoutMs for one connection */
+/**
+ * @param of whose endpoint: its address may be another by the time of the next connection (resolution DNS_ROUND_ROBIN)
+ * @param timeoutMs for one connection
+ */
 export function endpointConnector(
-  { address, port }: Endpoint,
+  of: { readonly endpoint: Endpoint },
   timeoutMs: number,
   { buildConnector }: Pick<Undici, "buildConnector">,
 ): buildConnector.connector {
+  const { address } = of.endpoint;
   const socketPath = address.startsWith(UNIX) ? { socketPath: address.slice(UNIX.length) } : {};
   const connect = buildConnector({ timeout: timeoutMs, ...socketPath });
-  const endpoint = { host: `${address}:${port}`, hostname: address, port: String(port) };
-  return inTurn((named, callback) => connect({ ...named, ...endpoint }, callback));
+  return inTurn((named, callback) => {
+    const { address: hostname, port } = of.endpoint;
+    connect({ ...named, host: `${hostname}:${port}`, hostname, port: String(port) }, callback);
+  });
 }
 
 /** Makes connections `MAX_CONNECTING` at a time, in the order in which they were asked for. */

@@ -44,12 +44,16 @@ export class EndpointPool {
   /** See `#afterNews`. */
   #held = 0;
 
-  constructor(endpoint: Endpoint, policy: ConnectionPolicy, { authority, onConnect, undici }: EndpointPoolOptions) {
+  constructor(
+    of: { readonly endpoint: Endpoint },
+    policy: ConnectionPolicy,
+    { authority, onConnect, undici }: EndpointPoolOptions,
+  ) {
     this.policy = policy;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
     const { maxRequestsPerConnection } = policy;
-    const connect = endpointConnector(endpoint, policy.connectTimeoutMs, undici);
+    const connect = endpointConnector(of, policy.connectTimeoutMs, undici);
     const options: Client.Options = {
       connect: (named, callback) => {
         onConnect();

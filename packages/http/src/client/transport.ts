@@ -80,7 +80,7 @@ export class HttpTransport implements Transport {
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const pool = new EndpointPool(state.endpoint, policy, {
+    const pool = new EndpointPool(state, policy, {
       authority,
       onConnect: this.#onConnect,
       undici: this.#undici,

@@ -22,6 +22,7 @@ export interface CompilerSettings {
 
 const EVERYWHERE = ["*"];
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_DNS_REFRESH_MS = 60_000;
 
 export function compileSettings(config: Resource<MeshConfigSpec> | undefined): CompilerSettings {
   const spec = config?.spec ?? {};
@@ -32,6 +33,7 @@ export function compileSettings(config: Resource<MeshConfigSpec> | undefined): C
       trustDomain: spec.trustDomain || CLUSTER_DOMAIN,
       domain: CLUSTER_DOMAIN,
       connectTimeoutMs: durationMs(spec.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
+      dnsRefreshMs: durationMs(spec.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS) || DEFAULT_DNS_REFRESH_MS,
     },
     defaultRetry: compileRetry(spec.defaultHttpRetryPolicy, 0),
     exportTo: {

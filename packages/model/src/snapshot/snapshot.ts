@@ -30,6 +30,8 @@ export interface MeshSettings {
   readonly trustDomain: string;
   readonly domain: string;
   readonly connectTimeoutMs: number;
+  /** A name is looked up this often where its answer names no TTL, or none came, in ms. */
+  readonly dnsRefreshMs: number;
 }
 
 export interface Snapshot {

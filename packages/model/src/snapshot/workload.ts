@@ -83,6 +83,8 @@ export interface Endpoint {
   /** `address:port`, the identity under which all state of the endpoint is kept. */
   readonly id: string;
   readonly address: string;
+  /** Name that `address` was looked up from, in the process that calls it; absent where the registry has the address. */
+  readonly dnsName?: string;
   readonly port: number;
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;

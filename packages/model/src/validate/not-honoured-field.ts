@@ -74,6 +74,7 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "rootNamespace",
   "trustDomain",
   "connectTimeout",
+  "dnsRefreshRate",
   "defaultServiceExportTo",
   "defaultVirtualServiceExportTo",
   "defaultDestinationRuleExportTo",
@@ -90,11 +91,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ]),
   ...rows("DestinationRule", DESTINATION_RULE),
   ...rows("ServiceEntry", [
-    {
-      path: "resolution",
-      consequence: "The names under the wildcard are not looked up.",
-      unless: (value) => value !== "DYNAMIC_DNS",
-    },
     { path: "subjectAltNames", consequence: "Names of server certificates are left to the application." },
   ]),
   ...rows("WorkloadEntry", [{ path: "network", consequence: "All networks are one." }]),

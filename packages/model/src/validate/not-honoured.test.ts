@@ -45,7 +45,7 @@ describe("notHonoured", () => {
       [],
     ],
     ["ServiceEntry", "hosts: [a.b]\nresolution: DNS", []],
-    ["ServiceEntry", 'hosts: ["*.b.c"]\nresolution: DYNAMIC_DNS', ["spec.resolution"]],
+    ["ServiceEntry", 'hosts: ["*.b.c"]\nresolution: DYNAMIC_DNS', []],
     ["Sidecar", 'egress: [{hosts: ["./*"]}]\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}', []],
     ["Service", "ports: [{port: 80}]\ntype: ClusterIP", []],
   ])("tells of %s %s", (kind, spec, paths) => {
