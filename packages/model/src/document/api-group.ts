@@ -51,6 +51,12 @@ export type KindVerdict =
   | { readonly kind: Kind }
   | { readonly code: string; readonly severity: "error" | "warning"; readonly message: string; readonly at: string };
 
+/** As documents of a kind may write it, the newest first. */
+export function apiVersionsOf(kind: Kind): readonly string[] {
+  const home = Object.entries(GROUPS).find(([, group]) => group.honoured.includes(kind));
+  return home === undefined ? [] : home[1].versions.map((version) => apiVersionOf(home[0], version));
+}
+
 /** Either the kind to read the document as, or why it is not taken. `at` is the field to point to. */
 export function judgeKind(apiVersion: string, kind: string): KindVerdict {
   const slash = apiVersion.indexOf("/");

@@ -36,6 +36,7 @@ export const KNOWN: readonly Known[] = [
   { suite: "undici", way: "outside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },
   { suite: "undici", way: "inside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },
   { suite: "undici", way: "inside", file: "test/http2-window-size.js", tests: /^\(the file itself\)$/, reason: STUB },
+  { suite: "undici", way: "outside", file: "test/fetch/long-lived-abort-controller.js", reason: FORCED_GC },
   { suite: "undici", way: "inside", file: "test/fetch/long-lived-abort-controller.js", reason: FORCED_GC },
 ];
 
