@@ -21,7 +21,8 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   Service:
     "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo.",
   Namespace: "Known by name.",
-  HTTPRoute: "Of Gateway API, `gateway.networking.k8s.io/v1` and `v1beta1`: validated.",
+  HTTPRoute:
+    "Of Gateway API, `gateway.networking.k8s.io/v1` and `v1beta1`: parents that are a Service or a ServiceEntry, by port or sectionName; rules of the service's namespace for everybody, of the caller's namespace for itself; every match in the order of the specification (expressions before prefixes), weights, header modifiers, redirect, rewrite, mirrors, CORS, timeouts, retry. A backend that does not exist gets its share a 500. Never merged with a VirtualService (IM0308). Filters of one backend may change headers only; ExtensionRef and ExternalAuth are refused.",
   MeshMode:
     "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
 };

@@ -40,6 +40,18 @@ spec:
   host: ${name}
 ${rest}`;
 
+/** @param backend a backendRef of its only rule */
+export const httpRoute = (
+  parent: string,
+  backend = "{ name: reviews, port: 80 }",
+): string => `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: reviews, namespace: shop }
+spec:
+  parentRefs: [${parent}]
+  rules: [{ backendRefs: [${backend}] }]
+`;
+
 export const gateway = (hosts: string): string => `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: front, namespace: shop }

@@ -7,6 +7,7 @@ import {
   destinationRule,
   envoyFilter,
   gateway,
+  httpRoute,
   meshMode,
   REVIEWS,
   sidecar,
@@ -18,6 +19,7 @@ const API = "    - match: [{ uri: { prefix: /api } }]\n      route: [{ destinati
 const PLAIN = `${REVIEWS}---\n${virtualService(TO_REVIEWS)}`;
 const MATCH_FIRST = virtualService(API + TO_REVIEWS);
 const CA = "tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }";
+const REVIEWS_SERVICE = "{ group: '', kind: Service, name: reviews }";
 const forFront = (yaml: string): string => yaml.replace("  http:", "  gateways: [front]\n  http:");
 
 /** Documents. */
@@ -75,6 +77,9 @@ spec:
     "reviews",
     `  subsets:\n    - name: v1\n      labels: { version: v1 }\n      trafficPolicy: { ${CA} }\n`,
   ),
+  IM0308: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
+  IM0309: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
+  IM0310: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
   IM0701: virtualService(TO_REVIEWS),
 };
 

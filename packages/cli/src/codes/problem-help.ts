@@ -9,6 +9,7 @@ import {
   destinationRule,
   envoyFilter,
   gateway,
+  httpRoute,
   meshMode,
   REVIEWS,
   sidecar,
@@ -299,6 +300,25 @@ spec:
       "reviews",
       "  subsets:\n    - name: v1\n      labels: { version: v1 }\n      trafficPolicy: { tls: { mode: SIMPLE } }\n",
     ),
+  },
+  IM0308: {
+    severity: "warning",
+    when: ours("IM0308"),
+    remedy:
+      "Write all rules of a host in one language. The HTTPRoute of the caller's namespace comes first, else the older one.",
+    yaml: `${REVIEWS}---\n${virtualService(TO_REVIEWS)}---\n${httpRoute("{ group: '', kind: Service, name: reviews }")}`,
+  },
+  IM0309: {
+    severity: "warning; info for parents that are Gateways",
+    when: ours("IM0309"),
+    remedy: "Name the Service whose callers the route is for: { group: '', kind: Service, name: reviews }.",
+    yaml: `${REVIEWS}---\n${httpRoute("{ name: front }")}`,
+  },
+  IM0310: {
+    severity: "error",
+    when: ours("IM0310"),
+    remedy: "Name a Service, or a Hostname of group networking.istio.io.",
+    yaml: `${REVIEWS}---\n${httpRoute("{ group: '', kind: Service, name: reviews }", "{ group: '', kind: Bucket, name: reviews, port: 80 }")}`,
   },
   IM0701: {
     severity: "error",

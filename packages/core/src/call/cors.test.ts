@@ -50,6 +50,15 @@ describe("preflightAnswer", () => {
     expect(preflightAnswer(POLICY, asked(method, headers))).toBeUndefined();
   });
 
+  it("repeats what was asked for in place of *, where the policy says so", () => {
+    const all = { ...POLICY, allowMethods: "*", allowHeaders: "*" };
+    const asks = asked("OPTIONS", [...PREFLIGHT, "access-control-request-headers", "x-a,x-b"]);
+    const values = (policy: CorsPolicy) => preflightAnswer(policy, asks)?.filter((_, index) => [5, 7].includes(index));
+    expect(values(all)).toEqual(["*", "*"]);
+    expect(values({ ...all, repeatsWhatIsAsked: true })).toEqual(["PUT", "x-a,x-b"]);
+    expect(values({ ...POLICY, repeatsWhatIsAsked: true })).toEqual(["GET,POST", "x-user"]);
+  });
+
   it("answers a foreign origin without permission under unmatchedPreflights IGNORE", () => {
     const foreign = asked("OPTIONS", ["origin", "https://evil.test", ...PREFLIGHT.slice(2)]);
     expect(preflightAnswer({ ...POLICY, forwardsUnmatchedPreflights: false }, foreign)).toEqual([]);

@@ -25,8 +25,8 @@ export function preflightAnswer(policy: CorsPolicy, request: MatchRequest): read
   const { allowMethods, allowHeaders, exposeHeaders, maxAge } = policy;
   return [
     ...permission(policy, origin),
-    ...optional("access-control-allow-methods", allowMethods),
-    ...optional("access-control-allow-headers", allowHeaders),
+    ...optional("access-control-allow-methods", asked(policy, request, "method", allowMethods)),
+    ...optional("access-control-allow-headers", asked(policy, request, "headers", allowHeaders)),
     ...optional("access-control-expose-headers", exposeHeaders),
     ...optional("access-control-max-age", maxAge),
   ];
@@ -47,6 +47,13 @@ function permission({ allowCredentials }: CorsPolicy, origin: string): readonly 
     origin,
     ...(allowCredentials ? ["access-control-allow-credentials", "true"] : NONE),
   ];
+}
+
+/** What is allowed, or, where everything is and `*` would not be understood, what was asked for. */
+function asked(policy: CorsPolicy, request: MatchRequest, what: "method" | "headers", allowed: string): string {
+  if (allowed !== "*" || policy.repeatsWhatIsAsked !== true) return allowed;
+  const value = request.header(`access-control-request-${what}`) ?? "";
+  return typeof value === "string" ? value : value.join(",");
 }
 
 function optional(name: string, value: string): readonly string[] {

@@ -140,18 +140,19 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
   const destinations = action.destinations.map((destination) => explainedDestination(snapshot, destination));
   const heaviest = action.destinations.reduce((best, each) => (each.weight > best.weight ? each : best));
   const edited = editRequest(route, heaviest, request);
+  const missingStatus = action.missingStatus ?? MESH_ERRORS.CLUSTER_NOT_FOUND.status;
   const missing = destinations.every(({ cluster }) => snapshot.cluster(cluster) === undefined);
   return {
     ...answer,
     outcome: missing ? "noDestination" : "route",
-    status: missing ? MESH_ERRORS.CLUSTER_NOT_FOUND.status : null,
+    status: missing ? missingStatus : null,
     destinations,
     request: upstreamRequest(request, edited),
     retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
     responseHeaders: responseHeaders(route, heaviest, requestAsSent(request, edited)),
     steps: [
       ...answer.steps,
-      ...destinations.map((destination) => sendingStep(snapshot, destination)),
+      ...destinations.map((destination) => sendingStep(snapshot, destination, missingStatus)),
       ...answer.mirrors.map((mirror) => mirroringStep(snapshot, mirror)),
     ],
   };

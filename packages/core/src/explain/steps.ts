@@ -32,7 +32,7 @@ export function lookupStep(
 ): string {
   if (virtualHost !== undefined) {
     const { name, resource } = virtualHost;
-    const rules = resource === null ? "no VirtualService applies" : `rules of ${resourceKey(resource)}`;
+    const rules = resource === null ? "no VirtualService or HTTPRoute applies" : `rules of ${resourceKey(resource)}`;
     return `${host}, port ${port}, is ${name}: ${rules}`;
   }
   const what = `no service or VirtualService that this client sees has ${host} on port ${port}`;
@@ -60,9 +60,14 @@ export function matchSteps(
   return [...steps, `${place(snapshot, found)} matches: ${matched?.text ?? "everything"}`];
 }
 
-export function sendingStep(snapshot: Snapshot, { cluster, weight, endpoints }: ExplainedDestination): string {
+/** @param missingStatus what the caller gets where the destination does not exist */
+export function sendingStep(
+  snapshot: Snapshot,
+  { cluster, weight, endpoints }: ExplainedDestination,
+  missingStatus: number,
+): string {
   if (snapshot.cluster(cluster) === undefined) {
-    return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets 503`;
+    return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets ${missingStatus}`;
   }
   const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
   return `goes to ${cluster}, weight ${weight}, ${now}`;

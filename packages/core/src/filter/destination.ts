@@ -26,7 +26,7 @@ export const destination: Stage = {
           new MeshError(
             "CLUSTER_NOT_FOUND",
             `rule "${name}" sends to "${cluster}", which does not exist: no such service, port or subset. The call was not sent. See: inmesh routes ${call.host}`,
-            { route: name, cluster },
+            { route: name, cluster, ...(action.missingStatus !== undefined && { status: action.missingStatus }) },
           ),
         );
       },

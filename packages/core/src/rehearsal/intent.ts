@@ -116,7 +116,8 @@ function intendRoute(
   const drawn = { ...intent, destination };
   const cluster = snapshot.cluster(destination.cluster);
   if (cluster === undefined) {
-    return { ...drawn, outcome: "noDestination", status: MESH_ERRORS.CLUSTER_NOT_FOUND.status };
+    const status = action.missingStatus ?? MESH_ERRORS.CLUSTER_NOT_FOUND.status;
+    return { ...drawn, outcome: "noDestination", status };
   }
   const { tls, loadBalancer } = cluster.policy;
   if (tls !== "DISABLE") return { ...drawn, outcome: "tlsUnavailable", status: MESH_ERRORS.TLS_UNAVAILABLE.status };

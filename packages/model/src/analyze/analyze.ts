@@ -5,6 +5,7 @@
 
 import { compileSettings } from "../compile/settings.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
+import type { GatewayHttpRouteSpec } from "../kind/gateway-http-route.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { MeshModeSpec } from "../kind/mesh-mode.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
@@ -17,6 +18,7 @@ import { checkDeprecatedRoutes, checkDeprecatedSidecar } from "./deprecated-fiel
 import { checkDestinationRule } from "./destination-rule-references.js";
 import { collectFindings } from "./finding.js";
 import { checkGatewayReferences } from "./gateway-references.js";
+import { checkGatewayRoute, checkTwoLanguages } from "./gateway-routes.js";
 import { checkHeaderCommands } from "./header-commands.js";
 import { checkHostConflicts } from "./host-conflicts.js";
 import { checkMeshModes } from "./mesh-modes.js";
@@ -61,6 +63,9 @@ export function analyze(
     checkDeprecatedRoutes(resource, report);
     checkHeaderCommands(resource, report);
   }
+  const gatewayRoutes = ofKind<GatewayHttpRouteSpec>("HTTPRoute");
+  for (const resource of gatewayRoutes) checkGatewayRoute(resource, set, report);
+  checkTwoLanguages(gatewayRoutes, virtualServices, report);
   checkHostConflicts(virtualServices, new Set(refused), exportTo.virtualService, report);
   for (const resource of ofKind<ServiceEntrySpec>("ServiceEntry")) checkAddresses(resource, meshConfig, report);
   for (const resource of ofKind<DestinationRuleSpec>("DestinationRule")) checkDestinationRule(resource, set, report);

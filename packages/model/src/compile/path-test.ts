@@ -1,4 +1,4 @@
-/** The path condition of a rule: a raw string prefix, an exact path or a regex, over the path without its query. */
+/** The path condition of a rule: a raw string prefix, whole elements, an exact path or a regex, over the path without its query. */
 
 import type { StringMatch } from "../kind/field.js";
 import { compileRegex, describeStringMatch, type StringTest } from "./string-matcher.js";
@@ -7,6 +7,8 @@ export type PathTest =
   | { readonly kind: "any" }
   /** `text` is folded when case is ignored. */
   | { readonly kind: "exact" | "prefix"; readonly text: string; readonly ignoreCase: boolean }
+  /** Whole elements of the path: `/a` means `/a` and `/a/b`, but not `/ab`. `text` has no slash at its end. */
+  | { readonly kind: "elements"; readonly text: string }
   /** `prefix` is what every match begins with. */
   | { readonly kind: "regex"; readonly text: string; readonly test: StringTest; readonly prefix: string };
 
@@ -20,6 +22,11 @@ export function compilePathTest(uri: StringMatch | undefined, ignoreCase: boolea
   if (prefix !== undefined) return { kind: "prefix", text: ignoreCase ? foldCase(prefix) : prefix, ignoreCase };
   if (regex === undefined || regex === "*") return ANY;
   return { kind: "regex", text: regex, test: compileRegex(regex), prefix: literalPrefix(regex) };
+}
+
+/** A prefix as Gateway API understands it: a slash at its end does not count. */
+export function elementsTest(prefix: string): PathTest {
+  return { kind: "elements", text: prefix.endsWith("/") ? prefix.slice(0, -1) : prefix };
 }
 
 /** Literal characters a whole match must begin with; empty when that is not plain to see. */
@@ -40,6 +47,10 @@ export function matchesPath(test: PathTest, path: string): boolean {
   if (test.kind === "any") return true;
   const end = pathEnd(path);
   if (test.kind === "regex") return test.test(path.slice(0, end));
+  if (test.kind === "elements") {
+    const { length } = test.text;
+    return path.startsWith(test.text) && (length === end || path[length] === "/");
+  }
   const { text, ignoreCase } = test;
   if (test.kind === "exact" ? text.length !== end : text.length > end) return false;
   return ignoreCase ? foldedStartsWith(path, text, 0) : path.startsWith(text);

@@ -4,6 +4,7 @@ import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import type { Service } from "../snapshot/workload.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
+import type { GatewayRoute } from "./gateway-parent.js";
 import type { ClientView } from "./view.js";
 
 export function serviceOf(view: ClientView, host: string): Service | undefined {
@@ -22,6 +23,16 @@ export function policyOf(view: ClientView, host: string): DestinationPolicy | un
 
 export function rulesOf(view: ClientView, host: string): Resource<VirtualServiceSpec> | undefined {
   return view.virtualService(host);
+}
+
+/** Whether the rules are for this very host, not for a wildcard that covers it. */
+export function hasOwnRules(view: ClientView, host: string): boolean {
+  return view.virtualServices.exact(host) !== undefined;
+}
+
+/** @param parent host of a Service, or the key of a ServiceEntry */
+export function gatewayRoutesOf(view: ClientView, parent: string): readonly GatewayRoute[] {
+  return view.gatewayRoutes.of(parent);
 }
 
 /** @param rootNamespace of the VirtualService that delegates */

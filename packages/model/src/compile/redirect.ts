@@ -25,22 +25,26 @@ export function compileRedirect(spec: HttpRedirectSpec, port: number, matched: P
 }
 
 /** Default ports are never written out. */
-function writtenPort(scheme: string, port: number): string {
+export function writtenPort(scheme: string, port: number): string {
   if (port === 0 || (scheme === "http" && port === 80) || (scheme === "https" && port === 443)) return "";
   return `:${port}`;
 }
 
 /** The caller's port goes when another is written, and an explicit :80 or :443 when the scheme changes. */
 function requestHost({ authority, scheme }: MatchRequest, target: string, newPort: boolean): string {
-  const start = authority.startsWith("[") ? authority.indexOf("]:") + 1 : authority.lastIndexOf(":");
-  if (start <= 0) return authority;
-  const port = authority.slice(start);
+  const bare = withoutPort(authority);
+  const port = authority.slice(bare.length);
   const implied = target !== scheme && port === (scheme === "https" ? ":443" : ":80");
-  return newPort || implied ? authority.slice(0, start) : authority;
+  return newPort || implied ? bare : authority;
+}
+
+export function withoutPort(authority: string): string {
+  const start = authority.startsWith("[") ? authority.indexOf("]:") + 1 : authority.lastIndexOf(":");
+  return start <= 0 ? authority : authority.slice(0, start);
 }
 
 /** The query stays, unless `uri` brings one of its own. */
-function redirectPath(
+export function redirectPath(
   { uri = "", prefixRewrite: prefix }: HttpRedirectSpec,
   matched: PathTest,
 ): (path: string) => string {

@@ -23,10 +23,11 @@ export class RequestMatch implements Match {
   readonly #pathText: string;
   readonly #rest: readonly Condition[];
 
-  constructor(spec: HttpMatchSpec) {
+  /** @param path in place of the spec's uri, with its description */
+  constructor(spec: HttpMatchSpec, path?: PathTest, pathText = "") {
     const ignoreCase = spec.ignoreUriCase ?? false;
-    this.path = compilePathTest(spec.uri, ignoreCase);
-    this.#pathText = spec.uri === undefined ? "" : describePath(spec.uri, ignoreCase);
+    this.path = path ?? compilePathTest(spec.uri, ignoreCase);
+    this.#pathText = spec.uri === undefined ? pathText : describePath(spec.uri, ignoreCase);
     this.#rest = conditions(spec);
     const texts = [this.#pathText, ...this.#rest.map(({ text }) => text)].filter((text) => text !== "");
     this.text = texts.length === 0 ? "everything" : texts.join(", ");

@@ -31,6 +31,12 @@ export function prefixRewrite(uri: string, matched: PathTest): PathRewrite {
       const { length } = matched.text;
       return (path) => uri + path.slice(length);
     }
+    case "elements": {
+      // The slash between what is put there and what stays is one, and never none at all.
+      const { length } = matched.text;
+      const base = uri.endsWith("/") ? uri.slice(0, -1) : uri;
+      return (path) => base + path.slice(length) || "/";
+    }
     case "any": // translated as prefix "/", so the slash is what gets replaced
       return (path) => uri + path.slice(1);
     case "exact":

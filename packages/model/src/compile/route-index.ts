@@ -78,6 +78,12 @@ export class RouteIndex {
         insert(this.#tree, path.prefix).add("prefix", position);
         continue;
       }
+      if (path.kind === "elements") {
+        // Two places, of which a path meets one: standing at either proves the condition.
+        insert(this.#tree, path.text).add("exact", position);
+        insert(this.#tree, `${path.text}/`).add("prefix", position);
+        continue;
+      }
       if (path.ignoreCase) this.#foldedTree ??= new PathNode("");
       const node = insert((path.ignoreCase ? this.#foldedTree : undefined) ?? this.#tree, path.text);
       node.add(path.kind, position);

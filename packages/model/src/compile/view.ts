@@ -12,6 +12,7 @@ import type { Cluster } from "../snapshot/cluster.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
+import { GatewayRouteIndex } from "./gateway-route-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
 import { qualifiedHost } from "./host.js";
@@ -52,6 +53,7 @@ export class ClientView {
   readonly mesh: MeshSettings;
   readonly services: ServiceMap;
   readonly virtualServices: VirtualServiceIndex;
+  readonly gatewayRoutes: GatewayRouteIndex;
   readonly sums: RevisionSums;
   readonly resources: readonly Resource[];
   readonly #byKind: ResourcesByKind;
@@ -103,6 +105,10 @@ export class ClientView {
             this.#scope,
             this.#remembered.hosts,
           );
+    this.gatewayRoutes =
+      old !== undefined && sameScope && kinds.HTTPRoute === before?.HTTPRoute
+        ? old.gatewayRoutes
+        : new GatewayRouteIndex(kinds.HTTPRoute, client, this.#scope, old?.gatewayRoutes);
     this.#destinationRules =
       old !== undefined && sameSettings && kinds.DestinationRule === before?.DestinationRule
         ? old.#destinationRules
@@ -125,7 +131,8 @@ export class ClientView {
       this.#implicit === old.#implicit &&
       kinds.Service === before?.Service &&
       kinds.ServiceEntry === before?.ServiceEntry &&
-      (this.#scope?.narrows !== true || this.virtualServices === old.virtualServices);
+      (this.#scope?.narrows !== true ||
+        (this.virtualServices === old.virtualServices && this.gatewayRoutes === old.gatewayRoutes));
     this.services = sameServices ? old.services : new ServiceMap(this.#visibleServices());
     this.#members = new Generations(old === undefined ? undefined : old.#members);
   }
@@ -231,7 +238,10 @@ export class ClientView {
     const { Service, ServiceEntry } = this.#byKind;
     const sources = { kubernetes: Service, entries: ServiceEntry, implicit: this.#implicit.values() };
     const scope = this.#scope;
-    const routed = scope?.narrows === true ? routedHosts(this.virtualServices.imported) : undefined;
+    const routed =
+      scope?.narrows === true
+        ? new Set([...routedHosts(this.virtualServices.imported), ...this.gatewayRoutes.backendHosts()])
+        : undefined;
     return visibleServices(
       sources,
       this.client.namespace,

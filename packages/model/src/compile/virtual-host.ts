@@ -8,8 +8,10 @@ import type { Destination, VirtualHost } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
 import { policyBlocks } from "./cluster.js";
 import { expandRules, type Rule } from "./delegate.js";
+import { gatewayComesFirst, gatewayRulesFor } from "./gateway-precedence.js";
+import { compileGatewayRoutes } from "./gateway-route.js";
 import type { Ask } from "./memo.js";
-import { delegateOf, policyOf, rulesOf, serviceOf } from "./questions.js";
+import { delegateOf, hasOwnRules, policyOf, rulesOf, serviceOf } from "./questions.js";
 import { SAFE_RETRY } from "./retry.js";
 import { compileRule, defaultRoute, type RouteContext } from "./route.js";
 import { createRouteFinder, type IndexedRoute } from "./route-index.js";
@@ -30,14 +32,15 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
   const { mode } = view.mode;
   const off = mode !== "on";
   const resource = off && service !== undefined ? undefined : ask(rulesOf, host);
-  const rules = resource === undefined ? [] : compileRules(resource, target, view, ask);
+  const policy = compilePolicy(resource, target, view, ask);
+  const rules = policy?.rules ?? [];
   const routes = off
     ? withoutPolicy(rules, target, mode === "observe")
     : rules.length > 0
       ? rules
       : ownRoute(target, view);
   if (routes.length === 0) return undefined;
-  const inCharge = routes.some(({ route }) => route.resource !== null) ? resource : undefined;
+  const inCharge = routes.some(({ route }) => route.resource !== null) ? policy?.resource : undefined;
   return {
     name: `${host}:${port}`,
     service,
@@ -46,6 +49,35 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
     routes: routes.map(({ route }) => route),
     find: createRouteFinder(routes),
   };
+}
+
+interface Policy {
+  readonly resource: Resource;
+  readonly rules: readonly IndexedRoute[];
+}
+
+/** Of a VirtualService and the HTTPRoutes for a host one speaks. Undefined when none of their rules is for this client and port. */
+function compilePolicy(
+  virtualService: Resource<VirtualServiceSpec> | undefined,
+  target: HostTarget,
+  view: ClientView,
+  ask: Ask,
+): Policy | undefined {
+  const { host, port, service } = target;
+  const off = view.mode.mode !== "on";
+  const gateway = off || service === undefined ? undefined : gatewayRulesFor(host, port, service, ask);
+  const { client, settings } = view;
+  const gatewayFirst =
+    gateway !== undefined &&
+    virtualService !== undefined &&
+    gatewayComesFirst(gateway, virtualService, ask(hasOwnRules, host), client, settings.exportTo.virtualService);
+  if (virtualService !== undefined && !gatewayFirst) {
+    const rules = compileRules(virtualService, target, view, ask);
+    if (rules.length > 0) return { resource: virtualService, rules };
+  }
+  const [oldest] = gateway?.routes ?? [];
+  if (gateway === undefined || oldest === undefined) return undefined;
+  return { resource: oldest, rules: compileGatewayRoutes(gateway.routes, routeContext(target, view, ask)) };
 }
 
 /** Empty when every rule is meant for other clients: the service then has its default route, not a 404. */

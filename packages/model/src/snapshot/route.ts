@@ -81,6 +81,8 @@ export interface CorsPolicy {
   readonly allowCredentials: boolean;
   /** A preflight from an origin that is not allowed goes to the upstream (the default), or is answered here. */
   readonly forwardsUnmatchedPreflights: boolean;
+  /** A `*` for methods or headers is answered with those asked for: with credentials browsers take `*` for a name. */
+  readonly repeatsWhatIsAsked?: boolean;
 }
 
 export interface MirrorPolicy {
@@ -116,6 +118,8 @@ export interface ForwardAction {
   readonly kind: "forward";
   readonly destinations: readonly Destination[];
   readonly totalWeight: number;
+  /** What the caller gets when the destination it was drawn for does not exist. @default 503 */
+  readonly missingStatus?: number;
 }
 
 export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
@@ -136,7 +140,7 @@ export interface Route {
   /** The document it comes from; null for the default route of a service. */
   readonly resource: ResourceRef | null;
   /**
-   * Position in its resource: `spec.http[2]`, or `spec.http[2].match[0]` for one of several alternatives, which are routes
+   * Position in its resource: `spec.http[2]`, or `spec.http[2].match[0]` (`spec.rules[2].matches[0]`) for one of several alternatives, which are routes
    * of their own since rewrites depend on what was matched. Empty for the default route.
    */
   readonly path: string;

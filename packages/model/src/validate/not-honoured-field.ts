@@ -117,7 +117,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     ),
   ]),
   ...rows("HTTPRoute", [
-    { path: "rules", consequence: "Requests go where they would without the document." },
     { path: "rules[].sessionPersistence", consequence: "Requests are balanced by load: there is no affinity." },
     { path: "hostnames", consequence: "The host is the parent's own." },
     {
