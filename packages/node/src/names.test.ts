@@ -23,7 +23,7 @@ async function upstream(): Promise<number> {
 async function meshWith(...documents: readonly Document[]) {
   const registry = new MemoryRegistry();
   await registry.apply(documents);
-  const mesh = await createMesh({ service: "web", config: registry, propagationDelayMs: 0, admin: "off" });
+  const mesh = await createMesh({ service: "web", config: registry, propagationDelayMs: 0 });
   closing.push(() => mesh.close());
   await mesh.ready();
   const call = async (url: string, init?: { method: string; body: string }): Promise<[number, string]> => {
@@ -66,6 +66,24 @@ describe("a ServiceEntry whose endpoint is a name", () => {
     expect(ids.length).toBeGreaterThan(0);
     for (const id of ids) expect([`127.0.0.1:${port}`, `[::1]:${port}`]).toContain(id);
     expect(endpoints()[0]).toMatchObject({ dnsName: "localhost", port });
+  });
+
+  it("is shown with the addresses in use at the admin endpoint", async () => {
+    const port = await upstream();
+    const { mesh, call, endpoints } = await meshWith(
+      entry({ hosts: ["api.example.com"], resolution: "DNS", endpoints: [{ address: "localhost" }], ...ports(port) }),
+    );
+    const ask = async (path: string) => (await fetch(`${mesh.adminUrl}${path}`)).json();
+    const explained = `/explain?url=${encodeURIComponent("http://api.example.com/")}`;
+    expect(await ask(explained)).toMatchObject({ destinations: [{ endpoints: 1, lookedUp: [] }] });
+    await call("http://api.example.com/");
+    const ids = endpoints().map(({ id }) => id);
+    expect(await ask(explained)).toMatchObject({ destinations: [{ endpoints: ids.length, lookedUp: ids }] });
+    const { clusters } = (await ask("/clusters")) as { clusters: { endpoints: object[] }[] };
+    const shown = ids.map((id) => expect.objectContaining({ id, dnsName: "localhost" }));
+    expect(clusters[0]?.endpoints).toEqual(shown);
+    const { services } = (await ask("/snapshot")) as { services: { host: string; endpoints: number }[] };
+    expect(services.find(({ host }) => host === "api.example.com")?.endpoints).toBe(ids.length);
   });
 
   it("with DNS_ROUND_ROBIN is one endpoint under its name", async () => {

@@ -67,6 +67,20 @@ describe("register", () => {
     expect([...leases(folder).keys()].join()).not.toContain("once");
   });
 
+  it("lets a script that called a name end by itself: nothing waits for the next lookup", async () => {
+    const outside = createServer(({ headers }, response) => response.end(headers.host)).listen(0, "localhost");
+    await once(outside, "listening");
+    const { port } = outside.address() as AddressInfo;
+    const folder = newFolder();
+    const spec = `{ hosts: [api.test], resolution: DNS, ports: [{ number: 80, name: http, protocol: HTTP, targetPort: ${port} }], endpoints: [{ address: localhost }] }`;
+    const entry = `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: api, namespace: default }\nspec: ${spec}\n`;
+    writeFileSync(join(folder, "api.yaml"), entry);
+    const script = start("script.mjs", { folder, service: "once", args: ["http://api.test/"] });
+    expect(await script.exited).toEqual({ code: 0, signal: null });
+    outside.close();
+    expect([script.out(), script.errors()]).toEqual(["200 api.test\ndone\n", ""]);
+  });
+
   it("calls hosts outside the mesh as without it", async () => {
     const plain = createServer((_, response) => response.end("plain")).listen(0, "127.0.0.1");
     await once(plain, "listening");

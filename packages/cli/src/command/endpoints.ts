@@ -25,6 +25,10 @@ interface Row {
   readonly namespace: string;
   /** `address:port`. */
   readonly id: string;
+  /** Name that the processes which call it looked up; empty where the registry has the address, or nobody asked yet. */
+  readonly dnsName: string;
+  /** What they found, where that is not the endpoint itself. */
+  readonly addresses: readonly string[];
   /** Ports of the service behind which it stands. */
   readonly servicePorts: readonly number[];
   readonly subsets: readonly string[];
@@ -41,6 +45,12 @@ interface Row {
   readonly ejectedForMs: number;
   readonly ejectedBy: readonly string[];
 }
+
+/** Of names that were looked up: where they lead, or where the endpoint comes from. */
+const NAME_COLUMN = {
+  title: "DNS",
+  cell: ({ dnsName, addresses }: Row): string => (addresses.length > 0 ? addresses.join(",") : dnsName),
+};
 
 const EXAMPLES = `
 Examples:
@@ -83,6 +93,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
           columns: [
             { title: "SERVICE", cell: (row) => shortHost(row.service) },
             { title: "ENDPOINT", cell: ({ id }) => id },
+            ...(rows.some(({ dnsName }) => dnsName !== "") ? [NAME_COLUMN] : []),
             { title: "PORTS", cell: ({ servicePorts }) => servicePorts.join(",") },
             { title: "VERSION", cell: ({ labels }) => labels["version"] ?? "" },
             { title: "SUBSETS", cell: (row) => row.subsets.join(",") },
@@ -108,7 +119,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
 
 function endpointRows(
   snapshot: Snapshot,
-  { host, namespace, ports }: ServiceView,
+  { host, namespace, ports, resolution }: ServiceView,
   subsetNamesByHost: readonly string[],
   readings: readonly Reading<ClustersView>[],
 ): Row[] {
@@ -127,27 +138,62 @@ function endpointRows(
     visit(number, "");
     for (const subset of subsetNamesByHost) visit(number, subset);
   }
-  return [...found.values()].map(({ endpoint, servicePorts, subsets }) => {
-    const { id, labels, locality, weight, workloads } = endpoint;
+  const live = liveEndpoints(readings, host);
+  const entries = [...found.values()].flatMap((entry) => {
+    const lookedUp = lookedUpFrom(entry.endpoint, resolution, live);
+    return lookedUp.length === 0 ? [{ ...entry, addresses: [] }] : lookedUp.map((each) => ({ ...entry, ...each }));
+  });
+  return entries.map(({ endpoint, addresses, servicePorts, subsets }) => {
+    const { id, dnsName = "", labels, locality, weight, workloads } = endpoint;
     const place =
       locality === undefined ? "" : [locality.region, locality.zone, locality.subZone].filter(Boolean).join("/");
     return {
-      ...{ service: host, namespace, id, servicePorts: [...servicePorts], subsets: [...subsets] },
+      ...{ service: host, namespace, id, dnsName, addresses, servicePorts: [...servicePorts], subsets: [...subsets] },
       ...{ labels, locality: place, weight, workloads },
-      ...liveState(readings, host, id),
+      ...liveState(live, id),
     };
   });
 }
 
+interface LiveEndpoint {
+  readonly endpoint: EndpointView;
+  /** Process that sees it. */
+  readonly by: string;
+}
+
 /** The same address may serve several clusters of a process; its state is kept for each of them. */
-function liveState(readings: readonly Reading<ClustersView>[], host: string, id: string) {
-  const seen = readings.flatMap(({ lease, view }) =>
+function liveEndpoints(readings: readonly Reading<ClustersView>[], host: string): readonly LiveEndpoint[] {
+  return readings.flatMap(({ lease, view }) =>
     (view?.clusters ?? [])
       .filter((cluster) => cluster.host === host)
       .flatMap(({ endpoints }) => endpoints)
-      .filter((endpoint) => endpoint.id === id)
       .map((endpoint) => ({ endpoint, by: processName(lease) })),
   );
+}
+
+/**
+ * What the processes that call a name found for it: with DNS an endpoint for each address, with DNS_ROUND_ROBIN the
+ * addresses of the one there is, with DYNAMIC_DNS one for each host that was called. Processes may have found different ones.
+ */
+function lookedUpFrom(
+  written: Endpoint,
+  resolution: ServiceView["resolution"],
+  live: readonly LiveEndpoint[],
+): { endpoint: Endpoint; addresses: readonly string[] }[] {
+  const found = new Map<string, { endpoint: Endpoint; addresses: string[] }>();
+  for (const { endpoint } of live) {
+    const { id, dnsName, address } = endpoint;
+    const ofThis = resolution === "dynamicDns" || (dnsName === written.address && id.endsWith(`:${written.port}`));
+    if (!dnsName || !ofThis) continue; // a process of an older version knows no names
+    const entry = found.get(id) ?? { endpoint: { ...written, id, dnsName }, addresses: [] };
+    if (resolution !== "dns" && !entry.addresses.includes(address)) entry.addresses.push(address);
+    found.set(id, entry);
+  }
+  return [...found.values()];
+}
+
+function liveState(live: readonly LiveEndpoint[], id: string) {
+  const seen = live.filter(({ endpoint }) => endpoint.id === id);
   const sum = (field: "inFlight" | "attempts" | "failures"): number =>
     seen.reduce((total, { endpoint }) => total + endpoint[field], 0);
   const ejected = seen.filter(({ endpoint }) => endpoint.ejectedForMs > 0);

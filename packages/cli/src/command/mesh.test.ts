@@ -104,6 +104,51 @@ describe("inmesh services, endpoints, routes", () => {
     expect(stdout).toMatch(/reviews\.shop +10\.0\.0\.2:80 +80 +v2 +v2 +0 +10 +9 +ejected by 1 for 8s/);
   });
 
+  it("lists what names stand for, as far as processes have looked them up", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    const entry = (name: string, host: string, resolution: string, endpoints = ""): string =>
+      `apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: ${name}, namespace: shop}\nspec:\n  hosts: ["${host}"]\n  resolution: ${resolution}\n  ports: [{number: 80, name: http, protocol: HTTP}]\n${endpoints}---\n`;
+    folder.write(
+      "mesh/names.yaml",
+      entry("all", "all.test", "DNS", "  endpoints: [{address: a.test}, {address: b.test}, {address: 10.9.9.9}]\n") +
+        entry("first", "first.test", "DNS_ROUND_ROBIN") +
+        entry("wild", "*.wild.test", "DYNAMIC_DNS"),
+    );
+    const seen = {
+      ...{ version: "", labels: {}, weight: 1, latencyMs: 1, workloads: [] },
+      inFlight: 0,
+      ejectedForMs: 0,
+    };
+    const at = (id: string, dnsName: string, attempts: number) => {
+      const address = dnsName === "" ? id.replace(/:\d+$/, "") : (id.match(/^[\d.]+/)?.[0] ?? "10.0.0.7");
+      return { ...seen, id, dnsName, address, attempts, failures: 0 };
+    };
+    const cluster = (host: string, ...endpoints: readonly object[]) => {
+      return { ...CLUSTER, name: `outbound|80||${host}`, host, stats: {}, endpoints };
+    };
+    const clusters = [
+      cluster("all.test", at("10.0.0.1:80", "a.test", 4), at("10.0.0.2:80", "a.test", 5), at("10.9.9.9:80", "", 6)),
+      cluster("first.test", at("first.test:80", "first.test", 7)),
+      cluster("*.wild.test", at("one.wild.test:80", "one.wild.test", 8)),
+    ];
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/clusters": { clusters } });
+    const outcome = await runCli(["endpoints", "-o", "json"], { cwd });
+    const { endpoints } = outcome.json<{ endpoints: Record<string, unknown>[] }>();
+    const rows = endpoints.filter(({ service }) => String(service).endsWith(".test"));
+    expect(rows.map(({ id, dnsName, addresses, attempts }) => [id, dnsName, addresses, attempts])).toEqual([
+      ["10.9.9.9:80", "", [], 6],
+      ["10.0.0.1:80", "a.test", [], 4],
+      ["10.0.0.2:80", "a.test", [], 5],
+      ["b.test:80", "", [], 0],
+      ["first.test:80", "first.test", ["10.0.0.7"], 7],
+      ["one.wild.test:80", "one.wild.test", ["10.0.0.7"], 8],
+    ]);
+    const { stdout } = await runCli(["endpoints"], { cwd });
+    expect(stdout).toMatch(/all\.test +10\.0\.0\.1:80 +a\.test +80 /);
+    expect(stdout).toMatch(/first\.test +first\.test:80 +10\.0\.0\.7 +80 /);
+  });
+
   it("lists rules in the order they are tried", async () => {
     using folder = mesh();
     const cwd = folder.path;

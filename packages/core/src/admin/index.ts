@@ -4,6 +4,7 @@ export type { WouldReading } from "../rehearsal/would-stats.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
+export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
 export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {

@@ -57,6 +57,8 @@ function endpointView(
 ): EndpointView {
   return {
     id: endpoint.id,
+    address: endpoint.address,
+    dnsName: endpoint.dnsName ?? "",
     version: endpoint.labels["version"] ?? "",
     labels: { ...endpoint.labels },
     weight: endpoint.weight,

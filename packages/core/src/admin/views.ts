@@ -102,6 +102,10 @@ export interface ClusterView {
 export interface EndpointView {
   /** `address:port`. */
   readonly id: string;
+  /** Where new connections go: what a name stands for now. */
+  readonly address: string;
+  /** Name that `address` was looked up from; empty where the registry has the address. */
+  readonly dnsName: string;
   readonly version: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly weight: number;

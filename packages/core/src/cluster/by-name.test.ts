@@ -133,7 +133,10 @@ describe("resolution DNS", () => {
     const first = send("api");
     const aborted = send("api");
     await clock.advanceAsync(5_000);
+    const timers = clock.pending;
     aborted.call.abort(new Error("no longer wanted"));
+    await settle();
+    expect(clock.pending).toBe(timers - 1); // it keeps no process alive
     await clock.advanceAsync(5_000);
     expect(first.call.error).toMatchObject({ code: "NO_ENDPOINT" });
     expect(String(first.call.error)).toContain("still being looked up");
@@ -262,6 +265,18 @@ describe("resolution DYNAMIC_DNS", () => {
     const { call } = send("nope.example.com");
     await clock.advanceAsync(1);
     expect([call.status, String(call.error)]).toEqual([503, expect.stringContaining('"nope.example.com" has no')]);
+  });
+
+  it("goes on looking up a host that is called", async () => {
+    const { resolver, clock, send, engine } = testEngine({ clusters, hosts: hosts("a.example.com") });
+    resolver.answer("a.example.com", ["10.0.0.1"], 30_000);
+    const endpoints = new Set();
+    for (let minute = 0; minute < 10; minute++) {
+      const { call } = send("a.example.com");
+      await clock.advanceAsync(60_000);
+      endpoints.add(call.attempt?.endpoint);
+    }
+    expect([endpoints.size, engine.clusters.all()[0]!.states.length]).toEqual([1, 1]);
   });
 
   it("lets go of a host that nobody has called for 5 minutes, and of the oldest beyond 256", async () => {

@@ -31,6 +31,11 @@ export class ByName {
     this.#options = options;
   }
 
+  /** Somebody called. */
+  get started(): boolean {
+    return this.#watches !== undefined;
+  }
+
   /** A snapshot brought other endpoints. */
   update(written: EndpointSet): void {
     if (written === this.#written) return;
@@ -129,7 +134,8 @@ function at(written: Endpoint, address: string): Endpoint {
   return { ...written, id: endpointId(address, written.port), address, dnsName: written.address };
 }
 
-function isNamed({ address }: Endpoint): boolean {
+/** Its address is a name. */
+export function isNamed({ address }: Pick<Endpoint, "address">): boolean {
   return isIP(address) === 0 && !address.startsWith("unix://");
 }
 

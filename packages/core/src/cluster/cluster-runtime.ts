@@ -3,7 +3,7 @@
  * a new snapshot only brings new configuration and a new endpoint set.
  */
 
-import type { Cluster, EndpointSet, Snapshot } from "@inmesh/model";
+import type { Cluster, Endpoint, EndpointSet, Snapshot } from "@inmesh/model";
 import type { Balancer } from "../balance/balancer.js";
 import { createBalancer } from "../balance/create.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
@@ -65,6 +65,12 @@ export class ClusterRuntime {
 
   get states(): readonly EndpointState[] {
     return this.#asked instanceof ByRequest ? this.#asked.states : this.#states;
+  }
+
+  /** What its names stand for; undefined where there are none, or nobody asked yet. */
+  get lookedUp(): readonly Endpoint[] | undefined {
+    const known = this.#asked instanceof ByRequest ? this.states.length > 0 : this.#byName?.started === true;
+    return known ? this.states.map(({ endpoint }) => endpoint) : undefined;
   }
 
   /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */

@@ -36,6 +36,11 @@ export class Clusters {
     }
   }
 
+  /** @returns undefined for one that has not been called */
+  find(name: string): ClusterRuntime | undefined {
+    return this.#byName.get(name);
+  }
+
   all(): readonly ClusterRuntime[] {
     return [...this.#byName.values()];
   }

@@ -13,7 +13,7 @@ import type {
   Snapshot,
   VirtualHost,
 } from "@inmesh/model";
-import { resourceKey } from "@inmesh/model";
+import { endpointId, resourceKey } from "@inmesh/model";
 import { corsOps, preflightAnswer } from "../call/cors.js";
 import { percentOf } from "../call/percent.js";
 import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
@@ -190,12 +190,15 @@ function explainedFault(fault: FaultPolicy): NonNullable<Explanation["fault"]> {
 function explainedDestination(snapshot: Snapshot, destination: Destination): ExplainedDestination {
   const { cluster, host, port, subset, weight } = destination;
   const known = snapshot.cluster(cluster);
-  const endpoints = known === undefined ? 0 : snapshot.endpoints(known).endpoints.length;
-  return { cluster, host, port, subset, weight, endpoints };
+  const endpoints = known === undefined ? [] : snapshot.endpoints(known).endpoints;
+  const lookedUp = endpoints.flatMap(({ dnsName, address, port: at }) =>
+    dnsName === undefined ? [] : [endpointId(address, at)],
+  );
+  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp };
 }
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
-  const { weight: _, ...where } = explainedDestination(snapshot, destination);
+  const { weight: _, lookedUp: __, ...where } = explainedDestination(snapshot, destination);
   return { ...where, percent: percentOf(ratio), field };
 }
 

@@ -38,6 +38,8 @@ export interface ExplainedDestination {
   readonly weight: number;
   /** How many endpoints there are now; 0 also when the cluster does not exist. */
   readonly endpoints: number;
+  /** `address:port` of those that a name was looked up for, as far as the process that answers has called them. */
+  readonly lookedUp: readonly string[];
 }
 
 export interface ExplainedMirror {

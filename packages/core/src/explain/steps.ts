@@ -1,7 +1,8 @@
 /** How an explanation came about, in sentences: the host, each rule that was passed by, the destinations. */
 
-import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type { Cluster, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
+import { isNamed } from "../cluster/by-name.js";
 import type { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedMirror, Explanation } from "./explanation.js";
 
@@ -63,14 +64,24 @@ export function matchSteps(
 /** @param missingStatus what the caller gets where the destination does not exist */
 export function sendingStep(
   snapshot: Snapshot,
-  { cluster, weight, endpoints }: ExplainedDestination,
+  { cluster, weight, endpoints, lookedUp }: ExplainedDestination,
   missingStatus: number,
 ): string {
-  if (snapshot.cluster(cluster) === undefined) {
+  const known = snapshot.cluster(cluster);
+  if (known === undefined) {
     return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets ${missingStatus}`;
   }
   const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
-  return `goes to ${cluster}, weight ${weight}, ${now}`;
+  return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}`;
+}
+
+function namesStory(snapshot: Snapshot, cluster: Cluster, lookedUp: readonly string[]): string {
+  if (lookedUp.length > 0) return ` (looked up: ${lookedUp.join(", ")})`;
+  const { resolution } = cluster.service;
+  if (resolution === "dynamicDns") return " (the request's own host, looked up by the process that calls)";
+  if (resolution !== "dns" && resolution !== "dnsRoundRobin") return "";
+  const names = snapshot.endpoints(cluster).endpoints.filter(isNamed);
+  return names.length === 0 ? "" : ` (${names.map(({ id }) => id).join(", ")}: looked up by the process that calls)`;
 }
 
 /** Of one copy. */

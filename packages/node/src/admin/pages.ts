@@ -1,7 +1,7 @@
 /** What the admin endpoint answers, by path. GET never changes anything. */
 
 import { type Explanation, explain, MeshError } from "@inmesh/core";
-import { clustersView, requestsView, snapshotView, stackView, statsView } from "@inmesh/core/admin";
+import { clustersView, requestsView, snapshotInUse, snapshotView, stackView, statsView } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
 import { serverInfo } from "./server-info.js";
 
@@ -15,7 +15,8 @@ type Show = (plane: DataPlane, query: URLSearchParams) => unknown;
 
 const READ: Readonly<Record<string, Show>> = {
   "/server_info": serverInfo,
-  "/snapshot": (plane) => snapshotView(plane.store.current, plane.pipeline?.problems ?? []),
+  "/snapshot": ({ store: { current }, engine, pipeline }) =>
+    snapshotView(current && snapshotInUse(current, engine.clusters), pipeline?.problems ?? []),
   "/clusters": ({ engine }) => clustersView(engine),
   "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
   "/stats": ({ engine, inbound, settings: { service, namespace } }) =>
@@ -69,7 +70,7 @@ function readyPage(plane: DataPlane): Page {
 }
 
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */
-function explainPage({ store, settings }: DataPlane, query: URLSearchParams): Explanation {
+function explainPage({ store, engine, settings }: DataPlane, query: URLSearchParams): Explanation {
   const { current } = store;
   if (current === undefined) throw new MeshError("CONFIG_UNAVAILABLE", "there is no configuration to explain with yet");
   const url = query.get("url");
@@ -82,7 +83,7 @@ function explainPage({ store, settings }: DataPlane, query: URLSearchParams): Ex
     headers[name] = [...(headers[name] ?? []), line.slice(at + 1).trim()];
   }
   const asked = { method: query.get("method") ?? "GET", url, headers };
-  return explain(current, asked, { onlyObserves: settings.mode === "observe" });
+  return explain(snapshotInUse(current, engine.clusters), asked, { onlyObserves: settings.mode === "observe" });
 }
 
 function limitOf(query: URLSearchParams): number | undefined {
