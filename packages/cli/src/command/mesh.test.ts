@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { SCHEMA_VERSION } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { REVIEWS } from "../testing/policy.js";
 import { FakeProcess, runCli, TemporaryFolder } from "../testing/run-cli.js";
@@ -421,7 +422,7 @@ describe("inmesh check", () => {
     await using _2 = await FakeProcess.start(join(cwd, "mesh"), { instance: "web-2", admin: "http://127.0.0.1:1" });
     const { code, stdout } = await runCli(["check"], { cwd });
     expect(code).toBe(1);
-    expect(stdout).toContain("shop/web-1 reads policy schema 0, this command writes 1");
+    expect(stdout).toContain(`shop/web-1 reads policy schema 0, this command writes ${SCHEMA_VERSION}`);
     expect(stdout).toContain("shop/web-2 (pid ");
     expect(stdout).toContain("does not answer: connection refused");
   });
