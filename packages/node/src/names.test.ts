@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MemoryRegistry } from "@inmesh/core";
 import { type Document, documentFromValue } from "@inmesh/model";
@@ -38,10 +38,11 @@ async function meshWith(...documents: readonly Document[]) {
 }
 
 function entry(spec: object): Document {
-  const value = {
-    ...{ apiVersion: "networking.istio.io/v1", kind: "ServiceEntry" },
-    ...{ metadata: { name: "api", namespace: "default" }, spec: { location: "MESH_EXTERNAL", ...spec } },
-  };
+  return document("ServiceEntry", "api", { location: "MESH_EXTERNAL", ...spec });
+}
+
+function document(kind: string, name: string, spec: object, apiVersion = "networking.istio.io/v1"): Document {
+  const value = { apiVersion, kind, metadata: { name, namespace: "default" }, spec };
   const { documents, problems } = documentFromValue(value);
   if (documents[0] === undefined) throw new Error(JSON.stringify(problems));
   return documents[0];
@@ -66,6 +67,44 @@ describe("a ServiceEntry whose endpoint is a name", () => {
     expect(ids.length).toBeGreaterThan(0);
     for (const id of ids) expect([`127.0.0.1:${port}`, `[::1]:${port}`]).toContain(id);
     expect(endpoints()[0]).toMatchObject({ dnsName: "localhost", port });
+  });
+
+  it.each(["http.get", "agent"])("is waited for by %s, too, with its first request", async (client) => {
+    const port = await upstream();
+    const { mesh } = await meshWith(
+      entry({ hosts: ["api.example.com"], resolution: "DNS", endpoints: [{ address: "localhost" }], ...ports(port) }),
+    );
+    const url = "http://api.example.com/";
+    const sent = client === "agent" ? get(url, { agent: mesh.agent() }) : mesh.http.get(url);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    expect([response.statusCode, (await response.setEncoding("utf8").toArray()).join("")]).toEqual([200, SERVED]);
+  });
+
+  it("may be a WorkloadEntry that a selector chooses", async () => {
+    const port = await upstream();
+    const { call, endpoints } = await meshWith(
+      entry({
+        ...{ hosts: ["api.example.com"], resolution: "DNS", workloadSelector: { labels: { app: "api" } } },
+        ports: [{ number: 80, name: "http", protocol: "HTTP" }],
+      }),
+      document("WorkloadEntry", "one", {
+        ...{ address: "localhost", labels: { app: "api", version: "v2" }, weight: 7, locality: "eu/a" },
+        ports: { http: port },
+      }),
+    );
+    expect(await call("http://api.example.com/")).toEqual([200, SERVED]);
+    expect(endpoints()[0]).toMatchObject({
+      ...{ dnsName: "localhost", port, weight: 7, workloads: ["one"] },
+      ...{ labels: { app: "api", version: "v2" }, locality: { region: "eu", zone: "a" } },
+    });
+  });
+
+  it("may be what a Service of type ExternalName stands for", async () => {
+    const port = await upstream();
+    const { call } = await meshWith(
+      document("Service", "ext", { type: "ExternalName", externalName: "localhost.", ports: [{ port }] }, "v1"),
+    );
+    expect(await call(`http://ext:${port}/`)).toEqual([200, `ext:${port} was served`]);
   });
 
   it("is shown with the addresses in use at the admin endpoint", async () => {
