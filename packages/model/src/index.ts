@@ -1,5 +1,6 @@
 export { analyze } from "./analyze/analyze.js";
 export { SET_PROBLEM_CODES } from "./analyze/codes.js";
+export { GATEWAY_CONTROLLER, type GatewayParentStatus, gatewayRouteStatuses } from "./analyze/gateway-status.js";
 export { type CompileInput, compile } from "./compile/compile.js";
 export { endpointId } from "./compile/endpoints.js";
 export {

@@ -12,6 +12,7 @@ import { readPolicyTexts } from "../input/policy-texts.js";
 import { processName } from "../live/processes.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { CHANGE_FORMATS, printData } from "../output/format.js";
+import { withoutOwnStatus } from "../output/gateway-status.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, withWait } from "./change.js";
@@ -53,8 +54,9 @@ export function applyCommand(ports: CommandPorts): Command {
         );
       }
       const found = [...problems, ...judged.resources.flatMap((resource) => notHonoured(resource))];
+      const documents = judged.documents.map(withoutOwnStatus);
       return withOpenRegistry(options, cli, (registry) =>
-        apply(cli, registry, options, { ...judged, problems: found }),
+        apply(cli, registry, options, { ...judged, documents, problems: found }),
       );
     }),
   );

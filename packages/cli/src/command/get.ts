@@ -1,6 +1,6 @@
 /** `inmesh get`: the policy of a registry, as it is written there. */
 
-import { type Document, type Problem, validateDocument } from "@inmesh/model";
+import { type Document, gatewayRouteStatuses, type Problem, validateDocument } from "@inmesh/model";
 import { nearestName } from "@inmesh/model/internal";
 import { Command } from "commander";
 import { stringify } from "yaml";
@@ -10,8 +10,10 @@ import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { parseResourceName, type ResourceQuery } from "../input/resource-name.js";
 import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printData, printListing } from "../output/format.js";
+import { type GatewayStatuses, statusField } from "../output/gateway-status.js";
 import { placeOf } from "../output/problems.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
+import { workloadOf } from "../registry/workload.js";
 import { action, type CommandPorts } from "./define.js";
 
 const EXAMPLES = `
@@ -33,11 +35,17 @@ export function getCommand(ports: CommandPorts): Command {
       return withOpenRegistry(options, cli, async ({ view, shown }) => {
         const found = view.documents.filter((document) => isWanted(document, query));
         if (query.name !== undefined && found.length === 0) throw notFound(query as NamedQuery, view.documents, shown);
-        return print(cli, options, query, found, shown);
+        const { documents, leases } = view;
+        const statuses = found.some(({ kind }) => kind === "HTTPRoute")
+          ? gatewayRouteStatuses(documents, leases.map(workloadOf))
+          : NO_STATUSES;
+        return print(cli, options, query, found, shown, statuses);
       });
     }),
   );
 }
+
+const NO_STATUSES: GatewayStatuses = new Map();
 
 type Query = Partial<ResourceQuery>;
 type NamedQuery = ResourceQuery & { readonly name: string };
@@ -74,14 +82,22 @@ export function notFound(query: NamedQuery, documents: readonly Document[], show
   return new CliError(EXIT.bad, `no ${kind} "${name}"${where} in "${shown}"`, advice);
 }
 
-function print(cli: Cli, options: RegistryOptions, query: Query, found: readonly Document[], shown: string): ExitCode {
+function print(
+  cli: Cli,
+  options: RegistryOptions,
+  query: Query,
+  found: readonly Document[],
+  shown: string,
+  statuses: GatewayStatuses,
+): ExitCode {
   const format = formatOf(options);
   if (format === "yaml") {
-    cli.print(found.map((document) => stringify(resourceValue(document), { lineWidth: 0 })).join("---\n"));
+    const values = found.map((document) => resourceValue(document, statuses));
+    cli.print(values.map((value) => stringify(value, { lineWidth: 0 })).join("---\n"));
     return EXIT.ok;
   }
   if (format === "json") {
-    const items = found.map(resourceValue);
+    const items = found.map((document) => resourceValue(document, statuses));
     printData(
       cli,
       format,
@@ -115,7 +131,8 @@ function print(cli: Cli, options: RegistryOptions, query: Query, found: readonly
 }
 
 /** The document with its type and namespace said, so that it means the same wherever it is applied. */
-function resourceValue({ kind, namespace, name, apiVersion, value }: Document): Record<string, unknown> {
+function resourceValue(document: Document, statuses: GatewayStatuses): Record<string, unknown> {
+  const { kind, namespace, name, apiVersion, value } = document;
   const metadata = value["metadata"];
   const { apiVersion: _, kind: __, metadata: ___, ...rest } = value;
   const cluster = kind === "Namespace" ? {} : { namespace };
@@ -124,6 +141,7 @@ function resourceValue({ kind, namespace, name, apiVersion, value }: Document): 
     kind,
     metadata: { name, ...cluster, ...(typeof metadata === "object" ? metadata : {}) },
     ...rest,
+    ...statusField(document, statuses),
   };
 }
 

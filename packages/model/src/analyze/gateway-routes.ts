@@ -8,6 +8,7 @@ import type { GatewayBackendObjectSpec } from "../kind/gateway-http-route.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Path, Resource } from "../resource.js";
 import { type Finding, placeOf } from "./finding.js";
+import { parentService } from "./gateway-status.js";
 import type { AnalyzedSet } from "./views.js";
 
 const NOT_FOUND = "IST0101";
@@ -46,8 +47,7 @@ function checkParents(route: GatewayRoute, view: ClientView, live: boolean, repo
       report(route, path, NO_PARENT, kind === "Gateway" ? "info" : "warning", message);
       continue;
     }
-    const service =
-      view.service(parent.key) ?? [...view.services.byHost.values()].find(({ resource }) => resource === parent.key);
+    const service = parentService(parent, view);
     if (service === undefined) {
       const effect = live
         ? "The route has no effect for it."
