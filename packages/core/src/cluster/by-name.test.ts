@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, it } from "vitest";
 import { settle } from "../runtime/fake-clock.js";
 import { refuses } from "../testing/behaviour.js";
@@ -179,6 +180,33 @@ describe("resolution DNS", () => {
     publish({ clusters: {} });
     await clock.advanceAsync(100_000);
     expect(resolver.asked).toHaveLength(2);
+  });
+
+  it("goes on in each caller's own async context, and looks up in nobody's", async () => {
+    const { resolver, clock, prepare, engine } = setup();
+    resolver.answer(NAME, ["10.0.0.1"], 10_000).delay(NAME, 20);
+    const callers = new AsyncLocalStorage<string>();
+    const lookups: unknown[] = [];
+    const resolve = resolver.resolve.bind(resolver);
+    resolver.resolve = (name) => {
+      lookups.push(callers.getStore());
+      return resolve(name);
+    };
+    const sent: unknown[] = [];
+    for (const caller of ["one", "two"]) {
+      const { call, exchange } = prepare("api");
+      const send = exchange.send.bind(exchange);
+      exchange.send = (attempt) => {
+        sent.push(callers.getStore());
+        send(attempt);
+      };
+      callers.run(caller, () => engine.start(call));
+    }
+    await clock.advanceAsync(15_000);
+    expect([sent, lookups]).toEqual([
+      ["one", "two"],
+      [undefined, undefined],
+    ]);
   });
 
   it("arms no timer any more once the mesh is closed", async () => {
