@@ -133,6 +133,13 @@ describe.each(["old", "new"] as const)("a caller with a handler of the %s shape"
     expect(heard.body).toMatch(/^no healthy upstream\n.*NO_ENDPOINT/s);
   });
 
+  it("gets the headers of the rule on the mesh's own answers, too, which stay what they are", async () => {
+    const responseHeaders = { remove: ["content-type"], set: [["x-set", "s1"] as const], add: [] };
+    const mesh = meshOf({ reviews: { endpoints: [], route: { responseHeaders } } });
+    const { headers, status } = await dispatch(mesh, shape, {});
+    expect([status, headers]).toEqual([503, expect.arrayContaining(["x-set", "s1", "content-type", "NO_ENDPOINT"])]);
+  });
+
   it.each([["HEAD"], ["GET"]])("gets no body with a local answer to HEAD (%s)", async (method) => {
     const mesh = meshOf({ reviews: { endpoints: [] } });
     const heard = await dispatch(mesh, shape, { method });

@@ -15,6 +15,7 @@ import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
+import { withoutBlanks } from "./blanks.js";
 import { answerOutcome, classifyFailure, isRefusal } from "./classify.js";
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
@@ -129,7 +130,7 @@ export class Call extends WheelNode implements MatchRequest {
     for (let index = 0; index < headers.length; index += 2) {
       const key = headers[index]!; // flat pairs: both indices are in range
       if (key.length !== name.length || (key !== name && key.toLowerCase() !== name)) continue;
-      const value = headers[index + 1]!;
+      const value = withoutBlanks(headers[index + 1]!);
       if (found === undefined) found = value;
       else if (typeof found === "string") found = [found, value];
       else found.push(value);

@@ -1,12 +1,12 @@
 /** A request that nobody sends, in the shape in which matchers and editors read the real ones. */
 
+import { withoutBlanks } from "../call/blanks.js";
 import type { EditableRequest } from "../call/request-edit.js";
 import { MeshError } from "../errors.js";
 import type { ExplainRequest } from "./explanation.js";
 
 /** Scheme, authority and the rest; the fragment never leaves a client. */
 const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^#]*)/i;
-const BLANKS = /^[ \t]+|[ \t]+$/g;
 const PORT = /:(\d{1,5})$/;
 
 export class AskedRequest implements EditableRequest {
@@ -35,8 +35,7 @@ export class AskedRequest implements EditableRequest {
     this.path = asked.startsWith("?") ? `/${asked}` : asked === "" ? "/" : asked;
     if (!this.path.startsWith("/")) throw invalid(`the path is "${this.path}", expected one that begins with "/"`);
     this.headers = Object.entries(headers).flatMap(([name, value]) =>
-      // HTTP takes the blanks around a value away (RFC 9110 §5.5).
-      (typeof value === "string" ? [value] : value).flatMap((line) => [name.toLowerCase(), line.replace(BLANKS, "")]),
+      (typeof value === "string" ? [value] : value).flatMap((line) => [name.toLowerCase(), withoutBlanks(line)]),
     );
   }
 

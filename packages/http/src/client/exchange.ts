@@ -120,7 +120,8 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     const answer = answers ? localReply(error) : undefined;
     if (answer === undefined) return this.#end(error);
     this.#replay?.close(undefined);
-    this.reply(answer);
+    // As Envoy's own answers: the route's headers are on them, and what the answer itself says stays (seen with 1.40).
+    this.reply({ ...answer, headers: [...this.#withOps([]), ...answer.headers] });
   }
 
   // ---- from the attempt on the wire, and from local answers ----
@@ -190,11 +191,14 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
 
   /** With the header operations of route and destination. */
   #edited(headers: RawHeaders): RawHeaders {
-    const operations = this.call.responseOps;
-    if (operations.length === 0) return headers;
-    let lines: readonly string[] = decodeHeaders(headers);
-    for (const each of operations) lines = applyHeaderOps(lines, each, this.call);
-    return encodeHeaders(lines);
+    if (this.call.responseOps.length === 0) return headers;
+    return encodeHeaders(this.#withOps(decodeHeaders(headers)));
+  }
+
+  #withOps(headers: readonly string[]): readonly string[] {
+    let lines = headers;
+    for (const each of this.call.responseOps) lines = applyHeaderOps(lines, each, this.call);
+    return lines;
   }
 }
 

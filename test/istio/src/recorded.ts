@@ -1,0 +1,150 @@
+/** Random VirtualServices, requests to them, and what real Istio did with each. See ../shared/cases/README.md. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  type ClientContext,
+  compile,
+  documentFromValue,
+  type Resource,
+  type Snapshot,
+  validateDocument,
+} from "@inmesh/model";
+import { WANTED_DIFFERENCES } from "./wanted-differences.js";
+
+export interface RecordedRequest {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface RecordedAnswer {
+  readonly status?: number;
+  readonly host?: string;
+  readonly subset?: string | undefined;
+  readonly upstream?: {
+    readonly method: string;
+    readonly path: string;
+    readonly authority: string;
+    readonly headers: Readonly<Record<string, string>>;
+  };
+  readonly location?: string;
+  readonly body?: string;
+  readonly responseHeaders?: Readonly<Record<string, string>>;
+  readonly passThrough?: boolean;
+}
+
+export interface RecordedService {
+  readonly host: string;
+  readonly ports: readonly number[];
+  readonly subsets: readonly string[];
+}
+
+export interface RouteGroup {
+  readonly id: string;
+  readonly resources: readonly unknown[];
+  readonly cases: readonly { readonly request: RecordedRequest; readonly expect: RecordedAnswer }[];
+}
+
+export interface Recording {
+  readonly services: readonly RecordedService[];
+  readonly groups: readonly RouteGroup[];
+}
+
+/** One request, its snapshot, and Istio's answer. */
+export interface Judged {
+  /** `group/index`. */
+  readonly id: string;
+  readonly snapshot: Snapshot;
+  readonly request: RecordedRequest;
+  readonly wanted: RecordedAnswer;
+}
+
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
+const FILE = join(INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases"), "istio-routes.json");
+
+/** Why the recording is not judged; undefined when it is there, or must be. */
+export const MISSING =
+  existsSync(FILE) || INMESH_REQUIRE_PEERS === "1"
+    ? undefined
+    : `no recorded cases at ${FILE}: set INMESH_CASES to their folder`;
+
+/** The caller of the recording. */
+const CLIENT: ClientContext = { namespace: "shop", service: "app", labels: { app: "app" } };
+export const PORT = 80;
+
+export function readRecording(): Recording {
+  const { services, groups } = JSON.parse(readFileSync(FILE, "utf8")) as Recording;
+  return { services: services.map(({ host, ports = [PORT], subsets = [] }) => ({ host, ports, subsets })), groups };
+}
+
+/** Versions that have an endpoint: one for each subset. */
+export function versionsOf({ subsets }: RecordedService): readonly string[] {
+  return subsets.length > 0 ? subsets : ["v0"];
+}
+
+/** Where the endpoint of a service's version is. */
+export type EndpointPort = (host: string, version: string) => number;
+
+/** Every request but those with a wanted difference, group by group, each against the snapshot of its group. */
+export function* judged({ services, groups }: Recording, portOf: EndpointPort): Generator<Judged> {
+  const around = resourcesOf(services.flatMap((service) => documentsOf(service, portOf)));
+  let snapshot: Snapshot | undefined;
+  for (const { id: group, resources, cases } of groups) {
+    const all = [...around, ...resourcesOf(resources)];
+    const version = (snapshot?.version ?? 0) + 1;
+    snapshot = compile({ resources: all, workloads: [], client: CLIENT, problems: [], version }, snapshot);
+    for (const [index, { request, expect: wanted }] of cases.entries()) {
+      const id = `${group}/${index}`;
+      if (!WANTED_DIFFERENCES.has(id)) yield { id, snapshot, request, wanted };
+    }
+  }
+}
+
+/** The same keys in the same order, so that both can be compared as text. */
+export function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, part]) => [key, sorted(part)]),
+  );
+}
+
+/** What the recording ran behind the rules: a ServiceEntry with an endpoint per subset, and the subsets. */
+function documentsOf({ host, ports, subsets }: RecordedService & { host: string }, portOf: EndpointPort): unknown[] {
+  const [name, namespace] = host.split(".");
+  const endpoints = versionsOf({ host, ports, subsets }).map((version) => ({
+    address: "127.0.0.1",
+    ports: Object.fromEntries(ports.map((number) => [`http-${number}`, portOf(host, version)])),
+    labels: { version },
+  }));
+  const apiVersion = "networking.istio.io/v1";
+  const metadata = { name, namespace };
+  const entry = {
+    hosts: [host],
+    ports: ports.map((number) => ({ number, name: `http-${number}`, protocol: "HTTP" })),
+    location: "MESH_INTERNAL",
+    resolution: "STATIC",
+    endpoints,
+  };
+  const rule = { host, subsets: subsets.map((version) => ({ name: version, labels: { version } })) };
+  return [
+    { apiVersion, kind: "ServiceEntry", metadata, spec: entry },
+    { apiVersion, kind: "DestinationRule", metadata, spec: rule },
+  ];
+}
+
+function resourcesOf(values: readonly unknown[]): Resource[] {
+  return values
+    .flatMap((value) => documentFromValue(value).documents)
+    .map((document) => {
+      const { resource, problems } = validateDocument(document);
+      const errors = problems.filter(({ severity }) => severity === "error");
+      if (resource === undefined) throw new Error(`${document.key} is refused: ${JSON.stringify(errors)}`);
+      return resource;
+    });
+}
