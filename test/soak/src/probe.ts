@@ -54,10 +54,16 @@ function isSocket(fd: string): boolean {
   }
 }
 
+/**
+ * The pipes to the soak, and what is over in a moment by itself: a file being read because the registry changed just now,
+ * a handle being closed. That the process then ends is judged by its exit.
+ */
+const NOT_HELD = new Set(["PipeWrap", "TTYWrap", "FSReqPromise", "FSReqCallback", "CloseReq"]);
+
 async function drain(): Promise<void> {
   await registeredMesh()?.drain();
   await turn();
-  const active = process.getActiveResourcesInfo().filter((kind) => !["PipeWrap", "TTYWrap"].includes(kind));
+  const active = process.getActiveResourcesInfo().filter((kind) => !NOT_HELD.has(kind));
   tell({ type: "drained", active });
 }
 
