@@ -8,7 +8,7 @@ export {
   TIMEOUT_HEADER,
   withoutMeshHeaders,
 } from "./call/mesh-headers.js";
-export { applyHeaderOps } from "./call/request-edit.js";
+export { applyEachHeaderOps } from "./call/request-edit.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";

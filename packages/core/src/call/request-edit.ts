@@ -75,6 +75,17 @@ export function applyHeaderOps(headers: readonly string[], ops: HeaderOps, reque
   return edited;
 }
 
+/** One after the other, in their order. @param request what `%REQ(…)%` reads */
+export function applyEachHeaderOps(
+  headers: readonly string[],
+  operations: readonly HeaderOps[],
+  request: MatchRequest,
+): readonly string[] {
+  let lines = headers;
+  for (const each of operations) lines = applyHeaderOps(lines, each, request);
+  return lines;
+}
+
 /** A header's value with its commands filled in: `%REQ(name?other)%`, `%PROTOCOL%`; `%%` is a percent sign. */
 export function expandValue(value: string, request: MatchRequest): string {
   if (!value.includes("%")) return value;

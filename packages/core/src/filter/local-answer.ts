@@ -1,6 +1,6 @@
 /** Redirects and direct responses: answers that need no upstream. */
 
-import { applyHeaderOps } from "../call/request-edit.js";
+import { applyEachHeaderOps } from "../call/request-edit.js";
 import type { Stage } from "../stack/stack.js";
 
 export const localAnswer: Stage = {
@@ -11,14 +11,14 @@ export const localAnswer: Stage = {
     return {
       parameters: `${action.kind} ${action.status}`,
       call: () => (call) => {
-        let headers: readonly string[] =
+        const headers =
           action.kind === "redirect"
             ? ["location", action.location(call)]
             : action.body === undefined
               ? []
               : ["content-type", "text/plain"];
-        for (const ops of call.responseOps) headers = applyHeaderOps(headers, ops, call);
-        call.reply(action.status, headers, action.kind === "redirect" ? undefined : action.body);
+        const edited = applyEachHeaderOps(headers, call.responseOps, call);
+        call.reply(action.status, edited, action.kind === "redirect" ? undefined : action.body);
       },
     };
   },

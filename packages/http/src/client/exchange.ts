@@ -6,7 +6,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Attempt, type Call, type Exchange, type LocalReply, MeshError, type MirrorExchange } from "@inmesh/core";
-import { applyHeaderOps } from "@inmesh/core/internal";
+import { applyEachHeaderOps } from "@inmesh/core/internal";
 import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
@@ -121,7 +121,10 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     if (answer === undefined) return this.#end(error);
     this.#replay?.close(undefined);
     // As Envoy's own answers: the route's headers are on them, and what the answer itself says stays (seen with 1.40).
-    this.reply({ ...answer, headers: [...this.#withOps([]), ...answer.headers] });
+    this.reply({
+      ...answer,
+      headers: [...applyEachHeaderOps([], this.call.responseOps, this.call), ...answer.headers],
+    });
   }
 
   // ---- from the attempt on the wire, and from local answers ----
@@ -191,14 +194,9 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
 
   /** With the header operations of route and destination. */
   #edited(headers: RawHeaders): RawHeaders {
-    if (this.call.responseOps.length === 0) return headers;
-    return encodeHeaders(this.#withOps(decodeHeaders(headers)));
-  }
-
-  #withOps(headers: readonly string[]): readonly string[] {
-    let lines = headers;
-    for (const each of this.call.responseOps) lines = applyHeaderOps(lines, each, this.call);
-    return lines;
+    const { responseOps } = this.call;
+    if (responseOps.length === 0) return headers;
+    return encodeHeaders(applyEachHeaderOps(decodeHeaders(headers), responseOps, this.call));
   }
 }
 
