@@ -8,7 +8,7 @@ import type { GatewayBackendObjectSpec } from "../kind/gateway-http-route.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Path, Resource } from "../resource.js";
 import { type Finding, placeOf } from "./finding.js";
-import { parentService } from "./gateway-status.js";
+import { offersPort, parentService } from "./gateway-status.js";
 import type { AnalyzedSet } from "./views.js";
 
 const NOT_FOUND = "IST0101";
@@ -54,7 +54,7 @@ function checkParents(route: GatewayRoute, view: ClientView, live: boolean, repo
         : "Until a process of that name runs, the route has no effect.";
       const message = `no ${kind} "${name}" is there in namespace "${namespace}". ${effect} Correct the name, or declare it.`;
       report(route, [...path, "name"], live ? NOT_FOUND : UNDECLARED, live ? "error" : "info", message);
-    } else if (!service.implicit && !service.ports.some(({ number }) => meansPort(parent, service, number))) {
+    } else if (!offersPort(service, (number) => meansPort(parent, service, number))) {
       const numbers = service.ports.map((port) => `${port.number}${port.name ? ` (${port.name})` : ""}`);
       const field = parent.port === undefined ? "sectionName" : "port";
       const message = `${kind} "${name}" has no such port, only ${numbers.join(", ")}. The route has no effect for it. Name one of its ports.`;
@@ -83,7 +83,7 @@ function checkBackend(
     const until = live ? "" : " until a process of that name runs";
     const message = `no service "${name}" that namespace "${route.namespace}" sees is there in namespace "${namespace}" (${backend.host}). ${effect.replace(/\.$/, `${until}.`)} Correct the name, or declare the service.`;
     report(route, [...path, "name"], live ? NOT_FOUND : UNDECLARED, live ? "error" : "info", message);
-  } else if (!service.implicit && !service.ports.some(({ number }) => number === backend.port)) {
+  } else if (!offersPort(service, (number) => number === backend.port)) {
     const numbers = service.ports.map(({ number }) => number).join(", ");
     const message = `"${name}" has no port ${backend.port}, only ${numbers}. ${effect} Name one of its ports.`;
     report(route, [...path, "port"], live ? NOT_FOUND : UNDECLARED, "error", message);

@@ -90,7 +90,7 @@ function accepted(parent: GatewayParent, fault: string | undefined, view: Client
   if (fault !== undefined) return no("UnsupportedValue", fault);
   const service = parentService(parent, view);
   if (service === undefined) return no("NoMatchingParent", `${parent.key} is not there`);
-  if (!service.implicit && !service.ports.some(({ number }) => meansPort(parent, service, number))) {
+  if (!offersPort(service, (number) => meansPort(parent, service, number))) {
     return no("NoMatchingParent", `${service.host} has no such port`);
   }
   return { type: "Accepted", status: "True", reason: "Accepted", message: `in force for ${service.host}` };
@@ -99,6 +99,11 @@ function accepted(parent: GatewayParent, fault: string | undefined, view: Client
 /** A Service by its host, a ServiceEntry by its key. */
 export function parentService({ key }: GatewayParent, view: ClientView): Service | undefined {
   return view.service(key) ?? [...view.services.byHost.values()].find(({ resource }) => resource === key);
+}
+
+/** Which ports an implicit service has is known to running processes only, so it is taken to have each. */
+export function offersPort({ implicit, ports }: Service, isMeant: (port: number) => boolean): boolean {
+  return implicit || ports.some(({ number }) => isMeant(number));
 }
 
 /** The first reference that leads nowhere speaks for all; a port that is not there is a backend that is not there. */
@@ -113,7 +118,7 @@ function resolvedRefs({ rules = [] }: GatewayHttpRouteSpec, namespace: string, v
       if (backend === undefined) return no("InvalidKind", `spec.rules[${index}] sends to ${kind} "${name}"`);
       const service = view.service(backend.host);
       if (service === undefined) return no("BackendNotFound", `spec.rules[${index}]: ${backend.host} is not there`);
-      if (!service.implicit && !service.ports.some(({ number }) => number === backend.port)) {
+      if (!offersPort(service, (number) => number === backend.port)) {
         return no("BackendNotFound", `spec.rules[${index}]: ${backend.host} has no port ${backend.port}`);
       }
     }
