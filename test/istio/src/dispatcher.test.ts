@@ -5,8 +5,9 @@ import { Engine, explain, SnapshotStore } from "@inmesh/core";
 import { MeshDispatcher } from "@inmesh/http";
 import { Agent, request as send } from "undici";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { sorted } from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
 import { Backends, isOfMesh } from "./backends.js";
-import { judged, MISSING, PORT, type RecordedAnswer, type RecordedRequest, readRecording, sorted } from "./recorded.js";
+import { judged, MISSING, PORT, type RecordedAnswer, type RecordedRequest, readRecording } from "./recorded.js";
 import { WANTED_DIFFERENCES } from "./wanted-differences.js";
 
 /** Of every answer, whatever policy says. */

@@ -2,7 +2,8 @@
 
 import { type Explanation, explain } from "@inmesh/core";
 import { expect, it } from "vitest";
-import { judged, MISSING, PORT, type RecordedAnswer, readRecording, sorted, versionsOf } from "./recorded.js";
+import { sorted } from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
+import { judged, MISSING, PORT, type RecordedAnswer, readRecording, versionsOf } from "./recorded.js";
 import { WANTED_DIFFERENCES } from "./wanted-differences.js";
 
 /** In the recording's own form, so that both can be compared whole. */

@@ -1,16 +1,11 @@
 /** Random VirtualServices, requests to them, and what real Istio did with each. See ../shared/cases/README.md. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { type ClientContext, compile, type Snapshot } from "@inmesh/model";
 import {
-  type ClientContext,
-  compile,
-  documentFromValue,
-  type Resource,
-  type Snapshot,
-  validateDocument,
-} from "@inmesh/model";
+  readCaseFile,
+  resourcesOf,
+  whyMissing,
+} from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
 import { WANTED_DIFFERENCES } from "./wanted-differences.js";
 
 export interface RecordedRequest {
@@ -62,22 +57,17 @@ export interface Judged {
   readonly wanted: RecordedAnswer;
 }
 
-const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
-const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
-const FILE = join(INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases"), "istio-routes.json");
+const FILE = "istio-routes.json";
 
 /** Why the recording is not judged; undefined when it is there, or must be. */
-export const MISSING =
-  existsSync(FILE) || INMESH_REQUIRE_PEERS === "1"
-    ? undefined
-    : `no recorded cases at ${FILE}: set INMESH_CASES to their folder`;
+export const MISSING = whyMissing(FILE);
 
 /** The caller of the recording. */
 const CLIENT: ClientContext = { namespace: "shop", service: "app", labels: { app: "app" } };
 export const PORT = 80;
 
 export function readRecording(): Recording {
-  const { services, groups } = JSON.parse(readFileSync(FILE, "utf8")) as Recording;
+  const { services, groups } = readCaseFile<Recording>(FILE);
   return { services: services.map(({ host, ports = [PORT], subsets = [] }) => ({ host, ports, subsets })), groups };
 }
 
@@ -104,16 +94,6 @@ export function* judged({ services, groups }: Recording, portOf: EndpointPort): 
   }
 }
 
-/** The same keys in the same order, so that both can be compared as text. */
-export function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, part]) => [key, sorted(part)]),
-  );
-}
-
 /** What the recording ran behind the rules: a ServiceEntry with an endpoint per subset, and the subsets. */
 function documentsOf({ host, ports, subsets }: RecordedService & { host: string }, portOf: EndpointPort): unknown[] {
   const [name, namespace] = host.split(".");
@@ -136,15 +116,4 @@ function documentsOf({ host, ports, subsets }: RecordedService & { host: string 
     { apiVersion, kind: "ServiceEntry", metadata, spec: entry },
     { apiVersion, kind: "DestinationRule", metadata, spec: rule },
   ];
-}
-
-function resourcesOf(values: readonly unknown[]): Resource[] {
-  return values
-    .flatMap((value) => documentFromValue(value).documents)
-    .map((document) => {
-      const { resource, problems } = validateDocument(document);
-      const errors = problems.filter(({ severity }) => severity === "error");
-      if (resource === undefined) throw new Error(`${document.key} is refused: ${JSON.stringify(errors)}`);
-      return resource;
-    });
 }

@@ -1,10 +1,8 @@
 /** Gateway API's own conformance cases, asked of explain: those for meshes, and those for gateways with a Service as parent. ../shared/cases/README.md. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type ClientContext, compile, documentFromValue, type Resource, validateDocument } from "@inmesh/model";
+import { type ClientContext, compile } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { readCaseFile, resourcesOf, whyMissing } from "../testing/recorded-cases.test.helper.js";
 import { explain } from "./explain.js";
 import type { Explanation } from "./explanation.js";
 
@@ -27,20 +25,7 @@ interface CaseFile {
   readonly tests: readonly { test: string; routes: unknown[]; cases: MeshCase[] }[];
 }
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
-const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
-const FOLDER = INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases");
-
 const NAMESPACE = "gateway-conformance-mesh";
-/** Undefined when the cases are not there, and need not be. */
-function readTests(name: string): CaseFile["tests"] | undefined {
-  const file = join(FOLDER, name);
-  if (!existsSync(file) && INMESH_REQUIRE_PEERS !== "1") return undefined;
-  return (JSON.parse(readFileSync(file, "utf8")) as CaseFile).tests;
-}
-
-const MISSING = `no recorded cases in ${FOLDER}: set INMESH_CASES to their folder`;
-
 const CLIENT: ClientContext = { namespace: NAMESPACE, service: "app", labels: {} };
 const PORTS = [80, 8080, 443].map((port) => ({ name: `http-${port}`, port }));
 const serviceOf = (name: string, namespace: string) => ({
@@ -51,16 +36,6 @@ const serviceOf = (name: string, namespace: string) => ({
 });
 /** Those of the suite's manifests. */
 const SERVICES = ["echo", "echo-v1", "echo-v2"].map((name) => serviceOf(name, NAMESPACE));
-
-function resourcesOf(values: readonly unknown[]): Resource[] {
-  return values
-    .flatMap((value) => documentFromValue(value).documents)
-    .map((document) => {
-      const { resource, problems } = validateDocument(document);
-      if (resource === undefined) throw new Error(`${document.key} is refused: ${JSON.stringify(problems)}`);
-      return resource;
-    });
-}
 
 /** Addresses of pods, and a Host header that differs from what is called, are not what a caller of ours can write. */
 function isOurs({ request }: MeshCase): boolean {
@@ -107,8 +82,9 @@ interface WrittenRoute {
 
 describe("explain, in Gateway API's conformance cases", () => {
   it("for meshes, answers as the specification demands", (context) => {
-    const tests = readTests("gateway-mesh.json");
-    if (tests === undefined) return context.skip(MISSING);
+    const missing = whyMissing("gateway-mesh.json");
+    if (missing !== undefined) return context.skip(missing);
+    const { tests } = readCaseFile<CaseFile>("gateway-mesh.json");
     let judged = 0;
     for (const { test, routes, cases } of tests) {
       const resources = resourcesOf([...SERVICES, ...routes]);
@@ -122,8 +98,9 @@ describe("explain, in Gateway API's conformance cases", () => {
   });
 
   it("for gateways, answers so where a Service takes the place of the gateway", (context) => {
-    const tests = readTests("gateway-ns.json");
-    if (tests === undefined) return context.skip(MISSING);
+    const missing = whyMissing("gateway-ns.json");
+    if (missing !== undefined) return context.skip(missing);
+    const { tests } = readCaseFile<CaseFile>("gateway-ns.json");
     let judged = 0;
     for (const { test, routes, cases } of tests) {
       const written = routes as readonly WrittenRoute[];

@@ -1,18 +1,9 @@
 /** 1,860 requests to random HTTPRoutes, judged by what Envoy Gateway did with them. ../shared/cases/README.md. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import {
-  type ClientContext,
-  compile,
-  documentFromValue,
-  type Resource,
-  type Snapshot,
-  validateDocument,
-} from "@inmesh/model";
+import { type ClientContext, compile, type Snapshot } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { applyHeaderOps, editRequest } from "../call/request-edit.js";
+import { readCaseFile, resourcesOf, sorted, whyMissing } from "../testing/recorded-cases.test.helper.js";
 import { AskedRequest } from "./asked-request.js";
 import { explain } from "./explain.js";
 
@@ -38,9 +29,7 @@ interface CaseFile {
   readonly groups: readonly { id: string; routes: unknown[]; cases: GatewayCase[] }[];
 }
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
-const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
-const FILE = join(INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases"), "gateway-routes.json");
+const FILE = "gateway-routes.json";
 
 const CLIENT: ClientContext = { namespace: "shop", service: "app", labels: {} };
 /** Services of the recording; `ghost` is not among them. */
@@ -50,16 +39,6 @@ const SERVICES = ["cart", "pay", "a", "b", "c", "d", "e"].map((name) => ({
   metadata: { name, namespace: "shop" },
   spec: { ports: [{ name: "http", port: 80 }] },
 }));
-
-function resourcesOf(values: readonly unknown[]): Resource[] {
-  return values
-    .flatMap((value) => documentFromValue(value).documents)
-    .map((document) => {
-      const { resource, problems } = validateDocument(document);
-      if (resource === undefined) throw new Error(`${document.key} is refused: ${JSON.stringify(problems)}`);
-      return resource;
-    });
-}
 
 /** In the recording's own form. Of several destinations the one that answered there. */
 function answerOf(snapshot: Snapshot, { request, expect: wanted }: GatewayCase): GatewayCase["expect"] {
@@ -109,10 +88,9 @@ function joined(flat: readonly string[]): Record<string, string> {
 
 describe("explain, beside Envoy Gateway", () => {
   it("answers every recorded request as it did", (context) => {
-    if (!existsSync(FILE) && INMESH_REQUIRE_PEERS !== "1") {
-      context.skip(`no recorded cases at ${FILE}: set INMESH_CASES to their folder`);
-    }
-    const file = JSON.parse(readFileSync(FILE, "utf8")) as CaseFile;
+    const missing = whyMissing(FILE);
+    if (missing !== undefined) return context.skip(missing);
+    const file = readCaseFile<CaseFile>(FILE);
     const services = resourcesOf(SERVICES);
     const wrong: unknown[] = [];
     let judged = 0;
@@ -134,12 +112,3 @@ describe("explain, beside Envoy Gateway", () => {
     });
   });
 });
-
-function sorted(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, part]) => [key, sorted(part)]),
-  );
-}

@@ -1,12 +1,10 @@
 /** 560 requests under random retry and timeout policies, judged by what real Istio did with them. ../shared/cases/README.md. */
 
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { compile, documentFromValue, type Resource, validateDocument } from "@inmesh/model";
+import { compile, type Resource } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { MeshError } from "../errors.js";
 import { answers, type Behaviour, cuts, resets } from "../testing/behaviour.js";
+import { readCaseFile, resourcesOf, whyMissing } from "../testing/recorded-cases.test.helper.js";
 import { testEngine } from "../testing/test-engine.js";
 
 interface Case {
@@ -26,9 +24,7 @@ interface CaseFile {
   }[];
 }
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
-const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
-const FILE = join(INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases"), "istio-retries.json");
+const FILE = "istio-retries.json";
 
 /** One endpoint, as in the recording. */
 const SERVICE = {
@@ -49,10 +45,9 @@ const SEEDS = [1, 2, 3, 4, 5];
 
 describe("retries and timeouts, beside real Istio", () => {
   it("gives the caller what Istio gave it, after as many requests to the upstream", async (context) => {
-    if (!existsSync(FILE) && INMESH_REQUIRE_PEERS !== "1") {
-      context.skip(`no recorded cases at ${FILE}: set INMESH_CASES to their folder`);
-    }
-    const { groups } = JSON.parse(readFileSync(FILE, "utf8")) as CaseFile;
+    const missing = whyMissing(FILE);
+    if (missing !== undefined) return context.skip(missing);
+    const { groups } = readCaseFile<CaseFile>(FILE);
     const wrong: unknown[] = [];
     let judged = 0;
     for (const { id, resources, cases } of groups) {
@@ -97,14 +92,4 @@ function behaviour(status: string, delayMs: number): Behaviour {
   const afterMs = delayMs + 1;
   if (status === "reset") return resets(afterMs);
   return status === "cut" ? cuts(200, { afterMs }) : answers(Number(status), { afterMs });
-}
-
-function resourcesOf(values: readonly unknown[]): Resource[] {
-  return values
-    .flatMap((value) => documentFromValue(value).documents)
-    .flatMap((document) => {
-      const { resource } = validateDocument(document);
-      if (resource === undefined) throw new Error(`${document.key} is refused`);
-      return [resource];
-    });
 }
