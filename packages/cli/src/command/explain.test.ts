@@ -164,7 +164,9 @@ interface Recorded {
   }[];
 }
 
-const CASES = process.env["INMESH_CASES"] ?? fileURLToPath(new URL("../../../../../shared/cases", import.meta.url));
+const { INMESH_CASES, INMESH_SHARED } = process.env;
+const SHARED = INMESH_SHARED ?? fileURLToPath(new URL("../../../../../shared", import.meta.url));
+const CASES = INMESH_CASES ?? join(SHARED, "cases");
 
 function recorded(): Recorded | undefined {
   try {
