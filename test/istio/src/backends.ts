@@ -21,8 +21,9 @@ export class Backends {
   readonly #ports = new Map<string, number>();
   /** Takes what no rule of the mesh is about. */
   outside = 0;
-  /** What reached a service last; HEAD has no answer that could tell. */
-  last: Seen | undefined;
+  /** What reached a service since the request was expected; HEAD has no answer that could tell. */
+  seen: Seen | undefined;
+  #answerHeaders: Readonly<Record<string, string>> = {};
 
   async start({ services }: Recording): Promise<void> {
     for (const service of services) {
@@ -31,6 +32,12 @@ export class Backends {
       }
     }
     this.outside = await this.#listen("outside", "");
+  }
+
+  /** Another request is on its way. @param headers of the answer to it */
+  expect(headers: Readonly<Record<string, string>> = {}): void {
+    this.seen = undefined;
+    this.#answerHeaders = headers;
   }
 
   readonly portOf = (host: string, version: string): number => this.#ports.get(`${host} ${version}`) ?? 0;
@@ -42,9 +49,9 @@ export class Backends {
 
   async #listen(host: string, version: string): Promise<number> {
     const server = createServer((request, response) => {
-      this.last = { host, version, ...readRequest(request) };
+      this.seen = { host, version, ...readRequest(request) };
       request.resume();
-      response.end();
+      response.writeHead(200, this.#answerHeaders).end();
     });
     this.#servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

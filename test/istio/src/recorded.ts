@@ -1,18 +1,15 @@
-/** Random VirtualServices, requests to them, and what real Istio did with each. See ../shared/cases/README.md. */
+/** Requests under random sets of rules and what others did with them, in one form. See ../shared/cases/README.md. */
 
 import { type ClientContext, compile, type Snapshot } from "@inmesh/model";
-import {
-  readCaseFile,
-  resourcesOf,
-  whyMissing,
-} from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
-import { WANTED_DIFFERENCES } from "./wanted-differences.js";
+import { resourcesOf, sorted } from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
 
 export interface RecordedRequest {
   readonly method: string;
   readonly host: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the service adds to its answer. */
+  readonly backendHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface RecordedAnswer {
@@ -27,6 +24,7 @@ export interface RecordedAnswer {
   };
   readonly location?: string;
   readonly body?: string;
+  /** Those that policy or the service put there. */
   readonly responseHeaders?: Readonly<Record<string, string>>;
   readonly passThrough?: boolean;
 }
@@ -46,9 +44,13 @@ export interface RouteGroup {
 export interface Recording {
   readonly services: readonly RecordedService[];
   readonly groups: readonly RouteGroup[];
+  /** Without, nothing is known of the bodies of answers. */
+  readonly tellsBodies: boolean;
+  /** Cases (`group/index`) where we answer otherwise on purpose. */
+  readonly wantedDifferences: ReadonlySet<string>;
 }
 
-/** One request, its snapshot, and Istio's answer. */
+/** One request, its snapshot, and the recorded answer. */
 export interface Judged {
   /** `group/index`. */
   readonly id: string;
@@ -57,19 +59,9 @@ export interface Judged {
   readonly wanted: RecordedAnswer;
 }
 
-const FILE = "istio-routes.json";
-
-/** Why the recording is not judged; undefined when it is there, or must be. */
-export const MISSING = whyMissing(FILE);
-
-/** The caller of the recording. */
+/** The caller of the recordings. */
 const CLIENT: ClientContext = { namespace: "shop", service: "app", labels: { app: "app" } };
 export const PORT = 80;
-
-export function readRecording(): Recording {
-  const { services, groups } = readCaseFile<Recording>(FILE);
-  return { services: services.map(({ host, ports = [PORT], subsets = [] }) => ({ host, ports, subsets })), groups };
-}
 
 /** Versions that have an endpoint: one for each subset. */
 export function versionsOf({ subsets }: RecordedService): readonly string[] {
@@ -80,7 +72,8 @@ export function versionsOf({ subsets }: RecordedService): readonly string[] {
 export type EndpointPort = (host: string, version: string) => number;
 
 /** Every request but those with a wanted difference, group by group, each against the snapshot of its group. */
-export function* judged({ services, groups }: Recording, portOf: EndpointPort): Generator<Judged> {
+export function* judged(recording: Recording, portOf: EndpointPort): Generator<Judged> {
+  const { services, groups, wantedDifferences } = recording;
   const around = resourcesOf(services.flatMap((service) => documentsOf(service, portOf)));
   let snapshot: Snapshot | undefined;
   for (const { id: group, resources, cases } of groups) {
@@ -89,13 +82,17 @@ export function* judged({ services, groups }: Recording, portOf: EndpointPort): 
     snapshot = compile({ resources: all, workloads: [], client: CLIENT, problems: [], version }, snapshot);
     for (const [index, { request, expect: wanted }] of cases.entries()) {
       const id = `${group}/${index}`;
-      if (!WANTED_DIFFERENCES.has(id)) yield { id, snapshot, request, wanted };
+      if (!wantedDifferences.has(id)) yield { id, snapshot, request, wanted };
     }
   }
 }
 
+export function isSame(a: RecordedAnswer, b: RecordedAnswer): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
 /** What the recording ran behind the rules: a ServiceEntry with an endpoint per subset, and the subsets. */
-function documentsOf({ host, ports, subsets }: RecordedService & { host: string }, portOf: EndpointPort): unknown[] {
+function documentsOf({ host, ports, subsets }: RecordedService, portOf: EndpointPort): unknown[] {
   const [name, namespace] = host.split(".");
   const endpoints = versionsOf({ host, ports, subsets }).map((version) => ({
     address: "127.0.0.1",
