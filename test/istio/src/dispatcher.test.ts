@@ -26,6 +26,7 @@ async function ask({ dispatcher }: DataPath, { method, host, path, headers = {} 
 describe("through the dispatcher", () => {
   it.for(RECORDINGS)(
     "every recorded request arrives where, and is answered as, it was by $of",
+    { timeout: 120_000 },
     async ({ read, missing, requests }, context) => {
       if (missing !== undefined) return context.skip(missing);
       const recording = read();
@@ -47,6 +48,5 @@ describe("through the dispatcher", () => {
       });
       expect(wantedDifferences.size / requests).toBeLessThanOrEqual(0.01);
     },
-    120_000,
   );
 });

@@ -31,17 +31,17 @@ export function fetchClient(name: string, fetch: AnyFetch, more: object = {}): C
   };
 }
 
-export function kyClient(): Client {
-  return fetchClient("ky", ky as AnyFetch, { throwHttpErrors: false, retry: 0, timeout: false });
+export function kyClient(more: object = {}): Client {
+  return fetchClient("ky", ky as AnyFetch, { throwHttpErrors: false, retry: 0, timeout: false, ...more });
 }
 
-export function nodeFetchClient(): Client {
+export function nodeFetchClient(more: object = {}): Client {
   return {
     ...TRAITS,
     name: "node-fetch",
     lacks: { trailers: "node-fetch has no trailers API" },
     async call({ url, method, headers, body = null, signal }) {
-      return incoming(await nodeFetch(url, { method, headers, body, ...(signal && { signal }) }));
+      return incoming(await nodeFetch(url, { method, headers, body, ...(signal && { signal }), ...more }));
     },
   };
 }

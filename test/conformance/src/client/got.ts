@@ -3,8 +3,8 @@
 import got, { type OptionsInit, type PlainResponse } from "got";
 import { type Client, flat } from "./client.js";
 
-/** What decides how it connects. */
-export type GotOptions = Pick<OptionsInit, "agent" | "request" | "hooks">;
+/** What decides how it connects, and where to. */
+export type GotOptions = Pick<OptionsInit, "agent" | "request" | "hooks" | "followRedirect">;
 
 export function gotClient(name: string, options: () => GotOptions): Client {
   return {

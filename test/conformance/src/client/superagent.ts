@@ -5,7 +5,8 @@ import { PassThrough, Readable } from "node:stream";
 import superagent from "superagent";
 import { type Client, flat } from "./client.js";
 
-export function superagentClient(): Client {
+/** @param redirects followed; undefined leaves it to superagent */
+export function superagentClient(redirects?: number): Client {
   return {
     name: "superagent",
     followsRedirects: true,
@@ -18,6 +19,7 @@ export function superagentClient(): Client {
         const request = superagent(method, url)
           .set({ ...headers })
           .ok(() => true);
+        if (redirects !== undefined) request.redirects(redirects);
         request.on("error", (error: Error) => {
           reject(error);
           sink.destroy(error);
