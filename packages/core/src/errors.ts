@@ -66,7 +66,7 @@ export const MESH_ERRORS = {
     false,
     "UF",
     "tls_unavailable",
-    "the DestinationRule asks for TLS, which this version does not originate; nothing was sent in plaintext",
+    "the DestinationRule asks for TLS that cannot be had: a mode that this version does not originate, a file that cannot be used; nothing was sent",
   ),
   NO_ENDPOINT: info(503, 14, true, "UH", "no_healthy_upstream", "the service or subset has no endpoint"),
   CONNECT_FAILED: info(

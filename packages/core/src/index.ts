@@ -19,6 +19,7 @@ export type {
   ExplainedMirror,
   ExplainedRequest,
   ExplainedRoute,
+  ExplainedTls,
   ExplainOutcome,
   ExplainRequest,
   Explanation,

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { type Call, type Clock, Engine, type NameResolver } from "@inmesh/core";
 import type { EndpointState } from "@inmesh/core/internal";
 import type {
+  ClientTls,
   Cluster,
   ConnectionPolicy,
   Endpoint,
@@ -14,7 +15,7 @@ import type {
   Snapshot,
   VirtualHost,
 } from "@inmesh/model";
-import { clusterName } from "@inmesh/model";
+import { clusterName, PLAINTEXT } from "@inmesh/model";
 import * as undici from "undici";
 import { SnapshotStore } from "../../core/src/snapshot/store.js";
 import { HttpClient } from "../src/client/client.js";
@@ -29,6 +30,8 @@ export interface FakeService {
   /** Istio's `attempts`; needs `on`. */
   readonly retry?: Partial<Route["retry"]>;
   readonly connection?: Partial<ConnectionPolicy>;
+  /** What is left out is as in plaintext. @default plaintext */
+  readonly tls?: Partial<ClientTls>;
   /** @default 80 */
   readonly port?: number;
   /** @default "static" */
@@ -119,9 +122,10 @@ function fakeSnapshot(
   const clusters = new Map<string, Cluster>();
   const sets = new Map<string, { cluster: string; endpoints: Endpoint[] }>();
   const endpoints = new Map<string, Endpoint>();
-  for (const [name, { endpoints: given, route, retry, connection, port = 80, resolution = "static" }] of Object.entries(
-    services,
-  )) {
+  for (const [
+    name,
+    { endpoints: given, route, retry, connection, tls, port = 80, resolution = "static" },
+  ] of Object.entries(services)) {
     const host = `${name}.default.svc.cluster.local`;
     const service: Service = {
       host,
@@ -146,7 +150,7 @@ function fakeSnapshot(
       policy: {
         loadBalancer: "roundRobin",
         connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0, ...connection },
-        tls: "DISABLE",
+        tls: { ...PLAINTEXT, ...tls },
       },
       resource: null,
     };

@@ -78,12 +78,12 @@ export {
   resourceKey,
 } from "./resource.js";
 export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
+export { type ClientTls, PLAINTEXT, type TlsMode, type TlsSource } from "./snapshot/client-tls.js";
 export {
   type Cluster,
   type ConnectionPolicy,
   clusterName,
   type LoadBalancerKind,
-  type TlsMode,
   type TrafficPolicy,
 } from "./snapshot/cluster.js";
 export type {

@@ -1,7 +1,7 @@
 /** Everything that applies to one service, gathered from a registry as its callers compile it. */
 
 import type { Lease } from "@inmesh/core";
-import { type ServiceView, snapshotView, type VirtualHostView } from "@inmesh/core/admin";
+import { type ServiceView, snapshotView, tlsText, type VirtualHostView } from "@inmesh/core/admin";
 import {
   type ClientContext,
   clusterName,
@@ -33,6 +33,8 @@ export interface DescribedService {
   /** `Kind/ns/name` of the DestinationRule in charge, or null. */
   readonly destinationRule: string | null;
   readonly policy: TrafficPolicy | null;
+  /** Of every port and subset whose connections are encrypted, in words. */
+  readonly tls: readonly { readonly port: number; readonly subset: string; readonly text: string }[];
   readonly subsets: readonly {
     readonly name: string;
     readonly labels: Readonly<Record<string, string>>;
@@ -100,6 +102,7 @@ export async function describeService(
     virtualHosts: views.filter(({ name }) => hosts.some((each) => each.name === name)),
     destinationRule: rule,
     policy: cluster?.policy ?? null,
+    tls: encrypted(snapshot, service, ["", ...subsets.map(({ name }) => name)]),
     subsets,
     selectedBy,
     hiddenFrom: await hiddenFrom(registry, host),
@@ -111,6 +114,19 @@ export async function describeService(
     ),
     routes: hosts.map(({ routes }) => routes),
   };
+}
+
+function encrypted(
+  snapshot: Snapshot,
+  { host, ports }: ServiceView,
+  subsets: readonly string[],
+): DescribedService["tls"] {
+  return ports.flatMap(({ number: port }) =>
+    subsets.flatMap((subset) => {
+      const tls = snapshot.cluster(clusterName(port, subset, host))?.policy.tls;
+      return tls === undefined || tls.mode === "DISABLE" ? [] : [{ port, subset, text: tlsText(tls) }];
+    }),
+  );
 }
 
 function endpointsOf(snapshot: Snapshot, { host, ports }: ServiceView): DescribedService["endpoints"] {

@@ -137,13 +137,13 @@ function extras({ fault, mirrors, rewrite, cors, requestHeaders, responseHeaders
   ];
 }
 
-function policyLines({ destinationRule, policy, subsets }: Described, at: (key: string) => string): string[] {
+function policyLines({ destinationRule, policy, subsets, tls }: Described, at: (key: string) => string): string[] {
   const head = destinationRule === null ? "no DestinationRule: defaults" : `of ${at(destinationRule)}`;
   const settings =
     policy === null
       ? []
       : [
-          `  balanced by ${policy.loadBalancer}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls}`,
+          `  balanced by ${policy.loadBalancer}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls.mode}`,
         ];
   const parts = subsets.map(({ name, labels, endpoints }) => {
     const chosen = Object.entries(labels)
@@ -151,5 +151,15 @@ function policyLines({ destinationRule, policy, subsets }: Described, at: (key: 
       .join(", ");
     return `  subset ${name} (${chosen}): ${endpoints === 0 ? "no endpoint" : count(endpoints, "endpoint")}`;
   });
-  return [head, ...settings, ...parts];
+  return [head, ...settings, ...tlsLines(tls), ...parts];
+}
+
+/** Ports and subsets of which the same is true, together. */
+function tlsLines(tls: Described["tls"]): string[] {
+  const places = new Map<string, string[]>();
+  for (const { port, subset, text } of tls) {
+    const place = subset === "" ? `port ${port}` : `port ${port} ${subset}`;
+    places.set(text, [...(places.get(text) ?? []), place]);
+  }
+  return [...places].map(([text, at]) => `  TLS of ${at.join(", ")}: ${text}`);
 }

@@ -1,3 +1,4 @@
+export { tlsText } from "../explain/tls-text.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";

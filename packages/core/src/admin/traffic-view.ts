@@ -2,6 +2,7 @@
 
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
+import { tlsText } from "../explain/tls-text.js";
 import type { Engine } from "../stack/engine.js";
 import type { ClustersView, EndpointView, InboundStats, OutboundStats, StatsView } from "./views.js";
 
@@ -14,6 +15,7 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
       port: config.port,
       subset: config.subset,
       loadBalancer: config.policy.loadBalancer,
+      tls: tlsText(config.policy.tls),
       stats: stats.read(),
       endpoints: states.map((state) => endpointView(state, now)),
     })),

@@ -95,6 +95,8 @@ export interface ClusterView {
   readonly port: number;
   readonly subset: string;
   readonly loadBalancer: string;
+  /** Of its connections, in words; `DISABLE` for plaintext. */
+  readonly tls: string;
   readonly stats: CallStatsReading;
   readonly endpoints: readonly EndpointView[];
 }

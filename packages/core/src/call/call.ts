@@ -246,7 +246,7 @@ export class Call extends WheelNode implements MatchRequest {
     }
     const replay = attempt.reused && failure.code === "UPSTREAM_RESET" && this.#mayReplay();
     const refused = isRefusal(failure);
-    const blamed = !replay && (refused || failure.code !== "CONNECT_FAILED");
+    const blamed = !replay && failure.origin === "remote" && (refused || failure.code !== "CONNECT_FAILED");
     this.#settle(attempt, blamed ? "failure" : "neutral", failure, this.engine.clock.now());
     if (refused) this.cluster?.refused(attempt);
     this.#noteTried(attempt);

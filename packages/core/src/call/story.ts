@@ -35,6 +35,7 @@ function attemptStory(attempt: Attempt, now: number): string {
 
 const PLAIN = new Set([
   "CONNECT_FAILED",
+  "TLS_UNAVAILABLE",
   "UPSTREAM_RESET",
   "UPSTREAM_PROTOCOL",
   "RESPONSE_TRUNCATED",

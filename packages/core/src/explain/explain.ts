@@ -4,11 +4,13 @@
  */
 
 import type {
+  ClientTls,
   Destination,
   FaultPolicy,
   HeaderOps,
   MatchRequest,
   MirrorPolicy,
+  ResourceRef,
   Route,
   Snapshot,
   VirtualHost,
@@ -23,6 +25,7 @@ import type {
   ExplainedDestination,
   ExplainedMirror,
   ExplainedRoute,
+  ExplainedTls,
   ExplainRequest,
   Explanation,
 } from "./explanation.js";
@@ -171,10 +174,14 @@ function upstreamRequest(
 }
 
 function explainedRoute(snapshot: Snapshot, { name, resource, path }: Route): ExplainedRoute {
+  return { name, ...place(snapshot, resource, path) };
+}
+
+function place(snapshot: Snapshot, resource: ResourceRef | null, path: string): Omit<ExplainedRoute, "name"> {
   const key = resource === null ? null : resourceKey(resource);
   const origin = key === null ? undefined : snapshot.resource?.(key)?.origin;
   const { line, column } = origin?.locate(pathParts(path)) ?? { line: 0, column: 0 };
-  return { name, resource: key, path, file: origin?.file ?? "", line, column };
+  return { resource: key, path, file: origin?.file ?? "", line, column };
 }
 
 function explainedFault(fault: FaultPolicy): NonNullable<Explanation["fault"]> {
@@ -194,11 +201,21 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
   const lookedUp = endpoints.flatMap(({ dnsName, address, port: at }) =>
     dnsName === undefined ? [] : [endpointId(address, at)],
   );
-  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp };
+  const tls = known === undefined ? null : explainedTls(snapshot, known.policy.tls);
+  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp, tls };
+}
+
+function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
+  const { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl } = tls;
+  if (mode === "DISABLE") return null;
+  const { refusal, source } = tls;
+  const written = place(snapshot, source?.resource ?? null, source?.path ?? "");
+  const asked = { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl, refusal };
+  return { ...asked, ...written, resource: written.resource ?? "" };
 }
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
-  const { weight: _, lookedUp: __, ...where } = explainedDestination(snapshot, destination);
+  const { weight: _, lookedUp: __, tls: ___, ...where } = explainedDestination(snapshot, destination);
   return { ...where, percent: percentOf(ratio), field };
 }
 

@@ -40,6 +40,31 @@ export interface ExplainedDestination {
   readonly endpoints: number;
   /** `address:port` of those that a name was looked up for, as far as the process that answers has called them. */
   readonly lookedUp: readonly string[];
+  /** How its connections are encrypted; null for plaintext, and when the cluster does not exist. */
+  readonly tls: ExplainedTls | null;
+}
+
+export interface ExplainedTls {
+  readonly mode: string;
+  /** Said to the server; empty: the host of the request. */
+  readonly sni: string;
+  /** The certificate must have one of them. */
+  readonly subjectAltNames: readonly string[];
+  /** The certificate must be for the server name. */
+  readonly verifiesServerName: boolean;
+  readonly insecureSkipVerify: boolean;
+  /** Files; empty: the roots of Node, and none. */
+  readonly caCertificates: string;
+  readonly caCrl: string;
+  /** Why calls fail (TLS_UNAVAILABLE); empty when they do not. */
+  readonly refusal: string;
+  /** `DestinationRule/ns/name`. */
+  readonly resource: string;
+  /** `spec.trafficPolicy.tls`. */
+  readonly path: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
 }
 
 export interface ExplainedMirror {

@@ -5,6 +5,7 @@ import { resourceKey } from "@inmesh/model";
 import { isNamed } from "../cluster/by-name.js";
 import type { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedMirror, Explanation } from "./explanation.js";
+import { tlsText } from "./tls-text.js";
 
 /** Rules told one by one before the rest is only counted. */
 const MOST_RULES = 50;
@@ -72,7 +73,9 @@ export function sendingStep(
     return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets ${missingStatus}`;
   }
   const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
-  return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}`;
+  const { tls } = known.policy;
+  const secured = tls.mode === "DISABLE" ? "" : `; TLS ${tlsText(tls)}`;
+  return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}${secured}`;
 }
 
 function namesStory(snapshot: Snapshot, cluster: Cluster, lookedUp: readonly string[]): string {
@@ -89,7 +92,7 @@ export function mirroringStep(snapshot: Snapshot, { cluster, percent, endpoints,
   const known = snapshot.cluster(cluster);
   if (known === undefined) return `${field}: ${cluster} does not exist, so no copy is sent; the request is`;
   const { tls } = known.policy;
-  if (tls !== "DISABLE") return `${field}: ${cluster} asks for TLS ${tls}, so no copy is sent; the request is`;
+  if (tls.refusal !== "") return `${field}: ${cluster} asks for TLS ${tls.refusal}, so no copy is sent; the request is`;
   const now = endpoints === 0 ? "without an endpoint now: it gets lost" : `endpoints: ${endpoints}`;
   return `${field}: a copy of ${percent}% of the requests goes to ${cluster}, ${now}`;
 }

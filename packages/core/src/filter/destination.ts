@@ -2,6 +2,7 @@
 
 import type { Destination, ForwardAction } from "@inmesh/model";
 import type { Call } from "../call/call.js";
+import { tlsRefused } from "../call/tls.js";
 import { MeshError } from "../errors.js";
 import type { Random } from "../runtime/random.js";
 import type { Engine } from "../stack/engine.js";
@@ -18,8 +19,8 @@ export const destination: Stage = {
         .join(", "),
       call: (next) => (call) => {
         if (enterCluster(call, action, engine)) {
-          if (call.cluster!.config.policy.tls === "DISABLE") return next(call); // entered just now
-          return call.fail(tlsUnavailable(call, name));
+          if (call.cluster!.config.policy.tls.refusal === "") return next(call); // entered just now
+          return call.fail(tlsRefused(call.cluster!.config, name));
         }
         const { cluster } = call.destination!; // drawn just now
         call.fail(
@@ -33,17 +34,6 @@ export const destination: Stage = {
     };
   },
 };
-
-/** Fails closed: sending in plaintext what policy wants encrypted would be worse than not sending it. */
-function tlsUnavailable({ cluster }: Call, route: string): MeshError {
-  const { name, policy, resource } = cluster!.config; // only asked for a call that has entered one
-  const rule = resource === null ? "its DestinationRule" : `DestinationRule ${resource.namespace}/${resource.name}`;
-  return new MeshError(
-    "TLS_UNAVAILABLE",
-    `${rule} asks for TLS ${policy.tls} to "${name}", which this version does not originate. The call was not sent. Set tls.mode DISABLE to send it in plaintext`,
-    { route, cluster: name },
-  );
-}
 
 /** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
 export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {

@@ -32,19 +32,18 @@ describe("stages", () => {
 });
 
 describe("destination", () => {
-  it.each(["SIMPLE", "MUTUAL", "ISTIO_MUTUAL"] as const)(
-    "sends nothing in plaintext where policy wants TLS %s",
-    (tls) => {
-      const { send, clock, network } = testEngine({ clusters: { reviews: { endpoints: [A], tls } } });
-      const { call } = send("reviews");
-      clock.advance(10);
-      expect([call.status, (call.error as MeshError).code, network.written.length]).toEqual([
-        503,
-        "TLS_UNAVAILABLE",
-        0,
-      ]);
-    },
-  );
+  it("sends nothing where policy wants TLS that cannot be had", () => {
+    const resource = { kind: "DestinationRule", namespace: "shop", name: "reviews" };
+    const source = { resource, path: "spec.trafficPolicy.tls" };
+    const tls = { mode: "MUTUAL", refusal: "mode MUTUAL", source } as const;
+    const { send, clock, network } = testEngine({ clusters: { reviews: { endpoints: [A], tls } } });
+    const { call } = send("reviews");
+    clock.advance(10);
+    expect([call.status, (call.error as MeshError).code, network.written.length]).toEqual([503, "TLS_UNAVAILABLE", 0]);
+    expect((call.error as MeshError).message).toContain(
+      'DestinationRule/shop/reviews spec.trafficPolicy.tls asks for TLS to "reviews" by mode MUTUAL',
+    );
+  });
 });
 
 describe("fault", () => {

@@ -6,7 +6,7 @@ import { CallStats, type CallStatsReading } from "../stats/call-stats.js";
 export type MirrorSkip =
   /** The cluster does not exist: no such service, port or subset. */
   | "unknownCluster"
-  /** Its policy asks for TLS, which this version does not originate. */
+  /** Its policy asks for TLS of a kind that this version does not originate. */
   | "tlsUnavailable"
   /** As many copies, or bytes of their bodies, are under way as are allowed. */
   | "overloaded"

@@ -199,7 +199,7 @@ describe("no copy is sent", () => {
   it("in plaintext where policy wants TLS", () => {
     const { send, clock, stats, notices, network } = setup(
       { mirrors: [to("safe")] },
-      { clusters: { safe: { endpoints: [B], tls: "SIMPLE" } } },
+      { clusters: { safe: { endpoints: [B], tls: { mode: "MUTUAL", refusal: "mode MUTUAL" } } } },
     );
     expect(send("reviews").exchange.mirrors).toEqual([]);
     clock.advance(10);

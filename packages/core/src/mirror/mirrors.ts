@@ -50,6 +50,7 @@ export class Mirrors {
       timeoutMs: timeoutMs || MIRROR_TIMEOUT_MS,
       retry: { ...retry, maxAttempts: 1, perTryTimeoutMs: 0, on: new Set(), statusCodes: new Set(), tokens: [] },
       mirrors: [],
+      rewrite: undefined, // done: copies are made of what it left
     };
     const stack = this.#engine.plainStack(own);
     return route.mirrors.map((policy) => ({ policy, tally: this.#tally(policy), route: own, stack }));
@@ -106,8 +107,8 @@ export class Mirrors {
       return tally.skip("unknownCluster");
     }
     const { tls } = cluster.config.policy;
-    if (tls !== "DISABLE") {
-      this.#noticeOnce(target, `asks for TLS ${tls}, which this version does not originate`);
+    if (tls.refusal !== "") {
+      this.#noticeOnce(target, `asks for TLS ${tls.refusal}`);
       return tally.skip("tlsUnavailable");
     }
     if (tally.stats.inFlight >= MOST_IN_FLIGHT) return tally.skip("overloaded");

@@ -120,7 +120,7 @@ function intendRoute(
     return { ...drawn, outcome: "noDestination", status };
   }
   const { tls, loadBalancer } = cluster.policy;
-  if (tls !== "DISABLE") return { ...drawn, outcome: "tlsUnavailable", status: MESH_ERRORS.TLS_UNAVAILABLE.status };
+  if (tls.refusal !== "") return { ...drawn, outcome: "tlsUnavailable", status: MESH_ERRORS.TLS_UNAVAILABLE.status };
   if (loadBalancer !== "passThrough" && snapshot.endpoints(cluster).endpoints.length === 0) {
     return { ...drawn, outcome: "noEndpoint", status: MESH_ERRORS.NO_ENDPOINT.status };
   }
@@ -139,7 +139,7 @@ function drawMirrors(
   if (mirrors.length === 0 || isMirrored(call, context)) return NONE;
   return mirrors.flatMap(({ destination: { cluster }, ratio }) => {
     if (ratio < 1 && random.next() >= ratio) return [];
-    return snapshot.cluster(cluster)?.policy.tls === "DISABLE" ? [cluster] : [];
+    return snapshot.cluster(cluster)?.policy.tls.refusal === "" ? [cluster] : [];
   });
 }
 

@@ -99,7 +99,7 @@ const OUTCOMES: Readonly<Record<Exclude<IntendedOutcome, "sent">, (intent: Inten
   noDestination: ({ status, destination }) => `refused with ${status}: ${destination?.cluster} does not exist`,
   noEndpoint: ({ status, destination }) => `refused with ${status}: ${destination?.cluster} has no endpoint`,
   tlsUnavailable: ({ status, destination }) =>
-    `refused with ${status}: ${destination?.cluster} asks for TLS, which this version does not originate`,
+    `refused with ${status}: ${destination?.cluster} asks for TLS that this version does not originate`,
 };
 
 function ruleOf({ route }: Intent): string {

@@ -1,20 +1,21 @@
 /** Snapshots by hand, so that a test of the engine needs neither YAML nor a registry. */
 
-import type {
-  Cluster,
-  Destination,
-  Endpoint,
-  EndpointSet,
-  LoadBalancerKind,
-  MeshSettings,
-  Mode,
-  Resolution,
-  RetryPolicy,
-  Route,
-  Service,
-  Snapshot,
-  TlsMode,
-  VirtualHost,
+import {
+  type ClientTls,
+  type Cluster,
+  type Destination,
+  type Endpoint,
+  type EndpointSet,
+  type LoadBalancerKind,
+  type MeshSettings,
+  type Mode,
+  PLAINTEXT,
+  type Resolution,
+  type RetryPolicy,
+  type Route,
+  type Service,
+  type Snapshot,
+  type VirtualHost,
 } from "@inmesh/model";
 
 export interface FakeRetry extends Partial<Omit<RetryPolicy, "on" | "statusCodes">> {
@@ -36,8 +37,8 @@ export interface FakeCluster {
   )[];
   /** @default "leastRequest" */
   readonly loadBalancer?: LoadBalancerKind;
-  /** @default "DISABLE" */
-  readonly tls?: TlsMode;
+  /** What is left out is as in plaintext. @default plaintext */
+  readonly tls?: Partial<ClientTls>;
   /** @default "static" */
   readonly resolution?: Resolution;
   /** The host that the cluster is for. @default its name */
@@ -158,7 +159,7 @@ function fakeCluster(
   spec: FakeCluster | FakeCluster["endpoints"],
 ): { cluster: Cluster; set: EndpointSet } {
   const given: FakeCluster = "endpoints" in spec ? spec : { endpoints: spec };
-  const { endpoints, loadBalancer = "leastRequest", tls = "DISABLE", resolution = "static", host = name } = given;
+  const { endpoints, loadBalancer = "leastRequest", tls, resolution = "static", host = name } = given;
   const service: Service = {
     host,
     name,
@@ -182,7 +183,7 @@ function fakeCluster(
     policy: {
       loadBalancer,
       connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0 },
-      tls,
+      tls: { ...PLAINTEXT, ...tls },
     },
     resource: null,
   };

@@ -220,7 +220,7 @@ export class AgentExchange implements Exchange {
       return unsupported(call, "changes headers of the answer");
     }
     if (route !== undefined && route.mirrors.length > 0) return unsupported(call, "mirrors the request");
-    if (cluster!.config.policy.tls !== "DISABLE") return unsupported(call, "asks for TLS by the mesh");
+    if (cluster!.config.policy.tls.mode !== "DISABLE") return unsupported(call, "asks for TLS by the mesh");
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseDocuments } from "../document/parse-documents.js";
+import { type ClientTls, PLAINTEXT } from "../snapshot/client-tls.js";
 import { validateDocument } from "../validate/validate-document.js";
 import { compile } from "./compile.js";
 
@@ -22,7 +23,7 @@ metadata: { name: off, namespace: istio-system }
 spec: { mode: "off" }
 `;
 
-function tlsOf(yaml: string, cluster: string): string | undefined {
+function tlsOf(yaml: string, cluster: string): ClientTls | undefined {
   const { documents } = parseDocuments(yaml, { file: "rule.yaml", namespace: "shop" });
   const snapshot = compile({
     resources: documents.flatMap((document) => validateDocument(document).resource ?? []),
@@ -51,14 +52,100 @@ describe("the TLS mode of a cluster", () => {
     ["outbound|8080||pay.shop.svc.cluster.local", "DISABLE"],
     ["outbound|80|plain|pay.shop.svc.cluster.local", "DISABLE"],
   ])("of %s is %s", (cluster, mode) => {
-    expect(tlsOf(RULE, cluster)).toBe(mode);
+    expect(tlsOf(RULE, cluster)?.mode).toBe(mode);
   });
 
   it("is DISABLE where no rule asks for it", () => {
-    expect(tlsOf("", "outbound|80||pay.shop.svc.cluster.local")).toBe("DISABLE");
+    expect(tlsOf("", "outbound|80||pay.shop.svc.cluster.local")).toBe(PLAINTEXT);
   });
 
   it("stays when policy is switched off, which must not open a door", () => {
-    expect(tlsOf(RULE + OFF, "outbound|80||pay.shop.svc.cluster.local")).toBe("ISTIO_MUTUAL");
+    expect(tlsOf(RULE + OFF, "outbound|80||pay.shop.svc.cluster.local")).toMatchObject({
+      mode: "ISTIO_MUTUAL",
+      source: { resource: { kind: "DestinationRule", namespace: "shop", name: "pay" }, path: "spec.trafficPolicy.tls" },
+    });
+  });
+});
+
+const CLOUD = "outbound|80||cloud.test";
+
+/** A ServiceEntry with such names, and a rule with such a block. */
+function cloud(tls: string, names: readonly string[] = [], more = ""): string {
+  return `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: cloud, namespace: shop }
+spec: { hosts: [cloud.test], ports: [{ number: 80, name: http, protocol: HTTP }, { number: 81, name: b, protocol: HTTP }], subjectAltNames: [${names.join(", ")}] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: cloud, namespace: shop }
+spec:
+  host: cloud.test
+  trafficPolicy: { tls: {${tls}} }
+${more}`;
+}
+
+describe("the TLS block of a cluster", () => {
+  // What Envoy 1.40 did under istiod 1.26, but for an `sni` without names: there it took any certificate of a known CA.
+  it.each([
+    ["mode: SIMPLE", [], { sni: "", subjectAltNames: [], verifiesServerName: true }],
+    ["mode: SIMPLE, sni: b.test", [], { sni: "b.test", subjectAltNames: [], verifiesServerName: true }],
+    ["mode: SIMPLE, subjectAltNames: [a.test]", [], { subjectAltNames: ["a.test"], verifiesServerName: false }],
+    ["mode: SIMPLE, sni: b, subjectAltNames: [a]", [], { sni: "b", subjectAltNames: ["a"], verifiesServerName: false }],
+    ["mode: SIMPLE", ["e.test"], { subjectAltNames: ["e.test"], verifiesServerName: true }],
+    ["mode: SIMPLE, sni: b.test", ["e.test"], { subjectAltNames: ["e.test"], verifiesServerName: false }],
+    ["mode: SIMPLE, subjectAltNames: [a]", ["e.test"], { subjectAltNames: ["a"], verifiesServerName: false }],
+    [
+      "mode: SIMPLE, insecureSkipVerify: true",
+      ["e.test"],
+      { insecureSkipVerify: true, subjectAltNames: [], verifiesServerName: false },
+    ],
+    ["mode: SIMPLE, caCertificates: /ca.pem, caCrl: /crl.pem", [], { caCertificates: "/ca.pem", caCrl: "/crl.pem" }],
+    ["mode: SIMPLE, caCertificates: system", [], { caCertificates: "" }],
+  ] as const)("verifies by {%s} and the entry's names %j", (tls, names, expected) => {
+    expect(tlsOf(cloud(tls, names), CLOUD)).toMatchObject(expected);
+  });
+
+  it.each([
+    ["mode: MUTUAL, clientCertificate: /c, privateKey: /k", /^mode MUTUAL/],
+    ["mode: ISTIO_MUTUAL", /^mode ISTIO_MUTUAL/],
+    ["mode: SIMPLE, credentialName: secret-1", /^credentialName "secret-1"/],
+  ])("refuses {%s}", (tls, why) => {
+    expect(tlsOf(cloud(tls), CLOUD)?.refusal).toMatch(why);
+  });
+
+  it("says where it is written, of a port, a subset, and a port of a subset", () => {
+    const yaml = cloud(
+      "mode: SIMPLE",
+      [],
+      `  subsets:
+    - { name: v1, trafficPolicy: { tls: { mode: SIMPLE, sni: v1 } } }
+    - { name: v2, trafficPolicy: { portLevelSettings: [{ port: { number: 81 }, tls: { mode: SIMPLE, sni: v2 } }] } }
+`,
+    ).replace(
+      "tls: {mode: SIMPLE}",
+      "tls: {mode: SIMPLE}, portLevelSettings: [{port: {number: 81}, tls: {mode: SIMPLE, sni: p}}]",
+    );
+    const told = (port: number, subset: string) => {
+      const tls = tlsOf(yaml, `outbound|${port}|${subset}|cloud.test`);
+      return [tls?.sni, tls?.source?.path];
+    };
+    expect([told(80, ""), told(81, ""), told(80, "v1"), told(81, "v1"), told(80, "v2"), told(81, "v2")]).toEqual([
+      ["", "spec.trafficPolicy.tls"],
+      ["p", "spec.trafficPolicy.portLevelSettings[0].tls"],
+      ["v1", "spec.subsets[0].trafficPolicy.tls"],
+      ["v1", "spec.subsets[0].trafficPolicy.tls"],
+      ["", "spec.trafficPolicy.tls"],
+      ["v2", "spec.subsets[1].trafficPolicy.portLevelSettings[0].tls"],
+    ]);
+  });
+
+  it("is none where a port's entry names none: nothing is inherited", () => {
+    const yaml = cloud("mode: SIMPLE").replace(
+      "tls: {mode: SIMPLE}",
+      "tls: {mode: SIMPLE}, portLevelSettings: [{port: {number: 81}, loadBalancer: {simple: RANDOM}}]",
+    );
+    expect(tlsOf(yaml, "outbound|81||cloud.test")).toBe(PLAINTEXT);
   });
 });

@@ -2,8 +2,10 @@
 
 import type { SubsetSpec } from "../kind/destination-rule.js";
 import type { ConnectionPoolSpec, LoadBalancerSpec, TrafficPolicySpec } from "../kind/traffic-policy.js";
+import type { ClientTls } from "../snapshot/client-tls.js";
 import { type Cluster, clusterName, type LoadBalancerKind, type TrafficPolicy } from "../snapshot/cluster.js";
 import type { Service } from "../snapshot/workload.js";
+import { clientTls } from "./client-tls.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
 import { durationMs } from "./duration-ms.js";
 import type { CompilerSettings } from "./settings.js";
@@ -60,17 +62,18 @@ function policyOf(
   off: boolean,
 ): TrafficPolicy {
   const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, port, settings);
-  if (off) return trafficPolicy(keptWithoutPolicy(blocks), service, settings, undefined);
+  const tls = clientTls(blocks.tls, service, rule?.resources ?? []);
+  if (off) return trafficPolicy(keptWithoutPolicy(blocks), tls, service, settings, undefined);
   const annotated = rule?.resources.find(
     ({ metadata }) => metadata.annotations[LOAD_BALANCER_ANNOTATION] !== undefined,
   );
   const annotation = annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION];
-  return trafficPolicy(blocks, service, settings, annotation);
+  return trafficPolicy(blocks, tls, service, settings, annotation);
 }
 
-/** Switching policy off must not open a door, so TLS stays; nor break calls, so does the address that the caller asked for. */
-function keptWithoutPolicy({ tls, loadBalancer }: PolicyBlocks): PolicyBlocks {
-  return { tls, ...(loadBalancer?.simple === "PASSTHROUGH" && { loadBalancer }) };
+/** Beside TLS, which stays because switching policy off must not open a door: the address that the caller asked for. */
+function keptWithoutPolicy({ loadBalancer }: PolicyBlocks): PolicyBlocks {
+  return loadBalancer?.simple === "PASSTHROUGH" ? { loadBalancer } : {};
 }
 
 /** Blocks replace each other whole. A port's entry inherits nothing from the level above it. */
@@ -99,7 +102,8 @@ function portEntry(policy: TrafficPolicySpec | undefined, port: number): PolicyB
 }
 
 function trafficPolicy(
-  { loadBalancer, connectionPool, tls }: PolicyBlocks,
+  { loadBalancer, connectionPool }: PolicyBlocks,
+  tls: ClientTls,
   { resolution }: Service,
   { mesh }: CompilerSettings,
   annotation: string | undefined,
@@ -107,7 +111,7 @@ function trafficPolicy(
   return {
     loadBalancer: AS_ASKED.has(resolution) ? "passThrough" : loadBalancerKind(loadBalancer, annotation),
     connection: connectionPolicy(connectionPool, mesh.connectTimeoutMs),
-    tls: tls?.mode ?? "DISABLE",
+    tls,
   };
 }
 

@@ -1,6 +1,7 @@
 /** A service, port and subset under one traffic policy: the unit that runtime state hangs on. */
 
 import type { ResourceRef } from "../resource.js";
+import type { ClientTls } from "./client-tls.js";
 import type { Service } from "./workload.js";
 
 /** `leastRequest` is the default, as Istio's. `passThrough` sends to the address the caller asked for. */
@@ -15,14 +16,10 @@ export interface ConnectionPolicy {
   readonly maxRequestsPerConnection: number;
 }
 
-/** As DestinationRule tls.mode writes it. */
-export type TlsMode = "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
-
 export interface TrafficPolicy {
   readonly loadBalancer: LoadBalancerKind;
   readonly connection: ConnectionPolicy;
-  /** Anything but DISABLE makes calls fail in this version: what policy wants encrypted is never sent in plaintext. */
-  readonly tls: TlsMode;
+  readonly tls: ClientTls;
 }
 
 export interface Cluster {

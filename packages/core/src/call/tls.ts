@@ -1,0 +1,42 @@
+/** What a call says of the TLS that its cluster's policy asks for: whom it must lead to, and why it cannot be had. */
+
+import { isIP } from "node:net";
+import type { ClientTls, Cluster } from "@inmesh/model";
+import { MeshError } from "../errors.js";
+import type { Call } from "./call.js";
+import { rewrittenAuthority } from "./request-edit.js";
+
+const PORT = /:\d*$/;
+
+/**
+ * The name that the server is asked for, and its certificate: as Istio's auto SNI, the host of the request as rules
+ * rewrite it, without port; or the IP address, which is no server name. Of a header that the application writes itself
+ * nothing depends: who is verified must not be up to somebody whose request is passed on (pitfalls T6).
+ */
+export function serverNameOf({ cluster, route, destination, host }: Call): string {
+  const { sni } = cluster!.config.policy.tls; // asked for a call that has entered one
+  if (sni !== "") return sni;
+  const authority = (route && rewrittenAuthority(route, destination, host)) ?? host;
+  const name = isIP(authority) === 6 ? authority : authority.replace(PORT, "");
+  return (name.startsWith("[") ? name.slice(1, -1) : name).toLowerCase();
+}
+
+/** `DestinationRule/shop/pay spec.trafficPolicy.tls`. */
+export function tlsSource({ source }: ClientTls): string {
+  if (source === null) return "its DestinationRule";
+  const { resource, path } = source;
+  return `${resource.kind}/${resource.namespace}/${resource.name} ${path}`;
+}
+
+/** Fails closed: sending in plaintext what policy wants encrypted would be worse than not sending it. */
+export function tlsRefused({ name, policy: { tls } }: Cluster, route: string): MeshError {
+  const remedy =
+    tls.credentialName !== ""
+      ? "Name a file by caCertificates instead, or leave both out for the roots of Node"
+      : "Set tls.mode SIMPLE, or DISABLE where plaintext is meant";
+  return new MeshError(
+    "TLS_UNAVAILABLE",
+    `${tlsSource(tls)} asks for TLS to "${name}" by ${tls.refusal}. The call was not sent. ${remedy}`,
+    { route, cluster: name },
+  );
+}

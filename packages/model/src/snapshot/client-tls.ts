@@ -1,0 +1,50 @@
+/** How the connections of a cluster are encrypted, and whom they must lead to. policy-semantics §2.7. */
+
+import type { ResourceRef } from "../resource.js";
+
+/** As DestinationRule tls.mode writes it. */
+export type TlsMode = "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
+
+export interface ClientTls {
+  readonly mode: TlsMode;
+  /** Server name of every connection; empty: the host that the request is addressed to. */
+  readonly sni: string;
+  /** The certificate must have one of them: the rule's, else the ServiceEntry's. Empty: none of these is asked for. */
+  readonly subjectAltNames: readonly string[];
+  /** The certificate must be for the server name, whatever else it must have. */
+  readonly verifiesServerName: boolean;
+  /** Nothing about the server is verified. */
+  readonly insecureSkipVerify: boolean;
+  /** Files, read by the process that calls; empty where policy names none. Without `caCertificates`: the roots of Node. */
+  readonly caCertificates: string;
+  readonly caCrl: string;
+  readonly clientCertificate: string;
+  readonly privateKey: string;
+  readonly credentialName: string;
+  /** What of it this version cannot do, in words; empty when it can. Calls then fail: nothing is sent in plaintext instead. */
+  readonly refusal: string;
+  /** What says so; null for plaintext. */
+  readonly source: TlsSource | null;
+}
+
+export interface TlsSource {
+  readonly resource: ResourceRef;
+  /** `spec.trafficPolicy.portLevelSettings[0].tls`. */
+  readonly path: string;
+}
+
+/** What no rule speaks about, and what `mode: DISABLE` means. */
+export const PLAINTEXT: ClientTls = Object.freeze({
+  mode: "DISABLE",
+  sni: "",
+  subjectAltNames: Object.freeze([]),
+  verifiesServerName: false,
+  insecureSkipVerify: false,
+  caCertificates: "",
+  caCrl: "",
+  clientCertificate: "",
+  privateKey: "",
+  credentialName: "",
+  refusal: "",
+  source: null,
+});
