@@ -84,6 +84,8 @@ export {
   type ConnectionPolicy,
   clusterName,
   type LoadBalancerKind,
+  POLICY_BLOCKS,
+  type PolicyFields,
   type TrafficPolicy,
 } from "./snapshot/cluster.js";
 export type {
@@ -103,6 +105,8 @@ export type {
   Route,
   RouteAction,
   RouteTable,
+  RuleForOthers,
+  RuleRef,
   VirtualHost,
 } from "./snapshot/route.js";
 export type { ClientContext, MeshSettings, Mode, Snapshot } from "./snapshot/snapshot.js";

@@ -27,6 +27,7 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
   add("request", requestText(asked, answer));
   add("policy", policyText(answer));
   add("answer", responseText(answer));
+  add("fields", fieldsText(answer));
   add("result", [paint(answer.status !== null && answer.status >= 400 ? "red" : "green", resultText(answer))]);
   if (would !== null) add("with on", [resultText(would)]);
   const titleWidth = 9;
@@ -88,6 +89,15 @@ function responseText({ responseHeaders: { set, add, remove } }: Explanation): s
     ...Object.entries(set).map(([name, value]) => `header ${name}: ${value}`),
     ...Object.entries(add).map(([name, value]) => `header ${name}: ${value} added`),
   ].map(printable);
+}
+
+/** Where to change it: one line for each part that a document gives. */
+function fieldsText({ origins }: Explanation): string[] {
+  const written = origins.filter(({ file }) => file !== "");
+  const width = Math.max(...written.map(({ part }) => part.length));
+  return written.map(({ part, file, line, column, path }) =>
+    printable(`${part.padEnd(width)}  ${file}:${line}:${column}  ${path}`),
+  );
 }
 
 function resultText({ outcome, status, destinations, redirect, directResponse }: Explanation): string {

@@ -10,12 +10,12 @@ import type {
   HeaderOps,
   MatchRequest,
   MirrorPolicy,
-  ResourceRef,
   Route,
+  RouteAction,
   Snapshot,
   VirtualHost,
 } from "@inmesh/model";
-import { endpointId, resourceKey } from "@inmesh/model";
+import { endpointId } from "@inmesh/model";
 import { corsOps, preflightAnswer } from "../call/cors.js";
 import { percentOf } from "../call/percent.js";
 import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
@@ -24,12 +24,14 @@ import { AskedRequest } from "./asked-request.js";
 import type {
   ExplainedDestination,
   ExplainedMirror,
-  ExplainedRoute,
   ExplainedTls,
   ExplainRequest,
   Explanation,
 } from "./explanation.js";
-import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, pathParts, sendingStep } from "./steps.js";
+import { originsOf } from "./origins.js";
+import { passedBy } from "./passed-by.js";
+import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, sendingStep } from "./steps.js";
+import { placeIn } from "./written.js";
 
 export interface ExplainOptions {
   /** The process was started to observe: its requests go out as if the mesh were not there. @default false */
@@ -83,6 +85,8 @@ function blank(
     redirect: null,
     directResponse: null,
     responseHeaders: { set: {}, add: {}, remove: [] },
+    passedBy: [],
+    origins: [],
     steps,
     snapshot: { version: snapshot.version, revision: snapshot.revision, mode: snapshot.mode },
     would: null,
@@ -96,18 +100,23 @@ function explainRoute(
   start: Explanation,
 ): Explanation {
   const route = virtualHost.find(request);
-  const steps = [...start.steps, ...matchSteps(snapshot, virtualHost, route, request)];
+  const passed = passedBy(snapshot, virtualHost, route, request);
+  const steps = [...start.steps, ...matchSteps(snapshot, passed, route, request)];
   if (route === undefined) {
-    return { ...start, outcome: "notFound", status: MESH_ERRORS.ROUTE_NOT_FOUND.status, steps };
+    return { ...start, outcome: "notFound", status: MESH_ERRORS.ROUTE_NOT_FOUND.status, passedBy: passed, steps };
   }
+  const answer = explainFound(snapshot, route, request, { ...start, passedBy: passed, steps });
+  return { ...answer, origins: originsOf(snapshot, route, answer) };
+}
+
+function explainFound(snapshot: Snapshot, route: Route, request: AskedRequest, start: Explanation): Explanation {
   const answer: Explanation = {
     ...start,
-    route: explainedRoute(snapshot, route),
+    route: { name: route.name, ...placeIn(snapshot, route.resource, route.path) },
     timeoutMs: route.timeoutMs,
     fault: route.fault === undefined ? null : explainedFault(route.fault),
     mirrors: route.mirrors.map((mirror) => explainedMirror(snapshot, mirror)),
-    responseHeaders: responseHeaders(route, undefined, request),
-    steps,
+    responseHeaders: responseHeaders(route, heaviestOf(route.action), request),
   };
   if (route.fault !== undefined && route.fault.abortRatio >= 1) {
     return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
@@ -121,7 +130,7 @@ function explainRoute(
       status: 200,
       directResponse: { status: 200, body: "" },
       responseHeaders: { set, add: {}, remove: [] },
-      steps: [...steps, "corsPolicy answers the preflight itself"],
+      steps: [...start.steps, "corsPolicy answers the preflight itself"],
     };
   }
   return explainAction(snapshot, route, request, answer);
@@ -141,7 +150,7 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
   }
   const { retry } = route;
   const destinations = action.destinations.map((destination) => explainedDestination(snapshot, destination));
-  const heaviest = action.destinations.reduce((best, each) => (each.weight > best.weight ? each : best));
+  const heaviest = heaviestOf(action);
   const edited = editRequest(route, heaviest, request);
   const missingStatus = action.missingStatus ?? MESH_ERRORS.CLUSTER_NOT_FOUND.status;
   const missing = destinations.every(({ cluster }) => snapshot.cluster(cluster) === undefined);
@@ -161,6 +170,12 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
   };
 }
 
+/** Of several destinations the one whose request is shown. */
+function heaviestOf(action: RouteAction): Destination | undefined {
+  if (action.kind !== "forward") return undefined;
+  return action.destinations.reduce((best, each) => (each.weight > best.weight ? each : best));
+}
+
 function upstreamRequest(
   { method }: AskedRequest,
   { path, authority, headers }: { path: string; authority: string; headers: readonly string[] },
@@ -171,17 +186,6 @@ function upstreamRequest(
     joined.set(name.toLowerCase(), before === undefined ? value : `${before},${value}`);
   }
   return { method, path, authority, headers: Object.fromEntries(joined) };
-}
-
-function explainedRoute(snapshot: Snapshot, { name, resource, path }: Route): ExplainedRoute {
-  return { name, ...place(snapshot, resource, path) };
-}
-
-function place(snapshot: Snapshot, resource: ResourceRef | null, path: string): Omit<ExplainedRoute, "name"> {
-  const key = resource === null ? null : resourceKey(resource);
-  const origin = key === null ? undefined : snapshot.resource?.(key)?.origin;
-  const { line, column } = origin?.locate(pathParts(path)) ?? { line: 0, column: 0 };
-  return { resource: key, path, file: origin?.file ?? "", line, column };
 }
 
 function explainedFault(fault: FaultPolicy): NonNullable<Explanation["fault"]> {
@@ -209,7 +213,7 @@ function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
   const { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl } = tls;
   if (mode === "DISABLE") return null;
   const { refusal, source } = tls;
-  const written = place(snapshot, source?.resource ?? null, source?.path ?? "");
+  const written = placeIn(snapshot, source?.resource ?? null, source?.path ?? "");
   const asked = { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl, refusal };
   return { ...asked, ...written, resource: written.resource ?? "" };
 }

@@ -88,15 +88,29 @@ export interface ExplainedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface ExplainedRoute {
-  readonly name: string;
-  /** `Kind/ns/name`; null for a service's default route. */
+export interface ExplainedPlace {
+  /** `Kind/ns/name`; null where no document says so: a default. */
   readonly resource: string | null;
-  /** `spec.http[2].match[0]`; empty for a default route. */
+  /** `spec.http[2].match[0]`; empty for a default. */
   readonly path: string;
   readonly file: string;
   readonly line: number;
   readonly column: number;
+}
+
+export interface ExplainedRoute extends ExplainedPlace {
+  readonly name: string;
+}
+
+/** A rule that was asked before the one that matched, or is written before it and not meant for this caller. */
+export interface PassedRule extends ExplainedRoute {
+  /** What it wanted and the request has not, for each way to match. */
+  readonly reasons: readonly string[];
+}
+
+export interface ExplainedOrigin extends ExplainedPlace {
+  /** Field of the explanation that it gives: `timeoutMs`, `request.headers`, `destinations[0].subset`, … */
+  readonly part: string;
 }
 
 export interface Explanation {
@@ -135,6 +149,10 @@ export interface Explanation {
     readonly add: Readonly<Record<string, string>>;
     readonly remove: readonly string[];
   };
+  /** Rules passed by, in order; every rule where none matched. */
+  readonly passedBy: readonly PassedRule[];
+  /** Fields that gave the parts of this answer, as far as a document gives them. */
+  readonly origins: readonly ExplainedOrigin[];
   /** How the answer came about, one sentence each. */
   readonly steps: readonly string[];
   readonly snapshot: { readonly version: number; readonly revision: string; readonly mode: Mode };

@@ -4,8 +4,9 @@ import type { Cluster, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { resourceKey } from "@inmesh/model";
 import { isNamed } from "../cluster/by-name.js";
 import type { AskedRequest } from "./asked-request.js";
-import type { ExplainedDestination, ExplainedMirror, Explanation } from "./explanation.js";
+import type { ExplainedDestination, ExplainedMirror, ExplainedRoute, Explanation, PassedRule } from "./explanation.js";
 import { tlsText } from "./tls-text.js";
+import { placeIn } from "./written.js";
 
 /** Rules told one by one before the rest is only counted. */
 const MOST_RULES = 50;
@@ -46,20 +47,20 @@ export function lookupStep(
 /** Why earlier rules did not match, and where the one that did is written. */
 export function matchSteps(
   snapshot: Snapshot,
-  { routes }: VirtualHost,
+  passed: readonly PassedRule[],
   found: Route | undefined,
   request: AskedRequest,
 ): readonly string[] {
-  const end = found === undefined ? routes.length : routes.indexOf(found);
-  const steps = routes.slice(0, Math.min(end, MOST_RULES)).map((route) => {
-    const reasons = route.matches.map((match) => match.whyNot(request) ?? "it matches");
-    return `${place(snapshot, route)} does not match: ${reasons.join("; ")}`;
-  });
-  if (end > MOST_RULES) steps.push(`${end - MOST_RULES} more rules do not match`);
+  const steps = passed
+    .slice(0, MOST_RULES)
+    .map((rule) => `${placeText(rule)} does not match: ${rule.reasons.join("; ")}`);
+  if (passed.length > MOST_RULES)
+    steps.push(`${passed.length - MOST_RULES} more rules do not match: passedBy names them`);
   if (found === undefined) return [...steps, "no rule matches: 404"];
   if (found.resource === null) return [...steps, "the service's default route takes every request"];
   const matched = found.matches.find((match) => match.matches(request));
-  return [...steps, `${place(snapshot, found)} matches: ${matched?.text ?? "everything"}`];
+  const place = placeText({ name: found.name, ...placeIn(snapshot, found.resource, found.path) });
+  return [...steps, `${place} matches: ${matched?.text ?? "everything"}`];
 }
 
 /** @param missingStatus what the caller gets where the destination does not exist */
@@ -97,17 +98,8 @@ export function mirroringStep(snapshot: Snapshot, { cluster, percent, endpoints,
   return `${field}: a copy of ${percent}% of the requests goes to ${cluster}, ${now}`;
 }
 
-function place(snapshot: Snapshot, { name, path, resource }: Route): string {
+function placeText({ name, path, resource, file, line, column }: ExplainedRoute): string {
   const rule = name === "default" ? path : `"${name}" (${path})`;
   if (resource === null) return rule;
-  const key = resourceKey(resource);
-  const origin = snapshot.resource?.(key)?.origin;
-  if (origin === undefined || origin.file === "") return `${rule} of ${key}`;
-  const { line, column } = origin.locate(pathParts(path));
-  return `${rule} of ${key}, ${origin.file}:${line}:${column},`;
-}
-
-/** `spec.http[2].match[0]` as the parts a position is looked up by. */
-export function pathParts(path: string): readonly (string | number)[] {
-  return [...path.matchAll(/([^.[\]]+)|\[(\d+)\]/g)].map(([, word, index]) => word ?? Number(index));
+  return file === "" ? `${rule} of ${resource}` : `${rule} of ${resource}, ${file}:${line}:${column},`;
 }

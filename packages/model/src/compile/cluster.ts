@@ -8,6 +8,7 @@ import type { Service } from "../snapshot/workload.js";
 import { clientTls } from "./client-tls.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
 import { durationMs } from "./duration-ms.js";
+import { policyFields } from "./policy-fields.js";
 import type { CompilerSettings } from "./settings.js";
 
 /** On a DestinationRule: `PEAK_EWMA` picks by latency, which Istio has no name for. It beats `simple`. */
@@ -50,6 +51,7 @@ export function compileCluster(
     labels: definition?.labels ?? NO_LABELS,
     policy: policyOf(rule, definition, port, service, settings, off),
     resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
+    ...(!off && { fields: policyFields(rule, subset, port) }),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { DestinationSpec, StringMatch } from "../kind/field.js";
 import type { HttpMatchSpec, HttpRouteSpec, VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
+import type { RuleRef } from "../snapshot/route.js";
 import { qualifiedHost } from "./host.js";
 
 /** One rule as it applies, and where it is written. Destination hosts are fully qualified. */
@@ -13,6 +14,8 @@ export interface Rule {
   readonly index: number;
   /** Position in the resource's `match` of each entry of `spec.match`. */
   readonly matchIndices: readonly number[];
+  /** The rule that delegates to it. */
+  readonly root?: RuleRef;
 }
 
 /** Undefined when the delegate does not exist or is not exported to the root: that rule alone is then skipped. */
@@ -26,7 +29,7 @@ export function expandRules(root: Resource<VirtualServiceSpec>, findDelegate: Fi
     const found = findDelegate(delegate.namespace || root.namespace, delegate.name ?? "");
     return (found?.spec.http ?? []).flatMap((inner, innerIndex) => {
       // found, since it has rules; delegates of delegates are refused
-      return inner.delegate === undefined ? mergeRule(rule.spec, ruleOf(found!, inner, innerIndex)) : [];
+      return inner.delegate === undefined ? mergeRule(rule, ruleOf(found!, inner, innerIndex)) : [];
     });
   });
 }
@@ -55,10 +58,11 @@ function qualifyDestination(spec: DestinationSpec, namespace: string): Destinati
 }
 
 /** The delegate's fields win whole; what it leaves out is the root's. A rule without any compatible match is dropped. */
-function mergeRule(root: HttpRouteSpec, delegate: Rule): readonly Rule[] {
+function mergeRule({ spec: root, resource, index }: Rule, delegate: Rule): readonly Rule[] {
   const merged = mergeMatches(root.match ?? [], delegate);
   if (merged === undefined) return [];
   const { match: _, delegate: __, route: ___, redirect: ____, ...inherited } = root;
+  const { kind, namespace, name: rootName } = resource;
   const { name } = delegate.spec;
   const spec: HttpRouteSpec = {
     ...inherited,
@@ -66,7 +70,14 @@ function mergeRule(root: HttpRouteSpec, delegate: Rule): readonly Rule[] {
     ...(joinNames(root.name, name) !== "" && { name: joinNames(root.name, name) }),
     match: merged.map(({ match }) => match),
   };
-  return [{ ...delegate, spec, matchIndices: merged.map(({ index }) => index) }];
+  return [
+    {
+      ...delegate,
+      spec,
+      matchIndices: merged.map(({ index }) => index),
+      root: { resource: { kind, namespace, name: rootName }, path: `spec.http[${index}]` },
+    },
+  ];
 }
 
 /** A field written as undefined must not hide the root's. */

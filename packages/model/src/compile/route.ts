@@ -1,8 +1,7 @@
 /** A rule as routes: one per alternative of its match, since rewrites depend on what was matched. policy-semantics §1. */
 
 import type { DestinationSpec } from "../kind/field.js";
-import type { HttpDestinationSpec, HttpMatchSpec, HttpRouteSpec } from "../kind/virtual-service.js";
-import type { ResourceRef } from "../resource.js";
+import type { HttpDestinationSpec, HttpRouteSpec } from "../kind/virtual-service.js";
 import type {
   Destination,
   ForwardAction,
@@ -18,7 +17,7 @@ import type { Rule } from "./delegate.js";
 import { durationMs } from "./duration-ms.js";
 import { compileFault, ratio } from "./fault.js";
 import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
-import { hasLabels } from "./labels.js";
+import { placeOf, whyNotMeant } from "./meant-for.js";
 import type { PathTest } from "./path-test.js";
 import { compileDirectResponse, compileRedirect } from "./redirect.js";
 import { RequestMatch } from "./request-match.js";
@@ -48,29 +47,13 @@ export function compileRule(rule: Rule, context: RouteContext): readonly Indexed
   const { match } = spec;
   const parts = compileParts(spec, context);
   if (match === undefined || match.length === 0) {
-    return [{ match: undefined, route: compileRoute(rule, parts, undefined, `spec.http[${rule.index}]`, context) }];
+    return [{ match: undefined, route: compileRoute(rule, parts, undefined, undefined, context) }];
   }
   return match.flatMap((alternative, position) => {
-    if (!meantFor(alternative, context)) return [];
+    if (whyNotMeant(alternative, context) !== undefined) return [];
     const compiled = new RequestMatch(alternative);
-    const index = rule.matchIndices[position] ?? -1;
-    const path = index < 0 ? `spec.http[${rule.index}]` : `spec.http[${rule.index}].match[${index}]`;
-    return [{ match: compiled, route: compileRoute(rule, parts, { spec: alternative, compiled }, path, context) }];
+    return [{ match: compiled, route: compileRoute(rule, parts, compiled, position, context) }];
   });
-}
-
-/**
- * Conditions that are known before any request. Quirk kept from Istio: with `gateways`, the source conditions are not
- * looked at.
- */
-function meantFor(
-  { gateways = [], sourceLabels, sourceNamespace, port }: HttpMatchSpec,
-  context: RouteContext,
-): boolean {
-  if (port !== undefined && port !== 0 && port !== context.port) return false;
-  if (gateways.length > 0) return gateways.includes("mesh");
-  if (sourceNamespace && sourceNamespace !== context.client.namespace) return false;
-  return hasLabels(context.client.labels, sourceLabels ?? {});
 }
 
 /** What all alternatives of a rule share. */
@@ -118,20 +101,17 @@ function levels(...specs: readonly Parameters<typeof compileHeaderOps>[0][]): He
 }
 
 function compileRoute(
-  { spec, resource }: Rule,
+  rule: Rule,
   { forward, authority, timeoutMs, retry, shared }: RuleParts,
-  match: { readonly spec: HttpMatchSpec; readonly compiled: RequestMatch } | undefined,
-  path: string,
+  match: RequestMatch | undefined,
+  position: number | undefined,
   { port }: RouteContext,
 ): Route {
-  const matched = match?.compiled.path ?? NO_PATH;
-  const { kind, namespace, name } = resource;
-  const ref: ResourceRef = { kind, namespace, name };
+  const { spec } = rule;
+  const matched = match?.path ?? NO_PATH;
   return {
-    name: [spec.name, match?.spec.name].filter(Boolean).join(".") || "default",
-    resource: ref,
-    path,
-    matches: match === undefined ? [] : [match.compiled],
+    ...placeOf(rule, position),
+    matches: match === undefined ? [] : [match],
     action: compileAction(spec, forward, port, matched),
     rewrite: compileRewrite(spec.rewrite, authority, matched),
     timeoutMs,

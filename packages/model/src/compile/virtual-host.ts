@@ -4,12 +4,13 @@ import type { DestinationSpec } from "../kind/field.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import { clusterName } from "../snapshot/cluster.js";
-import type { Destination, VirtualHost } from "../snapshot/route.js";
+import type { Destination, RuleForOthers, VirtualHost } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
 import { policyBlocks } from "./cluster.js";
-import { expandRules, type Rule } from "./delegate.js";
+import { expandRules } from "./delegate.js";
 import { gatewayComesFirst, gatewayRulesFor } from "./gateway-precedence.js";
 import { compileGatewayRoutes } from "./gateway-route.js";
+import { rulesForOthers } from "./meant-for.js";
 import type { Ask } from "./memo.js";
 import { delegateOf, hasOwnRules, policyOf, rulesOf, serviceOf } from "./questions.js";
 import { SAFE_RETRY } from "./retry.js";
@@ -41,22 +42,26 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
       : ownRoute(target, view);
   if (routes.length === 0) return undefined;
   const inCharge = routes.some(({ route }) => route.resource !== null) ? policy?.resource : undefined;
+  const forOthers = off ? [] : (policy?.forOthers ?? []);
   return {
     name: `${host}:${port}`,
     service,
     port,
     resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
     routes: routes.map(({ route }) => route),
+    ...(forOthers.length > 0 && { forOthers }),
     find: createRouteFinder(routes),
   };
 }
 
 interface Policy {
   readonly resource: Resource;
+  /** Empty when every rule is meant for others: the service then has its default route, not a 404. */
   readonly rules: readonly IndexedRoute[];
+  readonly forOthers: readonly RuleForOthers[];
 }
 
-/** Of a VirtualService and the HTTPRoutes for a host one speaks. Undefined when none of their rules is for this client and port. */
+/** Of a VirtualService and the HTTPRoutes for a host one speaks. Undefined when there is neither. */
 function compilePolicy(
   virtualService: Resource<VirtualServiceSpec> | undefined,
   target: HostTarget,
@@ -71,25 +76,23 @@ function compilePolicy(
     gateway !== undefined &&
     virtualService !== undefined &&
     gatewayComesFirst(gateway, virtualService, ask(hasOwnRules, host), client, settings.exportTo.virtualService);
-  if (virtualService !== undefined && !gatewayFirst) {
-    const rules = compileRules(virtualService, target, view, ask);
-    if (rules.length > 0) return { resource: virtualService, rules };
-  }
+  const own =
+    virtualService === undefined || gatewayFirst ? undefined : compileRules(virtualService, target, view, ask);
+  if (own !== undefined && own.rules.length > 0) return own;
   const [oldest] = gateway?.routes ?? [];
-  if (gateway === undefined || oldest === undefined) return undefined;
-  return { resource: oldest, rules: compileGatewayRoutes(gateway.routes, routeContext(target, view, ask)) };
+  if (gateway === undefined || oldest === undefined) return own;
+  const rules = compileGatewayRoutes(gateway.routes, routeContext(target, view, ask));
+  return { resource: oldest, rules, forOthers: own?.forOthers ?? [] };
 }
 
-/** Empty when every rule is meant for other clients: the service then has its default route, not a 404. */
-function compileRules(
-  resource: Resource<VirtualServiceSpec>,
-  target: HostTarget,
-  view: ClientView,
-  ask: Ask,
-): readonly IndexedRoute[] {
+function compileRules(resource: Resource<VirtualServiceSpec>, target: HostTarget, view: ClientView, ask: Ask): Policy {
   const rules = expandRules(resource, (namespace, name) => ask(delegateOf, namespace, name, resource.namespace));
   const context = routeContext(target, view, ask);
-  return rules.flatMap((rule: Rule) => compileRule(rule, context));
+  return {
+    resource,
+    rules: rules.flatMap((rule) => compileRule(rule, context)),
+    forOthers: rulesForOthers(rules, context),
+  };
 }
 
 function ownRoute({ port, service }: HostTarget, view: ClientView): readonly IndexedRoute[] {

@@ -2,6 +2,7 @@
 
 import type { ResourceRef } from "../resource.js";
 import type { ClientTls } from "./client-tls.js";
+import type { RuleRef } from "./route.js";
 import type { Service } from "./workload.js";
 
 /** `leastRequest` is the default, as Istio's. `passThrough` sends to the address the caller asked for. */
@@ -22,6 +23,12 @@ export interface TrafficPolicy {
   readonly tls: ClientTls;
 }
 
+/** Parts of a traffic policy that replace each other whole. */
+export const POLICY_BLOCKS = ["loadBalancer", "connectionPool", "outlierDetection", "tls"] as const;
+
+/** Fields of DestinationRules that give parts of a cluster; absent where none is written. */
+export type PolicyFields = Readonly<Partial<Record<(typeof POLICY_BLOCKS)[number] | "subset", RuleRef>>>;
+
 export interface Cluster {
   /** Istio's: `outbound|80|v1|reviews.shop.svc.cluster.local`. */
   readonly name: string;
@@ -35,6 +42,8 @@ export interface Cluster {
   readonly policy: TrafficPolicy;
   /** The DestinationRule in charge, or null. */
   readonly resource: ResourceRef | null;
+  /** For explain; absent where policy arrives compiled, or is not in force. */
+  readonly fields?: PolicyFields;
 }
 
 export function clusterName(port: number, subset: string, host: string): string {

@@ -124,6 +124,23 @@ export interface ForwardAction {
 
 export type RouteAction = ForwardAction | RedirectAction | DirectResponseAction;
 
+/** Where a rule is written. */
+export interface RuleRef {
+  readonly resource: ResourceRef;
+  /** `spec.http[2]`. */
+  readonly path: string;
+}
+
+/** A rule that no request of this caller to this port can match, for explain. */
+export interface RuleForOthers extends RuleRef {
+  readonly name: string;
+  readonly delegatedBy?: RuleRef;
+  /** It is written after so many of `VirtualHost.routes`. */
+  readonly before: number;
+  /** `it is for port 8080`. */
+  readonly why: string;
+}
+
 /** One way to match: all its conditions hold together. */
 export interface Match {
   /** Whole test, path included. */
@@ -144,6 +161,8 @@ export interface Route {
    * of their own since rewrites depend on what was matched. Empty for the default route.
    */
   readonly path: string;
+  /** The rule of another VirtualService that delegates to it, which gives what this one leaves out. */
+  readonly delegatedBy?: RuleRef;
   /** Alternatives. Empty: matches everything. */
   readonly matches: readonly Match[];
   readonly action: RouteAction;
@@ -170,6 +189,8 @@ export interface VirtualHost {
   /** The VirtualService or HTTPRoute in charge; null when the service has its default route only. */
   readonly resource: ResourceRef | null;
   readonly routes: readonly Route[];
+  /** Rules of the same documents that were compiled away, in order. */
+  readonly forOthers?: readonly RuleForOthers[];
   /** First route in order that matches, in time nearly independent of their number; undefined is Envoy's NR (404). */
   find(request: MatchRequest): Route | undefined;
 }
