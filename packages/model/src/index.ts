@@ -79,21 +79,14 @@ export {
 } from "./resource.js";
 export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
 export { type ClientTls, PLAINTEXT, type TlsMode, type TlsSource } from "./snapshot/client-tls.js";
-export {
-  type Cluster,
-  type ConnectionPolicy,
-  clusterName,
-  type LoadBalancerKind,
-  POLICY_BLOCKS,
-  type PolicyFields,
-  type TrafficPolicy,
-} from "./snapshot/cluster.js";
+export { type Cluster, clusterName, POLICY_BLOCKS, type PolicyFields } from "./snapshot/cluster.js";
 export type {
   CorsPolicy,
   Destination,
   DirectResponseAction,
   FaultPolicy,
   ForwardAction,
+  HashKey,
   HeaderOps,
   HeaderPair,
   Match,
@@ -110,6 +103,22 @@ export type {
   VirtualHost,
 } from "./snapshot/route.js";
 export type { ClientContext, MeshSettings, Mode, Snapshot } from "./snapshot/snapshot.js";
+export type {
+  ConnectionPolicy,
+  HashAlgorithm,
+  KeepAlivePolicy,
+  LimitPolicy,
+  LoadBalancerKind,
+  LocalityDistribution,
+  LocalityFailover,
+  LocalityPolicy,
+  Nearness,
+  OutlierPolicy,
+  RetryBudgetPolicy,
+  TrafficPolicy,
+  WarmupPolicy,
+  ZoneAwareness,
+} from "./snapshot/traffic-policy.js";
 export type {
   Endpoint,
   EndpointSet,

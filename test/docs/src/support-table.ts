@@ -11,7 +11,7 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   VirtualService:
     "Rules for clients in the mesh (`gateways` empty or with `mesh`): hosts and their precedence, every match, weights, rewrite, redirect, direct response, header operations, timeout, retries, faults, CORS, delegates, exportTo.",
   DestinationRule:
-    "Lookup by level, subsets, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
+    "Lookup by level, subsets by labels and by `topology.kubernetes.io/region` and `zone`, `topology.istio.io/subzone` and `network`, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
   ServiceEntry:
     "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
   WorkloadEntry: "Address, ports, labels, weight, locality, serviceAccount.",

@@ -1,13 +1,18 @@
 /** A cluster: service, port and subset under the traffic policy that holds for them. policy-semantics §2.2. */
 
 import type { SubsetSpec } from "../kind/destination-rule.js";
-import type { ConnectionPoolSpec, LoadBalancerSpec, TrafficPolicySpec } from "../kind/traffic-policy.js";
+import type { TrafficPolicySpec } from "../kind/traffic-policy.js";
 import type { ClientTls } from "../snapshot/client-tls.js";
-import { type Cluster, clusterName, type LoadBalancerKind, type TrafficPolicy } from "../snapshot/cluster.js";
+import { type Cluster, clusterName } from "../snapshot/cluster.js";
+import type { ClientContext } from "../snapshot/snapshot.js";
+import type { TrafficPolicy } from "../snapshot/traffic-policy.js";
 import type { Service } from "../snapshot/workload.js";
 import { clientTls } from "./client-tls.js";
+import { compileConnection, compileLimits, compileRetryBudget } from "./connection-pool.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
-import { durationMs } from "./duration-ms.js";
+import { compileHash, compileWarmup, loadBalancerKind } from "./load-balancer.js";
+import { compileLocality } from "./locality.js";
+import { compileOutlierDetection } from "./outlier-detection.js";
 import { policyFields } from "./policy-fields.js";
 import type { CompilerSettings } from "./settings.js";
 
@@ -19,7 +24,10 @@ const AS_ASKED: ReadonlySet<Service["resolution"]> = new Set(["passThrough", "dy
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Blocks that hold for one cluster. */
-export type PolicyBlocks = Pick<TrafficPolicySpec, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">;
+export type PolicyBlocks = Pick<
+  TrafficPolicySpec,
+  "loadBalancer" | "connectionPool" | "outlierDetection" | "tls" | "retryBudget"
+>;
 
 export interface ClusterTarget {
   readonly service: Service;
@@ -29,16 +37,21 @@ export interface ClusterTarget {
   readonly subset: string;
 }
 
-/**
- * @param off MeshMode `off` or `observe`: subsets stay, as calls under way hold on to them, but no rule's policy applies
- * @returns undefined when no DestinationRule defines the subset
- */
+/** For whom, and under which settings of the mesh. */
+export interface ClusterContext {
+  readonly client: ClientContext;
+  readonly settings: CompilerSettings;
+  /** MeshMode `off` or `observe`: subsets stay, as calls under way hold on to them, but no rule's policy applies. */
+  readonly off: boolean;
+}
+
+/** @returns undefined when no DestinationRule defines the subset */
 export function compileCluster(
-  { service, host, port, subset }: ClusterTarget,
+  target: ClusterTarget,
   rule: DestinationPolicy | undefined,
-  settings: CompilerSettings,
-  off: boolean,
+  context: ClusterContext,
 ): Cluster | undefined {
+  const { service, host, port, subset } = target;
   const definition = subset === "" ? undefined : rule?.subsets.get(subset);
   if (subset !== "" && definition === undefined) return undefined;
   const inCharge = rule?.resources[0];
@@ -49,95 +62,94 @@ export function compileCluster(
     port,
     subset,
     labels: definition?.labels ?? NO_LABELS,
-    policy: policyOf(rule, definition, port, service, settings, off),
+    policy: policyOf(target, rule, definition, context),
     resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
-    ...(!off && { fields: policyFields(rule, subset, port) }),
+    ...(!context.off && { fields: policyFields(rule, subset, port) }),
   };
 }
 
 function policyOf(
+  target: ClusterTarget,
   rule: DestinationPolicy | undefined,
   subset: SubsetSpec | undefined,
-  port: number,
-  service: Service,
-  settings: CompilerSettings,
-  off: boolean,
+  context: ClusterContext,
 ): TrafficPolicy {
-  const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, port, settings);
-  const tls = clientTls(blocks.tls, service, rule?.resources ?? []);
-  if (off) return trafficPolicy(keptWithoutPolicy(blocks), tls, service, settings, undefined);
+  const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, target.port, context.settings);
+  const tls = clientTls(blocks.tls, target.service, rule?.resources ?? []);
+  if (context.off) return trafficPolicy(keptWithoutPolicy(blocks), tls, target, context, undefined);
   const annotated = rule?.resources.find(
     ({ metadata }) => metadata.annotations[LOAD_BALANCER_ANNOTATION] !== undefined,
   );
-  const annotation = annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION];
-  return trafficPolicy(blocks, tls, service, settings, annotation);
+  return trafficPolicy(blocks, tls, target, context, annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION]);
 }
 
 /** Beside TLS, which stays because switching policy off must not open a door: the address that the caller asked for. */
 function keptWithoutPolicy({ loadBalancer }: PolicyBlocks): PolicyBlocks {
-  return loadBalancer?.simple === "PASSTHROUGH" ? { loadBalancer } : {};
+  return loadBalancer?.simple === "PASSTHROUGH" ? { loadBalancer: { simple: "PASSTHROUGH" } } : {};
 }
 
-/** Blocks replace each other whole. A port's entry inherits nothing from the level above it. */
+/**
+ * Blocks replace each other whole. A port's entry inherits nothing from the level above it but, in a subset, the retry
+ * budget, which entries do not have. The mesh's blocks fill what the service's level lacks: what the entry of a subset
+ * for this port leaves out is the default again.
+ */
 export function policyBlocks(
   whole: TrafficPolicySpec | undefined,
   subset: TrafficPolicySpec | undefined,
   port: number,
-  settings: CompilerSettings,
+  { defaultPolicy }: Pick<CompilerSettings, "defaultPolicy">,
 ): PolicyBlocks {
-  const ofPort = portEntry(whole, port);
-  const base: PolicyBlocks = ofPort ?? whole ?? {};
-  const filled: PolicyBlocks = { ...base, connectionPool: base.connectionPool ?? settings.defaultPools };
+  const base: PolicyBlocks = portEntry(whole, port) ?? whole ?? {};
+  const filled: PolicyBlocks = {
+    ...base,
+    connectionPool: base.connectionPool ?? defaultPolicy.connectionPool,
+    outlierDetection: base.outlierDetection ?? defaultPolicy.outlierDetection,
+  };
   if (subset === undefined) return filled;
+  const retryBudget = subset.retryBudget ?? filled.retryBudget;
   const entry = portEntry(subset, port);
-  if (entry !== undefined) return entry;
+  if (entry !== undefined) return { ...entry, retryBudget };
   return {
     loadBalancer: subset.loadBalancer ?? filled.loadBalancer,
     connectionPool: subset.connectionPool ?? filled.connectionPool,
     outlierDetection: subset.outlierDetection ?? filled.outlierDetection,
     tls: subset.tls ?? filled.tls,
+    retryBudget,
   };
 }
 
-function portEntry(policy: TrafficPolicySpec | undefined, port: number): PolicyBlocks | undefined {
+export function portEntry(policy: TrafficPolicySpec | undefined, port: number): PolicyBlocks | undefined {
   return policy?.portLevelSettings?.find((entry) => entry.port?.number === port);
 }
 
 function trafficPolicy(
-  { loadBalancer, connectionPool }: PolicyBlocks,
+  { loadBalancer, connectionPool, outlierDetection, retryBudget }: PolicyBlocks,
   tls: ClientTls,
-  { resolution }: Service,
-  { mesh }: CompilerSettings,
+  { service, port }: ClusterTarget,
+  { client, settings, off }: ClusterContext,
   annotation: string | undefined,
 ): TrafficPolicy {
+  const asAsked = AS_ASKED.has(service.resolution);
+  const kind = asAsked ? "passThrough" : loadBalancerKind(loadBalancer, annotation);
+  const hash = asAsked ? undefined : compileHash(loadBalancer?.consistentHash);
+  const warmup = compileWarmup(loadBalancer, kind);
+  const outlier = compileOutlierDetection(outlierDetection);
+  const locality =
+    off || kind === "passThrough"
+      ? undefined
+      : compileLocality(loadBalancer, outlier !== undefined, service, client, settings);
+  const limits = compileLimits(connectionPool);
+  const budget = compileRetryBudget(retryBudget);
+  const protocol = service.ports.find(({ number }) => number === port)?.protocol ?? "unknown";
   return {
-    loadBalancer: AS_ASKED.has(resolution) ? "passThrough" : loadBalancerKind(loadBalancer, annotation),
-    connection: connectionPolicy(connectionPool, mesh.connectTimeoutMs),
+    loadBalancer: kind,
+    ...(hash && { hash }),
+    ...(warmup && { warmup }),
+    ...(locality && { locality }),
+    connection: compileConnection(connectionPool, protocol, settings),
+    ...(limits && { limits }),
+    ...(budget && { retryBudget: budget }),
+    ...(outlier && { outlier }),
     tls,
-  };
-}
-
-function loadBalancerKind(spec: LoadBalancerSpec | undefined, annotation: string | undefined): LoadBalancerKind {
-  if (annotation?.toUpperCase() === "PEAK_EWMA") return "peakEwma";
-  switch (spec?.simple) {
-    case "ROUND_ROBIN":
-      return "roundRobin";
-    case "RANDOM":
-      return "random";
-    case "PASSTHROUGH":
-      return "passThrough";
-    default:
-      return "leastRequest";
-  }
-}
-
-function connectionPolicy(
-  { tcp, http }: ConnectionPoolSpec = {},
-  connectTimeoutMs: number,
-): TrafficPolicy["connection"] {
-  return {
-    connectTimeoutMs: durationMs(tcp?.connectTimeout, connectTimeoutMs),
-    idleTimeoutMs: durationMs(http?.idleTimeout ?? tcp?.idleTimeout, 0),
-    maxRequestsPerConnection: http?.maxRequestsPerConnection ?? 0,
   };
 }

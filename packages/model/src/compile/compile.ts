@@ -125,7 +125,8 @@ class CompiledSnapshot implements Snapshot {
       const service = ask(serviceOf, target.host);
       if (service === undefined || !ask(hasPort, target.host, target.port)) return undefined;
       const rule = ask(policyOf, target.host);
-      return compileCluster({ ...target, service }, rule, this.#view.settings, this.mode !== "on");
+      const { client, settings } = this.#view;
+      return compileCluster({ ...target, service }, rule, { client, settings, off: this.mode !== "on" });
     });
   }
 

@@ -2,8 +2,9 @@
 
 import type { Cluster } from "../snapshot/cluster.js";
 import type { Endpoint, EndpointSet, Service, Workload } from "../snapshot/workload.js";
-import { hasLabels } from "./labels.js";
+import { hasLabels, type Labels } from "./labels.js";
 import { IMPLICIT_PORT } from "./services.js";
+import { topologyLabels } from "./topology.js";
 import type { Members } from "./workload-index.js";
 
 /** @param previous last set of the same cluster; equal endpoints, and an equal set, keep their objects */
@@ -11,12 +12,14 @@ export function compileEndpoints(cluster: Cluster, members: Members, previous: E
   const known = new Map(previous?.endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const byId = new Map<string, Endpoint>();
   for (const workload of members) {
-    if (!workload.healthy || !hasLabels(workload.labels, cluster.labels)) continue;
+    if (!workload.healthy) continue;
+    const labels = endpointLabels(workload);
+    if (!hasLabels(labels, cluster.labels)) continue;
     const port = endpointPort(cluster.service, cluster.port, workload);
     if (port === undefined) continue;
     const id = endpointId(workload.address, port);
     const sharing = byId.get(id);
-    byId.set(id, sharing === undefined ? endpointOf(id, port, workload) : joined(sharing, workload));
+    byId.set(id, sharing === undefined ? endpointOf(id, port, workload, labels) : joined(sharing, workload));
   }
   // By id, so that every process sees the same order, in whatever order the registry listed the workloads.
   const endpoints = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -65,8 +68,13 @@ function listening({ ports }: Workload, number: number): number | undefined {
   return ports.some((port) => port.number === number) ? number : undefined;
 }
 
-function endpointOf(id: string, port: number, workload: Workload): Endpoint {
-  const { address, weight, labels, locality, serviceAccount, name } = workload;
+/** With its locality, which subsets may name and nobody writes twice. */
+function endpointLabels({ labels, locality }: Workload): Labels {
+  return locality === undefined ? labels : { ...labels, ...topologyLabels(locality) };
+}
+
+function endpointOf(id: string, port: number, workload: Workload, labels: Labels): Endpoint {
+  const { address, weight, locality, serviceAccount, name } = workload;
   return {
     id,
     address,

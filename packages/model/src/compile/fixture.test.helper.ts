@@ -26,8 +26,15 @@ const GROUPS: Readonly<Record<string, string>> = {
   Namespace: "v1",
   MeshMode: "inmesh.dev/v1alpha1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
-  MeshConfig: "mesh.istio.io/v1alpha1",
 };
+
+/** What `mesh.yaml` says; `fields` is YAML in flow style. */
+export function meshConfig(fields: string): Resource {
+  const [document] = parseDocuments(fields, { file: "mesh.yaml" }).documents;
+  const validated = document && validateDocument(document);
+  if (validated?.resource === undefined) throw new Error(JSON.stringify(validated?.problems));
+  return validated.resource;
+}
 
 /** One document; `name` may be `namespace/name`. `spec` is YAML in flow style. */
 export function resource(kind: string, name: string, spec: string, metadata = ""): Resource {

@@ -15,7 +15,7 @@ import { compareRanks, compileGatewayMatch } from "./gateway-match.js";
 import { type GatewayRoute, gatewayBackend } from "./gateway-parent.js";
 import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
 import { compileRetry } from "./retry.js";
-import type { RouteContext } from "./route.js";
+import { compileHashKeys, type RouteContext } from "./route.js";
 import type { IndexedRoute } from "./route-index.js";
 
 /** What a caller gets for a backend that does not exist, and for a rule without one. */
@@ -55,7 +55,9 @@ function compileRule(
   const authority = authorityOf(requestOps) ?? authorityOf(ownOps);
   const redirect = filterOf(filters, "requestRedirect");
   const timeoutMs = durationMs(rule.timeouts?.request, 0);
-  const hashed = destinations.length === 1 && context.picksByHash(asDestination(destinations[0]!)); // just counted
+  const hashes = destinations.map((destination) => context.hashOf(asDestination(destination)));
+  const hashed = hashes.length === 1 && hashes[0] !== undefined;
+  const hashKeys = compileHashKeys(hashes);
   const shared = {
     name: rule.name || "default",
     resource: { kind, namespace, name },
@@ -66,6 +68,7 @@ function compileRule(
     cors: compileGatewayCors(filterOf(filters, "cors")),
     requestHeaders: mergeHeaderOps(compileHeaderOps(requestOps), compileHeaderOps(ownOps)),
     responseHeaders: mergeHeaderOps(compileHeaderOps(responseOps), compileHeaderOps(ownResponseOps)),
+    ...(hashKeys && { hashKeys }),
   } satisfies Partial<Route>;
   return (matches.length === 0 ? [{}] : matches).map((spec, position) => {
     const { match, rank } = compileGatewayMatch(spec);

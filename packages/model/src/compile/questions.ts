@@ -3,8 +3,10 @@
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import type { Service } from "../snapshot/workload.js";
+import { portEntry } from "./cluster.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
 import type { GatewayRoute } from "./gateway-parent.js";
+import type { ConsistentHashSpec } from "./load-balancer.js";
 import type { ClientView } from "./view.js";
 
 export function serviceOf(view: ClientView, host: string): Service | undefined {
@@ -19,6 +21,19 @@ export function hasPort(view: ClientView, host: string, port: number): boolean {
 
 export function policyOf(view: ClientView, host: string): DestinationPolicy | undefined {
   return view.destinationPolicy(host, view.service(host));
+}
+
+/**
+ * What requests to a destination are hashed by. Not the cluster's block: whatever level has no consistentHash gives way to
+ * the next (policy-semantics §2.2). A port's own counts only where the port is named.
+ * @param port 0 where none is named
+ */
+export function hashOf(view: ClientView, host: string, subset: string, port: number): ConsistentHashSpec | undefined {
+  const policy = policyOf(view, host);
+  const ofSubset = subset === "" ? undefined : policy?.subsets.get(subset)?.trafficPolicy;
+  const whole = policy?.trafficPolicy;
+  const levels = [portEntry(ofSubset, port), ofSubset, portEntry(whole, port), whole];
+  return levels.find((level) => level?.loadBalancer?.consistentHash)?.loadBalancer?.consistentHash;
 }
 
 export function rulesOf(view: ClientView, host: string): Resource<VirtualServiceSpec> | undefined {

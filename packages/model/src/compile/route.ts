@@ -5,6 +5,7 @@ import type { HttpDestinationSpec, HttpRouteSpec } from "../kind/virtual-service
 import type {
   Destination,
   ForwardAction,
+  HashKey,
   HeaderOps,
   MirrorPolicy,
   RetryPolicy,
@@ -17,6 +18,7 @@ import type { Rule } from "./delegate.js";
 import { durationMs } from "./duration-ms.js";
 import { compileFault, ratio } from "./fault.js";
 import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
+import { type ConsistentHashSpec, compileHashKey } from "./load-balancer.js";
 import { placeOf, whyNotMeant } from "./meant-for.js";
 import type { PathTest } from "./path-test.js";
 import { compileDirectResponse, compileRedirect } from "./redirect.js";
@@ -33,8 +35,8 @@ export interface RouteContext {
   readonly defaultRetry: RetryPolicy;
   /** Cluster of a destination; its host is qualified. */
   locate(destination: DestinationSpec): { readonly cluster: string; readonly host: string; readonly port: number };
-  /** Whether endpoints of the destination are picked by a hash of the request. */
-  picksByHash(destination: DestinationSpec): boolean;
+  /** What requests to the destination are hashed by. */
+  hashOf(destination: DestinationSpec): ConsistentHashSpec | undefined;
 }
 
 /** Requests per destination are drawn from this where a rule has only one, whatever weight it has. */
@@ -62,14 +64,16 @@ interface RuleParts {
   readonly authority: string | undefined;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
-  readonly shared: Pick<Route, "fault" | "mirrors" | "cors" | "requestHeaders" | "responseHeaders">;
+  readonly shared: Pick<Route, "fault" | "mirrors" | "cors" | "requestHeaders" | "responseHeaders" | "hashKeys">;
 }
 
 function compileParts(spec: HttpRouteSpec, context: RouteContext): RuleParts {
   const destinations = spec.route ?? [];
   const only = destinations.length === 1 ? destinations[0] : undefined;
   const timeoutMs = durationMs(spec.timeout, 0);
-  const hashed = only?.destination !== undefined && context.picksByHash(only.destination);
+  const hashed = only?.destination !== undefined && context.hashOf(only.destination) !== undefined;
+  const used = destinations.filter(({ weight = 0 }) => only !== undefined || weight > 0);
+  const hashKeys = compileHashKeys(used.map(({ destination = {} }) => context.hashOf(destination)));
   return {
     forward: compileForward(destinations, context),
     authority:
@@ -82,6 +86,7 @@ function compileParts(spec: HttpRouteSpec, context: RouteContext): RuleParts {
       cors: compileCors(spec.corsPolicy),
       requestHeaders: levels(spec.headers?.request, only?.headers?.request),
       responseHeaders: levels(spec.headers?.response, only?.headers?.response),
+      ...(hashKeys && { hashKeys }),
     },
   };
 }
@@ -177,8 +182,21 @@ function compileMirrors(spec: HttpRouteSpec, context: RouteContext): readonly Mi
   });
 }
 
-/** The whole service, no limits, the mesh's retries: what Istio does where no policy speaks. */
-export function defaultRoute(destination: Omit<Destination, "weight">, retry: RetryPolicy): IndexedRoute {
+export function compileHashKeys(specs: readonly (ConsistentHashSpec | undefined)[]): readonly HashKey[] | undefined {
+  const keys = specs.flatMap((spec) => (spec === undefined ? [] : (compileHashKey(spec) ?? [])));
+  return keys.length === 0 ? undefined : keys;
+}
+
+/**
+ * The whole service, no limits, the mesh's retries: what Istio does where no VirtualService speaks. Retries avoid hosts that
+ * were tried even where requests are hashed, unlike those of a rule.
+ */
+export function defaultRoute(
+  destination: Omit<Destination, "weight">,
+  retry: RetryPolicy,
+  hash?: ConsistentHashSpec,
+): IndexedRoute {
+  const hashKeys = compileHashKeys([hash]);
   return {
     match: undefined,
     route: {
@@ -195,6 +213,7 @@ export function defaultRoute(destination: Omit<Destination, "weight">, retry: Re
       cors: undefined,
       requestHeaders: undefined,
       responseHeaders: undefined,
+      ...(hashKeys && { hashKeys }),
     },
   };
 }

@@ -13,6 +13,16 @@ import { CLUSTER_DOMAIN } from "./host.js";
 import { kubernetesProtocol, parseProtocol } from "./service-port.js";
 import { effectiveExportTo } from "./visibility.js";
 
+/** Of a Service, as an annotation: older than its field trafficDistribution. Also of a ServiceEntry. */
+const DISTRIBUTION_ANNOTATION = "networking.istio.io/traffic-distribution";
+
+/** In lower case: annotations are read whatever theirs. */
+const PREFERENCES: Readonly<Record<string, NonNullable<Service["prefers"]>>> = {
+  preferclose: "sameZone",
+  prefersamezone: "sameZone",
+  prefersamenode: "sameNode",
+};
+
 const RESOLUTIONS: Readonly<Record<string, Resolution>> = {
   NONE: "passThrough",
   STATIC: "static",
@@ -27,6 +37,7 @@ export function kubernetesService(resource: Resource<ServiceSpec>, exportTo: rea
   const addresses = [spec.clusterIP, ...(spec.clusterIPs ?? [])].filter(
     (ip) => ip !== undefined && ip !== "" && ip !== "None",
   );
+  const preference = preferenceOf(spec.trafficDistribution, metadata.annotations);
   return {
     host: serviceHost(name, namespace),
     name,
@@ -45,13 +56,15 @@ export function kubernetesService(resource: Resource<ServiceSpec>, exportTo: rea
     exportTo: ownNamespace(effectiveExportTo(annotated, exportTo), namespace),
     addresses: [...new Set(addresses)] as string[],
     subjectAltNames: [],
+    ...(preference && { prefers: preference }),
     resource: resource.key,
   };
 }
 
 /** One service per host. */
 export function entryServices(resource: Resource<ServiceEntrySpec>, exportTo: readonly string[]): readonly Service[] {
-  const { namespace, spec } = resource;
+  const { namespace, spec, metadata } = resource;
+  const preference = preferenceOf(undefined, metadata.annotations);
   return (spec.hosts ?? []).map((written): Service => {
     const host = written.toLowerCase();
     return {
@@ -75,6 +88,7 @@ export function entryServices(resource: Resource<ServiceEntrySpec>, exportTo: re
         .map((address) => address.replace(/\/(32|128)$/, ""))
         .filter((a) => !a.includes("/")),
       subjectAltNames: spec.subjectAltNames ?? [],
+      ...(preference && { prefers: preference }),
       resource: resource.key,
     };
   });
@@ -104,6 +118,10 @@ export const IMPLICIT_PORT = 80;
 
 export function serviceHost(name: string, namespace: string): string {
   return `${name}.${namespace}.svc.${CLUSTER_DOMAIN}`.toLowerCase();
+}
+
+function preferenceOf(field: string | undefined, annotations: Readonly<Record<string, string>>): Service["prefers"] {
+  return PREFERENCES[(field ?? annotations[DISTRIBUTION_ANNOTATION] ?? "").toLowerCase()];
 }
 
 function ownNamespace(exportTo: readonly string[], namespace: string): readonly string[] {

@@ -17,7 +17,15 @@ export interface CompilerSettings {
     readonly virtualService: readonly string[];
     readonly destinationRule: readonly string[];
   };
-  readonly defaultPools: NonNullable<MeshConfigSpec["defaultTrafficPolicy"]>["connectionPool"];
+  /** Blocks for clusters that have none of their own. */
+  readonly defaultPolicy: NonNullable<MeshConfigSpec["defaultTrafficPolicy"]>;
+  /** Of fields that a rule does not set. */
+  readonly tcpKeepalive: MeshConfigSpec["tcpKeepalive"];
+  /** Of ports that say they are HTTP, where no rule has a say. */
+  readonly upgradesToHttp2: boolean;
+  /** On unless switched off. */
+  readonly localities: NonNullable<MeshConfigSpec["localityLbSetting"]>;
+  readonly zoneAware: MeshConfigSpec["zoneAwareLbSetting"];
 }
 
 const EVERYWHERE = ["*"];
@@ -41,7 +49,11 @@ export function compileSettings(config: Resource<MeshConfigSpec> | undefined): C
       virtualService: orEverywhere(spec.defaultVirtualServiceExportTo),
       destinationRule: orEverywhere(spec.defaultDestinationRuleExportTo),
     },
-    defaultPools: spec.defaultTrafficPolicy?.connectionPool,
+    defaultPolicy: spec.defaultTrafficPolicy ?? {},
+    tcpKeepalive: spec.tcpKeepalive,
+    upgradesToHttp2: spec.h2UpgradePolicy === "UPGRADE",
+    localities: spec.localityLbSetting ?? {},
+    zoneAware: spec.zoneAwareLbSetting,
   };
 }
 

@@ -6,13 +6,12 @@ import type { Resource } from "../resource.js";
 import { clusterName } from "../snapshot/cluster.js";
 import type { Destination, RuleForOthers, VirtualHost } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
-import { policyBlocks } from "./cluster.js";
 import { expandRules } from "./delegate.js";
 import { gatewayComesFirst, gatewayRulesFor } from "./gateway-precedence.js";
 import { compileGatewayRoutes } from "./gateway-route.js";
 import { rulesForOthers } from "./meant-for.js";
 import type { Ask } from "./memo.js";
-import { delegateOf, hasOwnRules, policyOf, rulesOf, serviceOf } from "./questions.js";
+import { delegateOf, hashOf, hasOwnRules, rulesOf, serviceOf } from "./questions.js";
 import { SAFE_RETRY } from "./retry.js";
 import { compileRule, defaultRoute, type RouteContext } from "./route.js";
 import { createRouteFinder, type IndexedRoute } from "./route-index.js";
@@ -39,7 +38,7 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
     ? withoutPolicy(rules, target, mode === "observe")
     : rules.length > 0
       ? rules
-      : ownRoute(target, view);
+      : ownRoute(target, view, ask);
   if (routes.length === 0) return undefined;
   const inCharge = routes.some(({ route }) => route.resource !== null) ? policy?.resource : undefined;
   const forOthers = off ? [] : (policy?.forOthers ?? []);
@@ -95,9 +94,9 @@ function compileRules(resource: Resource<VirtualServiceSpec>, target: HostTarget
   };
 }
 
-function ownRoute({ port, service }: HostTarget, view: ClientView): readonly IndexedRoute[] {
+function ownRoute({ host, port, service }: HostTarget, view: ClientView, ask: Ask): readonly IndexedRoute[] {
   if (service === undefined) return [];
-  return [defaultRoute(located(service.host, port, ""), view.settings.defaultRetry)];
+  return [defaultRoute(located(service.host, port, ""), view.settings.defaultRetry, ask(hashOf, host, "", port))];
 }
 
 /**
@@ -130,14 +129,8 @@ function routeContext(target: HostTarget, { client, settings }: ClientView, ask:
       const { host = "", subset = "" } = destination;
       return located(host, destinationPort(destination, target, ask), subset);
     },
-    picksByHash(destination) {
-      const { host = "", subset, port } = destination;
-      const policy = ask(policyOf, host);
-      if (policy === undefined) return false;
-      // A port's own hash counts only where the destination names the port (policy-semantics §2.2).
-      const ofSubset = subset ? policy.subsets.get(subset)?.trafficPolicy : undefined;
-      const blocks = policyBlocks(policy.trafficPolicy, ofSubset, port?.number ?? 0, settings);
-      return blocks.loadBalancer?.consistentHash !== undefined;
+    hashOf({ host = "", subset = "", port }) {
+      return ask(hashOf, host, subset, port?.number ?? 0);
     },
   };
 }

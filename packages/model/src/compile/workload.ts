@@ -2,6 +2,7 @@
 
 import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Locality, Workload } from "../snapshot/workload.js";
+import { TOPOLOGY } from "./topology.js";
 
 export function entryWorkload(
   name: string,
@@ -9,13 +10,13 @@ export function entryWorkload(
   spec: WorkloadEntrySpec,
   labels: Readonly<Record<string, string>> = {},
 ): Workload {
-  const { address = "", ports = {}, locality, weight, serviceAccount } = spec;
+  const { address = "", ports = {}, locality, network, weight, serviceAccount } = spec;
   return {
     name,
     namespace,
     address,
     ports: Object.entries(ports).map(([portName, number]) => ({ name: portName, number })),
-    labels: { ...labels, ...spec.labels },
+    labels: { ...labels, ...spec.labels, ...(network && { [TOPOLOGY.network]: network }) },
     ...(locality && { locality: parseLocality(locality) }),
     weight: weight || 1,
     ...(serviceAccount && { serviceAccount }),

@@ -1,27 +1,9 @@
 /** A service, port and subset under one traffic policy: the unit that runtime state hangs on. */
 
 import type { ResourceRef } from "../resource.js";
-import type { ClientTls } from "./client-tls.js";
 import type { RuleRef } from "./route.js";
+import type { TrafficPolicy } from "./traffic-policy.js";
 import type { Service } from "./workload.js";
-
-/** `leastRequest` is the default, as Istio's. `passThrough` sends to the address the caller asked for. */
-export type LoadBalancerKind = "roundRobin" | "random" | "leastRequest" | "peakEwma" | "passThrough";
-
-export interface ConnectionPolicy {
-  /** DestinationRule tcp.connectTimeout, else mesh connectTimeout (10 s), in ms. */
-  readonly connectTimeoutMs: number;
-  /** An idle connection is closed after this many ms; 0 when policy says nothing. */
-  readonly idleTimeoutMs: number;
-  /** Requests per connection before it is closed; 0 is unlimited, 1 switches keep-alive off. */
-  readonly maxRequestsPerConnection: number;
-}
-
-export interface TrafficPolicy {
-  readonly loadBalancer: LoadBalancerKind;
-  readonly connection: ConnectionPolicy;
-  readonly tls: ClientTls;
-}
 
 /** Parts of a traffic policy that replace each other whole. */
 export const POLICY_BLOCKS = ["loadBalancer", "connectionPool", "outlierDetection", "tls"] as const;

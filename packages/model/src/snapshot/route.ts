@@ -85,6 +85,22 @@ export interface CorsPolicy {
   readonly repeatsWhatIsAsked?: boolean;
 }
 
+/** Part of a request whose hash chooses the endpoint; a request that lacks it has none. Header names are lower-case. */
+export type HashKey =
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "queryParameter"; readonly name: string }
+  /** Address of the caller. */
+  | { readonly kind: "sourceIp" }
+  | {
+      readonly kind: "cookie";
+      readonly name: string;
+      /** Empty: of the request. */
+      readonly path: string;
+      /** A request without the cookie gets one that lives as long; 0 while the browser runs. Absent: it gets none. In ms. */
+      readonly ttlMs?: number;
+      readonly attributes: readonly HeaderPair[];
+    };
+
 export interface MirrorPolicy {
   readonly destination: Destination;
   /** 0–1. */
@@ -175,6 +191,11 @@ export interface Route {
   readonly cors: CorsPolicy | undefined;
   readonly requestHeaders: HeaderOps | undefined;
   readonly responseHeaders: HeaderOps | undefined;
+  /**
+   * What is hashed for clusters that pick by hash: one key for each destination that has one, in order, combined into one
+   * hash. Absent: no destination has any.
+   */
+  readonly hashKeys?: readonly HashKey[];
   /** MeshMode `observe`: what policy would have done with its calls is worked out beside them. */
   readonly observed?: boolean;
 }

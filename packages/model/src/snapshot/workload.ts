@@ -45,6 +45,8 @@ export interface Service {
   /** Virtual addresses (ServiceEntry.addresses, clusterIP): a call to one of them is a call to the service. */
   readonly addresses: readonly string[];
   readonly subjectAltNames: readonly string[];
+  /** trafficDistribution: endpoints near the caller come first, outlierDetection or not. Absent: any. */
+  readonly prefers?: "sameZone" | "sameNode";
   /** `Kind/ns/name` of what declares it; empty for implicit ones. */
   readonly resource: string;
 }
