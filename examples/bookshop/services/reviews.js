@@ -1,5 +1,6 @@
 /**
- * What readers think: Fastify 5. One program, two versions by REVIEWS_VERSION: v2 adds the stars it asks `ratings` for.
+ * What readers think: Fastify 5. One program, three versions by REVIEWS_VERSION: v2 adds the stars it asks `ratings` for, v3
+ * paints them red.
  * PUT /_fail?share=0.3 makes this instance answer that share of its reviews with 503, as a bad release would.
  */
 
@@ -31,7 +32,7 @@ app.get("/reviews/:id", async (request, reply) => {
   }
   const response = await fetch(`http://ratings/ratings/${id}`, { headers });
   if (!response.ok) return reply.code(502).send({ error: `ratings answered ${response.status}` });
-  return { ...review, stars: (await response.json()).stars };
+  return { ...review, stars: (await response.json()).stars, colour: version === "v2" ? "black" : "red" };
 });
 
 const address = await app.listen({ port: Number(process.env.PORT ?? 9080), host: "127.0.0.1" });

@@ -2,18 +2,15 @@
  * The bookshop plays itself: seven steps, each with what it shows and what was measured. Run by
  * `inmesh dev -n shop --script story.js`, which is what `npm start` does.
  *
- * Figures come from the raw log of the load generator alone (figures.js counts it), so they can be counted again; the
- * end-to-end test does. A step that did not show what it claims throws, and the session ends with exit code 1.
+ * A step that did not show what it claims throws, and the session ends with exit code 1.
  */
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { countPhase, readLog, versionsOf } from "./figures.js";
+import { readLog, versionsOf } from "./figures.js";
+import { CALM, demand, demandNoFailure, demandShare, openShop, percent } from "./shop.js";
 
 /** Everything is over by then, in ms; what takes longer is a fault. */
 const DEADLINE_MS = 115_000;
-/** Requests per second, and the share of orders (POST) among them: gentle, and as hard as the promises are made for. */
-const CALM = { perSecond: 120, postShare: 0.1 };
+/** As hard as the promises are made for. */
 const FULL = { perSecond: 300, postShare: 0.3 };
 /** For a machine that is busy with other things already. */
 const HALF = { ...FULL, perSecond: FULL.perSecond / 2 };
@@ -21,91 +18,19 @@ const HALF = { ...FULL, perSecond: FULL.perSecond / 2 };
 const ENOUGH_BREATH_MS = 1_000;
 /** Makes requests slow enough that a kill finds some of them half-way, in ms. */
 const SLOW_MS = 120;
-/** A share may be off by chance: 4.5 standard deviations, and at least this much. */
-const MIN_TOLERANCE = 0.02;
-
-const percent = (share) => `${(share * 100).toFixed(1)} %`;
+/** Processes of each service, by version where there are several. */
+const REPLICAS = { details: 1, ratings: 1, stock: 2, "reviews@v1": 2, "reviews@v2": 1, web: 2 };
 
 /** @param {import("inmesh").ScriptSession} session */
 export default async function story(session) {
   session.deadline(DEADLINE_MS);
-  const log = join(session.data, "requests.ndjson");
-  const journal = join(session.data, "journal");
-  mkdirSync(journal);
-  const told = [];
-  const figures = {};
-
   session.step("The bookshop: six services in processes of their own, and shoppers");
-  session.say("None of them knows inmesh. They call each other by name: http://reviews/, http://stock/ …");
-  await session.apply("../mesh");
-  const env = { PORT: "0", BOOKSHOP_JOURNAL: journal };
-  const service = (name, version, more = {}) =>
-    session.start({
-      service: name,
-      ...(version && { version }),
-      command: ["node", `../services/${name}.js`],
-      env: { ...env, ...more },
-    });
-  const reviews = (version) => service("reviews", version, { REVIEWS_VERSION: version });
-  await Promise.all([
-    service("details"),
-    service("ratings"),
-    service("stock"),
-    service("stock"),
-    reviews("v1"),
-    reviews("v1"),
-    reviews("v2"),
-    service("web"),
-    service("web"),
-  ]);
-  const load = await session.start({
-    service: "load",
-    command: ["node", "../load/load.js"],
-    env: { ...env, BOOKSHOP_LOG: log },
-  });
-  session.say(`Every request goes into ${log}`);
+  const { log, figures, start, tell, phase, measured, close } = await openShop(session, REPLICAS);
 
-  /** Tells the load generator something. */
-  const tell = async (path, body) => {
-    const response = await fetch(`${load.url}${path}`, {
-      method: "POST",
-      body: JSON.stringify(body),
-      signal: session.signal,
-    });
-    if (!response.ok) throw new Error(`the load generator refused ${path}: ${await response.text()}`);
-    return response.json();
-  };
-  const begin = (name, traffic) => tell("/phase", { name, ...traffic });
-  /** Runs one kind of traffic for a while, and counts it when its last request has ended. */
-  const phase = async (name, traffic, ms, during = async () => {}) => {
-    await begin(name, traffic);
-    await Promise.all([session.sleep(ms), during()]);
-    await begin(`after ${name}`, { ...CALM, perSecond: 50 });
-    figures[name] = countPhase(readLog(log), name);
-    if (figures[name].requests === 0) throw new Error(`no request was sent in "${name}"`);
-    return figures[name];
-  };
   /** Waits until requests are on the process. */
   const busy = async (instance) => {
     for (let look = 0; look < 50 && (await instance.inFlight()) < 2; look++) await session.sleep(10);
   };
-  const measured = (text) => {
-    told.push(text);
-    session.say(text);
-  };
-  const demand = (holds, text) => {
-    if (!holds) throw new Error(text);
-  };
-  const demandShare = (found, expected, of, what) => {
-    const tolerance = Math.max(MIN_TOLERANCE, 4.5 * Math.sqrt((expected * (1 - expected)) / of));
-    const off = Math.abs(found - expected);
-    demand(off <= tolerance, `${what}: ${percent(found)} instead of ${percent(expected)} ± ${percent(tolerance)}`);
-  };
-  const demandNoFailure = (counted, what) =>
-    demand(
-      counted.failedGets + counted.failedPosts === 0,
-      `${what}: ${counted.failedGets + counted.failedPosts} failed`,
-    );
 
   await phase("warm-up", CALM, 1_500);
   const breath = await phase("full load", FULL, 2_000);
@@ -184,7 +109,7 @@ export default async function story(session) {
   demand(kill.failedGets === 0, `${kill.failedGets} pages failed although another replica was there`);
   demand(kill.doublePosts === 0, `${kill.doublePosts} orders were carried out twice`);
   demand(kill.failedPosts === kill.unknownPosts, "an order failed for another reason than a broken connection");
-  await Promise.all([reviews("v1"), service("stock")]);
+  await Promise.all([start("reviews@v1"), start("stock")]);
 
   session.step("5/7  v2 answers 30 % of its requests with 503; retries absorb it");
   const ill = session.instances("reviews").find(({ version }) => version === "v2");
@@ -244,17 +169,7 @@ export default async function story(session) {
   demandShare(off.v2Share, 1 / 3, off.gets, "with policy off");
   demand((herAgain.v1 ?? 0) === 0 && (herAgain.v2 ?? 0) > 0, "the rule for maria did not come back");
 
-  const all = readLog(log).filter(({ id, phase }) => id !== undefined && figures[phase] !== undefined);
-  figures.total = { requests: all.length, doublePosts: all.filter(({ executed }) => executed > 1).length };
-  writeFileSync(join(session.data, "summary.json"), `${JSON.stringify(figures, null, 2)}\n`);
-  return [
-    "",
-    `The bookshop: ${all.length} requests in all steps, ${figures.total.doublePosts} orders carried out twice.`,
-    `The kill and the rolling restart happened under ${BUSY.perSecond} requests/s, 30 % of them orders.`,
-    ...told.map((text) => `  ${text}`),
-    `Raw log: ${log}`,
-    `Figures: ${join(session.data, "summary.json")}`,
-  ];
+  return close([`The kill and the rolling restart happened under ${BUSY.perSecond} requests/s, 30 % of them orders.`]);
 }
 
 /** Error codes of failed orders. */

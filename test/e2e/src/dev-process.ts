@@ -1,7 +1,7 @@
 /** `inmesh dev` as a child of a test: what it printed, what it is told, and how it ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -110,4 +110,12 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** The command behind `npm start`, without the `npm`: its pre-script installs and builds, which has happened. */
+export function startCommand(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const [node, inmesh, ...args] = String(scripts.start).split(" ");
+  if (node !== "node" || inmesh !== "packages/cli/bin/inmesh.js") throw new Error(`npm start runs ${scripts.start}`);
+  return args;
 }

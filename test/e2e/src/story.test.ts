@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DevProcess, isAlive, ROOT } from "./dev-process.js";
+import { DevProcess, isAlive, startCommand } from "./dev-process.js";
 import { expectNoHarm } from "./no-harm.js";
 import {
   count,
@@ -19,14 +19,6 @@ let summary: Readonly<
   Record<string, Readonly<Record<string, number>> & { readonly hers?: object; readonly others?: object }>
 >;
 let tookMs = 0;
-
-/** The command behind `npm start`, without the `npm`: its pre-script installs and builds, which has happened. */
-function startCommand(): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const [node, inmesh, ...args] = String(scripts.start).split(" ");
-  expect([node, inmesh]).toEqual(["node", "packages/cli/bin/inmesh.js"]);
-  return args;
-}
 
 beforeAll(async () => {
   const startedAt = performance.now();

@@ -8,6 +8,7 @@ export interface DevOptions {
   readonly config?: string;
   readonly namespace?: string;
   readonly script?: string;
+  readonly story?: string;
   readonly keep?: boolean;
   readonly plain?: boolean;
   readonly color: boolean;
@@ -32,6 +33,7 @@ export function devCommand(ports: CommandPorts): Command {
     .option("--config <dir>", "folder of the registry (default: ./mesh if there, else one that is removed at the end)")
     .option("-n, --namespace <name>", "namespace of the services (default: INMESH_NAMESPACE, else default)")
     .option("--script <file>", "a module that plays a session by itself")
+    .option("--story <name>", "with --script: play <name>.js of the same folder instead")
     .option("--keep", "keep running after the script")
     .option("--plain", "print plain lines even on a terminal")
     .option("--no-color", "print without colour, as NO_COLOR=1 does")

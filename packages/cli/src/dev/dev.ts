@@ -37,7 +37,7 @@ type End = { readonly code: ExitCode; readonly summary?: readonly string[]; read
 export async function runDev(cli: Cli, words: readonly string[], options: DevOptions): Promise<ExitCode> {
   const { io } = cli;
   const specs = parseProcessSpecs(words, io.cwd);
-  const script = options.script === undefined ? undefined : scriptFile(options.script, io.cwd);
+  const script = scriptFile(options, io.cwd);
   if (specs.length === 0 && script === undefined) {
     throw new CliError(
       EXIT.usage,
@@ -199,14 +199,21 @@ async function play(script: string, session: Session, keep: boolean, events: Eve
   }
 }
 
-function scriptFile(given: string, cwd: string): string {
-  const path = isAbsolute(given) ? given : join(cwd, given);
+function scriptFile({ script, story }: DevOptions, cwd: string): string | undefined {
+  if (script === undefined && story === undefined) return undefined;
+  if (script === undefined) {
+    throw new CliError(
+      EXIT.usage,
+      `there is no --script beside which "${story}" would lie`,
+      "Name the module itself: --script FILE",
+    );
+  }
+  const given = isAbsolute(script) ? script : join(cwd, script);
+  const path = story === undefined ? given : join(dirname(given), `${story}.js`);
   if (existsSync(path)) return path;
-  throw new CliError(
-    EXIT.usage,
-    `there is no script "${given}"`,
-    "Give a module whose default export is async (session) => …",
-  );
+  const named =
+    story === undefined ? `there is no script "${script}"` : `there is no story "${story}" in ${dirname(script)}`;
+  throw new CliError(EXIT.usage, named, "Give a module whose default export is async (session) => …");
 }
 
 /** @returns undefined: the session makes a folder of its own */
