@@ -9,6 +9,7 @@ export {
   withoutMeshHeaders,
 } from "./call/mesh-headers.js";
 export { applyEachHeaderOps } from "./call/request-edit.js";
+export { serverNameOf, tlsRefused, tlsSource } from "./call/tls.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";

@@ -74,19 +74,32 @@ export interface FakeMeshOptions {
   readonly clock?: Clock;
   readonly resolver?: NameResolver;
   readonly notices?: Notices;
+  /** The transport's. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /** @param services undefined leaves the mesh without a snapshot */
 export function fakeMesh(
   services?: Readonly<Record<string, FakeService>>,
-  { outboundPolicy = "ALLOW_ANY", configWaitMs = 5_000, transportClock, notices, ...given }: FakeMeshOptions = {},
+  {
+    outboundPolicy = "ALLOW_ANY",
+    configWaitMs = 5_000,
+    transportClock,
+    notices,
+    onNotice,
+    ...given
+  }: FakeMeshOptions = {},
 ): FakeMesh {
   const store = new SnapshotStore();
   let version = 0;
   let endpoints = new Map<string, Endpoint>();
   const holder: { removed: (state: EndpointState) => void } = { removed: () => {} };
   const engine = new Engine({ ...given, store, configWaitMs, onEndpointRemoved: (state) => holder.removed(state) });
-  const transport = new HttpTransport({ clock: transportClock ?? engine.clock, undici: () => undici });
+  const transport = new HttpTransport({
+    clock: transportClock ?? engine.clock,
+    undici: () => undici,
+    ...(onNotice && { onNotice }),
+  });
   holder.removed = transport.onEndpointRemoved;
   const client = new HttpClient({ engine, transport, undici: () => undici, notices });
   const dispatcher = new MeshDispatcher({ engine, transport, notices });

@@ -11,9 +11,9 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   VirtualService:
     "Rules for clients in the mesh (`gateways` empty or with `mesh`): hosts and their precedence, every match, weights, rewrite, redirect, direct response, header operations, timeout, retries, faults, CORS, delegates, exportTo.",
   DestinationRule:
-    "Lookup by level, subsets by labels and by `topology.kubernetes.io/region` and `zone`, `topology.istio.io/subzone` and `network`, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
+    "Lookup by level, subsets by labels and by `topology.kubernetes.io/region` and `zone`, `topology.istio.io/subzone` and `network`, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, tls of mode SIMPLE with sni, subjectAltNames, caCertificates, caCrl and insecureSkipVerify ([external services](../guides/external-services.md#tls-to-the-service)), exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
   ServiceEntry:
-    "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
+    "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo, subjectAltNames. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
   WorkloadEntry: "Address, ports, labels, weight, locality, serviceAccount.",
   WorkloadGroup: "Validated.",
   Sidecar: "workloadSelector, egress hosts with exclusions, outboundTrafficPolicy.",
@@ -56,5 +56,9 @@ ${sections.join("\n")}
 - A name that had addresses and has none must say so twice, 5 s apart, before its endpoints go. After a failed lookup it is asked for again
   after 1 s, doubling to \`dnsRefreshRate\`. On a machine with both IPv4 and IPv6 both are asked for.
 - A 204 direct response is sent without a body.
+- \`tls.sni\` without any subjectAltNames: the certificate must be for that name. Istio takes any certificate of a known authority then.
+- \`tls.credentialName\` without a workloadSelector: calls fail. Istio's sidecars ignore the whole block and send in plaintext.
+- The server name of a TLS connection is the host that the request is addressed to, or what a rule rewrites it to; a Host header of the
+  application's own does not count. \`caCertificates\` that are empty mean the roots of Node, NODE_EXTRA_CA_CERTS included, not the system's.
 `;
 }

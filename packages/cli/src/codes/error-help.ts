@@ -37,9 +37,9 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   TLS_UNAVAILABLE: {
     remedy:
-      "the call is refused on this side, also while MeshMode is `off`. Set `tls.mode: DISABLE` where plaintext is meant.",
+      "the call is refused on this side, also while MeshMode is `off`. The message names the document and what of it cannot be had: a file that is not where the calling process runs, holds no certificate or may not be read is looked at again with the next call; for a mode or a credentialName that this version does not know see the [support table](support.md). Set `tls.mode: DISABLE` where plaintext is meant.",
     example:
-      "DestinationRule/shop/reviews asks for ISTIO_MUTUAL, which this version does not originate (TLS_UNAVAILABLE)",
+      "nothing was sent to 10.1.0.7:443: /etc/certs/roots.pem does not exist, and DestinationRule/shop/pay spec.trafficPolicy.tls.caCertificates asks for it. Put it where this process runs, or correct the field (TLS_UNAVAILABLE)",
   },
   NO_ENDPOINT: {
     remedy:
@@ -48,7 +48,7 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   CONNECT_FAILED: {
     remedy:
-      "the request never left, so it is safe to send again, whatever its method. The endpoint is avoided for 0.5 s, doubling up to 10 s, while another one is left.",
+      "the request never left, so it is safe to send again, whatever its method. Over TLS the message says what was wrong with the server's certificate, and which document says whom to trust. The endpoint is avoided for 0.5 s, doubling up to 10 s, while another one is left.",
     example: "127.0.0.1:9080 refused the connection, nothing was sent (CONNECT_FAILED)",
   },
   UPSTREAM_RESET: {

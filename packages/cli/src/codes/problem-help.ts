@@ -99,13 +99,13 @@ ${sidecar("a", "  workloadSelector: { labels: { app: web } }\n")}---\n${sidecar(
   },
   IST0128: {
     severity: "warning",
-    when: "TLS without caCertificates for a whole DestinationRule, so nobody checks who answers",
+    when: "TLS without caCertificates for a whole DestinationRule: the roots of Node are trusted, by Istio before 1.27 everybody; with insecureSkipVerify nobody checks who answers",
     remedy: "Name the file of the roots: tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }.",
     yaml: destinationRule("reviews", "  trafficPolicy: { tls: { mode: SIMPLE } }\n"),
   },
   IST0129: {
     severity: "warning",
-    when: "TLS without caCertificates for one port of a DestinationRule, so nobody checks who answers",
+    when: "TLS without caCertificates for one port of a DestinationRule: the roots of Node are trusted, by Istio before 1.27 everybody; with insecureSkipVerify nobody checks who answers",
     remedy: "Name the file of the roots for that port: tls: { mode: SIMPLE, caCertificates: /etc/ssl/roots.pem }.",
     yaml: destinationRule(
       "reviews",

@@ -17,7 +17,7 @@ const MAX_CONNECTING = 128;
  */
 const NOBODYS = new AsyncResource("INMESH_CONNECTION");
 
-const UNIX = "unix://";
+export const UNIX = "unix://";
 
 /**
  * @param of whose endpoint: its address may be another by the time of the next connection (resolution DNS_ROUND_ROBIN)
@@ -37,8 +37,8 @@ export function endpointConnector(
   });
 }
 
-/** Makes connections `MAX_CONNECTING` at a time, in the order in which they were asked for. */
-function inTurn(connect: buildConnector.connector): buildConnector.connector {
+/** Makes connections in nobody's async context, `MAX_CONNECTING` at a time, in the order in which they were asked for. */
+export function inTurn(connect: buildConnector.connector): buildConnector.connector {
   const waiting: (() => void)[] = [];
   let running = 0;
   return (options, callback) => {

@@ -5,8 +5,8 @@
  * needs; a stack of those that are free costs 2 us less per request (docs/design/2026-11-27-request-path.md).
  */
 
-import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
-import type { Client } from "undici";
+import type { Endpoint, TrafficPolicy } from "@inmesh/model";
+import type { buildConnector, Client } from "undici";
 import { ClientConnection } from "./client-connection.js";
 import { endpointConnector } from "./endpoint-connector.js";
 import type { Undici } from "./undici-module.js";
@@ -25,10 +25,13 @@ export interface EndpointPoolOptions {
   /** A connection is asked for. */
   readonly onConnect: () => void;
   readonly undici: Undici;
+  /** @default in plaintext */
+  readonly connect?: buildConnector.connector;
 }
 
 export class EndpointPool {
-  readonly policy: ConnectionPolicy;
+  /** In force: replaced by one that says the same. */
+  policy: TrafficPolicy;
   /** What its clients write as Host by themselves; a request to another says so in a header of its own. */
   readonly authority: string;
   /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
@@ -46,14 +49,18 @@ export class EndpointPool {
 
   constructor(
     of: { readonly endpoint: Endpoint },
-    policy: ConnectionPolicy,
-    { authority, onConnect, undici }: EndpointPoolOptions,
+    policy: TrafficPolicy,
+    {
+      authority,
+      onConnect,
+      undici,
+      connect = endpointConnector(of, policy.connection.connectTimeoutMs, undici),
+    }: EndpointPoolOptions,
   ) {
     this.policy = policy;
     this.authority = isUrlHost(authority) ? authority : "localhost";
-    const keepAliveTimeout = policy.idleTimeoutMs || KEEP_ALIVE_MS;
-    const { maxRequestsPerConnection } = policy;
-    const connect = endpointConnector(of, policy.connectTimeoutMs, undici);
+    const { idleTimeoutMs, maxRequestsPerConnection } = policy.connection;
+    const keepAliveTimeout = idleTimeoutMs || KEEP_ALIVE_MS;
     const options: Client.Options = {
       connect: (named, callback) => {
         onConnect();

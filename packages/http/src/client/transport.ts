@@ -1,9 +1,11 @@
 /** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
 
 import type { Clock, Timer } from "@inmesh/core";
-import type { EndpointState } from "@inmesh/core/internal";
-import type { ConnectionPolicy } from "@inmesh/model";
+import { type EndpointState, tlsRefused } from "@inmesh/core/internal";
+import type { TrafficPolicy } from "@inmesh/model";
 import { EndpointPool } from "./endpoint-pool.js";
+import { TlsPools } from "./tls/tls-pools.js";
+import { Trusts } from "./tls/trust.js";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -19,7 +21,12 @@ export interface HttpTransportOptions {
   readonly clock: Clock;
   /** Called once, with the first request. */
   readonly undici: () => Undici;
+  /** Told of a file that turned bad while it was in use. @default nobody hears it */
+  readonly onNotice?: (message: string) => void;
 }
+
+/** What an endpoint's state keeps for this transport. */
+type EndpointPools = EndpointPool | TlsPools;
 
 export class HttpTransport implements Transport {
   readonly #clock: Clock;
@@ -29,21 +36,31 @@ export class HttpTransport implements Transport {
   #sweep: Timer | undefined;
   /** Connections asked for so far, by pools that are closing too. */
   connects = 0;
+  readonly #trusts: Trusts;
   readonly #onConnect = (): void => {
     this.connects += 1;
   };
 
-  constructor({ clock, undici }: HttpTransportOptions) {
+  constructor({ clock, undici, onNotice = () => {} }: HttpTransportOptions) {
     this.#clock = clock;
     this.#load = undici;
+    this.#trusts = new Trusts(onNotice);
   }
 
   send(wire: WireAttempt): void {
     const { attempt } = wire;
-    const policy = attempt.call.cluster!.config.policy.connection; // an attempt has an endpoint, so its call has a cluster
-    const pool = attempt.endpoint.http as EndpointPool | undefined;
+    const { policy } = attempt.call.cluster!.config; // an attempt has an endpoint, so its call has a cluster
+    const pool = attempt.endpoint.http as EndpointPools | undefined;
     if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
-    else this.#pool(attempt.endpoint, pool, policy, wire.authority).dispatch(wire);
+    else this.#dispatchAnew(wire, pool, policy);
+  }
+
+  /** The policy is another than that of the last request, or there was none. */
+  #dispatchAnew(wire: WireAttempt, old: EndpointPools | undefined, policy: TrafficPolicy): void {
+    const { endpoint, call } = wire.attempt;
+    // It may be newer than what let the call come here.
+    if (policy.tls.refusal !== "") wire.onError(tlsRefused(call.cluster!.config, call.route?.name ?? ""));
+    else this.#pool(endpoint, old, policy, wire.authority).dispatch(wire);
   }
 
   /** For `Engine`'s option of that name: running requests finish, nothing new starts on connections open now. */
@@ -56,7 +73,7 @@ export class HttpTransport implements Transport {
 
   /** undici Clients in them, connected or not. */
   get clients(): number {
-    return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPool).size, 0);
+    return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPools).size, 0);
   }
 
   /** Lets running requests finish. */
@@ -69,22 +86,20 @@ export class HttpTransport implements Transport {
     await this.#closeAll((pool) => pool.destroy(error));
   }
 
-  #pool(
-    state: EndpointState,
-    old: EndpointPool | undefined,
-    policy: ConnectionPolicy,
-    authority: string,
-  ): EndpointPool {
+  #pool(state: EndpointState, old: EndpointPools | undefined, policy: TrafficPolicy, authority: string): EndpointPools {
     if (old !== undefined) {
-      if (samePolicy(old.policy, policy)) return old;
+      if (samePolicy(old.policy, policy)) {
+        old.policy = policy;
+        return old;
+      }
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const pool = new EndpointPool(state, policy, {
-      authority,
-      onConnect: this.#onConnect,
-      undici: this.#undici,
-    });
+    const shared = { onConnect: this.#onConnect, undici: this.#undici };
+    const pool =
+      policy.tls.mode === "DISABLE"
+        ? new EndpointPool(state, policy, { ...shared, authority })
+        : new TlsPools(state, policy, { ...shared, clock: this.#clock, trusts: this.#trusts });
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());
@@ -93,7 +108,7 @@ export class HttpTransport implements Transport {
 
   #closeIdle(): void {
     for (const state of this.#states) {
-      const pool = state.http as EndpointPool;
+      const pool = state.http as EndpointPools;
       if (state.removed || (pool.usesSeen === pool.uses && state.inFlight === 0)) {
         this.#retire(state);
       } else {
@@ -107,18 +122,18 @@ export class HttpTransport implements Transport {
   }
 
   #retire(state: EndpointState): void {
-    const pool = state.http as EndpointPool | undefined;
+    const pool = state.http as EndpointPools | undefined;
     if (pool === undefined) return;
     state.http = undefined;
     this.#states.delete(state);
     void pool.close().catch(() => {});
   }
 
-  async #closeAll(close: (pool: EndpointPool) => Promise<void>): Promise<void> {
+  async #closeAll(close: (pool: EndpointPools) => Promise<void>): Promise<void> {
     this.#sweep?.cancel();
     this.#sweep = undefined;
     const pools = [...this.#states].map((state) => {
-      const pool = state.http as EndpointPool;
+      const pool = state.http as EndpointPools;
       state.http = undefined;
       return pool;
     });
@@ -128,10 +143,13 @@ export class HttpTransport implements Transport {
 }
 
 /** A new snapshot brings new objects; connections are worth keeping while they say the same. */
-function samePolicy(one: ConnectionPolicy, other: ConnectionPolicy): boolean {
+function samePolicy(one: TrafficPolicy, other: TrafficPolicy): boolean {
+  const { connection: a } = one;
+  const { connection: b } = other;
   return (
-    one.connectTimeoutMs === other.connectTimeoutMs &&
-    one.idleTimeoutMs === other.idleTimeoutMs &&
-    one.maxRequestsPerConnection === other.maxRequestsPerConnection
+    a.connectTimeoutMs === b.connectTimeoutMs &&
+    a.idleTimeoutMs === b.idleTimeoutMs &&
+    a.maxRequestsPerConnection === b.maxRequestsPerConnection &&
+    (one.tls === other.tls || JSON.stringify(one.tls) === JSON.stringify(other.tls))
   );
 }

@@ -64,13 +64,17 @@ function checkTls(resource: Resource<DestinationRuleSpec>, report: Finding): voi
   const { trafficPolicy, subsets = [], workloadSelector } = resource.spec;
   const selects = workloadSelector !== undefined;
   const check = (policy: TrafficPolicySpec | undefined, at: Path, code: string, portCode: string): void => {
-    const tell = (path: Path, which: string): void => {
-      const message = `mode SIMPLE or MUTUAL without caCertificates: Istio before 1.27 does not verify the server's certificate then. Name the CA's file.`;
+    const tell = (tls: ClientTlsSpec | undefined, path: Path, which: string): void => {
+      if (!isUnverified(tls, selects)) return;
+      const message =
+        tls?.insecureSkipVerify === true
+          ? "insecureSkipVerify: whoever answers is taken for the server. Name the CA's file by caCertificates instead."
+          : "mode SIMPLE or MUTUAL without caCertificates: the roots of Node are trusted, and Istio before 1.27 does not verify the server's certificate at all. Name the CA's file.";
       report(resource, path, which, "warning", message);
     };
-    if (isUnverified(policy?.tls, selects)) tell([...at, "tls"], code);
+    tell(policy?.tls, [...at, "tls"], code);
     for (const [index, { tls }] of (policy?.portLevelSettings ?? []).entries()) {
-      if (isUnverified(tls, selects)) tell([...at, "portLevelSettings", index, "tls"], portCode);
+      tell(tls, [...at, "portLevelSettings", index, "tls"], portCode);
     }
   };
   check(trafficPolicy, ["spec", "trafficPolicy"], UNVERIFIED, UNVERIFIED_PORT);

@@ -46,7 +46,7 @@ function refusalOf(mode: TlsMode, credentialName: string): string {
   if (mode === "MUTUAL") return "mode MUTUAL, and this version presents no client certificate";
   // Differs: without a workloadSelector Istio's sidecars ignore such a block, and send in plaintext.
   if (credentialName !== "") return `credentialName "${credentialName}", and there is no store of secrets here`;
-  return "mode SIMPLE, which this version does not originate";
+  return "";
 }
 
 /** Where the block is written: found by its identity, since blocks replace each other whole. */

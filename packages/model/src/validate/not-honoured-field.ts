@@ -50,9 +50,15 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "loadBalancer.warmup", consequence: "A new endpoint takes its full share at once." },
   { path: "loadBalancer.warmupDurationSecs", consequence: "A new endpoint takes its full share at once." },
   {
-    path: "tls",
-    consequence: "Calls fail (TLS_UNAVAILABLE): what policy wants encrypted is not sent in plaintext.",
-    unless: (value) => ((value as { mode?: string }).mode ?? "DISABLE") === "DISABLE",
+    path: "tls.mode",
+    consequence:
+      "With MUTUAL and ISTIO_MUTUAL calls fail (TLS_UNAVAILABLE): what policy wants encrypted is not sent in plaintext.",
+    unless: (value) => value === "DISABLE" || value === "SIMPLE",
+  },
+  {
+    path: "tls.credentialName",
+    consequence: "There is no store of secrets: calls over TLS fail (TLS_UNAVAILABLE). Name files instead.",
+    unless: (value) => value === "",
   },
 ];
 
@@ -90,9 +96,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "tcp", consequence: "TCP connections go to their host." },
   ]),
   ...rows("DestinationRule", DESTINATION_RULE),
-  ...rows("ServiceEntry", [
-    { path: "subjectAltNames", consequence: "Names of server certificates are left to the application." },
-  ]),
   ...rows("WorkloadEntry", [{ path: "network", consequence: "All networks are one." }]),
   ...rows("WorkloadGroup", [{ path: "template", consequence: "Nothing is registered from it." }]),
   ...rows("Sidecar", [

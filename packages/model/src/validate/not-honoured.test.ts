@@ -36,15 +36,25 @@ describe("notHonoured", () => {
     ],
     [
       "DestinationRule",
-      "host: a\nsubsets: [{name: v1}, {name: v2, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}}]",
-      ["spec.subsets[1].trafficPolicy.portLevelSettings[0].tls"],
+      "host: a\nsubsets: [{name: v1}, {name: v2, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: ISTIO_MUTUAL}}]}}]",
+      ["spec.subsets[1].trafficPolicy.portLevelSettings[0].tls.mode"],
+    ],
+    [
+      "DestinationRule",
+      "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, credentialName: secret}}",
+      ["spec.trafficPolicy.tls.credentialName"],
+    ],
+    [
+      "DestinationRule",
+      "host: a\ntrafficPolicy: {tls: {mode: SIMPLE, sni: a, subjectAltNames: [b], caCertificates: /c, caCrl: /d}}",
+      [],
     ],
     [
       "DestinationRule",
       "host: a\ntrafficPolicy: {tls: {mode: DISABLE}, connectionPool: {tcp: {maxConnections: 0}}, loadBalancer: {localityLbSetting: {enabled: false}}}",
       [],
     ],
-    ["ServiceEntry", "hosts: [a.b]\nresolution: DNS", []],
+    ["ServiceEntry", "hosts: [a.b]\nresolution: DNS\nsubjectAltNames: [c.d]", []],
     ["ServiceEntry", 'hosts: ["*.b.c"]\nresolution: DYNAMIC_DNS', []],
     ["Sidecar", 'egress: [{hosts: ["./*"]}]\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}', []],
     ["Service", "ports: [{port: 80}]\ntype: ClusterIP", []],

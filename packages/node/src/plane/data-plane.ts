@@ -89,7 +89,11 @@ export class DataPlane {
       explain: () => this.#failure ?? this.#registry?.source.status.reason,
       onListenerError: (error) => log.error(`a part of the mesh did not take a new snapshot: ${String(error)}`),
     });
-    this.transport = new HttpTransport({ clock, undici });
+    const noticed = (kind: string) => (message: string) => {
+      log.warn(message);
+      this.events.add(kind, message);
+    };
+    this.transport = new HttpTransport({ clock, undici, onNotice: noticed("tls") });
     const { configWaitMs } = settings;
     this.engine = new Engine({
       store: this.store,
@@ -99,16 +103,10 @@ export class DataPlane {
       excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
       onlyObserves: settings.mode === "observe",
       address: () => advertisedAddress(this.servers.listeners, settings.address),
-      onNotice: (message) => {
-        log.warn(message);
-        this.events.add("mirror", message);
-      },
+      onNotice: noticed("mirror"),
       onEndpointRemoved: this.transport.onEndpointRemoved,
     });
-    const notices = new Notices((message) => {
-      log.warn(message);
-      this.events.add("clients", message);
-    });
+    const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     this.inbound = new Inbound(this.engine);
     this.servers = new Servers({ inbound: this.inbound, clock, onChange: (listeners) => this.#onListeners(listeners) });

@@ -1,0 +1,158 @@
+/**
+ * One TLS connection to an endpoint: opened, verified, and only then handed over, so that no byte of a request reaches
+ * a server which is not the one that policy means.
+ */
+
+import { isIP } from "node:net";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { type Clock, MeshError } from "@inmesh/core";
+import { errorCode, tlsSource } from "@inmesh/core/internal";
+import type { ClientTls, Endpoint } from "@inmesh/model";
+import { UNIX } from "../endpoint-connector.js";
+import { wrongPeer } from "./peer-name.js";
+import type { Trust } from "./trust.js";
+
+/** What undici sets on its own sockets; without it a peer that vanished is noticed by nobody. In ms. */
+const KEEP_ALIVE_MS = 60_000;
+/** As undici's own. In bytes. */
+const HIGH_WATER_MARK = 64 * 1024;
+/** undici speaks HTTP/2 as soon as a socket says `h2`, so it is not offered. */
+const ALPN = ["http/1.1"];
+
+export interface DialOptions {
+  /** Whose endpoint: its address may be another by the time of the next connection. */
+  readonly of: { readonly endpoint: Endpoint };
+  readonly tls: ClientTls;
+  readonly trust: Trust;
+  /** What the server is asked for, and its certificate. */
+  readonly serverName: string;
+  /** For connecting and the handshake together. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** What a later connection may shorten its handshake with. Of verified servers only: nobody verifies again. */
+interface Ticket {
+  readonly session: Buffer;
+  readonly generation: number;
+  /** Wall time at which the certificate expires that it stands for. */
+  readonly validTo: number;
+}
+
+type Callback = (error: Error | null, socket: TLSSocket | null) => void;
+
+/** Connections to one endpoint under one server name; keeps the last session ticket. */
+export class Dialer {
+  /** Generation of the trust by which the oldest of its connections was verified; Infinity before the first. */
+  verifiedBy = Number.POSITIVE_INFINITY;
+  readonly #options: DialOptions;
+  #ticket: Ticket | undefined;
+
+  constructor(options: DialOptions) {
+    this.#options = options;
+  }
+
+  /** @param callback is called once, with a connection that may be used at once or with why there is none */
+  dial(callback: Callback): void {
+    const { trust } = this.#options;
+    void trust.check().then(() => {
+      if (trust.context === undefined) callback(this.#unusable(), null);
+      else this.#connect(trust.context, callback);
+    });
+  }
+
+  #connect(secureContext: NonNullable<Trust["context"]>, callback: Callback): void {
+    const { tls, trust, serverName, timeoutMs, clock } = this.#options;
+    const { generation } = trust;
+    const used = this.#usable(generation);
+    const socket = connect({
+      ...this.#address(),
+      secureContext,
+      servername: isIP(serverName) === 0 ? serverName : "", // RFC 6066 allows no address
+      ALPNProtocols: ALPN,
+      rejectUnauthorized: !tls.insecureSkipVerify,
+      checkServerIdentity: (_, { raw }) => (tls.insecureSkipVerify ? undefined : wrongPeer(raw, tls, serverName)),
+      ...(used && { session: used.session }),
+      highWaterMark: HIGH_WATER_MARK,
+    } as ConnectionOptions);
+    socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+
+    let reached = false;
+    let ticket: ((session: Buffer) => void) | undefined;
+    let early: Buffer | undefined;
+    const timer = clock.after(timeoutMs, () => {
+      const what = reached ? "no end of the TLS handshake" : "no connection";
+      socket.destroy(Object.assign(new Error(`${what} within ${timeoutMs} ms`), { code: "ETIMEDOUT" }));
+    });
+    const failed = (error: Error): void => {
+      timer.cancel();
+      this.#ticket = undefined;
+      callback(reached ? this.#explained(error) : error, null);
+    };
+    socket.once("error", failed);
+    socket.once("connect", () => {
+      reached = true;
+    });
+    socket.on("session", (session) => {
+      if (ticket === undefined) early = session;
+      else ticket(session);
+    });
+    socket.once("secureConnect", () => {
+      timer.cancel();
+      socket.removeListener("error", failed);
+      const validTo = used !== undefined && socket.isSessionReused() ? used.validTo : validToOf(socket);
+      ticket = (session) => {
+        this.#ticket = { session, generation, validTo };
+      };
+      if (early !== undefined) ticket(early);
+      if (generation !== trust.generation) {
+        socket.destroy(); // files changed meanwhile, and it was verified by the old ones
+        return this.dial(callback);
+      }
+      this.verifiedBy = Math.min(this.verifiedBy, generation);
+      callback(null, socket);
+    });
+  }
+
+  #address(): ConnectionOptions {
+    const { address, port } = this.#options.of.endpoint;
+    return address.startsWith(UNIX) ? { path: address.slice(UNIX.length) } : { host: address, port };
+  }
+
+  #usable(generation: number): Ticket | undefined {
+    const ticket = this.#ticket;
+    if (ticket === undefined) return undefined;
+    return ticket.generation === generation && ticket.validTo > this.#options.clock.wallTime() ? ticket : undefined;
+  }
+
+  /** What the server was asked for and who decides what is right: the error itself says what is wrong. */
+  #explained(error: Error): Error {
+    const { tls, serverName } = this.#options;
+    const code = errorCode(error);
+    const roots = tls.caCertificates === "" ? "Node's roots" : tls.caCertificates;
+    const hint = HINTS[code] ?? "";
+    const message = `TLS as "${serverName}" by ${roots} failed: ${error.message}${hint === "" ? "" : ` (${hint})`}; see ${tlsSource(tls)}`;
+    return Object.assign(new Error(message, { cause: error }), code !== "" && { code });
+  }
+
+  #unusable(): MeshError {
+    const { tls, trust, of } = this.#options;
+    const { file, why = "cannot be used" } = trust.failure ?? {};
+    const field = file === undefined ? "" : `.${file.field}`;
+    return new MeshError(
+      "TLS_UNAVAILABLE",
+      `nothing was sent to ${of.endpoint.id}: ${file?.path ?? "a file"} ${why}, and ${tlsSource(tls)}${field} asks for it. Put it where this process runs, or correct the field`,
+    );
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: "the endpoint speaks no TLS on this port",
+  UNABLE_TO_GET_CRL: "caCrl has no list of this certificate's authority",
+  CRL_HAS_EXPIRED: "caCrl is out of date",
+};
+
+function validToOf(socket: TLSSocket): number {
+  const text = socket.getPeerX509Certificate()?.validTo;
+  return text === undefined ? 0 : Date.parse(text);
+}

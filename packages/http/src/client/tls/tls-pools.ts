@@ -1,0 +1,117 @@
+/**
+ * Connections to one endpoint over TLS. One that was verified for a server name serves requests to that name only, so
+ * there is a pool for each; nearly always that is one.
+ */
+
+import type { Clock } from "@inmesh/core";
+import { serverNameOf } from "@inmesh/core/internal";
+import type { Endpoint, TrafficPolicy } from "@inmesh/model";
+import { inTurn } from "../endpoint-connector.js";
+import { EndpointPool } from "../endpoint-pool.js";
+import type { Undici } from "../undici-module.js";
+import type { WireAttempt } from "../wire-attempt.js";
+import { Dialer } from "./dial.js";
+import type { Trust, Trusts } from "./trust.js";
+
+/** Names may come from users' input: the one that came first leaves (pitfalls B8). */
+const MOST_NAMES = 256;
+
+interface NamedPool {
+  readonly pool: EndpointPool;
+  readonly dialer: Dialer;
+}
+
+export interface TlsPoolsOptions {
+  readonly onConnect: () => void;
+  readonly undici: Undici;
+  readonly clock: Clock;
+  readonly trusts: Trusts;
+}
+
+export class TlsPools {
+  policy: TrafficPolicy;
+  uses = 0;
+  usesSeen = -1;
+  readonly #of: { readonly endpoint: Endpoint };
+  readonly #options: TlsPoolsOptions;
+  readonly #trust: Trust;
+  /** By server name. */
+  readonly #pools = new Map<string, NamedPool>();
+  /** Of the trust, when these pools were looked at. */
+  #generation = 0;
+  #left = false;
+
+  constructor(of: { readonly endpoint: Endpoint }, policy: TrafficPolicy, options: TlsPoolsOptions) {
+    this.#of = of;
+    this.policy = policy;
+    this.#options = options;
+    this.#trust = options.trusts.use(policy.tls);
+  }
+
+  dispatch(wire: WireAttempt): void {
+    this.uses += 1;
+    this.#renew();
+    const name = serverNameOf(wire.attempt.call);
+    (this.#pools.get(name) ?? this.#open(name, wire)).pool.dispatch(wire);
+  }
+
+  get size(): number {
+    return [...this.#pools.values()].reduce((sum, { pool }) => sum + pool.size, 0);
+  }
+
+  /** For a sweep. Open connections are not what they were verified as once the files say something else. */
+  dropUnused(): void {
+    for (const [name, { pool }] of this.#pools) {
+      pool.dropUnused();
+      if (pool.size === 0) this.#retire(name, pool);
+    }
+    void this.#trust.check().then(() => this.#renew());
+  }
+
+  async close(): Promise<void> {
+    this.#leave();
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.close()));
+  }
+
+  async destroy(error: Error): Promise<void> {
+    this.#leave();
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy(error)));
+  }
+
+  #open(name: string, { authority }: WireAttempt): NamedPool {
+    const { onConnect, undici, clock } = this.#options;
+    const { tls, connection } = this.policy;
+    const of = this.#of;
+    const dialer = new Dialer({
+      ...{ of, tls, clock, trust: this.#trust, serverName: name },
+      timeoutMs: connection.connectTimeoutMs,
+    });
+    const connect = inTurn((_, callback) =>
+      dialer.dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket))),
+    );
+    const made = { pool: new EndpointPool(of, this.policy, { authority, onConnect, undici, connect }), dialer };
+    this.#pools.set(name, made);
+    const [oldest] = this.#pools;
+    if (this.#pools.size > MOST_NAMES && oldest !== undefined) this.#retire(oldest[0], oldest[1].pool);
+    return made;
+  }
+
+  /** The files changed: requests under way finish, later ones get connections that are verified anew. */
+  #renew(): void {
+    const { generation } = this.#trust;
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    for (const [name, { pool, dialer }] of this.#pools) if (dialer.verifiedBy < generation) this.#retire(name, pool);
+  }
+
+  #retire(name: string, pool: EndpointPool): void {
+    this.#pools.delete(name);
+    void pool.close().catch(() => {});
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#options.trusts.leave(this.#trust);
+  }
+}
