@@ -4,7 +4,10 @@ import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import type { ClientTls } from "@inmesh/model";
 
-/** As Envoy and unlike Node: names stand in subjectAltName only, a wildcard is a whole label. */
+/**
+ * As Envoy and unlike Node: names stand in subjectAltName only, a wildcard is a whole label.
+ * Differs: OpenSSL wants two labels after a wildcard, so `*.test` stands for nobody.
+ */
 const STRICT = { subject: "never", partialWildcards: false, wildcards: true } as const;
 
 /** Entries of a certificate told in an error; some have hundreds. */
