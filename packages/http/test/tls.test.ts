@@ -1,6 +1,9 @@
 /** TLS that the mesh originates, over real sockets: who is asked for, who is believed, and that nobody else gets a byte. */
 
+import { once } from "node:events";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -8,6 +11,7 @@ import { FakeClock } from "@inmesh/core/testing";
 import type { ClientTls } from "@inmesh/model";
 import { request, upgrade } from "undici";
 import { afterAll, describe, expect, it } from "vitest";
+import { MeshAgent, MeshHttpsAgent } from "../src/node/index.js";
 import { type IssueOptions, TestAuthority } from "./certificates.js";
 import {
   closedPort,
@@ -337,6 +341,55 @@ describe("a policy that changes", () => {
       await new Promise(setImmediate);
     }
     expect(server.accepted()).toBe(1);
+  });
+});
+
+describe.each([
+  ["mesh.agent()", MeshAgent, "http"],
+  ["mesh.httpsAgent()", MeshHttpsAgent, "https"],
+] as const)("%s", (_, Agent, scheme) => {
+  const get = async (agent: http.Agent, path = "/") => {
+    const sent = (scheme === "http" ? http : https).get(`${scheme}://pay${path}`, { agent });
+    const [response] = (await once(sent, "response")) as [http.IncomingMessage];
+    for await (const _ of response);
+    await until(() => sent.closed);
+    return response.statusCode;
+  };
+
+  it("keeps verified connections, and closes none that another key has", async () => {
+    await using server = await listenTls(GOOD);
+    const path = file(authority.pem);
+    await using mesh = meshTo(server.port, simple({ caCertificates: path }));
+    const agent = new Agent(mesh.client);
+    for (let n = 0; n < 3; n++) expect(await get(agent)).toBe(200);
+    expect([server.accepted(), server.seen[0]?.serverName]).toEqual([1, "pay"]);
+    replace(path, authority.pem + stranger.pem);
+    expect((await ask(mesh, "/close")).status).toBe(200); // whoever connects first finds that it changed
+    expect(await get(agent)).toBe(200);
+    expect([server.accepted(), server.plaintext()]).toEqual([3, 0]);
+    agent.destroy();
+  });
+
+  it("connects for those that wait in Node's queue", async () => {
+    await using server = await listenTls(GOOD);
+    await using mesh = meshTo(server.port);
+    const agent = new Agent(mesh.client, { maxSockets: 1, keepAlive: false });
+    expect(await Promise.all([get(agent), get(agent), get(agent)])).toEqual([200, 200, 200]);
+    expect([server.seen.length, server.plaintext()]).toEqual([3, 0]);
+    agent.destroy();
+  });
+
+  it.each([
+    ["a wrong server", simple({ caCertificates: file(stranger.pem) }), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    ["a file that is not there", simple({ caCertificates: "/nowhere.pem" }), "TLS_UNAVAILABLE"],
+    ["a mode that cannot be had", simple({ mode: "MUTUAL", refusal: "mode MUTUAL" }), "TLS_UNAVAILABLE"],
+  ])("fails for %s, and sends nothing", async (_, tls, code) => {
+    await using server = await listenTls(GOOD);
+    await using mesh = meshTo(server.port, tls);
+    const agent = new Agent(mesh.client);
+    await expect(get(agent)).rejects.toMatchObject({ code });
+    expect([server.seen.length, server.plaintext()]).toEqual([0, 0]);
+    agent.destroy();
   });
 });
 

@@ -1,10 +1,10 @@
 /** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
 
-import type { Clock, Timer } from "@inmesh/core";
+import type { Attempt, Clock, Timer } from "@inmesh/core";
 import { type EndpointState, tlsRefused } from "@inmesh/core/internal";
 import type { TrafficPolicy } from "@inmesh/model";
 import { EndpointPool } from "./endpoint-pool.js";
-import { TlsPools } from "./tls/tls-pools.js";
+import { type Secured, TlsPools } from "./tls/tls-pools.js";
 import { Trusts } from "./tls/trust.js";
 import type { Undici } from "./undici-module.js";
 import type { WireAttempt } from "./wire-attempt.js";
@@ -12,6 +12,8 @@ import type { WireAttempt } from "./wire-attempt.js";
 /** Puts attempts on the wire. */
 export interface Transport {
   send(wire: WireAttempt): void;
+  /** @returns undefined for an endpoint that is called in plaintext. @throws {MeshError} `TLS_UNAVAILABLE` */
+  secured(attempt: Attempt): Secured | undefined;
 }
 
 /** A pool unused for one to two of these is closed: it costs 19 KB, and one more connection set-up when it is wanted again. In ms. */
@@ -53,6 +55,16 @@ export class HttpTransport implements Transport {
     const pool = attempt.endpoint.http as EndpointPools | undefined;
     if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
     else this.#dispatchAnew(wire, pool, policy);
+  }
+
+  secured({ call, endpoint }: Attempt): Secured | undefined {
+    const { config } = call.cluster!; // an attempt has an endpoint, so its call has a cluster
+    const { policy } = config;
+    if (policy.tls.refusal !== "") throw tlsRefused(config, call.route?.name ?? "");
+    if (policy.tls.mode === "DISABLE") return undefined;
+    const old = endpoint.http as EndpointPools | undefined;
+    const pools = old?.policy === policy ? old : this.#pool(endpoint, old, policy, call.authority);
+    return pools instanceof TlsPools ? pools.secured(call) : undefined;
   }
 
   /** The policy is another than that of the last request, or there was none. */

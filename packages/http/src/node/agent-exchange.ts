@@ -5,15 +5,20 @@ import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
 import { errorCode } from "@inmesh/core/internal";
+import type { Secured } from "../client/tls/tls-pools.js";
+import type { Transport } from "../client/transport.js";
 
 /** On request options: the cluster whose connections serve it. */
 export const CLUSTER: unique symbol = Symbol("inmesh.cluster");
+/** On request options: how its connections are made, where they are encrypted. */
+export const DIAL: unique symbol = Symbol("inmesh.dial");
 /** On request options: a connection made for it. */
 export const PREPARED: unique symbol = Symbol("inmesh.prepared");
 
 /** What Node hands an agent. */
 export type AgentRequestOptions = Parameters<Agent["createConnection"]>[0] & {
   [CLUSTER]?: string;
+  [DIAL]?: Secured["dial"];
   [PREPARED]?: Prepared;
   servername?: string;
 };
@@ -29,21 +34,33 @@ export type InnerAgent = Pick<Agent, "freeSockets" | "sockets" | "maxSockets" | 
   getName(options: AgentRequestOptions): string;
 };
 
-/** A connection of the mesh's, where the options are a call's: the one made for it, or, after a wait in Node's queue, another. */
-export function meshConnection(options: AgentRequestOptions): Socket | undefined {
+/**
+ * A connection of the mesh's, where the options are a call's: the one made for it, or, after a wait in Node's queue, another.
+ * @returns null when it comes by `callback`
+ */
+export function meshConnection(
+  options: AgentRequestOptions,
+  callback: (error: Error | null, socket: Socket) => void,
+): Socket | null | undefined {
   if (options[CLUSTER] === undefined) return undefined;
   const prepared = options[PREPARED];
-  if (prepared === undefined || prepared.socket.destroyed) return open(options);
-  prepared.taken = true;
-  return prepared.socket;
+  if (prepared !== undefined && !prepared.socket.destroyed) {
+    prepared.taken = true;
+    return prepared.socket;
+  }
+  const dial = options[DIAL];
+  if (dial === undefined) return open(options);
+  dial((error, socket) => callback(error, socket as Socket)); // Node looks at it only when there is no error
+  return null;
 }
 
-/** In plaintext: TLS is what a cluster's policy says, never what the scheme says, and `#objection` refuses it. */
+/** In plaintext: TLS is what a cluster's policy says, never what the scheme says. */
 function open({ socketPath, host, port }: AgentRequestOptions): Socket {
   return socketPath ? connect(socketPath) : connect({ host: host ?? "localhost", port: Number(port), noDelay: true });
 }
 
 export interface AgentExchangeOptions {
+  readonly transport: Transport;
   readonly agent: InnerAgent;
   readonly plain: (request: ClientRequest, options: AgentRequestOptions) => void;
   readonly request: ClientRequest;
@@ -52,6 +69,7 @@ export interface AgentExchangeOptions {
 
 export class AgentExchange implements Exchange {
   call!: Call; // set right after construction: each needs the other
+  readonly #transport: Transport;
   readonly #agent: InnerAgent;
   readonly #plain: AgentExchangeOptions["plain"];
   readonly #request: ClientRequest;
@@ -61,7 +79,8 @@ export class AgentExchange implements Exchange {
   /** Node has the request and a connection for it. */
   #given = false;
 
-  constructor({ agent, plain, request, options }: AgentExchangeOptions) {
+  constructor({ transport, agent, plain, request, options }: AgentExchangeOptions) {
+    this.#transport = transport;
     this.#agent = agent;
     this.#plain = plain;
     this.#request = request;
@@ -91,16 +110,30 @@ export class AgentExchange implements Exchange {
     if (objection !== undefined) return this.call.fail(objection);
     this.#addHeaders(attempt);
     const { cluster } = this.call;
-    const { name, policy } = cluster!.config; // there is an attempt, so there is a cluster
+    const { name } = cluster!.config; // there is an attempt, so there is a cluster
+    const secured = this.#transport.secured(attempt);
     const { address, port } = attempt.endpoint.endpoint;
     const isPath = address.startsWith("unix://");
     const where = isPath ? { socketPath: address.slice("unix://".length) } : { host: address, port };
-    // Without a server name: it is no TLS connection, and https.Agent would make one up and part the free ones by it.
-    const options: AgentRequestOptions = { ...this.#options, ...where, servername: "", [CLUSTER]: name };
-    if (this.#hasRoomOnlyIn(options)) return this.#give(attempt, options);
+    // Without a server name: https.Agent would make one up and part the free connections by it.
+    const options = (): AgentRequestOptions => ({
+      ...{ ...this.#options, ...where, servername: "", [CLUSTER]: secured ? `${name} ${secured.key}` : name },
+      ...(secured && { [DIAL]: secured.dial }),
+    });
+    const known = options();
+    if (this.#hasRoomOnlyIn(known)) return this.#give(attempt, known);
+    if (secured === undefined) return this.#connect(attempt, known);
+    secured.dial((error, socket) => {
+      if (attempt.phase === "settled") socket?.destroy();
+      else if (socket === null) attempt.fail(error);
+      else this.#give(attempt, { ...options(), [PREPARED]: { socket, taken: false } });
+    });
+  }
+
+  #connect(attempt: Attempt, options: AgentRequestOptions): void {
     const socket = open(options);
     attempt.abort = (reason) => socket.destroy(reason);
-    const limitMs = policy.connection.connectTimeoutMs;
+    const limitMs = this.call.cluster!.config.policy.connection.connectTimeoutMs; // as in send
     const timer = this.call.engine.clock.after(limitMs, () => {
       socket.destroy(Object.assign(new Error(`no connection within ${limitMs} ms`), { code: "ETIMEDOUT" }));
     });
@@ -212,7 +245,7 @@ export class AgentExchange implements Exchange {
 
   /** @returns why this rule cannot be followed */
   #objection(call: Call): MeshError | undefined {
-    const { route, path, authority, headers, cluster, responseOps } = call;
+    const { route, path, authority, headers, responseOps } = call;
     const asked = this.#asked!; // set before the call starts
     if (path !== asked.path || authority !== asked.authority) return unsupported(call, "rewrites path or authority");
     if (headers !== asked.headers) return unsupported(call, "changes headers of the request");
@@ -220,7 +253,6 @@ export class AgentExchange implements Exchange {
       return unsupported(call, "changes headers of the answer");
     }
     if (route !== undefined && route.mirrors.length > 0) return unsupported(call, "mirrors the request");
-    if (cluster!.config.policy.tls.mode !== "DISABLE") return unsupported(call, "asks for TLS by the mesh");
     return undefined;
   }
 }

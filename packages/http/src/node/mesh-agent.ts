@@ -65,7 +65,8 @@ function routing<Options extends AgentOptions, Kind extends http.Agent>(
       options: AgentRequestOptions,
       callback?: (error: Error | null, stream: Duplex) => void,
     ): Duplex | null | undefined {
-      return meshConnection(options) ?? super.createConnection(options, callback);
+      const made = meshConnection(options, (...result) => callback?.(...result));
+      return made === undefined ? super.createConnection(options, callback) : made;
     }
   };
   return made as unknown as new (
@@ -104,7 +105,7 @@ function route({ client, agent, plain, request, options, scheme }: Routed): void
     if (header === "host") authority = String(value);
     else for (const line of Array.isArray(value) ? value : [value]) headers.push(header, String(line));
   }
-  const exchange = new AgentExchange({ agent, plain, request, options });
+  const exchange = new AgentExchange({ transport: client.transport, agent, plain, request, options });
   exchange.call = new Call(
     exchange,
     request.method,

@@ -3,7 +3,7 @@
  * there is a pool for each; nearly always that is one.
  */
 
-import type { Clock } from "@inmesh/core";
+import type { Call, Clock } from "@inmesh/core";
 import { serverNameOf } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import { inTurn } from "../endpoint-connector.js";
@@ -15,6 +15,13 @@ import type { Trust, Trusts } from "./trust.js";
 
 /** Names may come from users' input: the one that came first leaves (pitfalls B8). */
 const MOST_NAMES = 256;
+
+/** Verified connections to one endpoint. */
+export interface Secured {
+  /** Connections of one key may serve each other's requests. Another one once the files of policy changed. */
+  readonly key: string;
+  dial: Dialer["dial"];
+}
 
 interface NamedPool {
   readonly pool: EndpointPool;
@@ -51,8 +58,20 @@ export class TlsPools {
   dispatch(wire: WireAttempt): void {
     this.uses += 1;
     this.#renew();
-    const name = serverNameOf(wire.attempt.call);
-    (this.#pools.get(name) ?? this.#open(name, wire)).pool.dispatch(wire);
+    this.#named(serverNameOf(wire.attempt.call), wire.authority).pool.dispatch(wire);
+  }
+
+  /** For whoever keeps connections himself. */
+  secured(call: Call): Secured {
+    this.uses += 1;
+    const name = serverNameOf(call);
+    const trust = this.#trust;
+    return {
+      get key() {
+        return `${name} ${trust.generation}`;
+      },
+      dial: (callback) => this.#named(name, call.authority).dialer.dial(callback),
+    };
   }
 
   get size(): number {
@@ -78,7 +97,11 @@ export class TlsPools {
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy(error)));
   }
 
-  #open(name: string, { authority }: WireAttempt): NamedPool {
+  #named(name: string, authority: string): NamedPool {
+    return this.#pools.get(name) ?? this.#open(name, authority);
+  }
+
+  #open(name: string, authority: string): NamedPool {
     const { onConnect, undici, clock } = this.#options;
     const { tls, connection } = this.policy;
     const of = this.#of;

@@ -8,22 +8,27 @@ import type { ClientTls } from "@inmesh/model";
 import { type PemFile, pemBlocks, readPem, stampOf } from "./pem-file.js";
 
 export class Trust {
-  /** Counts the contexts: what was verified by an older one is to be verified anew. */
+  /** Of the context, 0 before the first and greater for each later one: what an older one verified is to be verified anew. */
   generation = 0;
   #context: SecureContext | undefined;
   #failure: TrustFailure | undefined;
   readonly #files: readonly PemFile[];
   readonly #notice: (failure: TrustFailure) => void;
+  readonly #nextGeneration: () => number;
   /** Of the files as they were read last. */
   #stamps: string | undefined;
   #checking: Promise<void> | undefined;
   /** Pools that use it; `Trusts` counts. */
   users = 0;
 
-  /** @param notice told when a file turned bad while it was in use */
-  constructor(files: readonly PemFile[], notice: (failure: TrustFailure) => void) {
+  /**
+   * @param notice told when a file turned bad while it was in use
+   * @param nextGeneration never the same twice in one mesh
+   */
+  constructor(files: readonly PemFile[], notice: (failure: TrustFailure) => void, nextGeneration: () => number) {
     this.#files = files;
     this.#notice = notice;
+    this.#nextGeneration = nextGeneration;
   }
 
   /** Undefined while no file was ever good: see `failure`. */
@@ -62,7 +67,7 @@ export class Trust {
       const blocks: Partial<Record<PemFile["field"], readonly string[]>> = {};
       for (file of this.#files) blocks[file.field] = pemBlocks(texts.shift() ?? "", file);
       this.#context = contextOf(blocks.caCertificates, blocks.caCrl);
-      this.generation += 1;
+      this.generation = this.#nextGeneration();
       this.#failure = undefined;
     } catch (error) {
       this.#fail({ file, why: error instanceof Error ? error.message : String(error) });
@@ -86,6 +91,7 @@ export interface TrustFailure {
 /** One for all clusters that name the same files: a context of its own for each endpoint would cost 2 ms and 0.3 MB. */
 export class Trusts {
   readonly #byFiles = new Map<string, Trust>();
+  #generations = 0;
   readonly #notice: (message: string) => void;
 
   constructor(notice: (message: string) => void) {
@@ -98,11 +104,11 @@ export class Trusts {
     const key = JSON.stringify(files);
     let trust = this.#byFiles.get(key);
     if (trust === undefined) {
-      trust = new Trust(files, ({ file, why }) => {
+      const notice = ({ file, why }: TrustFailure): void =>
         this.#notice(
-          `${file?.path ?? "a file of a TLS policy"} ${why}. New connections go on with what it held before; correct it, or they end with this process`,
+          `${file?.path ?? "a file of a TLS policy"} ${why}. New connections go on with what it held before, until this process ends`,
         );
-      });
+      trust = new Trust(files, notice, () => ++this.#generations);
       this.#byFiles.set(key, trust);
     }
     trust.users += 1;
@@ -113,11 +119,6 @@ export class Trusts {
     trust.users -= 1;
     if (trust.users > 0) return;
     for (const [key, each] of this.#byFiles) if (each === trust) this.#byFiles.delete(key);
-  }
-
-  /** Files whose contents are held. */
-  get size(): number {
-    return this.#byFiles.size;
   }
 }
 
