@@ -3,6 +3,7 @@ export { SET_PROBLEM_CODES } from "./analyze/codes.js";
 export { GATEWAY_CONTROLLER, type GatewayParentStatus, gatewayRouteStatuses } from "./analyze/gateway-status.js";
 export { type CompileInput, compile } from "./compile/compile.js";
 export { endpointId } from "./compile/endpoints.js";
+export { isGatewayRouteKind } from "./compile/gateway-parent.js";
 export {
   documentFromValue,
   NO_ORIGIN,
@@ -15,18 +16,17 @@ export type { DestinationRuleSpec, SubsetSpec } from "./kind/destination-rule.js
 export { parseDurationMs } from "./kind/duration.js";
 export type { ExtensionProviderSpec } from "./kind/extension-provider.js";
 export type { DestinationSpec, StringMatch } from "./kind/field.js";
+export type { GatewayGrpcMatchSpec, GatewayGrpcRouteSpec, GatewayGrpcRuleSpec } from "./kind/gateway-grpc-route.js";
 export type {
   GatewayBackendRefSpec,
   GatewayCorsSpec,
   GatewayFilterSpec,
-  GatewayHeaderModifierSpec,
   GatewayHttpRouteSpec,
   GatewayMatchSpec,
-  GatewayParentRefSpec,
   GatewayPathModifierSpec,
   GatewayRuleSpec,
-  GatewayValueMatchSpec,
 } from "./kind/gateway-http-route.js";
+export type { GatewayHeaderModifierSpec, GatewayParentRefSpec, GatewayValueMatchSpec } from "./kind/gateway-route.js";
 export type { MeshConfigSpec } from "./kind/mesh-config.js";
 export type { MeshModeSpec } from "./kind/mesh-mode.js";
 export type { NamespaceSpec } from "./kind/namespace.js";

@@ -13,6 +13,7 @@ export const KINDS = [
   "Namespace",
   "MeshMode",
   "HTTPRoute",
+  "GRPCRoute",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

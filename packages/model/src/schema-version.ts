@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {
@@ -20,6 +20,7 @@ const SINCE: Readonly<Record<Kind, number>> = {
   Namespace: 1,
   MeshMode: 1,
   HTTPRoute: 2,
+  GRPCRoute: 3,
 };
 
 /** Schema version a reader needs for documents of this kind; a kind unknown here needs a newer one than ours. */

@@ -1,4 +1,4 @@
-/** HTTPRoutes of Gateway API over real sockets: what a caller gets, and what the services saw. */
+/** HTTPRoutes and GRPCRoutes of Gateway API over real sockets: what a caller gets, and what the services saw. */
 
 import type { RequestListener } from "node:http";
 import { describe, expect, it } from "vitest";
@@ -39,10 +39,39 @@ spec:
       backendRefs: [{ name: next, port: 80 }]
 `;
 
+const GRPC = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: calls }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: reviews, port: 80 }]
+  rules:
+    - matches: [{ method: { service: shop.Reviews, method: Get }, headers: [{ name: x-user, value: ann }] }]
+      filters:
+        - { type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-beta, value: calls }] } }
+        - { type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-by, value: mesh }] } }
+        - { type: RequestMirror, requestMirror: { backendRef: { name: copy, port: 80 } } }
+      backendRefs: [{ name: next, port: 80 }]
+    - matches: [{ method: { type: RegularExpression, service: "shop[.].*", method: "List|Watch" } }]
+      backendRefs: [{ name: reviews, port: 80 }, { name: next, port: 80, weight: 0 }]
+    - matches: [{ method: { service: shop.Gone } }]
+      backendRefs: [{ name: ghost, port: 80 }]
+`;
+
 const start = () =>
   testMesh({
     services: { reviews: [{ handler: echo("reviews") }], next: [{ handler: echo("next") }] },
     policy: POLICY,
+  });
+
+const startGrpc = () =>
+  testMesh({
+    services: {
+      reviews: [{ handler: echo("reviews") }],
+      next: [{ handler: echo("next") }],
+      copy: [{ handler: echo("copy") }],
+    },
+    policy: GRPC,
   });
 
 /** Of an answer, or of the error that stands for one. */
@@ -108,5 +137,26 @@ describe("HTTPRoutes, over sockets", () => {
     expect(await ask("https://shop.example.com")).toEqual([200, "https://shop.example.com", "PUT", "5"]);
     expect(await ask("https://example.org")).toEqual([200, null, null, null]);
     expect(mesh.instances("next")[0]?.requests).toBe(0);
+  });
+});
+
+describe("GRPCRoutes, over sockets", () => {
+  it("lead requests to the path of a method, with headers changed and copies sent", async () => {
+    await using mesh = await startGrpc();
+    const post = (path: string, headers: Record<string, string> = {}) =>
+      mesh.fetch(`http://reviews${path}`, { method: "POST", headers, body: "hello" });
+    const found = await post("/shop.Reviews/Get", { "x-user": "ann" });
+    expect(await found.json()).toMatchObject({ name: "next", url: "/shop.Reviews/Get", beta: "calls" });
+    expect(found.headers.get("x-by")).toBe("mesh");
+    await expect.poll(() => mesh.instances("copy")[0]?.requests).toBe(1);
+    expect(await (await post("/shop.Other/Watch")).json()).toMatchObject({ name: "reviews" });
+  });
+
+  it("answer 404 where no method matches, and 503 where nobody is behind one", async () => {
+    await using mesh = await startGrpc();
+    const status = (path: string) => statusOf(mesh, path);
+    expect([await status("/shop.Reviews/Get"), await status("/"), await status("/shop.Gone/Any")]).toEqual([
+      404, 404, 503,
+    ]);
   });
 });

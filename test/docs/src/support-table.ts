@@ -23,6 +23,8 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   Namespace: "Known by name.",
   HTTPRoute:
     "Of Gateway API, `gateway.networking.k8s.io/v1` and `v1beta1`: parents that are a Service or a ServiceEntry, by port or sectionName; rules of the service's namespace for everybody, of the caller's namespace for itself; every match in the order of the specification (expressions before prefixes), weights, header modifiers, redirect, rewrite, mirrors, CORS, timeouts, retry. A backend that does not exist gets its share a 500. Never merged with a VirtualService (IM0308). Filters of one backend may change headers only; ExtensionRef and ExternalAuth are refused.",
+  GRPCRoute:
+    "Of Gateway API, `gateway.networking.k8s.io/v1`: parents, namespaces, weights, header modifiers and mirrors as of an HTTPRoute; matches by service and method, exact or by expression, and by headers. A method is the path `/package.Service/Method`, so the rules hold for every HTTP request with that path. One list with the HTTPRoutes of its host, as in Istio. A backend that does not exist gets its share a 503, which gRPC calls UNAVAILABLE.",
   MeshMode:
     "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
 };

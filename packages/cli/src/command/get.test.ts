@@ -47,6 +47,21 @@ describe("inmesh get httproute", () => {
     );
   });
 
+  it("shows those of a GRPCRoute, too", async () => {
+    using folder = new TemporaryFolder();
+    folder.write("mesh/web.yaml", POLICY.replace("kind: HTTPRoute", "kind: GRPCRoute"));
+    const { stdout } = await runCli(["get", "grpcroute/web", "-o", "yaml"], { cwd: folder.path });
+    const { parents } = parse(stdout).status;
+    expect(parents.map((each: (typeof parents)[number]) => each.conditions[0]?.reason)).toEqual([
+      undefined,
+      "Accepted",
+      "NoMatchingParent",
+    ]);
+    const applied = await runCli(["apply", "-f", "-"], { cwd: folder.path, stdin: stdout.replace("ghost", "web") });
+    expect(applied.stdout).toContain("GRPCRoute/shop/web configured");
+    expect(folder.read("mesh/web.yaml")).not.toContain("inmesh.dev/mesh");
+  });
+
   it("prints what apply takes, and apply writes no conditions", async () => {
     using folder = new TemporaryFolder();
     folder.write("mesh/web.yaml", POLICY);

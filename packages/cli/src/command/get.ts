@@ -1,6 +1,6 @@
 /** `inmesh get`: the policy of a registry, as it is written there. */
 
-import { type Document, gatewayRouteStatuses, type Problem, validateDocument } from "@inmesh/model";
+import { type Document, gatewayRouteStatuses, isGatewayRouteKind, type Problem, validateDocument } from "@inmesh/model";
 import { nearestName } from "@inmesh/model/internal";
 import { Command } from "commander";
 import { stringify } from "yaml";
@@ -36,7 +36,7 @@ export function getCommand(ports: CommandPorts): Command {
         const found = view.documents.filter((document) => isWanted(document, query));
         if (query.name !== undefined && found.length === 0) throw notFound(query as NamedQuery, view.documents, shown);
         const { documents, leases } = view;
-        const statuses = found.some(({ kind }) => kind === "HTTPRoute")
+        const statuses = found.some(({ kind }) => isGatewayRouteKind(kind))
           ? gatewayRouteStatuses(documents, leases.map(workloadOf))
           : NO_STATUSES;
         return print(cli, options, query, found, shown, statuses);

@@ -1,6 +1,6 @@
-/** Status of HTTPRoutes: `get` shows it as it is now, and `apply` takes no notice of what `get` has shown. */
+/** Status of HTTPRoutes and GRPCRoutes: `get` shows it as it is now, and `apply` takes no notice of what `get` has shown. */
 
-import { type Document, GATEWAY_CONTROLLER, type GatewayParentStatus } from "@inmesh/model";
+import { type Document, GATEWAY_CONTROLLER, type GatewayParentStatus, isGatewayRouteKind } from "@inmesh/model";
 
 export type GatewayStatuses = ReadonlyMap<string, readonly GatewayParentStatus[]>;
 
@@ -13,7 +13,7 @@ export function statusField({ key, value }: Document, statuses: GatewayStatuses)
 /** The document without conditions of ours: they are worked out anew whenever somebody looks. */
 export function withoutOwnStatus(document: Document): Document {
   const { kind, value } = document;
-  if (kind !== "HTTPRoute" || value["status"] === undefined) return document;
+  if (!isGatewayRouteKind(kind) || value["status"] === undefined) return document;
   const { status, ...rest } = value;
   const parents = parentsOfOthers(status);
   return { ...document, value: parents.length === 0 ? rest : { ...rest, status: { parents } } };

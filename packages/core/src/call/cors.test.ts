@@ -11,6 +11,7 @@ const POLICY: CorsPolicy = {
   maxAge: "60",
   allowCredentials: true,
   forwardsUnmatchedPreflights: true,
+  field: "corsPolicy",
 };
 const PREFLIGHT = ["origin", "https://a.example", "access-control-request-method", "PUT"];
 const PERMISSION = ["access-control-allow-origin", "https://a.example", "access-control-allow-credentials", "true"];

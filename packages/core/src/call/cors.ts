@@ -1,4 +1,4 @@
-/** What a corsPolicy answers and adds, as Envoy's filter does. policy-semantics §1.10, §10.9. */
+/** What the CORS policy of a rule answers and adds, as Envoy's filter does. policy-semantics §1.10, §10.9. */
 
 import type { CorsPolicy, HeaderOps, HeaderPair, MatchRequest } from "@inmesh/model";
 

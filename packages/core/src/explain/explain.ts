@@ -121,19 +121,21 @@ function explainFound(snapshot: Snapshot, route: Route, request: AskedRequest, s
   if (route.fault !== undefined && route.fault.abortRatio >= 1) {
     return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
   }
-  const preflight = route.cors && preflightAnswer(route.cors, request);
-  if (preflight !== undefined) {
-    const set = Object.fromEntries(pairs(preflight));
-    return {
-      ...answer,
-      outcome: "directResponse",
-      status: 200,
-      directResponse: { status: 200, body: "" },
-      responseHeaders: { set, add: {}, remove: [] },
-      steps: [...start.steps, "corsPolicy answers the preflight itself"],
-    };
-  }
-  return explainAction(snapshot, route, request, answer);
+  return explainPreflight(route, request, answer) ?? explainAction(snapshot, route, request, answer);
+}
+
+function explainPreflight({ cors }: Route, request: AskedRequest, answer: Explanation): Explanation | undefined {
+  if (cors === undefined) return undefined;
+  const preflight = preflightAnswer(cors, request);
+  if (preflight === undefined) return undefined;
+  return {
+    ...answer,
+    outcome: "directResponse",
+    status: 200,
+    directResponse: { status: 200, body: "" },
+    responseHeaders: { set: Object.fromEntries(pairs(preflight)), add: {}, remove: [] },
+    steps: [...answer.steps, `${cors.field} answers the preflight itself`],
+  };
 }
 
 function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, answer: Explanation): Explanation {

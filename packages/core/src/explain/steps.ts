@@ -1,7 +1,7 @@
 /** How an explanation came about, in sentences: the host, each rule that was passed by, the destinations. */
 
 import type { Cluster, Route, Snapshot, VirtualHost } from "@inmesh/model";
-import { resourceKey } from "@inmesh/model";
+import { isGatewayRouteKind, resourceKey } from "@inmesh/model";
 import { isNamed } from "../cluster/by-name.js";
 import type { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedMirror, ExplainedRoute, Explanation, PassedRule } from "./explanation.js";
@@ -34,14 +34,19 @@ export function lookupStep(
   { mesh }: Snapshot,
 ): string {
   if (virtualHost !== undefined) {
-    const { name, resource } = virtualHost;
-    const rules = resource === null ? "no VirtualService or HTTPRoute applies" : `rules of ${resourceKey(resource)}`;
-    return `${host}, port ${port}, is ${name}: ${rules}`;
+    return `${host}, port ${port}, is ${virtualHost.name}: ${rulesStory(virtualHost)}`;
   }
   const what = `no service or VirtualService that this client sees has ${host} on port ${port}`;
   return mesh.outboundPolicy === "ALLOW_ANY"
     ? `${what}: the request leaves as if the mesh were not there`
     : `${what}, and outboundTrafficPolicy is REGISTRY_ONLY: refused`;
+}
+
+/** Routes of Gateway API may be several; a VirtualService speaks for its delegates. */
+function rulesStory({ resource, routes }: VirtualHost): string {
+  if (resource === null) return "no VirtualService, HTTPRoute or GRPCRoute applies";
+  const all = isGatewayRouteKind(resource.kind) ? routes.map((route) => route.resource ?? resource) : [resource];
+  return `rules of ${[...new Set(all.map(resourceKey))].join(" and ")}`;
 }
 
 /** Why earlier rules did not match, and where the one that did is written. */

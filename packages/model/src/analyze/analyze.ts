@@ -3,9 +3,10 @@
  * can be said of a document alone, validation has said before (policy-semantics §6.8 lists the codes).
  */
 
+import { GATEWAY_ROUTE_KINDS } from "../compile/gateway-parent.js";
 import { compileSettings } from "../compile/settings.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
-import type { GatewayHttpRouteSpec } from "../kind/gateway-http-route.js";
+import type { GatewayRouteSpec } from "../kind/gateway-grpc-route.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { MeshModeSpec } from "../kind/mesh-mode.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
@@ -63,7 +64,7 @@ export function analyze(
     checkDeprecatedRoutes(resource, report);
     checkHeaderCommands(resource, report);
   }
-  const gatewayRoutes = ofKind<GatewayHttpRouteSpec>("HTTPRoute");
+  const gatewayRoutes = GATEWAY_ROUTE_KINDS.flatMap((kind) => ofKind<GatewayRouteSpec>(kind));
   for (const resource of gatewayRoutes) checkGatewayRoute(resource, set, report);
   checkTwoLanguages(gatewayRoutes, virtualServices, report);
   checkHostConflicts(virtualServices, new Set(refused), exportTo.virtualService, report);

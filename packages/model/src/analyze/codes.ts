@@ -8,7 +8,10 @@ export const SET_PROBLEM_CODES = {
   IM0305: "two MeshModes speak for the same processes; the older one holds",
   IM0306: "a rule of a VirtualService stands behind one without a match, which takes everything",
   IM0307: "TLS without caCertificates in a subset of a DestinationRule: Node's roots are trusted, or nobody checks",
-  IM0308: "an HTTPRoute and a VirtualService have rules for one host; a caller gets those of one of the two only",
-  IM0309: "an HTTPRoute, or one of its parentRefs, means no Service or port that is there, so it has no effect",
-  IM0310: "a backend of an HTTPRoute is of a kind that inmesh does not know, so its share of the requests gets 500",
+  IM0308:
+    "a route of Gateway API and a VirtualService have rules for one host; a caller gets those of one of the two only",
+  IM0309:
+    "a route of Gateway API, or one of its parentRefs, means no Service or port that is there, so it has no effect",
+  IM0310:
+    "a backend of a route is of a kind that inmesh does not know, so its share of the requests gets 500, or 503 of a GRPCRoute",
 } as const;

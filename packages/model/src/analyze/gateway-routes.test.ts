@@ -7,6 +7,7 @@ const SERVICE = (name: string) =>
   `apiVersion: v1\nkind: Service\nmetadata: {name: ${name}}\nspec: {ports: [{name: http, port: 80}]}\n---\n`;
 const route = (parent: string, rest = "backendRefs: [{name: web, port: 80}]", metadata = "{name: r}") =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: ${metadata}\nspec:\n  parentRefs: [${parent}]\n  rules: [{${rest}}]\n---\n`;
+const grpcRoute = (parent: string, rest?: string) => route(parent, rest).replace("kind: HTTPRoute", "kind: GRPCRoute");
 const WEB = '{group: "", kind: Service, name: web}';
 
 const problems = (yaml: string, workloads: readonly Workload[] = []) =>
@@ -58,6 +59,21 @@ describe("analyze, HTTPRoute", () => {
     const [found, ...more] = problems(route(WEB, rest));
     expect(found?.startsWith(expected), found).toBe(true);
     expect(more).toEqual([]);
+  });
+
+  it("tells of parents and backends of a GRPCRoute, too", () => {
+    expect(
+      problems(grpcRoute(WEB, "matches: [{method: {service: a.B}}], backendRefs: [{name: web, port: 80}]")),
+    ).toEqual([]);
+    expect(problems(grpcRoute('{group: "", kind: Service, name: web, port: 81}'))[0]).toMatch(
+      /^IM0309 warning .*\.port /,
+    );
+    expect(problems(grpcRoute(WEB, "backendRefs: [{kind: Bucket, name: a, port: 80}]"))[0]).toMatch(
+      /^IM0310 error .* Its share of the requests gets 503\./,
+    );
+    const other =
+      "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs}\nspec: {hosts: [web], http: [{route: [{destination: {host: web}}]}]}\n";
+    expect(problems(grpcRoute(WEB) + other).join("\n")).toContain("GRPCRoute/shop/r (policy.yaml:");
   });
 
   it("calls what is missing an error once it is known who runs", () => {

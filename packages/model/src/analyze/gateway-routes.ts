@@ -1,4 +1,4 @@
-/** What HTTPRoutes name and the mesh does not have, and VirtualServices that speak for the same host. policy-semantics §5. */
+/** What HTTPRoutes and GRPCRoutes name and the mesh does not have, and VirtualServices that speak for the same host. policy-semantics §5. */
 
 import { type GatewayRoute, gatewayBackend, gatewayParents, meansPort } from "../compile/gateway-parent.js";
 import { compareAge } from "../compile/order.js";
@@ -19,11 +19,12 @@ const UNKNOWN_BACKEND = "IM0310";
 
 export function checkGatewayRoute(route: GatewayRoute, set: AnalyzedSet, report: Finding): void {
   const view = set.viewOf(route.namespace);
+  const share = `Its share of the requests gets ${route.kind === "GRPCRoute" ? 503 : 500}.`;
   checkParents(route, view, set.live, report);
   for (const [index, { backendRefs = [], filters = [] }] of (route.spec.rules ?? []).entries()) {
     const path = ["spec", "rules", index];
     for (const [position, ref] of backendRefs.entries()) {
-      checkBackend(route, ref, [...path, "backendRefs", position], "Its share of the requests gets 500.", set, report);
+      checkBackend(route, ref, [...path, "backendRefs", position], share, set, report);
     }
     for (const [position, { requestMirror }] of filters.entries()) {
       const at = [...path, "filters", position, "requestMirror", "backendRef"];
@@ -105,7 +106,7 @@ export function checkTwoLanguages(
     for (const { key, index } of gatewayParents(route)) {
       for (const virtualService of byHost.get(key) ?? []) {
         const older = compareAge(route, virtualService) < 0 ? route : virtualService;
-        const rule = `Only one of the two is used for a caller: the HTTPRoute where it is of the caller's own namespace, else the older one, ${older.key}. Write all rules of a host in one of the two languages.`;
+        const rule = `Only one of the two is used for a caller: the ${route.kind} where it is of the caller's own namespace, else the older one, ${older.key}. Write all rules of a host in one of the two languages.`;
         const path = ["spec", "parentRefs", index];
         report(route, path, TWO_LANGUAGES, "warning", `${key} has rules in ${placeOf(virtualService)} too. ${rule}`);
         const at = ["spec", "hosts", virtualServiceHosts(virtualService).indexOf(key)];

@@ -1,19 +1,18 @@
-/** Status conditions of an HTTPRoute, as a controller of Gateway API would write them. policy-semantics §5.5. */
+/** Status conditions of HTTPRoutes and GRPCRoutes, as a controller of Gateway API would write them. policy-semantics §5.5. */
 
 import {
   type GatewayParent,
   type GatewayRoute,
   gatewayBackend,
   gatewayParents,
+  isGatewayRouteKind,
   meansPort,
 } from "../compile/gateway-parent.js";
 import type { ClientView } from "../compile/view.js";
-import type {
-  GatewayBackendObjectSpec,
-  GatewayHttpRouteSpec,
-  GatewayParentRefSpec,
-} from "../kind/gateway-http-route.js";
-import type { Document } from "../resource.js";
+import type { GatewayRouteSpec } from "../kind/gateway-grpc-route.js";
+import type { GatewayBackendObjectSpec } from "../kind/gateway-http-route.js";
+import type { GatewayParentRefSpec } from "../kind/gateway-route.js";
+import type { Document, Resource } from "../resource.js";
 import type { Service, Workload } from "../snapshot/workload.js";
 import { type Validated, validateDocument } from "../validate/validate-document.js";
 import { analyzedSet } from "./views.js";
@@ -50,7 +49,7 @@ export function gatewayRouteStatuses(
   workloads: readonly Workload[],
 ): ReadonlyMap<string, readonly GatewayParentStatus[]> {
   const statuses = new Map<string, readonly GatewayParentStatus[]>();
-  if (!documents.some(({ kind }) => kind === "HTTPRoute")) return statuses;
+  if (!documents.some(({ kind }) => isGatewayRouteKind(kind))) return statuses;
   const judged = documents.map(validateDocument);
   const set = analyzedSet(
     judged.flatMap(({ resource }) => resource ?? []),
@@ -58,11 +57,16 @@ export function gatewayRouteStatuses(
   );
   for (const { resource, refused, problems } of judged) {
     const route = resource ?? refused;
-    if (route?.kind !== "HTTPRoute") continue;
+    if (route === undefined || !isGatewayRoute(route)) continue;
     const fault = resource === undefined ? firstError(problems) : undefined;
     statuses.set(route.key, parentStatuses(route, fault, set.viewOf(route.namespace)));
   }
   return statuses;
+}
+
+/** The parts of a spec that both kinds have are alike. */
+function isGatewayRoute(resource: Resource): resource is GatewayRoute {
+  return isGatewayRouteKind(resource.kind);
 }
 
 function firstError(problems: Validated["problems"]): string {
@@ -107,7 +111,7 @@ export function offersPort({ implicit, ports }: Service, isMeant: (port: number)
 }
 
 /** The first reference that leads nowhere speaks for all; a port that is not there is a backend that is not there. */
-function resolvedRefs({ rules = [] }: GatewayHttpRouteSpec, namespace: string, view: ClientView): GatewayCondition {
+function resolvedRefs({ rules = [] }: GatewayRouteSpec, namespace: string, view: ClientView): GatewayCondition {
   const no = (reason: GatewayCondition["reason"], message: string) =>
     ({ type: "ResolvedRefs", status: "False", reason, message }) as const;
   for (const [index, { backendRefs = [], filters = [] }] of rules.entries()) {

@@ -17,5 +17,6 @@ export function compileCors(spec: CorsPolicySpec | undefined): CorsPolicy | unde
     maxAge: spec.maxAge === undefined ? "" : String(Math.floor((parseDurationMs(spec.maxAge) ?? 0) / 1_000)),
     allowCredentials: spec.allowCredentials ?? false,
     forwardsUnmatchedPreflights: spec.unmatchedPreflights !== "IGNORE",
+    field: "corsPolicy",
   };
 }

@@ -1,12 +1,12 @@
-/** Filters of an HTTPRoute: changes of headers, path and host, redirects, CORS. policy-semantics §5.3. */
+/** Filters of HTTPRoutes and GRPCRoutes: changes of headers, path and host, redirects, CORS. policy-semantics §5.3. */
 
 import type {
   GatewayCorsSpec,
   GatewayFilterSpec,
-  GatewayHeaderModifierSpec,
   GatewayPathModifierSpec,
   GatewayRedirectSpec,
 } from "../kind/gateway-http-route.js";
+import type { GatewayHeaderModifierSpec } from "../kind/gateway-route.js";
 import type { HeaderOperationsSpec } from "../kind/virtual-service.js";
 import type { CorsPolicy, RedirectAction, Rewrite } from "../snapshot/route.js";
 import type { PathTest } from "./path-test.js";
@@ -82,8 +82,13 @@ export function compileGatewayRedirect(spec: GatewayRedirectSpec, port: number, 
   };
 }
 
-export function compileGatewayCors(spec: GatewayCorsSpec | undefined): CorsPolicy | undefined {
-  if (spec === undefined) return undefined;
+export function compileGatewayCors(filters: readonly GatewayFilterSpec[] = []): CorsPolicy | undefined {
+  const index = filters.findIndex(({ cors }) => cors !== undefined); // validation has refused a second
+  const spec = filters[index]?.cors;
+  return spec && corsPolicy(spec, `filters[${index}].cors`);
+}
+
+function corsPolicy(spec: GatewayCorsSpec, field: string): CorsPolicy {
   const tests = (spec.allowOrigins ?? []).map(originTest);
   const allowCredentials = spec.allowCredentials ?? false;
   return {
@@ -94,6 +99,7 @@ export function compileGatewayCors(spec: GatewayCorsSpec | undefined): CorsPolic
     maxAge: String(spec.maxAge ?? CORS_MAX_AGE),
     allowCredentials,
     forwardsUnmatchedPreflights: false,
+    field,
     ...(allowCredentials && { repeatsWhatIsAsked: true }),
   };
 }

@@ -1,7 +1,8 @@
 /** One match of an HTTPRoute, and which of two comes first. policy-semantics §5.2. */
 
 import type { StringMatch } from "../kind/field.js";
-import type { GatewayMatchSpec, GatewayValueMatchSpec } from "../kind/gateway-http-route.js";
+import type { GatewayMatchSpec } from "../kind/gateway-http-route.js";
+import type { GatewayValueMatchSpec } from "../kind/gateway-route.js";
 import { elementsTest, literalPrefix, type PathTest } from "./path-test.js";
 import { RequestMatch } from "./request-match.js";
 import { compileRegex } from "./string-matcher.js";
@@ -16,7 +17,7 @@ export interface GatewayMatch {
  * Where expressions stand among paths is left to implementations: here before prefixes, as in Envoy Gateway, so that a
  * prefix for the rest does not hide them.
  */
-const TYPES = { Exact: 0, RegularExpression: 1, PathPrefix: 2 } as const;
+export const TYPES = { Exact: 0, RegularExpression: 1, PathPrefix: 2 } as const;
 
 export function compileGatewayMatch(spec: GatewayMatchSpec): GatewayMatch {
   const { type = "PathPrefix", value = "/" } = spec.path ?? {};
@@ -52,7 +53,7 @@ function pathTest(type: keyof typeof TYPES, value: string): PathTest {
 }
 
 /** Of names that mean the same the first counts. */
-function firstOfEach(
+export function firstOfEach(
   values: readonly GatewayValueMatchSpec[] = [],
   keyOf: (name: string) => string,
 ): ReadonlyMap<string, StringMatch> {

@@ -1,13 +1,21 @@
-/** Whom an HTTPRoute speaks for: Services by host, ServiceEntries by their key. policy-semantics §5.1. */
+/** Whom an HTTPRoute or a GRPCRoute speaks for: Services by host, ServiceEntries by their key. policy-semantics §5.1. */
 
-import type { GatewayBackendObjectSpec, GatewayHttpRouteSpec } from "../kind/gateway-http-route.js";
-import type { Resource } from "../resource.js";
+import type { GatewayRouteSpec } from "../kind/gateway-grpc-route.js";
+import type { GatewayBackendObjectSpec } from "../kind/gateway-http-route.js";
+import type { Kind, Resource } from "../resource.js";
 import { clusterName } from "../snapshot/cluster.js";
 import type { Destination } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
 import { serviceHost } from "./services.js";
 
-export type GatewayRoute = Resource<GatewayHttpRouteSpec>;
+export const GATEWAY_ROUTE_KINDS = ["HTTPRoute", "GRPCRoute"] as const satisfies readonly Kind[];
+
+/** Of either kind. */
+export type GatewayRoute = Resource<GatewayRouteSpec>;
+
+export function isGatewayRouteKind(kind: string): kind is (typeof GATEWAY_ROUTE_KINDS)[number] {
+  return (GATEWAY_ROUTE_KINDS as readonly string[]).includes(kind);
+}
 
 export interface GatewayParent {
   /** Host of a Service, or `ServiceEntry/ns/name`. */

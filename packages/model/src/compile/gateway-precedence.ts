@@ -1,4 +1,4 @@
-/** Which HTTPRoutes speak for a host and port, and whether before a VirtualService for it. policy-semantics §1.2, §5.1. */
+/** Which HTTPRoutes and GRPCRoutes speak for a host and port, and whether before a VirtualService for it. policy-semantics §1.2, §5.1. */
 
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
@@ -42,7 +42,7 @@ export function gatewayRulesFor(host: string, port: number, service: Service, as
 
 /**
  * One of the two is used whole, they are never merged. Istio's order: what the caller's namespace wrote for itself, then
- * VirtualServices that are not for everybody, then HTTPRoutes of the caller's namespace, then whoever is older. A
+ * VirtualServices that are not for everybody, then routes of Gateway API of the caller's namespace, then whoever is older. A
  * VirtualService that means the host by a wildcard only comes last.
  */
 export function gatewayComesFirst(

@@ -1,4 +1,4 @@
-/** Which HTTPRoutes may speak to a client, by parent. policy-semantics §5.1. */
+/** Which HTTPRoutes and GRPCRoutes may speak to a client, by parent. policy-semantics §5.1. */
 
 import type { ClientContext } from "../snapshot/snapshot.js";
 import { compareGatewayAge, type GatewayRoute, gatewayBackend, gatewayParents } from "./gateway-parent.js";
@@ -21,6 +21,8 @@ export class GatewayRouteIndex {
   ) {
     const lists = new Map<string, Set<GatewayRoute>>();
     for (const resource of resources) {
+      // An HTTPRoute without rules has the one that takes everything; a GRPCRoute has none, as with Istio.
+      if (resource.kind === "GRPCRoute" && (resource.spec.rules ?? []).length === 0) continue;
       for (const { key, namespace } of gatewayParents(resource)) {
         // A route of the service's own namespace speaks to everybody, any other to callers of its own namespace only.
         if (resource.namespace !== namespace && resource.namespace !== client.namespace) continue;

@@ -1,6 +1,7 @@
-/** HTTPRoutes of one host and port as routes, in the order in which they are asked. policy-semantics §5.2, §5.3. */
+/** HTTPRoutes and GRPCRoutes of one host and port as routes, in the order in which they are asked. policy-semantics §5.2, §5.3. */
 
-import type { GatewayBackendRefSpec, GatewayFilterSpec, GatewayRuleSpec } from "../kind/gateway-http-route.js";
+import type { GatewayAnyRuleSpec, GatewayGrpcMatchSpec } from "../kind/gateway-grpc-route.js";
+import type { GatewayBackendRefSpec, GatewayFilterSpec, GatewayMatchSpec } from "../kind/gateway-http-route.js";
 import type { Destination, MirrorPolicy, RetryPolicy, Route, RouteAction } from "../snapshot/route.js";
 import { durationMs } from "./duration-ms.js";
 import { ratio } from "./fault.js";
@@ -11,15 +12,19 @@ import {
   filterOf,
   headerOperations,
 } from "./gateway-filter.js";
-import { compareRanks, compileGatewayMatch } from "./gateway-match.js";
+import { compileGrpcMatch } from "./gateway-grpc-match.js";
+import { compareRanks, compileGatewayMatch, type GatewayMatch } from "./gateway-match.js";
 import { type GatewayRoute, gatewayBackend } from "./gateway-parent.js";
 import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
 import { compileRetry } from "./retry.js";
 import { compileHashKeys, type RouteContext } from "./route.js";
 import type { IndexedRoute } from "./route-index.js";
 
-/** What a caller gets for a backend that does not exist, and for a rule without one. */
-const NO_BACKEND = 500;
+/**
+ * What a caller gets for a backend that does not exist, and for a rule without one. A gRPC client is to see UNAVAILABLE,
+ * which is what it makes of a 503. Differs: Istio answers 500 there, too.
+ */
+const NO_BACKEND = { HTTPRoute: 500, GRPCRoute: 503 };
 /** Of a rule with one backend, whatever weight it has. */
 const WHOLE = 100;
 const RETRIES = 2;
@@ -27,9 +32,10 @@ const RETRY_TOKENS = ["connect-failure", "refused-stream", "unavailable", "cance
 
 /** @param routes oldest first */
 export function compileGatewayRoutes(routes: readonly GatewayRoute[], context: RouteContext): readonly IndexedRoute[] {
-  const entries = routes.flatMap((route) =>
-    (route.spec.rules ?? [{}]).flatMap((rule, index) => compileRule(route, rule, index, context)),
-  );
+  const entries = routes.flatMap((route) => {
+    const { rules = [{}] } = route.spec;
+    return rules.flatMap((rule, index) => compileRule(route, rule, index, context));
+  });
   return entries.sort((a, b) => compareRanks(a.rank, b.rank)).map(({ indexed }) => indexed); // stable
 }
 
@@ -40,12 +46,13 @@ interface Entry {
 
 function compileRule(
   route: GatewayRoute,
-  rule: GatewayRuleSpec,
+  rule: GatewayAnyRuleSpec,
   index: number,
   context: RouteContext,
 ): readonly Entry[] {
   const { matches = [], filters } = rule;
   const { kind, namespace, name } = route;
+  const missingStatus = kind === "GRPCRoute" ? NO_BACKEND.GRPCRoute : NO_BACKEND.HTTPRoute;
   const path = `spec.rules[${index}]`;
   const { destinations, only } = compileBackends(rule.backendRefs ?? [], namespace);
   const requestOps = headerOperations(filterOf(filters, "requestHeaderModifier"));
@@ -65,20 +72,20 @@ function compileRule(
     retry: ruleRetry(rule, timeoutMs, hashed, context.defaultRetry),
     fault: undefined,
     mirrors: compileMirrors(filters, namespace),
-    cors: compileGatewayCors(filterOf(filters, "cors")),
+    cors: compileGatewayCors(filters),
     requestHeaders: mergeHeaderOps(compileHeaderOps(requestOps), compileHeaderOps(ownOps)),
     responseHeaders: mergeHeaderOps(compileHeaderOps(responseOps), compileHeaderOps(ownResponseOps)),
     ...(hashKeys && { hashKeys }),
   } satisfies Partial<Route>;
   return (matches.length === 0 ? [{}] : matches).map((spec, position) => {
-    const { match, rank } = compileGatewayMatch(spec);
+    const { match, rank } = compileMatch(kind, spec);
     const compiled: Route = {
       ...shared,
       path: matches.length === 0 ? path : `${path}.matches[${position}]`,
       matches: [match],
       action:
         redirect === undefined
-          ? forwardAction(destinations, `${kind}/${namespace}/${name} ${path}`)
+          ? forwardAction(destinations, missingStatus, `${kind}/${namespace}/${name} ${path}`)
           : compileGatewayRedirect(redirect, context.port, match.path),
       rewrite: compileUrlRewrite(filterOf(filters, "urlRewrite"), authority, match.path),
     };
@@ -86,12 +93,19 @@ function compileRule(
   });
 }
 
-function forwardAction(destinations: readonly Destination[], rule: string): RouteAction {
+/** The schema of a kind has judged its matches. */
+function compileMatch(kind: string, spec: GatewayMatchSpec | GatewayGrpcMatchSpec): GatewayMatch {
+  return kind === "GRPCRoute"
+    ? compileGrpcMatch(spec as GatewayGrpcMatchSpec)
+    : compileGatewayMatch(spec as GatewayMatchSpec);
+}
+
+function forwardAction(destinations: readonly Destination[], missingStatus: number, rule: string): RouteAction {
   if (destinations.length === 0) {
-    return { kind: "directResponse", status: NO_BACKEND, body: `${rule} has no backend with a weight above 0\n` };
+    return { kind: "directResponse", status: missingStatus, body: `${rule} has no backend with a weight above 0\n` };
   }
   const totalWeight = destinations.reduce((sum, { weight }) => sum + weight, 0);
-  return { kind: "forward", destinations, totalWeight, missingStatus: NO_BACKEND };
+  return { kind: "forward", destinations, totalWeight, missingStatus };
 }
 
 /** Of several backends those of weight 0 drop out; an unknown kind keeps its share, which then goes nowhere. */
@@ -128,7 +142,7 @@ function ownParts(filters: readonly GatewayFilterSpec[] | undefined): Partial<De
 
 /** `backendRequest` bounds each attempt, whether or not there may be a second. */
 function ruleRetry(
-  { retry, timeouts }: GatewayRuleSpec,
+  { retry, timeouts }: GatewayAnyRuleSpec,
   timeoutMs: number,
   hashed: boolean,
   defaultRetry: RetryPolicy,

@@ -12,6 +12,7 @@ import type { Cluster } from "../snapshot/cluster.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
+import { GATEWAY_ROUTE_KINDS, type GatewayRoute } from "./gateway-parent.js";
 import { GatewayRouteIndex } from "./gateway-route-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
@@ -106,9 +107,14 @@ export class ClientView {
             this.#remembered.hosts,
           );
     this.gatewayRoutes =
-      old !== undefined && sameScope && kinds.HTTPRoute === before?.HTTPRoute
+      old !== undefined && sameScope && GATEWAY_ROUTE_KINDS.every((kind) => kinds[kind] === before?.[kind])
         ? old.gatewayRoutes
-        : new GatewayRouteIndex(kinds.HTTPRoute, client, this.#scope, old?.gatewayRoutes);
+        : new GatewayRouteIndex(
+            GATEWAY_ROUTE_KINDS.flatMap((kind): readonly GatewayRoute[] => kinds[kind]),
+            client,
+            this.#scope,
+            old?.gatewayRoutes,
+          );
     this.#destinationRules =
       old !== undefined && sameSettings && kinds.DestinationRule === before?.DestinationRule
         ? old.#destinationRules

@@ -60,7 +60,7 @@ interface Policy {
   readonly forOthers: readonly RuleForOthers[];
 }
 
-/** Of a VirtualService and the HTTPRoutes for a host one speaks. Undefined when there is neither. */
+/** Of a VirtualService and the routes of Gateway API for a host one speaks. Undefined when there is neither. */
 function compilePolicy(
   virtualService: Resource<VirtualServiceSpec> | undefined,
   target: HostTarget,

@@ -5,6 +5,8 @@ import { nearestName } from "../validate/nearest-name.js";
 
 interface ApiGroup {
   readonly versions: readonly string[];
+  /** Of kinds that were not there in all of them. */
+  readonly versionsOf?: Readonly<Partial<Record<Kind, readonly string[]>>>;
   /** Kinds this version honours. */
   readonly honoured: readonly Kind[];
   /** Kinds of the group that decide who may call whom: leaving one out silently would open a door. */
@@ -41,9 +43,10 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
   },
   "gateway.networking.k8s.io": {
     versions: ["v1", "v1beta1"],
-    honoured: ["HTTPRoute"],
+    versionsOf: { GRPCRoute: ["v1"] },
+    honoured: ["HTTPRoute", "GRPCRoute"],
     security: ["BackendTLSPolicy"],
-    others: ["Gateway", "GatewayClass", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant"],
+    others: ["Gateway", "GatewayClass", "TLSRoute", "TCPRoute", "UDPRoute", "ReferenceGrant"],
   },
 };
 
@@ -54,7 +57,7 @@ export type KindVerdict =
 /** As documents of a kind may write it, the newest first. */
 export function apiVersionsOf(kind: Kind): readonly string[] {
   const home = Object.entries(GROUPS).find(([, group]) => group.honoured.includes(kind));
-  return home === undefined ? [] : home[1].versions.map((version) => apiVersionOf(home[0], version));
+  return home === undefined ? [] : versionsIn(home[1], kind).map((version) => apiVersionOf(home[0], version));
 }
 
 /** Either the kind to read the document as, or why it is not taken. `at` is the field to point to. */
@@ -65,8 +68,9 @@ export function judgeKind(apiVersion: string, kind: string): KindVerdict {
   const group = Object.hasOwn(GROUPS, groupName) ? GROUPS[groupName] : undefined;
   const honoured = group?.honoured.find((name) => name === kind);
   if (group !== undefined && honoured !== undefined) {
-    if (group.versions.includes(version)) return { kind: honoured };
-    const known = group.versions.map((name) => apiVersionOf(groupName, name)).join(", ");
+    const versions = versionsIn(group, honoured);
+    if (versions.includes(version)) return { kind: honoured };
+    const known = versions.map((name) => apiVersionOf(groupName, name)).join(", ");
     const message = `apiVersion "${apiVersion}" of ${kind} is not known; expected one of ${known}. The document is refused. Write one of them.`;
     return { code: "IM0002", severity: "error", message, at: "apiVersion" };
   }
@@ -102,6 +106,10 @@ function misnamed(apiVersion: string, groupName: string, kind: string): KindVerd
 function unknown(apiVersion: string, kind: string): KindVerdict {
   const message = `inmesh does not read ${kind} of ${apiVersion}: the document has no effect. Keep it out of the policy folder.`;
   return { code: "IM0003", severity: "warning", message, at: "kind" };
+}
+
+function versionsIn({ versions, versionsOf }: ApiGroup, kind: Kind): readonly string[] {
+  return versionsOf?.[kind] ?? versions;
 }
 
 function apiVersionOf(group: string, version: string): string {

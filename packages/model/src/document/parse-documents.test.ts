@@ -119,7 +119,7 @@ metadata: {name: d}
     ["security.istio.io/v1beta1", "PeerAuthentication", "error", "nothing it demands is enforced"],
     ["security.istio.io/v1", "RequestAuthentication", "error", "nothing it demands is enforced"],
     ["gateway.networking.k8s.io/v1", "BackendTLSPolicy", "error", "nothing it demands is enforced"],
-    ["gateway.networking.k8s.io/v1", "GRPCRoute", "warning", "does not honour"],
+    ["gateway.networking.k8s.io/v1", "TLSRoute", "warning", "does not honour"],
     ["networking.istio.io/v1alpha3", "EnvoyFilter", "warning", "does not honour"],
     ["networking.istio.io/v1", "Gateway", "warning", "does not honour"],
     ["telemetry.istio.io/v1", "Telemetry", "warning", "does not honour"],

@@ -3,6 +3,7 @@
 import type * as z from "zod/mini";
 import type { Kind, Path } from "../resource.js";
 import { type DestinationRuleSpec, destinationRule } from "./destination-rule.js";
+import { type GatewayGrpcRouteSpec, gatewayGrpcRoute } from "./gateway-grpc-route.js";
 import { type GatewayHttpRouteSpec, gatewayHttpRoute } from "./gateway-http-route.js";
 import { type MeshConfigSpec, meshConfig } from "./mesh-config.js";
 import { type MeshModeSpec, meshMode } from "./mesh-mode.js";
@@ -26,6 +27,7 @@ export interface SpecByKind {
   readonly Namespace: NamespaceSpec;
   readonly MeshMode: MeshModeSpec;
   readonly HTTPRoute: GatewayHttpRouteSpec;
+  readonly GRPCRoute: GatewayGrpcRouteSpec;
 }
 
 export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
@@ -40,6 +42,7 @@ export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
   Namespace: namespace,
   MeshMode: meshMode,
   HTTPRoute: gatewayHttpRoute,
+  GRPCRoute: gatewayGrpcRoute,
 };
 
 /** MeshConfig is bare: its fields are the document's. */

@@ -83,6 +83,8 @@ export interface CorsPolicy {
   readonly forwardsUnmatchedPreflights: boolean;
   /** A `*` for methods or headers is answered with those asked for: with credentials browsers take `*` for a name. */
   readonly repeatsWhatIsAsked?: boolean;
+  /** Of the rule: `corsPolicy`, or `filters[1].cors`. */
+  readonly field: string;
 }
 
 /** Part of a request whose hash chooses the endpoint; a request that lacks it has none. Header names are lower-case. */

@@ -1,4 +1,4 @@
-/** Rules of what an HTTPRoute sends to, be it requests or copies of them. policy-semantics §5.3. */
+/** Rules of what a route sends to, be it requests or copies of them. policy-semantics §5.3. */
 
 import type { GatewayBackendObjectSpec } from "../kind/gateway-http-route.js";
 import { quote } from "../problem-at.js";

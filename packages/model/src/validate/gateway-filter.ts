@@ -1,10 +1,7 @@
-/** Rules of the filters of an HTTPRoute. policy-semantics §5.3. */
+/** Rules of the filters of HTTPRoutes and GRPCRoutes. policy-semantics §5.3. */
 
-import type {
-  GatewayFilterSpec,
-  GatewayHeaderModifierSpec,
-  GatewayPathModifierSpec,
-} from "../kind/gateway-http-route.js";
+import type { GatewayFilterSpec, GatewayPathModifierSpec } from "../kind/gateway-http-route.js";
+import type { GatewayHeaderModifierSpec } from "../kind/gateway-route.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
 import { checkBackendRef } from "./gateway-backend.js";
@@ -32,14 +29,31 @@ const FIELDS = {
   ExternalAuth: "externalAuth",
 } as const satisfies Readonly<Record<NonNullable<GatewayFilterSpec["type"]>, keyof GatewayFilterSpec>>;
 
-export function checkFilters(filters: readonly GatewayFilterSpec[], path: Path, report: Report): void {
+export type GatewayFilterType = keyof typeof FIELDS;
+
+export const HTTP_FILTERS = Object.keys(FIELDS) as readonly GatewayFilterType[];
+
+export const GRPC_FILTERS: readonly GatewayFilterType[] = [
+  "RequestHeaderModifier",
+  "ResponseHeaderModifier",
+  "RequestMirror",
+  "ExtensionRef",
+];
+
+/** @param allowed what the kind of route has */
+export function checkFilters(
+  filters: readonly GatewayFilterSpec[],
+  allowed: readonly GatewayFilterType[],
+  path: Path,
+  report: Report,
+): void {
   checkCount(filters, MAX_FILTERS, path, report);
   const types = filters.map(({ type }) => type);
   for (const [index, filter] of filters.entries()) {
     const { type } = filter;
     const at = [...path, index];
     if (type === undefined) {
-      report.error(at, `the filter has no type. Write one of ${Object.keys(FIELDS).join(", ")}.`);
+      report.error(at, `the filter has no type. Write one of ${allowed.join(", ")}.`);
       continue;
     }
     if (type !== "RequestMirror" && types.indexOf(type) < index) {

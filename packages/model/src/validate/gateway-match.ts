@@ -1,6 +1,7 @@
-/** Rules of one match of an HTTPRoute. policy-semantics §5.2. */
+/** Rules of one match of an HTTPRoute; those of headers are a GRPCRoute's, too. policy-semantics §5.2. */
 
-import type { GatewayMatchSpec, GatewayValueMatchSpec } from "../kind/gateway-http-route.js";
+import type { GatewayMatchSpec } from "../kind/gateway-http-route.js";
+import type { GatewayValueMatchSpec } from "../kind/gateway-route.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
 import { isHeaderName } from "./header-syntax.js";
@@ -22,8 +23,12 @@ export function checkGatewayMatch(match: GatewayMatchSpec, path: Path, report: R
     const at = [...path, "path", "value"];
     report.check(at, type === "RegularExpression" ? regexFault(value) : pathFault(value));
   }
-  checkValues(match.headers ?? [], MAX_HEADER_LENGTH, [...path, "headers"], report);
+  checkHeaderMatches(match.headers ?? [], [...path, "headers"], report);
   checkValues(match.queryParams ?? [], MAX_QUERY_LENGTH, [...path, "queryParams"], report);
+}
+
+export function checkHeaderMatches(headers: readonly GatewayValueMatchSpec[], path: Path, report: Report): void {
+  checkValues(headers, MAX_HEADER_LENGTH, path, report);
 }
 
 /** What cannot be in a path that was normalised would never match. */

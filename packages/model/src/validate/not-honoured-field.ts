@@ -88,6 +88,17 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "defaultTrafficPolicy",
 ]);
 
+/** Of Gateway API. */
+const GATEWAY_ROUTE: readonly Omit<NotHonouredField, "kind">[] = [
+  { path: "rules[].sessionPersistence", consequence: "Requests are balanced by load: there is no affinity." },
+  { path: "hostnames", consequence: "The host is the parent's own." },
+  {
+    path: "useDefaultGateways",
+    consequence: "Only parents that are Services count.",
+    unless: (value) => value === "None",
+  },
+];
+
 export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("VirtualService", [
     { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
@@ -119,15 +130,8 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
       below("defaultTrafficPolicy", field),
     ),
   ]),
-  ...rows("HTTPRoute", [
-    { path: "rules[].sessionPersistence", consequence: "Requests are balanced by load: there is no affinity." },
-    { path: "hostnames", consequence: "The host is the parent's own." },
-    {
-      path: "useDefaultGateways",
-      consequence: "Only parents that are Services count.",
-      unless: (value) => value === "None",
-    },
-  ]),
+  ...rows("HTTPRoute", GATEWAY_ROUTE),
+  ...rows("GRPCRoute", GATEWAY_ROUTE),
   ...rows("Service", [
     { path: "sessionAffinity", consequence: "Requests are balanced by load.", unless: (value) => value !== "ClientIP" },
     { path: "trafficDistribution", consequence: "All localities are one." },

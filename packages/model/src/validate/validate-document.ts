@@ -7,6 +7,7 @@ import { type Document, KINDS, type Kind, type ObjectMeta, type Path, type Resou
 import { withoutNullFields } from "./absent-fields.js";
 import { checkDestinationRule } from "./destination-rule.js";
 import { readEnvelope } from "./envelope.js";
+import { checkGatewayGrpcRoute } from "./gateway-grpc-route.js";
 import { checkGatewayHttpRoute } from "./gateway-http-route.js";
 import { checkMeshMode, checkService } from "./kubernetes.js";
 import { checkMeshConfig } from "./mesh-config.js";
@@ -42,6 +43,7 @@ const CHECKS: { readonly [K in Kind]: Check<K> } = {
   Namespace: () => {},
   MeshMode: checkMeshMode,
   HTTPRoute: checkGatewayHttpRoute,
+  GRPCRoute: checkGatewayGrpcRoute,
 };
 
 /** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */
