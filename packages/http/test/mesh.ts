@@ -57,6 +57,7 @@ const NO_RETRY: Route["retry"] = {
   backoffBaseMs: 0,
   backoffMaxMs: 0,
   avoidPreviousHosts: true,
+  retryRemoteLocalities: false,
   tokens: [],
 };
 

@@ -54,6 +54,8 @@ ${sections.join("\n")}
 - An endpoint that refuses connections is avoided for 0.5 s, doubling to 10 s, while another one is left.
 - Host selection for a retry prefers an endpoint not tried yet over the fifth random pick.
 - \`x-envoy-attempt-count\` is sent from the second attempt on.
+- A destination without a port, whose service has only one, means that one, as Istio's reference says. istiod 1.26 takes the port that
+  the caller addressed, and the call gets 503 when that is another.
 - A host that only a VirtualService names is routed on every port, not on 80 alone.
 - A name that had addresses and has none must say so twice, 5 s apart, before its endpoints go. After a failed lookup it is asked for again
   after 1 s, doubling to \`dnsRefreshRate\`. On a machine with both IPv4 and IPv6 both are asked for.

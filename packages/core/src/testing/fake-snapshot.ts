@@ -69,6 +69,7 @@ export function fakeRetry({ on = [], ...others }: FakeRetry = {}): RetryPolicy {
     backoffBaseMs: 25,
     backoffMaxMs: 250,
     avoidPreviousHosts: true,
+    retryRemoteLocalities: false,
     tokens: on,
     ...others,
   };

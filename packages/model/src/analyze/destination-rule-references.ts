@@ -2,6 +2,7 @@
 
 import { isWildcard, qualifiedHost } from "../compile/host.js";
 import { hasLabels } from "../compile/labels.js";
+import { endpointLabels } from "../compile/topology.js";
 import type { ClientView } from "../compile/view.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { ClientTlsSpec, TrafficPolicySpec } from "../kind/traffic-policy.js";
@@ -46,7 +47,7 @@ function checkSubsets(
   const members = view.members(service);
   if (members.length === 0) return;
   for (const [index, { name, labels = {} }] of (resource.spec.subsets ?? []).entries()) {
-    if (members.some((member) => hasLabels(member.labels, labels))) continue;
+    if (members.some((member) => hasLabels(endpointLabels(member), labels))) continue;
     const wanted = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
     const message = `subset "${name}" wants ${wanted.join(", ")}, and none of the ${members.length} workloads of ${service.host} has that. Requests sent to it get 503. Correct the labels, or start such a workload.`;
     report(

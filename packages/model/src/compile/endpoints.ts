@@ -4,7 +4,7 @@ import type { Cluster } from "../snapshot/cluster.js";
 import type { Endpoint, EndpointSet, Service, Workload } from "../snapshot/workload.js";
 import { hasLabels, type Labels } from "./labels.js";
 import { IMPLICIT_PORT } from "./services.js";
-import { topologyLabels } from "./topology.js";
+import { endpointLabels } from "./topology.js";
 import type { Members } from "./workload-index.js";
 
 /** @param previous last set of the same cluster; equal endpoints, and an equal set, keep their objects */
@@ -66,11 +66,6 @@ export function endpointPort({ ports, implicit }: Service, number: number, workl
 
 function listening({ ports }: Workload, number: number): number | undefined {
   return ports.some((port) => port.number === number) ? number : undefined;
-}
-
-/** With its locality, which subsets may name and nobody writes twice. */
-function endpointLabels({ labels, locality }: Workload): Labels {
-  return locality === undefined ? labels : { ...labels, ...topologyLabels(locality) };
 }
 
 function endpointOf(id: string, port: number, workload: Workload, labels: Labels): Endpoint {

@@ -35,6 +35,8 @@ describe("compileRetry", () => {
     ["one without a timeout", { attempts: 1, perTryTimeout: "1s" }, 0, false, { perTryTimeoutMs: 1_000 }],
     ["backoff", { attempts: 1, backoff: "100ms" }, 0, false, { backoffBaseMs: 100, backoffMaxMs: 1_000 }],
     ["backoff by default", undefined, 0, false, { backoffBaseMs: 25, backoffMaxMs: 250 }],
+    ["any locality", { attempts: 1 }, 0, false, { retryRemoteLocalities: false }],
+    ["other localities", { attempts: 1, retryRemoteLocalities: true }, 0, false, { retryRemoteLocalities: true }],
     ["other hosts", undefined, 0, false, { avoidPreviousHosts: true }],
     ["the same host under a hash", { attempts: 1 }, 0, true, { avoidPreviousHosts: false }],
     [

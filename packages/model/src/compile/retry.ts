@@ -35,6 +35,7 @@ export function compileRetry(spec: HttpRetrySpec | undefined, timeoutMs: number,
     backoffBaseMs,
     backoffMaxMs: backoffBaseMs * BACKOFF_CAP,
     avoidPreviousHosts: spec?.retryIgnorePreviousHosts ?? !hashed,
+    retryRemoteLocalities: spec?.retryRemoteLocalities ?? false,
     tokens,
   };
 }

@@ -114,6 +114,7 @@ function compileRoute(
 ): Route {
   const { spec } = rule;
   const matched = match?.path ?? NO_PATH;
+  const statPrefix = position === undefined ? undefined : spec.match?.[position]?.statPrefix;
   return {
     ...placeOf(rule, position),
     matches: match === undefined ? [] : [match],
@@ -122,6 +123,7 @@ function compileRoute(
     timeoutMs,
     retry,
     ...shared,
+    ...(statPrefix && { statPrefix }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Where a workload runs, as labels: subsets and locality preferences name them like any other label. */
 
-import type { Locality } from "../snapshot/workload.js";
+import type { Locality, Workload } from "../snapshot/workload.js";
 import type { Labels } from "./labels.js";
 
 export const TOPOLOGY = {
@@ -18,4 +18,9 @@ export function topologyLabels(locality: Locality | undefined): Labels {
     ...(zone && { [TOPOLOGY.zone]: zone }),
     ...(subZone && { [TOPOLOGY.subZone]: subZone }),
   };
+}
+
+/** Its own, and its locality, which subsets may name and nobody writes twice. */
+export function endpointLabels({ labels, locality }: Pick<Workload, "labels" | "locality">): Labels {
+  return locality === undefined ? labels : { ...labels, ...topologyLabels(locality) };
 }

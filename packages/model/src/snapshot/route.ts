@@ -55,6 +55,8 @@ export interface RetryPolicy {
   readonly backoffMaxMs: number;
   /** Host selection is repeated up to 5 times to avoid endpoints this call has tried. */
   readonly avoidPreviousHosts: boolean;
+  /** Retries prefer localities that were not tried yet. */
+  readonly retryRemoteLocalities: boolean;
   /** Tokens as written, for explain and the admin endpoint. */
   readonly tokens: readonly string[];
 }
@@ -198,6 +200,8 @@ export interface Route {
    * hash. Absent: no destination has any.
    */
   readonly hashKeys?: readonly HashKey[];
+  /** Name for statistics of its own that `match` asks for. */
+  readonly statPrefix?: string;
   /** MeshMode `observe`: what policy would have done with its calls is worked out beside them. */
   readonly observed?: boolean;
 }
