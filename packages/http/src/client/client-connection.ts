@@ -1,5 +1,6 @@
 /** One undici Client, which keeps one connection, and what undici does not tell of it. */
 
+import { setImmediate, withOwnImmediates } from "@inmesh/core/internal";
 import type { Client, Dispatcher } from "undici";
 import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
 import type { WireAttempt } from "./wire-attempt.js";
@@ -68,6 +69,16 @@ export class ClientConnection implements Connection {
   }
 
   #dispatch(wire: WireAttempt): boolean {
+    if (globalThis.setImmediate === setImmediate) return this.#send(wire);
+    // undici uses a kept connection a turn later; under a test's fake clock that would be when the test says so.
+    return withOwnImmediates(() => {
+      const takesMore = this.#send(wire);
+      this.client.pipelining = this.client.pipelining ?? 1; // has it look at its queue now, where a stream is the body, too
+      return takesMore;
+    });
+  }
+
+  #send(wire: WireAttempt): boolean {
     // The attempt is its own options and its own handler: one object instead of three (performance.md §9).
     return this.client.dispatch(
       wire as unknown as Dispatcher.DispatchOptions,

@@ -5,6 +5,7 @@
  * needs; a stack of those that are free costs 2 us less per request (docs/design/2026-11-27-request-path.md).
  */
 
+import { setImmediate } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { buildConnector, Client } from "undici";
 import { ClientConnection } from "./client-connection.js";

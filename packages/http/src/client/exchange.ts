@@ -6,7 +6,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Attempt, type Call, type Exchange, type LocalReply, MeshError, type MirrorExchange } from "@inmesh/core";
-import { applyEachHeaderOps } from "@inmesh/core/internal";
+import { applyEachHeaderOps, setImmediate } from "@inmesh/core/internal";
 import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
@@ -54,6 +54,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   protected abstract onError(error: unknown): void;
   protected abstract onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void;
   protected abstract handOver(): void;
+  abstract connected(): void;
   abstract responseStarted(): void;
   abstract bodySent(chunk: unknown): void;
   abstract requestSent(): void;

@@ -5,6 +5,7 @@ import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
+import { setImmediate } from "@inmesh/core/internal";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
