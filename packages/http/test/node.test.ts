@@ -182,6 +182,20 @@ describe("http.request to a host of the mesh", () => {
     expect(bodies[0]?.length).toBe(160 * 64 * 1024);
   });
 
+  it("sends of a body what its Content-Length has room for, as a server would read no more of it", async () => {
+    for (const [length, chunks, expected] of [
+      ["0", ["text"], ""],
+      ["2", ["text"], "te"],
+      ["3", ["te", "xt", "more"], "tex"],
+    ] as const) {
+      const sent = http.request("http://reviews/", { method: "POST", headers: { "Content-Length": length } });
+      for (const chunk of chunks) sent.write(chunk);
+      sent.end();
+      const { headers, body } = JSON.parse((await answer(sent)).text);
+      expect([headers["content-length"], body]).toEqual([length, expected]);
+    }
+  });
+
   it("calls back for what was written and for the end", async () => {
     const called: string[] = [];
     const sent = http.request("http://reviews/", { method: "POST" });
@@ -322,6 +336,19 @@ describe("ending a request early", () => {
     await until(() => sent.closed);
   });
 
+  it("what follows it on its connection is no answer to the next request", async () => {
+    const forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    const server = await listenTcp((socket, number) => {
+      const extra = number === 1 ? forged : "";
+      socket.on("data", () => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright${extra}`));
+    });
+    cleanups.push(() => server[Symbol.asyncDispose]());
+    await meshOf({ reviews: { endpoints: [server.port] } });
+    const first = await answer(http.get("http://reviews/").end());
+    const second = await answer(http.get("http://reviews/").end());
+    expect([first.text, second.text, server.accepted()]).toEqual(["right", "right", 2]);
+  });
+
   it("dropping the answer drops the call", async () => {
     const server = await listen((_, res) => void res.write("half"));
     cleanups.push(() => server[Symbol.asyncDispose]());
@@ -380,6 +407,58 @@ describe("before the first snapshot", () => {
       { body: "large later" },
     ]);
     expect([lookups > 0, made.calls.length]).toEqual([true, 0]);
+  });
+});
+
+describe("timeouts of the caller's that wait for a connection", () => {
+  const events = (sent: ClientRequest): string[] => {
+    const heard: string[] = [];
+    sent.once("socket", (socket) => {
+      for (const name of ["lookup", "connect", "ready"]) socket.once(name, () => heard.push(name));
+    });
+    sent.once("response", () => heard.push("response"));
+    return heard;
+  };
+
+  it("run until the call has one", async () => {
+    await meshOf(undefined);
+    const late = got("http://reviews/", { timeout: { connect: 50 }, retry: { limit: 0 } });
+    await expect(late).rejects.toThrow("Timeout awaiting 'connect' for 50ms");
+  });
+
+  it("end with it, once Node has the request instead of the mesh", async () => {
+    const made = await meshOf(undefined);
+    const lookup = ((_: string, _options: object, done: (...result: unknown[]) => void): void =>
+      done(null, [{ address: "127.0.0.1", family: 4 }])) as never;
+    const sent = http.get(`http://outside.example:${port}/`, { lookup });
+    const heard = events(sent);
+    setTimeout(() => made.publish({}), 20);
+    await answer(sent);
+    expect(heard).toEqual(["lookup", "connect", "ready", "response"]);
+  });
+
+  it("end before an answer of the mesh's own", async () => {
+    await reviews();
+    const sent = http.get("http://empty/");
+    const heard = events(sent);
+    expect((await answer(sent)).response.statusCode).toBe(503);
+    expect(heard).toEqual(["lookup", "connect", "ready", "response"]);
+  });
+
+  it("start anew after the mesh could not connect", async () => {
+    const made = await meshOf({ reviews: { endpoints: [port] } });
+    const connecting = async (): Promise<boolean> => {
+      const sent = http.get("http://reviews/");
+      let found = false;
+      sent.once("socket", (socket) => {
+        found = socket.connecting;
+      });
+      await answer(sent);
+      return found;
+    };
+    const first = [await connecting(), await connecting()];
+    made.publish({ reviews: { endpoints: [await closedPort()] } });
+    expect([first, await connecting(), await connecting()]).toEqual([[true, false], false, true]);
   });
 });
 

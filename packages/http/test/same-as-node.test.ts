@@ -5,6 +5,7 @@
 
 import { once } from "node:events";
 import http, { type IncomingMessage, type RequestOptions } from "node:http";
+import { connect } from "node:net";
 import { PassThrough, Readable, finished as whenFinished } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import FormData from "form-data";
@@ -92,6 +93,16 @@ function record(sent: ClientRequest, also: (response: IncomingMessage) => void =
       response.on(name, (first?: unknown) => note(`res.${name}${first instanceof Error ? ` ${told(first)}` : ""}`));
     }
     also(response);
+  });
+  return heard;
+}
+
+/** What the socket tells of its connection. A name of the mesh is looked up, the address that the bare request has is not. */
+function recordSocket(sent: ClientRequest): unknown[] {
+  const heard: unknown[] = [];
+  sent.once("socket", (socket) => {
+    heard.push(socket.connecting, socket.readyState);
+    for (const name of ["connect", "ready"]) socket.once(name, () => heard.push(name, socket.connecting));
   });
   return heard;
 }
@@ -303,6 +314,48 @@ const CHECKS: Record<string, Check> = {
     await closed(sent);
     return heard;
   },
+  "destroy with an error in the answer": async (make) => {
+    const sent = make("/slow").end();
+    const heard = record(sent, (response) => {
+      response.resume();
+      response.once("data", () => sent.destroy(new TypeError("mine")));
+    });
+    await closed(sent);
+    return heard;
+  },
+  "events of a connection being made": async (make) => {
+    const sent = make("/a", { agent: false });
+    const heard = recordSocket(sent);
+    sent.end();
+    await answered(sent);
+    return heard;
+  },
+  "events of a connection before anything is sent on it": async (make) => {
+    const sent = make("/a", { agent: false, method: "POST" });
+    const heard = recordSocket(sent);
+    sent.on("socket", (socket) => void socket.once("connect", () => void sent.end("x")));
+    await answered(sent);
+    return heard;
+  },
+  "events of a kept connection": async (make) => {
+    const agent = new http.Agent({ keepAlive: true });
+    await answered(make("/a", { agent }).end());
+    await new Promise((resolve) => setImmediate(resolve));
+    const sent = make("/a", { agent });
+    const heard = recordSocket(sent);
+    await answered(sent.end());
+    agent.destroy();
+    return heard;
+  },
+  "a connection of the caller's own": async (make) => {
+    let made = 0;
+    const createConnection = () => {
+      made += 1;
+      return connect(server.port, "127.0.0.1");
+    };
+    const { response } = await answered(make("/a", { createConnection }).end());
+    return [made, response.statusCode];
+  },
   "abort before it is sent": async (make) => {
     const sent = make("/a");
     const heard = record(sent);
@@ -363,6 +416,12 @@ const CHECKS: Record<string, Check> = {
     });
     await closed(sent);
     return [heard, called, same === sent, sent.timeout];
+  },
+  "what is left of a timeout": async (make) => {
+    const sent = make("/a", { timeout: 5_000 });
+    await answered(sent.end());
+    await closed(sent);
+    return (sent as { timeoutCb?: unknown }).timeoutCb === null;
   },
   "setTimeout of the socket": async (make) => {
     const sent = make("/hang").end();

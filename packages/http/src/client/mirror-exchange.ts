@@ -69,6 +69,7 @@ export class HttpMirror implements MirrorExchange, AttemptOwner {
   fail(): void {}
   information(): void {}
   complete(): void {}
+  connected(): void {}
   responseStarted(): void {}
   bodySent(): void {}
   requestSent(): void {}

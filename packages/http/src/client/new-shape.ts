@@ -53,7 +53,8 @@ export class NewShapeExchange extends HttpExchange {
     this.#handler.onResponseStarted?.();
   }
 
-  // This shape does not tell what was sent.
+  // This shape does not tell what was sent, and on what.
+  override connected(): void {}
   override bodySent(): void {}
   override requestSent(): void {}
 }

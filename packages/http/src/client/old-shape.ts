@@ -41,6 +41,10 @@ export class OldShapeExchange extends HttpExchange {
     this.plain.dispatch(this.options, this.#handler);
   }
 
+  override connected(): void {
+    this.#handler.onConnected?.();
+  }
+
   override responseStarted(): void {
     this.#handler.onResponseStarted?.();
   }

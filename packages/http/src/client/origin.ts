@@ -17,6 +17,8 @@ export class Origin {
   /** Snapshot version for which `verdict` holds; the snapshot itself would be kept alive by an origin no longer used. */
   judgedAt = -1;
   verdict: Verdict = "pass";
+  /** There was a connection when it was asked last: node:http then tells of none being made. */
+  connected = false;
   /** Mode `observe`: it is passed on, and policy would have something to say. */
   rehearsed = false;
 

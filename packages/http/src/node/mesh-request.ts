@@ -11,6 +11,7 @@ import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
 import type { InboundContext } from "@inmesh/core";
+import { clearTimeout, setImmediate, setTimeout } from "@inmesh/core/internal";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -43,7 +44,13 @@ export class MeshRequest extends Writable implements OldHandler {
   #over = false;
   #socket: StubSocket | undefined;
   /** Nobody sees a socket before the event that tells of it. */
-  #connected = false;
+  #hasSocket = false;
+  /** For whoever looks at the socket: the connection is yet to come. An agent that keeps connections would have one by now. */
+  #connecting: boolean;
+  /** An attempt was on a connection. */
+  #wasSent = false;
+  /** What the Content-Length leaves for the rest of the body; undefined before its first chunk. */
+  #room: number | undefined;
   /** What waits for that moment: the end of a request that was given up before. */
   #ending: (() => void) | undefined;
   #timeoutMs = 0;
@@ -74,6 +81,8 @@ export class MeshRequest extends Writable implements OldHandler {
   static {
     // Node's own stay true for good; the types have no room for an accessor.
     Object.defineProperty(MeshRequest.prototype, "writable", { configurable: true, get: () => true });
+    // Node's private note of a timeout set on the socket; null once the request is over, which is what got's tests ask for.
+    Object.defineProperty(MeshRequest.prototype, "timeoutCb", { configurable: true, writable: true, value: null });
   }
 
   constructor({ client, origin, target, original }: MeshRequestOptions) {
@@ -88,6 +97,7 @@ export class MeshRequest extends Writable implements OldHandler {
     this.protocol = protocol;
     this.agent = options.agent || (protocol === "https:" ? https : http).globalAgent; // only looked at
     this.shouldKeepAlive = keepsAlive(options, this.agent);
+    this.#connecting = !(this.shouldKeepAlive && origin.connected);
     this.useChunkedEncodingByDefault = !["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"].includes(method);
     this.cork(); // until the body's end, or the next tick, whichever comes first
     fillHeaders(this.#store, target.options, origin.authority);
@@ -97,8 +107,9 @@ export class MeshRequest extends Writable implements OldHandler {
     if (options.signal) this.#follow(options.signal);
     process.nextTick(() => {
       if (this.destroyed) return this.#ending?.();
-      this.#connected = true;
-      if (this.listenerCount("socket") > 0) this.#emit("socket", this.socket);
+      this.#hasSocket = true;
+      if (this.listenerCount("socket") > 0) this.#tellOfSocket();
+      else if (this.#wasSent) this.#connecting = false;
     });
   }
 
@@ -170,13 +181,23 @@ export class MeshRequest extends Writable implements OldHandler {
     return this;
   }
 
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+  override _write(whole: Buffer, _encoding: string, done: () => void): void {
+    const chunk = this.#fitting(whole);
     if (this.#early !== undefined) {
       this.#early.push(chunk);
       return done();
     }
     if (this.#body === undefined || this.#body.destroyed || this.#body.push(chunk)) done();
     else this.#wantsMore = done;
+  }
+
+  /** What goes beyond the Content-Length is no part of the request: sent, it would be read as the next one on its connection. */
+  #fitting(chunk: Buffer): Buffer {
+    const room = this.#room ?? Number(this.#store.getHeader("content-length") ?? Number.POSITIVE_INFINITY);
+    this.#room = Math.max(room - chunk.length, 0);
+    if (!(chunk.length > room)) return chunk; // NaN, too: undici says what is wrong with it
+    this.#client.notices.once(TOO_LONG);
+    return chunk.subarray(0, room);
   }
 
   override _final(done: () => void): void {
@@ -250,6 +271,8 @@ export class MeshRequest extends Writable implements OldHandler {
     const given = this as unknown as ClientRequest;
     this.#real = handOver({ given, real: this.#original(), store: this.#store, body, timeoutMs: this.#timeoutMs });
     this.#abort = undefined;
+    const told = (): void => this.#tellOfConnection();
+    this.#real.once("socket", (socket) => void (socket.connecting ? socket.once("connect", told) : told()));
     return true;
   }
 
@@ -259,8 +282,15 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#abort = abort;
   }
 
+  onConnected(): void {
+    this.#wasSent = true;
+    this.#origin.connected = true;
+    if (this.#connecting && this.#hasSocket) process.nextTick(() => this.#tellOfConnection());
+  }
+
   onHeaders(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
     this.#touch();
+    if (!this.#wasSent) this.#answeredByMesh();
     if (status < 200 && status !== 101) {
       this.#inform(status, headers, text);
       return true;
@@ -283,6 +313,7 @@ export class MeshRequest extends Writable implements OldHandler {
   }
 
   onError(error: unknown): void {
+    if (!this.#wasSent) this.#origin.connected = false;
     this.#over = true;
     this.#failed = true;
     const failure = asNodeError(error, this.res !== null);
@@ -323,15 +354,17 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#over = true;
       this.#failed = true;
       this.#abort?.(error ?? connectionReset(res === null ? "socket hang up" : "aborted"));
-      if (res === null && error === null && (this.#connected || !this.aborted))
+      if (res === null && error === null && (this.#hasSocket || !this.aborted))
         told = connectionReset("socket hang up");
     }
     // Never within the caller's `destroy`: a socket would not have told of it yet either.
     const end = (): void => {
-      if (res !== null && !res.destroyed && !res.complete) res.destroy(connectionReset("aborted"));
+      // After the request's own error, as when a socket goes: who hears of both takes the first for the reason.
+      if (res !== null && !res.destroyed && !res.complete)
+        this.prependOnceListener("close", () => res.destroy(connectionReset("aborted")));
       done(told);
     };
-    if (!this.#connected) this.#ending = end;
+    if (!this.#hasSocket) this.#ending = end;
     else if (res?.destroyed) end();
     else if (this.#failed) this.#run(() => process.nextTick(end));
     else process.nextTick(end);
@@ -353,8 +386,8 @@ export class MeshRequest extends Writable implements OldHandler {
   // ---- what there is no equivalent of ----
 
   get socket(): Socket | null {
-    if (!this.#connected) return null;
-    this.#socket ??= new StubSocket(this);
+    if (!this.#hasSocket) return null;
+    this.#socket ??= new StubSocket(this, this.#connecting);
     return this.#socket as unknown as Socket;
   }
 
@@ -369,6 +402,32 @@ export class MeshRequest extends Writable implements OldHandler {
   setNoDelay(): void {}
   setSocketKeepAlive(): void {}
   onSocket(): void {}
+
+  /** As Node tells it: a kept connection is there at once; of a new one come its name, its connecting, and its use. */
+  #tellOfSocket(): void {
+    this.#emit("socket", this.socket);
+    if (!this.#connecting || this.destroyed) return;
+    process.nextTick(() => {
+      if (this.destroyed) return;
+      this.#run(() => this.#socket?.lookedUp());
+      if (this.#wasSent) this.#tellOfConnection();
+    });
+    // Without anything to send there is no connection of the mesh's to wait for, and some wait for one before they send.
+    setImmediate(() => {
+      if (!this.#started) this.#tellOfConnection();
+    });
+  }
+
+  /** Nobody was asked, or nobody could be: the next request connects anew. */
+  #answeredByMesh(): void {
+    this.#origin.connected = false;
+    this.#tellOfConnection();
+  }
+
+  #tellOfConnection(): void {
+    this.#connecting = false;
+    if (!this.destroyed) this.#run(() => this.#socket?.connected());
+  }
 
   /** The answer is read to its end. */
   #finish(): void {
@@ -432,6 +491,9 @@ export class MeshRequest extends Writable implements OldHandler {
     return this.#scope.runInAsyncScope(() => this.#client.engine.contexts.run(context, work));
   }
 }
+
+const TOO_LONG =
+  "a request's body is longer than its Content-Length: the rest is not sent, as a server would not take it for a part of it. Correct the header, or leave it out";
 
 const NO_TRAILERS =
   "trailers of a request are not sent: the mesh's connections carry them with answers only. Send what they say as headers, or in the body";

@@ -1,4 +1,5 @@
 import http from "node:http";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { requestTarget } from "./request-target.js";
 
@@ -15,6 +16,11 @@ describe("requestTarget", () => {
     ["options and a listener", [{ hostname: "a", host: "b:1" }, listener], { host: "a", listener }],
     ["nothing said of the host", [{ path: "/x" }], { host: "localhost", port: 80 }],
     ["an IPv6 address", ["http://[::1]:8080/"], { host: "::1", port: 8080 }],
+    [
+      "an upgrade as ws asks for it",
+      [{ host: "a", createConnection: () => connect(1), headers: { Upgrade: "websocket" } }],
+      { host: "a" },
+    ],
     ["inherited options", [Object.create({ host: "a", path: "/p" })], { host: "a", path: "/p" }],
   ])("understands %s", (_, args, expected) => {
     expect(requestTarget(args, "http:")).toMatchObject(expected);
@@ -22,6 +28,7 @@ describe("requestTarget", () => {
 
   it.each<[string, unknown[]]>([
     ["a socket path", [{ host: "a", socketPath: "/var/run/docker.sock" }]],
+    ["a connection of the caller's own", [{ host: "a", createConnection: () => connect(1) }]],
     ["a URL that is none", ["nonsense"]],
     ["another protocol", ["https://a/"]],
     ["a path with a space", [{ host: "a", path: "/a b" }]],

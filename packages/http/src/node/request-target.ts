@@ -18,13 +18,16 @@ export interface RequestTarget {
   readonly path: string;
 }
 
-/** @returns undefined for what only Node can judge: sockets by path, arguments that are wrong, agents that stand in for the network */
+/**
+ * @returns undefined for what only Node can judge: connections of the caller's own, sockets by path, arguments that are
+ *   wrong, agents that stand in for the network
+ */
 export function requestTarget(args: readonly unknown[], scheme: "http:" | "https:"): RequestTarget | undefined {
   const parsed = parseArguments(args);
   if (parsed === undefined) return undefined;
   const { options, listener } = parsed;
   const { socketPath, protocol = scheme, hostname, host, method = "GET", path = "/", agent } = options;
-  if (socketPath !== undefined && socketPath !== null) return undefined;
+  if ((socketPath !== undefined && socketPath !== null) || bringsConnection(options)) return undefined;
   if (protocol !== scheme || isStandIn(agent)) return undefined;
   if (typeof method !== "string" || typeof path !== "string" || !isToken(method) || !isPath(path)) return undefined;
   const name = hostname ?? host ?? "localhost";
@@ -58,6 +61,13 @@ function parseArguments(
 
 function isOptions(value: unknown): value is NodeOptions {
   return typeof value === "object" && value !== null;
+}
+
+/** Not what asks for an upgrade: ws names Node's own way to connect in each of its requests. */
+function bringsConnection({ createConnection, headers }: NodeOptions): boolean {
+  if (typeof createConnection !== "function") return false;
+  const names = Array.isArray(headers) ? headers.flat() : Object.keys(headers ?? {});
+  return !names.some((name) => String(name).toLowerCase() === "upgrade");
 }
 
 /**

@@ -1,17 +1,21 @@
 /**
  * What libraries expect behind `request.socket`: there is no one socket behind a call, which may take several. Timeouts
- * and `destroy` act on the request.
+ * and `destroy` act on the request; the events of a connection being made tell of the first one.
  */
 
+import { isIP } from "node:net";
 import { Duplex } from "node:stream";
 
 export interface SocketOwner {
+  readonly host: string;
+  /** `http:` or `https:`. */
+  readonly protocol: string;
   destroy(error?: Error): unknown;
   setTimeout(ms: number): unknown;
 }
 
 export class StubSocket extends Duplex {
-  readonly connecting = false;
+  connecting: boolean;
   readonly encrypted = false;
   readonly authorized = false;
   readonly bytesRead = 0;
@@ -21,9 +25,24 @@ export class StubSocket extends Duplex {
   timeout: number | undefined = undefined;
   readonly #owner: SocketOwner;
 
-  constructor(owner: SocketOwner) {
+  constructor(owner: SocketOwner, connecting: boolean) {
     super({ autoDestroy: false });
     this.#owner = owner;
+    this.connecting = connecting;
+  }
+
+  /** The registry has the name; where the call goes is decided later. */
+  lookedUp(): void {
+    const { host } = this.#owner;
+    if (this.connecting && isIP(host) === 0) this.emit("lookup", null, undefined, undefined, host);
+  }
+
+  connected(): void {
+    if (!this.connecting) return;
+    this.connecting = false;
+    this.emit("connect");
+    this.emit("ready");
+    if (this.#owner.protocol === "https:") this.emit("secureConnect"); // whatever the mesh's own connection is
   }
 
   setTimeout(ms: number, listener?: () => void): this {
@@ -54,7 +73,7 @@ export class StubSocket extends Duplex {
   }
 
   get readyState(): string {
-    return this.destroyed ? "closed" : "open";
+    return this.destroyed ? "closed" : this.connecting ? "opening" : "open";
   }
 
   override _read(): void {}
