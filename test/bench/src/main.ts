@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME…] [-- --json]`: runs the named benchmarks, or all of them, one after the other. */
 
 import { machine, print, type Report } from "./lib/table.js";
+import { analyzeBench } from "./row/analyze.js";
 import { compileBench } from "./row/compile.js";
 import { envoy } from "./row/envoy.js";
 import { match } from "./row/match.js";
@@ -14,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   pick,
   compile: compileBench,
   pipeline,
+  analyze: analyzeBench,
   startup: startUp,
   sockets,
   clients,

@@ -56,9 +56,13 @@ export function placeOf(
   const own = position === undefined ? -1 : (matchIndices[position] ?? -1);
   const alternative = position === undefined ? undefined : spec.match?.[position];
   return {
-    name: [spec.name, alternative?.name].filter(Boolean).join(".") || "default",
+    name: joined(spec.name, alternative?.name) || "default",
     resource: { kind, namespace, name },
     path: own < 0 ? `spec.http[${index}]` : `spec.http[${index}].match[${own}]`,
-    ...(root && { delegatedBy: root }),
+    delegatedBy: root,
   };
+}
+
+function joined(rule = "", alternative = ""): string {
+  return rule !== "" && alternative !== "" ? `${rule}.${alternative}` : rule + alternative;
 }

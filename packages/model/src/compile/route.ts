@@ -86,7 +86,7 @@ function compileParts(spec: HttpRouteSpec, context: RouteContext): RuleParts {
       cors: compileCors(spec.corsPolicy),
       requestHeaders: levels(spec.headers?.request, only?.headers?.request),
       responseHeaders: levels(spec.headers?.response, only?.headers?.response),
-      ...(hashKeys && { hashKeys }),
+      hashKeys,
     },
   };
 }
@@ -115,15 +115,25 @@ function compileRoute(
   const { spec } = rule;
   const matched = match?.path ?? NO_PATH;
   const statPrefix = position === undefined ? undefined : spec.match?.[position]?.statPrefix;
+  const { name, resource, path, delegatedBy } = placeOf(rule, position);
+  const { fault, mirrors, cors, requestHeaders, responseHeaders, hashKeys } = shared;
   return {
-    ...placeOf(rule, position),
+    name,
+    resource,
+    path,
+    delegatedBy,
     matches: match === undefined ? [] : [match],
     action: compileAction(spec, forward, port, matched),
     rewrite: compileRewrite(spec.rewrite, authority, matched),
     timeoutMs,
     retry,
-    ...shared,
-    ...(statPrefix && { statPrefix }),
+    fault,
+    mirrors,
+    cors,
+    requestHeaders,
+    responseHeaders,
+    hashKeys,
+    statPrefix,
   };
 }
 

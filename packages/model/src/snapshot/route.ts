@@ -154,7 +154,7 @@ export interface RuleRef {
 /** A rule that no request of this caller to this port can match, for explain. */
 export interface RuleForOthers extends RuleRef {
   readonly name: string;
-  readonly delegatedBy?: RuleRef;
+  readonly delegatedBy?: RuleRef | undefined;
   /** It is written after so many of `VirtualHost.routes`. */
   readonly before: number;
   /** `it is for port 8080`. */
@@ -182,7 +182,7 @@ export interface Route {
    */
   readonly path: string;
   /** The rule of another VirtualService that delegates to it, which gives what this one leaves out. */
-  readonly delegatedBy?: RuleRef;
+  readonly delegatedBy?: RuleRef | undefined;
   /** Alternatives. Empty: matches everything. */
   readonly matches: readonly Match[];
   readonly action: RouteAction;
@@ -199,9 +199,9 @@ export interface Route {
    * What is hashed for clusters that pick by hash: one key for each destination that has one, in order, combined into one
    * hash. Absent: no destination has any.
    */
-  readonly hashKeys?: readonly HashKey[];
+  readonly hashKeys?: readonly HashKey[] | undefined;
   /** Name for statistics of its own that `match` asks for. */
-  readonly statPrefix?: string;
+  readonly statPrefix?: string | undefined;
   /** MeshMode `observe`: what policy would have done with its calls is worked out beside them. */
   readonly observed?: boolean;
 }
