@@ -3,8 +3,8 @@
 import { specPath } from "../kind/schema.js";
 import type { Problem } from "../problem.js";
 import { formatPath, problemAt } from "../problem-at.js";
-import type { Path, Resource } from "../resource.js";
-import { isHonouredMeshField, NOT_HONOURED_FIELDS } from "./not-honoured-field.js";
+import type { Kind, Path, Resource } from "../resource.js";
+import { isHonouredMeshField, NOT_HONOURED_FIELDS, type NotHonouredField } from "./not-honoured-field.js";
 
 const NOT_HONOURED = "IM0201";
 
@@ -20,11 +20,10 @@ export function notHonoured(resource: Resource): Problem[] {
       problemAt(origin, [...base, ...path], { code: NOT_HONOURED, severity: "warning", message, resource: key }),
     );
   };
-  for (const row of NOT_HONOURED_FIELDS) {
-    if (row.kind !== kind) continue;
-    for (const { path, value } of valuesAt(spec, row.path.split("."))) {
-      if (row.unless?.(value) !== true) tell(path, row.consequence);
-    }
+  for (const { field, steps } of STEPS.get(kind) ?? []) {
+    eachValue(spec, steps, 0, [], (path, value) => {
+      if (field.unless?.(value) !== true) tell(path, field.consequence);
+    });
   }
   if (kind === "MeshConfig") {
     for (const field of Object.keys(spec as object)) {
@@ -34,28 +33,50 @@ export function notHonoured(resource: Resource): Problem[] {
   return problems;
 }
 
-interface Found {
-  readonly path: Path;
-  readonly value: unknown;
+/** One field of a path: `subsets[]` is every item of a list. */
+interface Step {
+  readonly name: string;
+  readonly isList: boolean;
+}
+
+interface FieldSteps {
+  readonly field: NotHonouredField;
+  readonly steps: readonly Step[];
+}
+
+const STEPS = stepsByKind();
+
+function stepsByKind(): ReadonlyMap<Kind, readonly FieldSteps[]> {
+  const byKind = new Map<Kind, FieldSteps[]>();
+  for (const field of NOT_HONOURED_FIELDS) {
+    const steps = field.path.split(".").map((step): Step => {
+      const isList = step.endsWith("[]");
+      return { name: isList ? step.slice(0, -2) : step, isList };
+    });
+    const fields = byKind.get(field.kind);
+    if (fields === undefined) byKind.set(field.kind, [{ field, steps }]);
+    else fields.push({ field, steps });
+  }
+  return byKind;
 }
 
 /** Values that are there. An empty list asks for nothing; an empty object often for defaults. */
-function valuesAt(spec: unknown, steps: readonly string[]): readonly Found[] {
-  let found: readonly Found[] = [{ path: [], value: spec }];
-  for (const step of steps) {
-    const isList = step.endsWith("[]");
-    const field = isList ? step.slice(0, -2) : step;
-    const next: Found[] = [];
-    for (const { path, value } of found) {
-      const part = (value as Readonly<Record<string, unknown>>)[field];
-      if (part === undefined || part === null) continue;
-      if (!isList) next.push({ path: [...path, field], value: part });
-      else
-        for (const [index, item] of (part as readonly unknown[]).entries())
-          next.push({ path: [...path, field, index], value: item });
-    }
-    if (next.length === 0) return next;
-    found = next;
+function eachValue(
+  value: unknown,
+  steps: readonly Step[],
+  at: number,
+  path: Path,
+  found: (path: Path, value: unknown) => void,
+): void {
+  const step = steps[at];
+  if (step === undefined) {
+    if (!Array.isArray(value) || value.length > 0) found(path, value);
+    return;
   }
-  return found.filter(({ value }) => !Array.isArray(value) || value.length > 0);
+  const part = (value as Readonly<Record<string, unknown>>)[step.name];
+  if (part === undefined || part === null) return;
+  if (!step.isList) return eachValue(part, steps, at + 1, [...path, step.name], found);
+  for (const [index, item] of (part as readonly unknown[]).entries()) {
+    eachValue(item, steps, at + 1, [...path, step.name, index], found);
+  }
 }
