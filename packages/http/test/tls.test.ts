@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -304,6 +305,35 @@ describe("files of policy", () => {
   });
 });
 
+describe("files that change during a handshake", () => {
+  it("make the connection begin again, since it was verified by the old ones", async () => {
+    await using server = await listenTls(GOOD);
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await using slow = await listenTcp((socket) => {
+      void held.then(() => {
+        const onwards = connect(server.port, "127.0.0.1");
+        onwards.on("error", () => {}).on("close", () => socket.destroy());
+        socket.on("close", () => onwards.destroy());
+        socket.pipe(onwards).pipe(socket);
+      });
+    });
+    const path = file(authority.pem);
+    const tls = simple({ caCertificates: path });
+    const mesh = fakeMesh({ pay: { endpoints: [slow.port], tls }, other: { endpoints: [server.port], tls } });
+    const waiting = ask(mesh, "/secret");
+    await until(() => slow.accepted() === 1);
+    replace(path, stranger.pem);
+    expect((await ask(mesh, "/", "other")).code).toBe("CONNECT_FAILED"); // looked at the files
+    release();
+    expect((await waiting).text).toContain("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+    expect([slow.accepted(), server.seen.length]).toEqual([2, 0]);
+    await mesh.close();
+  });
+});
+
 describe("a policy that changes", () => {
   it("to TLS that cannot be had stops calls at once, those tried again included", async () => {
     await using server = await listenTls(GOOD);
@@ -348,8 +378,8 @@ describe.each([
   ["mesh.agent()", MeshAgent, "http"],
   ["mesh.httpsAgent()", MeshHttpsAgent, "https"],
 ] as const)("%s", (_, Agent, scheme) => {
-  const get = async (agent: http.Agent, path = "/") => {
-    const sent = (scheme === "http" ? http : https).get(`${scheme}://pay${path}`, { agent });
+  const get = async (agent: http.Agent, path = "/", host = "pay") => {
+    const sent = (scheme === "http" ? http : https).get(`${scheme}://${host}${path}`, { agent });
     const [response] = (await once(sent, "response")) as [http.IncomingMessage];
     for await (const _ of response);
     await until(() => sent.closed);
@@ -367,6 +397,16 @@ describe.each([
     expect((await ask(mesh, "/close")).status).toBe(200); // whoever connects first finds that it changed
     expect(await get(agent)).toBe(200);
     expect([server.accepted(), server.plaintext()]).toEqual([3, 0]);
+    agent.destroy();
+  });
+
+  it("asks for each host by its own name", async () => {
+    await using server = await listenTls(GOOD);
+    await using mesh = meshTo(server.port);
+    const agent = new Agent(mesh.client);
+    const hosts = ["pay", "pay.default.svc.cluster.local", "pay"];
+    for (const host of hosts) expect(await get(agent, "/", host)).toBe(200);
+    expect([server.seen.map(({ serverName }) => serverName), server.accepted()]).toEqual([hosts, 2]);
     agent.destroy();
   });
 

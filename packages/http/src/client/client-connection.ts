@@ -1,5 +1,6 @@
 /** One undici Client, which keeps one connection, and what undici does not tell of it. */
 
+import type { Clock } from "@inmesh/core";
 import { setImmediate, withOwnImmediates } from "@inmesh/core/internal";
 import type { Client, Dispatcher } from "undici";
 import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
@@ -33,6 +34,14 @@ export class ClientConnection implements Connection {
     });
     // Said once it takes requests again after `dispatch` returned false, whatever became of the last one.
     client.on("drain", () => onFree(this));
+  }
+
+  /** @param aged called when a connection of it has been there for `ms` */
+  onAge(ms: number, clock: Clock, aged: () => void): void {
+    this.client.on("connect", () => {
+      const timer = clock.after(ms, aged);
+      this.client.once("disconnect", () => timer.cancel());
+    });
   }
 
   use(): boolean {

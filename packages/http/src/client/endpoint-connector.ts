@@ -1,7 +1,7 @@
 /** Makes the connections to one endpoint, whatever host their requests name. */
 
 import { AsyncResource } from "node:async_hooks";
-import type { Endpoint } from "@inmesh/model";
+import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { Undici } from "./undici-module.js";
 
@@ -19,18 +19,27 @@ const NOBODYS = new AsyncResource("INMESH_CONNECTION");
 
 export const UNIX = "unix://";
 
-/**
- * @param of whose endpoint: its address may be another by the time of the next connection (resolution DNS_ROUND_ROBIN)
- * @param timeoutMs for one connection
- */
+/** Idle time before the first probe where policy has no word on it: undici's figure, in ms. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** In ms. Node sets how many probes there are, and how far apart. */
+export function keepAliveDelay({ keepAlive }: ConnectionPolicy): number {
+  return keepAlive?.timeMs ?? KEEP_ALIVE_MS;
+}
+
+/** @param of whose endpoint: its address may be another by the time of the next connection (resolution DNS_ROUND_ROBIN) */
 export function endpointConnector(
   of: { readonly endpoint: Endpoint },
-  timeoutMs: number,
+  policy: ConnectionPolicy,
   { buildConnector }: Pick<Undici, "buildConnector">,
 ): buildConnector.connector {
   const { address } = of.endpoint;
   const socketPath = address.startsWith(UNIX) ? { socketPath: address.slice(UNIX.length) } : {};
-  const connect = buildConnector({ timeout: timeoutMs, ...socketPath });
+  const connect = buildConnector({
+    timeout: policy.connectTimeoutMs,
+    keepAliveInitialDelay: keepAliveDelay(policy),
+    ...socketPath,
+  });
   return inTurn((named, callback) => {
     const { address: hostname, port } = of.endpoint;
     connect({ ...named, host: `${hostname}:${port}`, hostname, port: String(port) }, callback);

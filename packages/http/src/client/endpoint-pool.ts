@@ -5,6 +5,7 @@
  * needs; a stack of those that are free costs 2 us less per request (docs/design/2026-11-27-request-path.md).
  */
 
+import type { Clock } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { buildConnector, Client } from "undici";
@@ -26,6 +27,7 @@ export interface EndpointPoolOptions {
   /** A connection is asked for. */
   readonly onConnect: () => void;
   readonly undici: Undici;
+  readonly clock: Clock;
   /** @default in plaintext */
   readonly connect?: buildConnector.connector;
 }
@@ -55,12 +57,13 @@ export class EndpointPool {
       authority,
       onConnect,
       undici,
-      connect = endpointConnector(of, policy.connection.connectTimeoutMs, undici),
+      clock,
+      connect = endpointConnector(of, policy.connection, undici),
     }: EndpointPoolOptions,
   ) {
     this.policy = policy;
     this.authority = isUrlHost(authority) ? authority : "localhost";
-    const { idleTimeoutMs, maxRequestsPerConnection } = policy.connection;
+    const { idleTimeoutMs, maxRequestsPerConnection, maxAgeMs = 0 } = policy.connection;
     const keepAliveTimeout = idleTimeoutMs || KEEP_ALIVE_MS;
     const options: Client.Options = {
       connect: (named, callback) => {
@@ -78,7 +81,11 @@ export class EndpointPool {
     };
     const onFree = (connection: ClientConnection): void => this.#onFree(connection);
     const origin = `http://${this.authority}`;
-    this.#make = () => new ClientConnection(new undici.Client(origin, options), onFree);
+    this.#make = () => {
+      const connection = new ClientConnection(new undici.Client(origin, options), onFree);
+      if (maxAgeMs > 0) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
+      return connection;
+    };
   }
 
   dispatch(wire: WireAttempt): void {
@@ -135,6 +142,17 @@ export class EndpointPool {
       this.#noteEmpty();
     };
     setImmediate(() => setImmediate(send));
+  }
+
+  /** It is old: the request on it finishes, later ones get another. */
+  #retire(connection: ClientConnection): void {
+    const stays = (each: ClientConnection): boolean => each !== connection;
+    this.#free = this.#free.filter(stays);
+    this.#connections = this.#connections.filter(stays);
+    connection.free = true; // it does not come back
+    void connection.client.close().catch(() => {});
+    const wire = this.#waiting.shift();
+    if (wire !== undefined) this.#open()?.carry(wire); // there is room for one more
   }
 
   #noteEmpty(): void {

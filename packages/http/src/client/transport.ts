@@ -107,11 +107,11 @@ export class HttpTransport implements Transport {
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const shared = { onConnect: this.#onConnect, undici: this.#undici };
+    const shared = { onConnect: this.#onConnect, undici: this.#undici, clock: this.#clock };
     const pool =
       policy.tls.mode === "DISABLE"
         ? new EndpointPool(state, policy, { ...shared, authority })
-        : new TlsPools(state, policy, { ...shared, clock: this.#clock, trusts: this.#trusts });
+        : new TlsPools(state, policy, { ...shared, trusts: this.#trusts });
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());
@@ -156,12 +156,6 @@ export class HttpTransport implements Transport {
 
 /** A new snapshot brings new objects; connections are worth keeping while they say the same. */
 function samePolicy(one: TrafficPolicy, other: TrafficPolicy): boolean {
-  const { connection: a } = one;
-  const { connection: b } = other;
-  return (
-    a.connectTimeoutMs === b.connectTimeoutMs &&
-    a.idleTimeoutMs === b.idleTimeoutMs &&
-    a.maxRequestsPerConnection === b.maxRequestsPerConnection &&
-    (one.tls === other.tls || JSON.stringify(one.tls) === JSON.stringify(other.tls))
-  );
+  const text = ({ connection, tls }: TrafficPolicy): string => JSON.stringify([connection, tls]);
+  return text(one) === text(other);
 }

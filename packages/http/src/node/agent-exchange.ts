@@ -5,6 +5,7 @@ import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
 import { errorCode } from "@inmesh/core/internal";
+import { keepAliveDelay } from "../client/endpoint-connector.js";
 import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
 
@@ -131,9 +132,10 @@ export class AgentExchange implements Exchange {
   }
 
   #connect(attempt: Attempt, options: AgentRequestOptions): void {
-    const socket = open(options);
+    const { connection } = this.call.cluster!.config.policy; // as in send
+    const socket = open(options).setKeepAlive(true, keepAliveDelay(connection));
     attempt.abort = (reason) => socket.destroy(reason);
-    const limitMs = this.call.cluster!.config.policy.connection.connectTimeoutMs; // as in send
+    const limitMs = connection.connectTimeoutMs;
     const timer = this.call.engine.clock.after(limitMs, () => {
       socket.destroy(Object.assign(new Error(`no connection within ${limitMs} ms`), { code: "ETIMEDOUT" }));
     });

@@ -15,11 +15,14 @@ export interface NotHonouredField {
   readonly unless?: (value: unknown) => boolean;
 }
 
+/** libuv sets them on every socket that is to be kept alive. */
+const NODES_PROBES = "Node has its own: 10 probes, one each second. The time before the first is policy's.";
+
 /** What a traffic policy may hold, for all ports and for a single one. */
 const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   limit("connectionPool.tcp.maxConnections", "Connections are not limited"),
-  { path: "connectionPool.tcp.tcpKeepalive", consequence: "The system's keep-alive applies." },
-  { path: "connectionPool.tcp.maxConnectionDuration", consequence: "Connections are kept however old they are." },
+  { path: "connectionPool.tcp.tcpKeepalive.probes", consequence: NODES_PROBES },
+  { path: "connectionPool.tcp.tcpKeepalive.interval", consequence: NODES_PROBES },
   limit("connectionPool.http.http1MaxPendingRequests", "Waiting requests are not limited"),
   limit("connectionPool.http.http2MaxRequests", "Concurrent requests are not limited"),
   limit("connectionPool.http.maxRetries", "Concurrent retries are not limited"),
@@ -80,6 +83,7 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "rootNamespace",
   "trustDomain",
   "connectTimeout",
+  "tcpKeepalive",
   "dnsRefreshRate",
   "defaultServiceExportTo",
   "defaultVirtualServiceExportTo",
@@ -121,6 +125,8 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
       consequence: "It means ALLOW_ANY.",
       unless: (value) => value !== "ALLOW_ANY_DYNAMIC_DNS",
     },
+    { path: "tcpKeepalive.probes", consequence: NODES_PROBES },
+    { path: "tcpKeepalive.interval", consequence: NODES_PROBES },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
     {
       path: "defaultTrafficPolicy.outlierDetection",

@@ -7,13 +7,11 @@ import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { type Clock, MeshError } from "@inmesh/core";
 import { errorCode, tlsSource } from "@inmesh/core/internal";
-import type { ClientTls, Endpoint } from "@inmesh/model";
-import { UNIX } from "../endpoint-connector.js";
+import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
+import { keepAliveDelay, UNIX } from "../endpoint-connector.js";
 import { wrongPeer } from "./peer-name.js";
 import type { Trust } from "./trust.js";
 
-/** What undici sets on its own sockets; without it a peer that vanished is noticed by nobody. In ms. */
-const KEEP_ALIVE_MS = 60_000;
 /** As undici's own. In bytes. */
 const HIGH_WATER_MARK = 64 * 1024;
 /** undici speaks HTTP/2 as soon as a socket says `h2`, so it is not offered. */
@@ -26,8 +24,8 @@ export interface DialOptions {
   readonly trust: Trust;
   /** What the server is asked for, and its certificate. */
   readonly serverName: string;
-  /** For connecting and the handshake together. */
-  readonly timeoutMs: number;
+  /** Its connectTimeout is for connecting and the handshake together. */
+  readonly connection: ConnectionPolicy;
   readonly clock: Clock;
 }
 
@@ -62,7 +60,8 @@ export class Dialer {
   }
 
   #connect(secureContext: NonNullable<Trust["context"]>, callback: Callback): void {
-    const { tls, trust, serverName, timeoutMs, clock } = this.#options;
+    const { tls, trust, serverName, connection, clock } = this.#options;
+    const { connectTimeoutMs: timeoutMs } = connection;
     const { generation } = trust;
     const used = this.#usable(generation);
     const socket = connect({
@@ -75,7 +74,7 @@ export class Dialer {
       ...(used && { session: used.session }),
       highWaterMark: HIGH_WATER_MARK,
     } as ConnectionOptions);
-    socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setNoDelay(true).setKeepAlive(true, keepAliveDelay(connection));
 
     let reached = false;
     let ticket: ((session: Buffer) => void) | undefined;

@@ -105,14 +105,11 @@ export class TlsPools {
     const { onConnect, undici, clock } = this.#options;
     const { tls, connection } = this.policy;
     const of = this.#of;
-    const dialer = new Dialer({
-      ...{ of, tls, clock, trust: this.#trust, serverName: name },
-      timeoutMs: connection.connectTimeoutMs,
-    });
+    const dialer = new Dialer({ of, tls, connection, clock, trust: this.#trust, serverName: name });
     const connect = inTurn((_, callback) =>
       dialer.dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket))),
     );
-    const made = { pool: new EndpointPool(of, this.policy, { authority, onConnect, undici, connect }), dialer };
+    const made = { pool: new EndpointPool(of, this.policy, { authority, onConnect, undici, clock, connect }), dialer };
     this.#pools.set(name, made);
     const [oldest] = this.#pools;
     if (this.#pools.size > MOST_NAMES && oldest !== undefined) this.#retire(oldest[0], oldest[1].pool);
