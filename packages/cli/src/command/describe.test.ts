@@ -85,6 +85,31 @@ describe("inmesh describe", () => {
     expect(stdout).toContain("; 1% delayed by 2s; 5% aborted with 503; path or host rewritten\n");
   });
 
+  it("tells which ports and subsets are called over TLS, whom they believe and who says so", async () => {
+    using folder = mesh();
+    folder.write(
+      "mesh/reviews.yaml",
+      REVIEWS.replace(
+        /^ {2}subsets:\n(?: {4}.*\n)+/m,
+        `  trafficPolicy: { tls: { mode: SIMPLE, subjectAltNames: [a.test, b.test], caCertificates: /ca.pem, caCrl: /crl.pem } }
+  subsets:
+    - { name: v1, labels: { version: v1 } }
+    - { name: v2, labels: { version: v2 }, trafficPolicy: { tls: { mode: ISTIO_MUTUAL } } }
+`,
+      ),
+    );
+    const { stdout } = await runCli(["describe", "reviews"], { cwd: folder.path });
+    expect(stdout).toContain("connects within 10s; TLS SIMPLE\n");
+    expect(stdout).toContain(
+      `TLS of port 80, port 80 v1: SIMPLE, asking for the request's host; its certificate must be for "a.test" or "b.test", by /ca.pem, less what /crl.pem revokes (DestinationRule/shop/reviews spec.trafficPolicy.tls)\n`,
+    );
+    expect(stdout).toMatch(
+      /TLS of port 80 v2: ISTIO_MUTUAL, so calls fail: .*spec\.subsets\[1\]\.trafficPolicy\.tls\)/,
+    );
+    const { stdout: explained } = await runCli(["explain", "GET", "http://reviews.shop/"], { cwd: folder.path });
+    expect(explained).toMatch(/^ +TLS SIMPLE, asking for the request's host; .*spec\.trafficPolicy\.tls\)$/m);
+  });
+
   it("ends with 1 when something about it is wrong, and names it", async () => {
     using folder = mesh();
     folder.write("mesh/reviews.yaml", REVIEWS.replaceAll("subset: v2", "subset: v9"));

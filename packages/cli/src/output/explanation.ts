@@ -22,7 +22,10 @@ export function formatExplanation(asked: ExplainRequest, answer: Explanation, pa
   add("match", matching);
   add(
     "target",
-    answer.destinations.map((destination) => destinationText(destination, answer)),
+    answer.destinations.flatMap((destination) => [
+      destinationText(destination, answer),
+      ...(destination.tls === null ? [] : [printable(`  TLS ${destination.tls.text}`)]),
+    ]),
   );
   add("request", requestText(asked, answer));
   add("policy", policyText(answer));
@@ -103,6 +106,7 @@ function fieldsText({ origins }: Explanation): string[] {
 function resultText({ outcome, status, destinations, redirect, directResponse }: Explanation): string {
   switch (outcome) {
     case "route": {
+      if (status !== null) return `${status}: policy asks for TLS that cannot be had`;
       const empty = destinations.every(({ endpoints }) => endpoints === 0);
       return empty ? "503: nothing that could answer is running" : "sent";
     }

@@ -214,6 +214,33 @@ describe("explain", () => {
     expect(get("/lost").steps.at(-1)).toContain("does not exist");
   });
 
+  it("tells of TLS: what is asked for and wanted, where that is written, and that it cannot be had", () => {
+    const told = (tls: string) => {
+      const text = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: stock, namespace: shop}
+spec:
+  host: stock
+  trafficPolicy:
+    tls: {${tls}}
+`;
+      const [rule] = parseDocuments(text, { file: "mesh/stock.yaml" }).documents;
+      const { resource } = validateDocument(rule!); // one document above
+      return explain(snapshotOf([...RESOURCES, resource!]), { url: "http://stock/a" });
+    };
+    const simple = told("mode: SIMPLE, sni: s.test");
+    const words = `SIMPLE, asking for "s.test"; its certificate must be for that name, by Node's roots (DestinationRule/shop/stock spec.trafficPolicy.tls)`;
+    expect([simple.status, simple.destinations[0]?.tls]).toMatchObject([
+      null,
+      { mode: "SIMPLE", sni: "s.test", text: words, file: "mesh/stock.yaml", line: 7, path: "spec.trafficPolicy.tls" },
+    ]);
+    expect(simple.steps.at(-1)).toContain(`; TLS ${words}`);
+    const mutual = told("mode: ISTIO_MUTUAL");
+    expect([mutual.outcome, mutual.status]).toEqual(["route", 503]);
+    expect(mutual.destinations[0]?.tls?.refusal).toContain("ISTIO_MUTUAL");
+    expect(told("mode: DISABLE").destinations[0]?.tls).toBeNull();
+  });
+
   it("knows a service's default route, and hosts that are not the mesh's", () => {
     expect(ask({ url: "http://stock/a" })).toMatchObject({
       outcome: "route",

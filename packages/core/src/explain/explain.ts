@@ -31,6 +31,7 @@ import type {
 import { originsOf } from "./origins.js";
 import { passedBy } from "./passed-by.js";
 import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, sendingStep } from "./steps.js";
+import { tlsText } from "./tls-text.js";
 import { placeIn } from "./written.js";
 
 export interface ExplainOptions {
@@ -156,10 +157,11 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
   const edited = editRequest(route, heaviest, request);
   const missingStatus = action.missingStatus ?? MESH_ERRORS.CLUSTER_NOT_FOUND.status;
   const missing = destinations.every(({ cluster }) => snapshot.cluster(cluster) === undefined);
+  const refused = destinations.every(({ tls }) => tls !== null && tls.refusal !== "");
   return {
     ...answer,
     outcome: missing ? "noDestination" : "route",
-    status: missing ? missingStatus : null,
+    status: missing ? missingStatus : refused ? MESH_ERRORS.TLS_UNAVAILABLE.status : null,
     destinations,
     request: upstreamRequest(request, edited),
     retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
@@ -217,7 +219,7 @@ function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
   const { refusal, source } = tls;
   const written = placeIn(snapshot, source?.resource ?? null, source?.path ?? "");
   const asked = { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl, refusal };
-  return { ...asked, ...written, resource: written.resource ?? "" };
+  return { ...asked, text: tlsText(tls), ...written, resource: written.resource ?? "" };
 }
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {

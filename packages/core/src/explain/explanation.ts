@@ -58,6 +58,8 @@ export interface ExplainedTls {
   readonly caCrl: string;
   /** Why calls fail (TLS_UNAVAILABLE); empty when they do not. */
   readonly refusal: string;
+  /** All of it in words. */
+  readonly text: string;
   /** `DestinationRule/ns/name`. */
   readonly resource: string;
   /** `spec.trafficPolicy.tls`. */
