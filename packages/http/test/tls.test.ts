@@ -444,6 +444,19 @@ describe("other requests over TLS", () => {
     expect(String(Buffer.concat(await socket.toArray()))).toBe("hello");
   });
 
+  it("are for ever other hosts: connections of the oldest are given up", async () => {
+    await using server = await listenTls(GOOD);
+    await using mesh = meshTo(server.port, simple({ insecureSkipVerify: true, verifiesServerName: false }));
+    for (let n = 0; n < 260; n++) {
+      const route = { rewrite: { authority: `h${n}.test` } };
+      const tls = simple({ insecureSkipVerify: true, verifiesServerName: false });
+      mesh.publish({ pay: { endpoints: [server.port], tls, route } });
+      expect((await ask(mesh)).status).toBe(200);
+    }
+    expect([server.accepted(), mesh.transport.clients]).toEqual([260, 256]);
+    await until(() => server.sockets.size === 256);
+  });
+
   it("are copies, which ask for the mirror by its own name", async () => {
     await using server = await listenTls(authority.issue(["copy.default.svc.cluster.local"]));
     await using plain = await listen((_, response) => response.end("plain"));
