@@ -57,6 +57,8 @@ ${sections.join("\n")}
 - A destination without a port, whose service has only one, means that one, as Istio's reference says. istiod 1.26 takes the port that
   the caller addressed, and the call gets 503 when that is another.
 - A host that only a VirtualService names is routed on every port, not on 80 alone.
+- A route of Gateway API that a namespace wrote for its own callers leaves everybody else's rules alone. Istio takes a VirtualService that
+  means the host by a wildcard away from them.
 - A name that had addresses and has none must say so twice, 5 s apart, before its endpoints go. After a failed lookup it is asked for again
   after 1 s, doubling to \`dnsRefreshRate\`. On a machine with both IPv4 and IPv6 both are asked for.
 - A 204 direct response is sent without a body.

@@ -305,7 +305,7 @@ spec:
     severity: "warning",
     when: ours("IM0308"),
     remedy:
-      "Write all rules of a host in one language. The route of the caller's namespace comes first, else the older one.",
+      "Write all rules of a host in one language. A VirtualService for some namespaces only comes first, then a route of the caller's namespace, then the older one.",
     yaml: `${REVIEWS}---\n${virtualService(TO_REVIEWS)}---\n${httpRoute("{ group: '', kind: Service, name: reviews }")}`,
   },
   IM0309: {

@@ -66,7 +66,7 @@ export function analyze(
   }
   const gatewayRoutes = GATEWAY_ROUTE_KINDS.flatMap((kind) => ofKind<GatewayRouteSpec>(kind));
   for (const resource of gatewayRoutes) checkGatewayRoute(resource, set, report);
-  checkTwoLanguages(gatewayRoutes, virtualServices, report);
+  checkTwoLanguages(gatewayRoutes, virtualServices, exportTo.virtualService, report);
   checkHostConflicts(virtualServices, new Set(refused), exportTo.virtualService, report);
   for (const resource of ofKind<ServiceEntrySpec>("ServiceEntry")) checkAddresses(resource, meshConfig, report);
   for (const resource of ofKind<DestinationRuleSpec>("DestinationRule")) checkDestinationRule(resource, set, report);

@@ -1,6 +1,7 @@
 /** What HTTPRoutes and GRPCRoutes name and the mesh does not have, and VirtualServices that speak for the same host. policy-semantics §5. */
 
 import { type GatewayRoute, gatewayBackend, gatewayParents, meansPort } from "../compile/gateway-parent.js";
+import { isForEverybody } from "../compile/gateway-precedence.js";
 import { compareAge } from "../compile/order.js";
 import type { ClientView } from "../compile/view.js";
 import { isForMesh, virtualServiceHosts } from "../compile/virtual-service-index.js";
@@ -95,6 +96,7 @@ function checkBackend(
 export function checkTwoLanguages(
   routes: readonly GatewayRoute[],
   virtualServices: readonly Resource<VirtualServiceSpec>[],
+  defaultExportTo: readonly string[],
   report: Finding,
 ): void {
   const byHost = new Map<string, Resource<VirtualServiceSpec>[]>();
@@ -106,7 +108,10 @@ export function checkTwoLanguages(
     for (const { key, index } of gatewayParents(route)) {
       for (const virtualService of byHost.get(key) ?? []) {
         const older = compareAge(route, virtualService) < 0 ? route : virtualService;
-        const rule = `Only one of the two is used for a caller: the ${route.kind} where it is of the caller's own namespace, else the older one, ${older.key}. Write all rules of a host in one of the two languages.`;
+        const first = isForEverybody(virtualService, defaultExportTo)
+          ? ""
+          : "the VirtualService where it is exported to, else ";
+        const rule = `Only one of the two is used for a caller: ${first}the ${route.kind} where it is of the caller's own namespace, else the older one, ${older.key}. Write all rules of a host in one of the two languages.`;
         const path = ["spec", "parentRefs", index];
         report(route, path, TWO_LANGUAGES, "warning", `${key} has rules in ${placeOf(virtualService)} too. ${rule}`);
         const at = ["spec", "hosts", virtualServiceHosts(virtualService).indexOf(key)];

@@ -16,15 +16,11 @@ import { compareAge } from "./order.js";
 import { gatewayRoutesOf } from "./questions.js";
 import { effectiveExportTo } from "./visibility.js";
 
-export interface GatewayRules {
-  /** Oldest first, all for this port: their rules are one list. */
-  readonly routes: readonly GatewayRoute[];
-  /** Written by the caller's namespace for a service of another one. */
-  readonly fromCaller: boolean;
-}
-
-/** Undefined when there are none. Routes of the caller's namespace take the place of those of the service's. */
-export function gatewayRulesFor(host: string, port: number, service: Service, ask: Ask): GatewayRules | undefined {
+/**
+ * Oldest first, all for this port: their rules are one list. Routes of the caller's namespace take the place of those of
+ * the service's.
+ */
+export function gatewayRoutesFor(host: string, port: number, service: Service, ask: Ask): readonly GatewayRoute[] {
   const found = new Map<GatewayRoute, boolean>();
   for (const key of [host, service.resource]) {
     if (key === "") continue; // a service that no document declares
@@ -34,26 +30,29 @@ export function gatewayRulesFor(host: string, port: number, service: Service, as
       if (parent !== undefined) found.set(route, route.namespace !== parent.namespace);
     }
   }
-  if (found.size === 0) return undefined;
   const fromCaller = [...found.values()].includes(true);
   const routes = [...found].filter(([, isCallers]) => isCallers === fromCaller).map(([route]) => route);
-  return { routes: routes.sort(compareGatewayAge), fromCaller };
+  return routes.sort(compareGatewayAge);
 }
 
 /**
- * One of the two is used whole, they are never merged. Istio's order: what the caller's namespace wrote for itself, then
- * VirtualServices that are not for everybody, then routes of Gateway API of the caller's namespace, then whoever is older. A
+ * One of the two is used whole, they are never merged. Istio's order, measured: VirtualServices that are not for
+ * everybody, then routes of Gateway API of the caller's namespace, whosever service they are for, then whoever is older. A
  * VirtualService that means the host by a wildcard only comes last.
+ * @param oldest of the routes for the host
  */
 export function gatewayComesFirst(
-  { routes, fromCaller }: GatewayRules,
+  oldest: GatewayRoute,
   virtualService: Resource<VirtualServiceSpec>,
   namesHost: boolean,
   { namespace }: ClientContext,
   defaultExportTo: readonly string[],
 ): boolean {
-  if (fromCaller || !namesHost) return true;
-  if (!effectiveExportTo(virtualService.spec.exportTo, defaultExportTo).includes("*")) return false;
-  const [oldest] = routes;
-  return oldest === undefined || oldest.namespace === namespace || compareAge(oldest, virtualService) < 0;
+  if (!namesHost) return true;
+  if (!isForEverybody(virtualService, defaultExportTo)) return false;
+  return oldest.namespace === namespace || compareAge(oldest, virtualService) < 0;
+}
+
+export function isForEverybody({ spec }: Resource<VirtualServiceSpec>, defaultExportTo: readonly string[]): boolean {
+  return effectiveExportTo(spec.exportTo, defaultExportTo).includes("*");
 }

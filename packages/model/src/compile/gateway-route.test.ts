@@ -168,6 +168,16 @@ describe("beside a VirtualService", () => {
     ["a route of the caller's own namespace", "shop/r", 2, vs("", 1), "shop", "a"],
     ["a route of the caller for a foreign service", "front/r", 2, vs("", 1), "front", "a"],
     ["a VirtualService that is the namespace's own", "shop/r", 1, vs(', exportTo: ["."]', 2), "shop", "b"],
+    ["a VirtualService for the caller's namespace only", "shop/r", 1, vs(", exportTo: [front]", 2), "front", "b"],
+    ["the same, before a route of the caller", "front/r", 1, vs(", exportTo: [front]", 2), "front", "b"],
+    [
+      "a route of the caller, where the VirtualService is for others",
+      "front/r",
+      2,
+      vs(", exportTo: [back]", 1),
+      "front",
+      "a",
+    ],
     ["a route, before a wildcard", "shop/r", 2, vs("", 1, "*.shop.svc.cluster.local"), "front", "a"],
   ])("one of the two is used whole: %s", (_, name, day, other, namespace, expected) => {
     const mine = httpRoute(name, "{backendRefs: [{name: a, namespace: shop, port: 80}]}", "", at(day));

@@ -7,7 +7,7 @@ import { clusterName } from "../snapshot/cluster.js";
 import type { Destination, RuleForOthers, VirtualHost } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
 import { expandRules } from "./delegate.js";
-import { gatewayComesFirst, gatewayRulesFor } from "./gateway-precedence.js";
+import { gatewayComesFirst, gatewayRoutesFor } from "./gateway-precedence.js";
 import { compileGatewayRoutes } from "./gateway-route.js";
 import { rulesForOthers } from "./meant-for.js";
 import type { Ask } from "./memo.js";
@@ -69,18 +69,18 @@ function compilePolicy(
 ): Policy | undefined {
   const { host, port, service } = target;
   const off = view.mode.mode !== "on";
-  const gateway = off || service === undefined ? undefined : gatewayRulesFor(host, port, service, ask);
+  const gateway = off || service === undefined ? [] : gatewayRoutesFor(host, port, service, ask);
+  const [oldest] = gateway;
   const { client, settings } = view;
   const gatewayFirst =
-    gateway !== undefined &&
+    oldest !== undefined &&
     virtualService !== undefined &&
-    gatewayComesFirst(gateway, virtualService, ask(hasOwnRules, host), client, settings.exportTo.virtualService);
+    gatewayComesFirst(oldest, virtualService, ask(hasOwnRules, host), client, settings.exportTo.virtualService);
   const own =
     virtualService === undefined || gatewayFirst ? undefined : compileRules(virtualService, target, view, ask);
   if (own !== undefined && own.rules.length > 0) return own;
-  const [oldest] = gateway?.routes ?? [];
-  if (gateway === undefined || oldest === undefined) return own;
-  const rules = compileGatewayRoutes(gateway.routes, routeContext(target, view, ask));
+  if (oldest === undefined) return own;
+  const rules = compileGatewayRoutes(gateway, routeContext(target, view, ask));
   return { resource: oldest, rules, forOthers: own?.forOthers ?? [] };
 }
 
