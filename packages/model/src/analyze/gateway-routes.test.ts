@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { lease, read } from "../compile/fixture.test.helper.js";
+import { parseDocuments } from "../document/parse-documents.js";
 import type { Workload } from "../snapshot/workload.js";
+import { notHonoured } from "../validate/not-honoured.js";
+import { validateDocument } from "../validate/validate-document.js";
 import { analyze } from "./analyze.js";
 
 const SERVICE = (name: string) =>
@@ -74,6 +77,29 @@ describe("analyze, HTTPRoute", () => {
     const other =
       "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs}\nspec: {hosts: [web], http: [{route: [{destination: {host: web}}]}]}\n";
     expect(problems(grpcRoute(WEB) + other).join("\n")).toContain("GRPCRoute/shop/r (policy.yaml:");
+    const forSome = other.replace("hosts: [web]", 'exportTo: ["."], hosts: [web]');
+    for (const each of problems(grpcRoute(WEB) + forSome)) {
+      expect(each).toContain("the VirtualService where it is exported to, else the GRPCRoute where");
+    }
+  });
+
+  it.each(["HTTPRoute", "GRPCRoute"])("is told of what a %s asks for in vain, by file and line", (kind) => {
+    const yaml = `apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: {name: r}
+spec:
+  parentRefs: [${WEB}]
+  hostnames: [web.example]
+  rules:
+    - backendRefs: [{name: web, port: 80}]
+      sessionPersistence: {sessionName: s}
+`;
+    const [document] = parseDocuments(yaml, { file: "mesh/r.yaml", namespace: "shop" }).documents;
+    const found = notHonoured(validateDocument(document!).resource!); // one document, without an error
+    expect(found.map(({ code, severity, path, file, line }) => [code, severity, path, file, line].join(" "))).toEqual([
+      "IM0201 warning spec.rules[0].sessionPersistence mesh/r.yaml 9",
+      "IM0201 warning spec.hostnames mesh/r.yaml 6",
+    ]);
   });
 
   it("calls what is missing an error once it is known who runs", () => {
