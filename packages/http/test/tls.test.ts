@@ -139,10 +139,18 @@ describe("a call to a cluster with TLS", () => {
   it("gives up a handshake that does not end within connectTimeout", async () => {
     const bytes: number[] = [];
     await using silent = await listenTcp((socket) => socket.once("data", (data: Buffer) => bytes.push(data[0] ?? -1)));
-    await using mesh = meshTo(silent.port, simple(), { connection: { connectTimeoutMs: 100 } });
-    const { status, code, text } = await ask(mesh);
+    const clock = new FakeClock();
+    const connection = { connectTimeoutMs: 3_000 };
+    await using mesh = meshTo(silent.port, simple(), { connection }, { transportClock: clock });
+    const answer = ask(mesh);
+    await until(() => bytes.length > 0);
+    clock.advance(2_999);
+    await new Promise(setImmediate);
+    expect(mesh.calls).toEqual([]);
+    clock.advance(1);
+    const { status, code, text } = await answer;
     expect([status, code, bytes]).toEqual([503, "CONNECT_FAILED", [0x16]]);
-    expect(text).toContain("no end of the TLS handshake within 100 ms");
+    expect(text).toContain("no end of the TLS handshake within 3000 ms");
   });
 
   it("says of an endpoint that refuses that it refuses", async () => {
@@ -454,7 +462,7 @@ describe("other requests over TLS", () => {
       expect((await ask(mesh)).status).toBe(200);
     }
     expect([server.accepted(), mesh.transport.clients]).toEqual([260, 256]);
-    await until(() => server.sockets.size === 256);
+    await until(() => server.sockets.size <= 256);
   });
 
   it("are copies, which ask for the mirror by its own name", async () => {

@@ -144,6 +144,38 @@ describe("tls.mode SIMPLE", () => {
     expect(await status(port)).toBe(200);
   });
 
+  it("encrypts what a rule sends from port 80 to the service's own port for HTTPS", async () => {
+    const upstream = await server();
+    const mesh = await meshWith(`apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: edition, namespace: default }
+spec:
+  hosts: [edition.example]
+  ports: [{ number: 80, name: http, protocol: HTTP }, { number: 443, name: https, protocol: HTTPS, targetPort: ${upstream.port} }]
+  resolution: STATIC
+  endpoints: [{ address: 127.0.0.1 }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edition, namespace: default }
+spec:
+  hosts: [edition.example]
+  http:
+    - match: [{ port: 80 }]
+      route: [{ destination: { host: edition.example, port: { number: 443 } } }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: edition, namespace: default }
+spec:
+  host: edition.example
+  trafficPolicy:
+    portLevelSettings: [{ port: { number: 443 }, tls: { mode: SIMPLE, caCertificates: ${roots()} } }]
+`);
+    expect(await call(mesh)).toEqual([200, null, "secure"]);
+    expect(upstream.seen).toMatchObject([{ host: "edition.example", serverName: "edition.example" }]);
+  });
+
   it("serves node:http, too, and shows at the admin endpoint and in explanations", async () => {
     const upstream = await server();
     const file = roots();

@@ -4,7 +4,7 @@
  */
 
 import { isIP } from "node:net";
-import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { type Clock, MeshError } from "@inmesh/core";
 import { errorCode, tlsSource } from "@inmesh/core/internal";
 import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
@@ -37,6 +37,16 @@ interface Ticket {
   readonly validTo: number;
 }
 
+/** A connection being made. */
+interface Dialing {
+  /** What the time limit finds missing. */
+  missing: string;
+  socket: TLSSocket | undefined;
+  readonly end: Callback;
+}
+
+const HANDSHAKE = "no end of the TLS handshake";
+
 type Callback = (error: Error | null, socket: TLSSocket | null) => void;
 
 /** Connections to one endpoint under one server name; keeps the last session ticket. */
@@ -52,65 +62,97 @@ export class Dialer {
 
   /** @param callback is called once, with a connection that may be used at once or with why there is none */
   dial(callback: Callback): void {
+    const { connection, clock } = this.#options;
+    const limitMs = connection.connectTimeoutMs;
+    const dialing: Dialing = { missing: "no look at the files of policy", socket: undefined, end: ended };
+    const timer = clock.after(limitMs, () => {
+      const { socket, missing } = dialing;
+      ended(this.#explained(Object.assign(new Error(`${missing} within ${limitMs} ms`), { code: "ETIMEDOUT" })), null);
+      socket?.destroy();
+    });
+    let over = false;
+    function ended(error: Error | null, socket: TLSSocket | null): void {
+      if (over) return void socket?.destroy();
+      over = true;
+      timer.cancel();
+      callback(error, socket);
+    }
+    this.#begin(dialing);
+  }
+
+  #begin(dialing: Dialing): void {
     const { trust } = this.#options;
     void trust.check().then(() => {
-      if (trust.context === undefined) callback(this.#unusable(), null);
-      else this.#connect(trust.context, callback);
+      if (trust.context === undefined) dialing.end(this.#unusable(), null);
+      else this.#connect(trust.context, dialing);
     });
   }
 
-  #connect(secureContext: NonNullable<Trust["context"]>, callback: Callback): void {
-    const { tls, trust, serverName, connection, clock } = this.#options;
-    const { connectTimeoutMs: timeoutMs } = connection;
-    const { generation } = trust;
+  #connect(secureContext: NonNullable<Trust["context"]>, dialing: Dialing): void {
+    const { generation } = this.#options.trust;
     const used = this.#usable(generation);
-    const socket = connect({
+    let socket: TLSSocket;
+    try {
+      socket = this.#open(secureContext, used?.session);
+    } catch (error) {
+      return dialing.end(error as Error, null); // an address that is none
+    }
+    dialing.socket = socket;
+    dialing.missing = "no connection";
+    const failed = (error: Error): void => {
+      this.#ticket = undefined;
+      dialing.end(dialing.missing === HANDSHAKE ? this.#explained(error) : error, null);
+    };
+    socket.once("error", failed);
+    socket.once("connect", () => {
+      dialing.missing = HANDSHAKE;
+    });
+    // TLS 1.2 gives the ticket before the server is verified, TLS 1.3 later and more than one.
+    let early: Buffer | undefined;
+    let keep = (session: Buffer): void => {
+      early = session;
+    };
+    socket.on("session", (session) => keep(session));
+    socket.once("secureConnect", () => {
+      socket.removeListener("error", failed);
+      const validTo = used !== undefined && socket.isSessionReused() ? used.validTo : validToOf(socket);
+      keep = (session) => {
+        this.#ticket = { session, generation, validTo };
+      };
+      if (early !== undefined) keep(early);
+      if (generation === this.#options.trust.generation) {
+        this.verifiedBy = Math.min(this.verifiedBy, generation);
+        return dialing.end(null, socket);
+      }
+      socket.on("error", () => {}).destroy(); // files changed meanwhile, and it was verified by the old ones
+      this.#begin(dialing);
+    });
+  }
+
+  #open(secureContext: NonNullable<Trust["context"]>, session: Buffer | undefined): TLSSocket {
+    const { tls, serverName, connection } = this.#options;
+    const options = {
       ...this.#address(),
       secureContext,
       servername: isIP(serverName) === 0 ? serverName : "", // RFC 6066 allows no address
       ALPNProtocols: ALPN,
       rejectUnauthorized: !tls.insecureSkipVerify,
-      checkServerIdentity: (_, { raw }) => (tls.insecureSkipVerify ? undefined : wrongPeer(raw, tls, serverName)),
-      ...(used && { session: used.session }),
-      highWaterMark: HIGH_WATER_MARK,
-    } as ConnectionOptions);
-    socket.setNoDelay(true).setKeepAlive(true, keepAliveDelay(connection));
-
-    let reached = false;
-    let ticket: ((session: Buffer) => void) | undefined;
-    let early: Buffer | undefined;
-    const timer = clock.after(timeoutMs, () => {
-      const what = reached ? "no end of the TLS handshake" : "no connection";
-      socket.destroy(Object.assign(new Error(`${what} within ${timeoutMs} ms`), { code: "ETIMEDOUT" }));
-    });
-    const failed = (error: Error): void => {
-      timer.cancel();
-      this.#ticket = undefined;
-      callback(reached ? this.#explained(error) : error, null);
+      checkServerIdentity: (_: string, { raw }: PeerCertificate) => this.#judge(raw),
+      ...(session && { session }),
+      highWaterMark: HIGH_WATER_MARK, // of the stream, which the types do not tell of
     };
-    socket.once("error", failed);
-    socket.once("connect", () => {
-      reached = true;
-    });
-    socket.on("session", (session) => {
-      if (ticket === undefined) early = session;
-      else ticket(session);
-    });
-    socket.once("secureConnect", () => {
-      timer.cancel();
-      socket.removeListener("error", failed);
-      const validTo = used !== undefined && socket.isSessionReused() ? used.validTo : validToOf(socket);
-      ticket = (session) => {
-        this.#ticket = { session, generation, validTo };
-      };
-      if (early !== undefined) ticket(early);
-      if (generation !== trust.generation) {
-        socket.destroy(); // files changed meanwhile, and it was verified by the old ones
-        return this.dial(callback);
-      }
-      this.verifiedBy = Math.min(this.verifiedBy, generation);
-      callback(null, socket);
-    });
+    return connect(options).setNoDelay(true).setKeepAlive(true, keepAliveDelay(connection));
+  }
+
+  /** Never throws: Node would end the process. */
+  #judge(certificate: Buffer): Error | undefined {
+    const { tls, serverName } = this.#options;
+    if (tls.insecureSkipVerify) return undefined;
+    try {
+      return wrongPeer(certificate, tls, serverName);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
   }
 
   #address(): ConnectionOptions {
