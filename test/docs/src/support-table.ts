@@ -14,9 +14,11 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "Lookup by level, subsets by labels and by `topology.kubernetes.io/region` and `zone`, `topology.istio.io/subzone` and `network`, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, maxConnectionDuration, tcpKeepalive.time, tls of mode SIMPLE with sni, subjectAltNames, caCertificates, caCrl and insecureSkipVerify ([external services](../guides/external-services.md#tls-to-the-service)), exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
   ServiceEntry:
     "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo, subjectAltNames. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
-  WorkloadEntry: "Address, ports, labels, weight, locality, serviceAccount.",
+  WorkloadEntry:
+    "Address, ports, labels (those of the document before those of the spec), weight, locality (or the label `istio-locality`), serviceAccount.",
   WorkloadGroup: "Validated.",
-  Sidecar: "workloadSelector, egress hosts with exclusions, outboundTrafficPolicy.",
+  Sidecar:
+    "workloadSelector, egress hosts with exclusions, by port; outboundTrafficPolicy. What rules send to comes along with them, but is not called by its own name.",
   MeshConfig: "As `mesh.yaml`. Fields that concern a proxy only are named by `analyze`.",
   Service:
     "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo.",

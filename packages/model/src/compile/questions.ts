@@ -36,8 +36,8 @@ export function hashOf(view: ClientView, host: string, subset: string, port: num
   return levels.find((level) => level?.loadBalancer?.consistentHash)?.loadBalancer?.consistentHash;
 }
 
-export function rulesOf(view: ClientView, host: string): Resource<VirtualServiceSpec> | undefined {
-  return view.virtualService(host);
+export function rulesOf(view: ClientView, host: string, port: number): Resource<VirtualServiceSpec> | undefined {
+  return view.virtualService(host, port);
 }
 
 /** Whether the rules are for this very host, not for a wildcard that covers it. */

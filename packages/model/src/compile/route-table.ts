@@ -41,7 +41,8 @@ export class CompiledRouteTable implements RouteTable {
     for (const service of services.byHost.values()) {
       if (isWildcard(service.host)) continue; // stands for hosts that only a request names
       for (const { number } of service.ports) {
-        if (!speaksTls(service, number)) targets.push({ host: service.host, port: number, service });
+        if (!speaksTls(service, number) && this.#view.mayCall(service, number))
+          targets.push({ host: service.host, port: number, service });
       }
     }
     for (const host of virtualServices.hosts()) {
@@ -96,7 +97,7 @@ export class CompiledRouteTable implements RouteTable {
   }
 
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {
-    return this.#view.hasPort(service, port) ? { host, port, service } : undefined;
+    return this.#view.mayCall(service, port) ? { host, port, service } : undefined;
   }
 }
 

@@ -36,7 +36,7 @@ export function compileSettings(config: Resource<MeshConfigSpec> | undefined): C
   const spec = config?.spec ?? {};
   return {
     mesh: {
-      outboundPolicy: spec.outboundTrafficPolicy?.mode === "REGISTRY_ONLY" ? "REGISTRY_ONLY" : "ALLOW_ANY",
+      outboundPolicy: outboundPolicy(spec.outboundTrafficPolicy),
       rootNamespace: spec.rootNamespace || "istio-system",
       trustDomain: spec.trustDomain || CLUSTER_DOMAIN,
       domain: CLUSTER_DOMAIN,
@@ -55,6 +55,11 @@ export function compileSettings(config: Resource<MeshConfigSpec> | undefined): C
     localities: spec.localityLbSetting ?? {},
     zoneAware: spec.zoneAwareLbSetting,
   };
+}
+
+/** A block without a mode is the protobuf's zero value, as istiod takes it. */
+function outboundPolicy(spec: MeshConfigSpec["outboundTrafficPolicy"]): MeshSettings["outboundPolicy"] {
+  return spec !== undefined && (spec.mode ?? "REGISTRY_ONLY") === "REGISTRY_ONLY" ? "REGISTRY_ONLY" : "ALLOW_ANY";
 }
 
 function orEverywhere(list: readonly string[] | undefined): readonly string[] {

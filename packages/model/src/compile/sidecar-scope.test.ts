@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lease, resource, route, snapshotOf, virtualService } from "./fixture.test.helper.js";
+import { lease, meshConfig, resource, route, snapshotOf, virtualService } from "./fixture.test.helper.js";
 
 describe("compile, Sidecar", () => {
   const workloads = [lease("reviews"), lease("stock"), lease("back/ratings")];
@@ -37,9 +37,86 @@ describe("compile, Sidecar", () => {
     expect(seen(other, root)).toEqual(["ratings"]);
   });
 
+  describe("with ports", () => {
+    const scoped = (egress: string, ...more: ReturnType<typeof sidecar>[]) =>
+      snapshotOf([sidecar("a", `{egress: [${egress}]}`), ...more], workloads);
+    const known = (snapshot: ReturnType<typeof scoped>, host: string, port: number) =>
+      snapshot.routes.lookup(host, port) !== undefined;
+    const there = (snapshot: ReturnType<typeof scoped>, port: number, host: string) =>
+      snapshot.cluster(`outbound|${port}||${host}.svc.cluster.local`) !== undefined;
+    const of = (port: number, hosts: string, protocol = "HTTP") =>
+      `{port: {number: ${port}, protocol: ${protocol}, name: p}, hosts: [${hosts}]}`;
+    const reviews = "./reviews.shop.svc.cluster.local";
+
+    it("leaves a port to its own listener, and the others to the one without", () => {
+      const snapshot = scoped(`${of(80, reviews)}, {hosts: ["*/*"]}`);
+      expect([known(snapshot, "reviews", 80), known(snapshot, "reviews", 3000)]).toEqual([true, true]);
+      expect([known(snapshot, "stock", 80), known(snapshot, "stock", 3000)]).toEqual([false, true]);
+      expect([there(snapshot, 80, "stock.shop"), there(snapshot, 3000, "stock.shop")]).toEqual([true, true]);
+    });
+
+    it("knows no other port where every listener has one", () => {
+      const snapshot = scoped(of(80, reviews));
+      expect([known(snapshot, "reviews", 80), known(snapshot, "reviews", 3000)]).toEqual([true, false]);
+      expect([there(snapshot, 80, "reviews.shop"), there(snapshot, 3000, "reviews.shop")]).toEqual([true, false]);
+      expect(snapshot.services.has("stock.shop.svc.cluster.local")).toBe(false);
+    });
+
+    it("takes a proxy's port for none", () => {
+      const snapshot = scoped(of(3128, reviews, "HTTP_PROXY"));
+      expect([known(snapshot, "reviews", 80), known(snapshot, "stock", 80)]).toEqual([true, false]);
+    });
+
+    it("excludes per listener", () => {
+      const snapshot = scoped(`${of(80, `"./*", "~${reviews}"`)}, {hosts: ["./*"]}`);
+      expect([known(snapshot, "reviews", 80), known(snapshot, "stock", 80)]).toEqual([false, true]);
+      expect([known(snapshot, "reviews", 3000), known(snapshot, "stock", 3000)]).toEqual([true, true]);
+    });
+
+    it("applies a VirtualService at the ports whose listener sees it", () => {
+      const theirs = virtualService("back/vs", "reviews.shop.svc.cluster.local", "{directResponse: {status: 201}}");
+      const snapshot = scoped(`${of(80, reviews)}, {hosts: ["*/*"]}`, theirs);
+      expect(snapshot.routes.lookup("reviews", 80)?.resource).toBeNull();
+      expect(snapshot.routes.lookup("reviews", 3000)?.resource?.name).toBe("vs");
+    });
+
+    it("lets rules send where calls may not go, to the port they name", () => {
+      const to = "{route: [{destination: {host: ratings.back.svc.cluster.local, port: {number: 3000}}}]}";
+      const snapshot = scoped(`{hosts: [${reviews}]}`, virtualService("vs", "reviews", to));
+      expect(known(snapshot, "ratings.back", 3000)).toBe(false);
+      expect([there(snapshot, 3000, "ratings.back"), there(snapshot, 80, "ratings.back")]).toEqual([true, false]);
+    });
+  });
+
+  it("imports nothing with a sole ~/*, and everything without egress", () => {
+    expect(seen(sidecar("a", '{egress: [{hosts: ["~/*"]}]}'))).toEqual([]);
+    expect(seen(sidecar("a", "{outboundTrafficPolicy: {mode: ALLOW_ANY}}")).length).toBe(3);
+  });
+
+  it("of the root counts only without a selector", () => {
+    const root = sidecar("istio-system/w", '{workloadSelector: {labels: {app: web}}, egress: [{hosts: ["back/*"]}]}');
+    expect(seen(root).length).toBe(3);
+  });
+
   it("decides what becomes of unknown hosts", () => {
     const policy = (spec: string) => snapshotOf([sidecar("a", spec)]).mesh.outboundPolicy;
     expect(snapshotOf([]).mesh.outboundPolicy).toBe("ALLOW_ANY");
     expect(policy("{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}")).toBe("REGISTRY_ONLY");
+    expect(policy("{outboundTrafficPolicy: {}}")).toBe("REGISTRY_ONLY"); // the protobuf's zero value
+    expect(policy('{egress: [{hosts: ["*/*"]}]}')).toBe("ALLOW_ANY");
+  });
+
+  it.each([
+    ["{}", "ALLOW_ANY"],
+    ["{outboundTrafficPolicy: {}}", "REGISTRY_ONLY"],
+    ["{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}", "REGISTRY_ONLY"],
+    ["{outboundTrafficPolicy: {mode: ALLOW_ANY}}", "ALLOW_ANY"],
+    ["{outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}}", "ALLOW_ANY"],
+  ])("of the mesh %s means %s, and a Sidecar without one inherits it", (spec, outboundPolicy) => {
+    const all = sidecar("a", '{egress: [{hosts: ["*/*"]}]}');
+    expect(snapshotOf([meshConfig(spec)]).mesh.outboundPolicy).toBe(outboundPolicy);
+    expect(snapshotOf([meshConfig(spec), all]).mesh.outboundPolicy).toBe(outboundPolicy);
+    const own = sidecar("a", "{outboundTrafficPolicy: {mode: ALLOW_ANY}}");
+    expect(snapshotOf([meshConfig(spec), own]).mesh.outboundPolicy).toBe("ALLOW_ANY");
   });
 });

@@ -1,11 +1,12 @@
 /**
- * What the client's Sidecar lets it see. policy-semantics §3.3.
+ * What the client's Sidecar lets it see. policy-semantics §3.3; what is said of listeners here, istiod 1.26 does.
  *
- * Honoured: egress hosts and outboundTrafficPolicy. Ports, binds and capture modes of listeners mean nothing inside a
- * process, so the hosts of all egress listeners count together.
+ * A port is the matter of the egress listener with its number, else of those without a port. What rules may send to is
+ * wider: every listener brings its hosts along, one with a port for that port only. Binds and capture modes mean nothing
+ * inside a process; nor does a proxy port or a socket, so such a listener is as one without a port.
  */
 
-import type { SidecarSpec } from "../kind/sidecar.js";
+import type { EgressListenerSpec, SidecarSpec } from "../kind/sidecar.js";
 import type { Resource } from "../resource.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import { hostCovers, hostsOverlap } from "./host.js";
@@ -16,9 +17,14 @@ export interface SidecarScope {
   /** False: everything is imported. */
   readonly narrows: boolean;
   readonly outboundPolicy: MeshSettings["outboundPolicy"] | undefined;
-  importsService(namespace: string, host: string): boolean;
-  /** Any of its hosts is enough; the others come along. */
-  importsVirtualService(namespace: string, hosts: readonly string[]): boolean;
+  /** Calls to this host and port are the mesh's. */
+  seesService(namespace: string, host: string, port: number): boolean;
+  /** Rules may send to this port. */
+  importsPort(namespace: string, host: string, port: number): boolean;
+  /** Rules may send to some port. @param ports undefined when any is possible */
+  importsService(namespace: string, host: string, ports: readonly number[] | undefined): boolean;
+  /** Any of its hosts is enough; the others come along. @param port at which it is to apply; undefined: at any */
+  importsVirtualService(namespace: string, hosts: readonly string[], port?: number): boolean;
 }
 
 /** Of documents oldest first. Undefined without a Sidecar: everything visible is imported. Exactly one applies, they are never merged. */
@@ -55,37 +61,75 @@ interface Pattern {
   readonly host: string;
 }
 
+interface Listener {
+  /** 0: every port that no other listener has. */
+  readonly port: number;
+  readonly included: readonly Pattern[];
+  readonly excluded: readonly Pattern[];
+}
+
+const PROXY = "HTTP_PROXY";
+
 function compileScope(resource: Resource<SidecarSpec>, clientNamespace: string): SidecarScope {
-  const { egress, outboundTrafficPolicy } = resource.spec;
-  const written = (egress ?? []).flatMap(({ hosts }) => hosts ?? []);
-  const patterns = written.map((text) => ({
-    excludes: text.startsWith("~"),
-    pattern: parsePattern(text, clientNamespace),
-  }));
-  const included = patterns.filter(({ excludes }) => !excludes).map(({ pattern }) => pattern);
-  const excluded = patterns.filter(({ excludes }) => excludes).map(({ pattern }) => pattern);
-  const narrows = egress !== undefined && egress.length > 0;
-  const some = (list: readonly Pattern[], namespace: string, fits: (pattern: string) => boolean) =>
-    list.some((pattern) => (pattern.namespace === "*" || pattern.namespace === namespace) && fits(pattern.host));
+  const { egress = [], outboundTrafficPolicy } = resource.spec;
+  const listeners = egress.map((listener) => compileListener(listener, clientNamespace));
+  const inCharge = (port: number): readonly Listener[] => {
+    const own = listeners.filter((listener) => listener.port === port);
+    return own.length > 0 ? own : listeners.filter((listener) => listener.port === 0);
+  };
+  const bringing = (port: number): readonly Listener[] =>
+    listeners.filter((listener) => listener.port === 0 || listener.port === port);
+  const narrows = egress.length > 0;
+  const importsPort = (namespace: string, host: string, port: number) =>
+    !narrows || bringing(port).some((listener) => covers(listener, namespace, host));
   return {
     resource,
     narrows,
     // Absent: the mesh's. Present without a mode: the protobuf's zero value.
     outboundPolicy: outboundTrafficPolicy && (outboundTrafficPolicy.mode ?? "REGISTRY_ONLY"),
-    importsService(namespace, host) {
-      if (!narrows) return true;
-      const covers = (pattern: string) => hostCovers(pattern, host);
-      return some(included, namespace, covers) && !some(excluded, namespace, covers);
-    },
-    importsVirtualService(namespace, hosts) {
-      if (!narrows) return true;
-      return hosts.some(
-        (host) =>
-          some(included, namespace, (pattern) => hostsOverlap(pattern, host)) &&
-          !some(excluded, namespace, (pattern) => hostCovers(pattern, host)),
-      );
-    },
+    importsPort,
+    seesService: (namespace, host, port) =>
+      !narrows || inCharge(port).some((listener) => covers(listener, namespace, host)),
+    importsService: (namespace, host, ports) =>
+      !narrows ||
+      (ports === undefined
+        ? listeners.some((listener) => covers(listener, namespace, host))
+        : ports.some((port) => importsPort(namespace, host, port))),
+    importsVirtualService: (namespace, hosts, port) =>
+      !narrows ||
+      (port === undefined ? listeners : inCharge(port)).some((listener) =>
+        hosts.some((host) => meets(listener, namespace, host)),
+      ),
   };
+}
+
+function compileListener({ port, hosts = [] }: EgressListenerSpec, clientNamespace: string): Listener {
+  const patterns = hosts.map((text) => ({
+    excludes: text.startsWith("~"),
+    pattern: parsePattern(text, clientNamespace),
+  }));
+  return {
+    port: port?.protocol?.toUpperCase() === PROXY ? 0 : (port?.number ?? 0),
+    included: patterns.filter(({ excludes }) => !excludes).map(({ pattern }) => pattern),
+    excluded: patterns.filter(({ excludes }) => excludes).map(({ pattern }) => pattern),
+  };
+}
+
+function covers({ included, excluded }: Listener, namespace: string, host: string): boolean {
+  const fits = (pattern: string) => hostCovers(pattern, host);
+  return some(included, namespace, fits) && !some(excluded, namespace, fits);
+}
+
+/** Of a VirtualService: a host that stands for some of the pattern's is enough. */
+function meets({ included, excluded }: Listener, namespace: string, host: string): boolean {
+  return (
+    some(included, namespace, (pattern) => hostsOverlap(pattern, host)) &&
+    !some(excluded, namespace, (pattern) => hostCovers(pattern, host))
+  );
+}
+
+function some(list: readonly Pattern[], namespace: string, fits: (pattern: string) => boolean): boolean {
+  return list.some((pattern) => (pattern.namespace === "*" || pattern.namespace === namespace) && fits(pattern.host));
 }
 
 /** `ns/host`, `./host`, `~ns/host`; a bare `~/x` means every namespace. */

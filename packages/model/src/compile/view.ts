@@ -22,11 +22,12 @@ import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
+import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
 import { ServiceMap, visibleServices } from "./service-map.js";
 import { implicitService, serviceHost } from "./services.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
 import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
-import { VirtualServiceIndex } from "./virtual-service-index.js";
+import { VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
 import { entryWorkload } from "./workload.js";
 import { type Members, WorkloadIndex } from "./workload-index.js";
 
@@ -61,6 +62,7 @@ export class ClientView {
   readonly #scope: SidecarScope | undefined;
   readonly #destinationRules: DestinationRuleIndex;
   readonly #workloads: WorkloadIndex;
+  readonly #routed: RoutedPorts;
   readonly #implicit: ReadonlyMap<string, Service>;
   readonly #remembered: Remembered;
   /** Members by service host, as far as asked for. */
@@ -131,14 +133,16 @@ export class ClientView {
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
     this.#implicit = implicitServices(this.#workloads, exportTo.service, sameSettings ? old : undefined);
+    const sameRules =
+      old !== undefined && this.virtualServices === old.virtualServices && this.gatewayRoutes === old.gatewayRoutes;
+    this.#routed = sameRules ? old.#routed : this.#routedPorts();
     const sameServices =
       old !== undefined &&
       sameScope &&
       this.#implicit === old.#implicit &&
       kinds.Service === before?.Service &&
       kinds.ServiceEntry === before?.ServiceEntry &&
-      (this.#scope?.narrows !== true ||
-        (this.virtualServices === old.virtualServices && this.gatewayRoutes === old.gatewayRoutes));
+      (this.#scope?.narrows !== true || sameRules);
     this.services = sameServices ? old.services : new ServiceMap(this.#visibleServices());
     this.#members = new Generations(old === undefined ? undefined : old.#members);
   }
@@ -159,8 +163,11 @@ export class ClientView {
     return this.#destinationRules.find(host, service?.namespace ?? this.client.namespace);
   }
 
-  virtualService(host: string): Resource<VirtualServiceSpec> | undefined {
-    return this.virtualServices.find(host);
+  virtualService(host: string, port: number): Resource<VirtualServiceSpec> | undefined {
+    const found = this.virtualServices.find(host);
+    const scope = this.#scope;
+    if (found === undefined || scope?.narrows !== true) return found;
+    return scope.importsVirtualService(found.namespace, virtualServiceHosts(found), port) ? found : undefined;
   }
 
   document(key: string): Resource | undefined {
@@ -168,10 +175,18 @@ export class ClientView {
     return this.#documents.get(key);
   }
 
-  /** Whether a call may address the port: a listed one, or, of an implicit service, one that somebody listens on. */
+  /** Whether a rule may send to the port: a listed one, or, of an implicit service, one that somebody listens on. */
   hasPort(service: Service, port: number): boolean {
+    const { namespace, host, implicit } = service;
+    const imported = this.#scope?.importsPort(namespace, host, port) !== false || isRouted(this.#routed, host, port);
+    if (!imported) return false;
     if (service.ports.some(({ number }) => number === port)) return true;
-    return service.implicit && this.members(service).some(({ ports }) => ports.some(({ number }) => number === port));
+    return implicit && this.members(service).some(({ ports }) => ports.some(({ number }) => number === port));
+  }
+
+  /** Whether a call may address it: not what the Sidecar lets rules alone send to. */
+  mayCall(service: Service, port: number): boolean {
+    return this.#scope?.seesService(service.namespace, service.host, port) !== false && this.hasPort(service, port);
   }
 
   /** Workloads of a service, unhealthy ones included. The same list as before when it holds the same objects. */
@@ -244,38 +259,28 @@ export class ClientView {
     const { Service, ServiceEntry } = this.#byKind;
     const sources = { kubernetes: Service, entries: ServiceEntry, implicit: this.#implicit.values() };
     const scope = this.#scope;
-    const routed =
-      scope?.narrows === true
-        ? new Set([...routedHosts(this.virtualServices.imported), ...this.gatewayRoutes.backendHosts()])
-        : undefined;
     return visibleServices(
       sources,
       this.client.namespace,
       this.settings.exportTo.service,
       this.#remembered.services,
-      (service) =>
+      ({ namespace, host, ports, implicit }) =>
         scope === undefined ||
-        scope.importsService(service.namespace, service.host) ||
-        routed?.has(service.host) === true,
+        this.#routed.has(host) ||
+        scope.importsService(namespace, host, implicit ? undefined : ports.map(({ number }) => number)),
     );
+  }
+
+  /** None where everything is imported anyway. */
+  #routedPorts(): RoutedPorts {
+    if (this.#scope?.narrows !== true) return NOTHING_ROUTED;
+    return routedPorts(this.virtualServices.imported, this.gatewayRoutes.backendHosts());
   }
 }
 
 /** No workload stands behind it: the host is looked up in the DNS, or used as the caller wrote it. */
 function standsForItself({ implicit, resolution }: Service): boolean {
   return !implicit && resolution !== "static";
-}
-
-/** Services that imported VirtualServices send to are imported with them. */
-function routedHosts(resources: readonly Resource<VirtualServiceSpec>[]): ReadonlySet<string> {
-  const hosts = new Set<string>();
-  for (const { spec, namespace } of resources) {
-    for (const { route = [], mirror, mirrors = [] } of spec.http ?? []) {
-      const destinations = [...route.map((one) => one.destination), mirror, ...mirrors.map((one) => one.destination)];
-      for (const destination of destinations) hosts.add(qualifiedHost(destination?.host ?? "", namespace));
-    }
-  }
-  return hosts;
 }
 
 function implicitServices(

@@ -31,7 +31,7 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
   const { host, port, service } = target;
   const { mode } = view.mode;
   const off = mode !== "on";
-  const resource = off && service !== undefined ? undefined : ask(rulesOf, host);
+  const resource = off && service !== undefined ? undefined : ask(rulesOf, host, port);
   const policy = compilePolicy(resource, target, view, ask);
   const rules = policy?.rules ?? [];
   const routes = off

@@ -4,19 +4,25 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Locality, Workload } from "../snapshot/workload.js";
 import { TOPOLOGY } from "./topology.js";
 
+/** Of a workload that has no field for it, with dots for slashes: `eu.eu-a.s1`. */
+const LOCALITY_LABEL = "istio-locality";
+
+/** @param labels of the document, which win over those of its spec */
 export function entryWorkload(
   name: string,
   namespace: string,
   spec: WorkloadEntrySpec,
   labels: Readonly<Record<string, string>> = {},
 ): Workload {
-  const { address = "", ports = {}, locality, network, weight, serviceAccount } = spec;
+  const { address = "", ports = {}, network, weight, serviceAccount } = spec;
+  const merged = { ...spec.labels, ...labels };
+  const locality = spec.locality || merged[LOCALITY_LABEL]?.replaceAll(".", "/");
   return {
     name,
     namespace,
     address,
     ports: Object.entries(ports).map(([portName, number]) => ({ name: portName, number })),
-    labels: { ...labels, ...spec.labels, ...(network && { [TOPOLOGY.network]: network }) },
+    labels: { ...merged, ...(network && { [TOPOLOGY.network]: network }) },
     ...(locality && { locality: parseLocality(locality) }),
     weight: weight || 1,
     ...(serviceAccount && { serviceAccount }),

@@ -43,12 +43,12 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   {
     path: "loadBalancer.localityLbSetting",
     consequence: "All localities are one.",
-    unless: (value) => (value as { enabled?: boolean }).enabled === false,
+    unless: isSwitchedOff,
   },
   {
     path: "loadBalancer.zoneAwareLbSetting",
     consequence: "All zones are one.",
-    unless: (value) => (value as { enabled?: boolean }).enabled === false,
+    unless: isSwitchedOff,
   },
   { path: "loadBalancer.warmup", consequence: "A new endpoint takes its full share at once." },
   { path: "loadBalancer.warmupDurationSecs", consequence: "A new endpoint takes its full share at once." },
@@ -116,7 +116,17 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("Sidecar", [
     { path: "ingress", consequence: "Servers listen where the application opens them." },
     { path: "inboundConnectionPool", consequence: "Servers are not limited." },
-    { path: "egress[].port", consequence: "The hosts are visible on every port." },
+    {
+      path: "egress[].port.protocol",
+      consequence: "There is no proxy port: the hosts are visible on every port that no other listener has.",
+      unless: (value) => String(value).toUpperCase() !== "HTTP_PROXY",
+    },
+    { path: "egress[].bind", consequence: "A call is known by its host and port, whatever address it goes to." },
+    {
+      path: "egress[].captureMode",
+      consequence: "The calls of a process are the mesh's.",
+      unless: (value) => value !== "NONE",
+    },
     { path: "outboundTrafficPolicy.egressProxy", consequence: "Unknown hosts are called directly." },
   ]),
   ...rows("MeshConfig", [
@@ -127,6 +137,14 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     },
     { path: "tcpKeepalive.probes", consequence: NODES_PROBES },
     { path: "tcpKeepalive.interval", consequence: NODES_PROBES },
+    { path: "h2UpgradePolicy", consequence: "HTTP/1.1 is not upgraded.", unless: (value) => value !== "UPGRADE" },
+    { path: "localityLbSetting", consequence: "All localities are one.", unless: isSwitchedOff },
+    { path: "zoneAwareLbSetting", consequence: "All zones are one.", unless: isSwitchedOff },
+    { path: "serviceEntryVisibility", consequence: "A ServiceEntry is seen as its exportTo says." },
+    { path: "discoverySelectors", consequence: "The documents of every namespace count." },
+    { path: "pathNormalization", consequence: "Paths are matched and sent as the application wrote them." },
+    { path: "inboundTrafficPolicy", consequence: "Servers listen where the application opens them." },
+    { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
     {
       path: "defaultTrafficPolicy.outlierDetection",
@@ -149,9 +167,17 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ]),
 ];
 
-/** A field of the whole mesh that only proxies have a use for, or that nothing acts on yet. */
-export function isHonouredMeshField(field: string): boolean {
-  return MESH_CONFIG_HONOURED.has(field);
+const MESH_CONFIG_ROWS: ReadonlySet<string | undefined> = new Set(
+  NOT_HONOURED_FIELDS.filter(({ kind }) => kind === "MeshConfig").map(({ path }) => path.split(".")[0]),
+);
+
+/** A field of the whole mesh that works, or has rows above that say what does not. Any other is for proxies only. */
+export function isKnownMeshField(field: string): boolean {
+  return MESH_CONFIG_HONOURED.has(field) || MESH_CONFIG_ROWS.has(field);
+}
+
+function isSwitchedOff(value: unknown): boolean {
+  return (value as { readonly enabled?: boolean }).enabled === false;
 }
 
 function limit(path: string, fact: string): Omit<NotHonouredField, "kind"> {

@@ -4,7 +4,7 @@ import { specPath } from "../kind/schema.js";
 import type { Problem } from "../problem.js";
 import { formatPath, problemAt } from "../problem-at.js";
 import type { Kind, Path, Resource } from "../resource.js";
-import { isHonouredMeshField, NOT_HONOURED_FIELDS, type NotHonouredField } from "./not-honoured-field.js";
+import { isKnownMeshField, NOT_HONOURED_FIELDS, type NotHonouredField } from "./not-honoured-field.js";
 
 const NOT_HONOURED = "IM0201";
 
@@ -27,7 +27,7 @@ export function notHonoured(resource: Resource): Problem[] {
   }
   if (kind === "MeshConfig") {
     for (const field of Object.keys(spec as object)) {
-      if (!isHonouredMeshField(field)) tell([field], "Nothing in a process of ours acts on it.");
+      if (!isKnownMeshField(field)) tell([field], "Nothing in a process of ours acts on it.");
     }
   }
   return problems;
