@@ -125,6 +125,20 @@ describe("GRPCRoute", () => {
     expect(judge("{}", `[${parents}]`).join("\n")).toContain(expected);
   });
 
+  it.each([
+    ["{ group: A_b, name: a }", 'parentRefs[0].group: found "A_b", expected a group'],
+    ["{ kind: 1a, name: a }", 'parentRefs[0].kind: found "1a", expected a kind'],
+    ["{ namespace: a.b, name: a }", "parentRefs[0].namespace: "],
+    ["{ name: a, sectionName: Http }", 'parentRefs[0].sectionName: found "Http", expected a name'],
+    [`{ name: ${"a".repeat(254)} }`, "parentRefs[0].name: the name is longer than 253"],
+  ])("refuses the reference %s", (parent, expected) => {
+    expect(judge("{}", `[${parent}]`).join("\n")).toContain(expected);
+  });
+
+  it("refuses names of backends and rules that nobody can have", () => {
+    expect(judge("{ name: Reads, backendRefs: [{ namespace: A, name: a, port: 1 }] }")).toHaveLength(2);
+  });
+
   it("takes one parent by several of its ports", () => {
     const ref = (more: string) => `{ group: '', kind: Service, name: web, ${more} }`;
     expect(judge("{}", `[${ref("port: 80")}, ${ref("port: 81")}]`)).toEqual([]);

@@ -7,6 +7,7 @@ import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
 import { checkBackendRef } from "./gateway-backend.js";
 import { checkFilters, type GatewayFilterType } from "./gateway-filter.js";
+import { checkReference, sectionNameFault } from "./gateway-reference.js";
 import { gatewayHostnameFault, portFault } from "./name-syntax.js";
 import type { Report } from "./report.js";
 import { checkCount } from "./shared-rules.js";
@@ -38,8 +39,10 @@ export function checkRouteHead(spec: GatewayRouteSpec, path: Path, report: Repor
     report.error(at, `the rules have ${total} matches, at most ${MAX_MATCHES} are allowed. Split the route.`);
   }
   const names = new Set<string>();
-  for (const [index, { name = "" }] of rules.entries()) {
-    if (name !== "" && names.has(name)) {
+  for (const [index, { name }] of rules.entries()) {
+    if (name === undefined) continue;
+    report.check([...at, index, "name"], sectionNameFault(name));
+    if (names.has(name)) {
       report.error([...at, index, "name"], `rule name ${quote(name)} is there twice. Rename one.`);
     }
     names.add(name);
@@ -66,6 +69,7 @@ function checkParents(parents: readonly GatewayParentRefSpec[], path: Path, repo
     const { group = "gateway.networking.k8s.io", kind = "Gateway", namespace = report.namespace, name = "" } = parent;
     const at = [...path, index];
     if (name === "") report.error(at, "the parent has no name. Name the Service: kind: Service, group: '', name: web.");
+    checkReference(parent, at, report);
     if (parent.port !== undefined) report.check([...at, "port"], portFault(parent.port));
     const identity = [group, kind, namespace, name, parent.sectionName ?? "", parent.port ?? ""].join("/");
     if (seen.has(identity)) {
