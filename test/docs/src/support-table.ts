@@ -13,7 +13,7 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   DestinationRule:
     "Lookup by level, subsets by labels and by `topology.kubernetes.io/region` and `zone`, `topology.istio.io/subzone` and `network`, port-level settings, ROUND_ROBIN, RANDOM, LEAST_REQUEST, PASSTHROUGH, connectTimeout, idleTimeout, maxRequestsPerConnection, maxConnectionDuration, tcpKeepalive.time, tls of mode SIMPLE with sni, subjectAltNames, caCertificates, caCrl and insecureSkipVerify ([external services](../guides/external-services.md#tls-to-the-service)), exportTo, workloadSelector. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses the latency-aware balancer.",
   ServiceEntry:
-    "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo, subjectAltNames. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
+    "Every resolution: STATIC, DNS, DNS_ROUND_ROBIN, DYNAMIC_DNS and NONE; endpoints or workloadSelector; addresses, ports, exportTo, subjectAltNames. Several of one namespace for one host are one service. Names are looked up by the calling process, when it first calls, and again by their TTL: [external services](../guides/external-services.md).",
   WorkloadEntry:
     "Address, ports, labels (those of the document before those of the spec), weight, locality (or the label `istio-locality`), serviceAccount.",
   WorkloadGroup: "Validated.",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { endpointsOf, lease, request, resource, sent, snapshotOf } from "./fixture.test.helper.js";
+import type { Resource } from "../resource.js";
+import { endpointsOf, lease, meshConfig, request, resource, sent, snapshotOf } from "./fixture.test.helper.js";
 
 const REVIEWS = "reviews.shop.svc.cluster.local";
 const OUT = `outbound|80||${REVIEWS}`;
@@ -105,6 +106,96 @@ describe("compile, declared services", () => {
     const declaredBy = (...resources: (typeof newer)[]) => snapshotOf(resources).services.get(REVIEWS)?.resource;
     expect(declaredBy(newer, older, foreign)).toBe("ServiceEntry/shop/b");
     expect(declaredBy(newer, foreign, kubernetes("{ports: [{port: 80}]}"))).toBe("Service/shop/reviews");
+  });
+
+  describe("several ServiceEntries of one namespace for one host", () => {
+    const part = (name: string, ports: string, more: string, day: number) =>
+      resource(
+        "ServiceEntry",
+        name,
+        `{hosts: [x.example], resolution: STATIC, ports: [${ports}], ${more}}`,
+        `creationTimestamp: '2026-01-0${day}T00:00:00Z'`,
+      );
+    const at = (...addresses: string[]) => `endpoints: [${addresses.map((each) => `{address: ${each}}`).join(", ")}]`;
+    const http = "{number: 80, name: http, protocol: HTTP}";
+    const admin = "{number: 90, name: admin, protocol: HTTP, targetPort: 9090}";
+    const behind = (port: number, ...resources: Resource[]) =>
+      endpointsOf(snapshotOf(resources), `outbound|${port}||x.example`);
+
+    it("are one service with the ports of all, each endpoint behind the ports of its own entry", () => {
+      const parts = [part("b", `${http}, ${admin}`, at("10.0.0.2"), 2), part("a", http, at("10.0.0.1"), 1)];
+      expect(behind(80, ...parts)).toEqual(["10.0.0.1:80", "10.0.0.2:80"]);
+      expect(behind(90, ...parts)).toEqual(["10.0.0.2:9090"]);
+      expect(snapshotOf(parts).services.get("x.example")).toMatchObject({
+        resource: "ServiceEntry/shop/a",
+        ports: [{ number: 80 }, { number: 90 }],
+      });
+    });
+
+    it("keep apart where port names, resolution, visibility or namespace differ: the older one, or the own one, has it", () => {
+      const older = part("a", http, at("10.0.0.1"), 1);
+      expect(behind(80, older, part("b", http.replace("http,", "web,"), at("10.0.0.2"), 2))).toEqual(["10.0.0.1:80"]);
+      expect(behind(80, older, part("b", http, `exportTo: ["."], ${at("10.0.0.2")}`, 2))).toEqual(["10.0.0.1:80"]);
+      expect(behind(80, older, part("back/b", http, at("10.0.0.2"), 2))).toEqual(["10.0.0.1:80"]);
+      const named = part("b", admin, "", 2);
+      const dns = { ...named, spec: { ...(named.spec as object), resolution: "DNS" } };
+      expect(behind(90, older, dns)).toEqual(["no cluster"]);
+    });
+
+    it("stay the same object, with their endpoints, while they do not change", () => {
+      const parts = [part("a", http, at("10.0.0.1"), 1), part("b", http, at("10.0.0.2"), 2)];
+      const first = snapshotOf(parts);
+      const cluster = first.cluster("outbound|80||x.example")!; // two parts make it
+      const set = first.endpoints(cluster);
+      const other = entry("other", "hosts: [y.example], resolution: DNS");
+      const second = snapshotOf([...parts, other], [], { version: 2 }, first);
+      expect(second.cluster("outbound|80||x.example")).toBe(cluster);
+      expect(second.endpoints(cluster)).toBe(set);
+      const third = snapshotOf([parts[0]!, other], [], { version: 3 }, second); // two of them
+      expect(third.endpoints(third.cluster("outbound|80||x.example")!).endpoints.map(({ id }) => id)).toEqual([
+        "10.0.0.1:80",
+      ]);
+    });
+  });
+
+  it.each([
+    ["everybody by default", "", true],
+    ["its own namespace", ', exportTo: ["."]', false],
+    ["namespaces by name", ", exportTo: [front]", true],
+    ["nobody", ', exportTo: ["~"]', false],
+  ])("shows a ServiceEntry to %s", (_, exportTo, seen) => {
+    const shared = entry("x", `hosts: [x.example], resolution: DNS${exportTo}`);
+    const client = { namespace: "front", service: "site", labels: {} };
+    expect(snapshotOf([shared], [], { client }).services.has("x.example")).toBe(seen);
+  });
+
+  it("shows it as the mesh's default says, where it says nothing itself", () => {
+    const client = { namespace: "front", service: "site", labels: {} };
+    const config = meshConfig('{defaultServiceExportTo: ["."]}');
+    const seen = (more: string) =>
+      snapshotOf([config, entry("x", `hosts: [x.example], resolution: DNS${more}`)], [], { client }).services.has(
+        "x.example",
+      );
+    expect([seen(""), seen(', exportTo: ["*"]')]).toEqual([false, true]);
+  });
+
+  it("has every port of an endpoint by name, targetPort or number, and weight 0 for 1", () => {
+    const ports =
+      "ports: [{number: 80, name: http, protocol: HTTP}, {number: 81, name: admin, protocol: HTTP, targetPort: 8081}]";
+    const endpoints =
+      "[{address: 10.0.0.1, ports: {http: 8080}, weight: 0}, {address: 10.0.0.2, ports: {admin: 9}, weight: 7}]";
+    const listed = resource(
+      "ServiceEntry",
+      "x",
+      `{hosts: [x.example], resolution: STATIC, ${ports}, endpoints: ${endpoints}}`,
+    );
+    const snapshot = snapshotOf([listed]);
+    const at = (port: number) => snapshot.endpoints(snapshot.cluster(`outbound|${port}||x.example`)!).endpoints; // listed
+    expect(at(80).map(({ id, weight }) => [id, weight])).toEqual([
+      ["10.0.0.1:8080", 1],
+      ["10.0.0.2:80", 7],
+    ]);
+    expect(at(81).map(({ id }) => id)).toEqual(["10.0.0.1:8081", "10.0.0.2:9"]);
   });
 
   it("chooses WorkloadEntries and leases by a ServiceEntry's selector, in its namespace", () => {

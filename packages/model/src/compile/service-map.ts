@@ -6,6 +6,7 @@ import type { Resource } from "../resource.js";
 import type { Service } from "../snapshot/workload.js";
 import { getOrMake } from "./get-or-make.js";
 import { compareSpecificity, hostCovers, isWildcard } from "./host.js";
+import { type JoinedServices, joinServices, joins } from "./joined-service.js";
 import { entryServices, kubernetesService } from "./services.js";
 import { isVisible } from "./visibility.js";
 
@@ -46,24 +47,30 @@ export interface ServiceSources {
   readonly implicit: Iterable<Service>;
 }
 
-/**
- * @param remembered services a resource made before: an unchanged document keeps its service
- * @param imports the Sidecar's say
- */
+/** What was made before: an unchanged document keeps its service. */
+export interface RememberedServices {
+  readonly services: WeakMap<Resource, readonly Service[]>;
+  readonly joined: JoinedServices;
+}
+
+/** @param imports the Sidecar's say */
 export function visibleServices(
   { kubernetes, entries, implicit }: ServiceSources,
   namespace: string,
   exportTo: readonly string[],
-  remembered: WeakMap<Resource, readonly Service[]>,
+  remembered: RememberedServices,
   imports: (service: Service) => boolean,
 ): Map<string, Service> {
-  const services = new Map<string, Service>();
+  const services = new Map<string, Service[]>();
   const offer = (service: Service): void => {
-    if (services.has(service.host) || !isVisible(service.exportTo, service.namespace, namespace)) return;
-    if (imports(service)) services.set(service.host, service);
+    const older = services.get(service.host);
+    if (older?.[0] !== undefined && !joins(older[0], service)) return;
+    if (!isVisible(service.exportTo, service.namespace, namespace) || !imports(service)) return;
+    if (older === undefined) services.set(service.host, [service]);
+    else older.push(service);
   };
   const declared = (resource: Resource, make: () => readonly Service[]): void => {
-    for (const service of getOrMake(remembered, resource, make)) offer(service);
+    for (const service of getOrMake(remembered.services, resource, make)) offer(service);
   };
   for (const resource of kubernetes) declared(resource, () => [kubernetesService(resource, exportTo)]);
   const own = (resource: Resource) => (resource.namespace === namespace ? 0 : 1);
@@ -71,5 +78,5 @@ export function visibleServices(
     declared(resource, () => entryServices(resource, exportTo));
   }
   for (const service of implicit) offer(service);
-  return services;
+  return new Map([...services].map(([host, parts]) => [host, joinServices(parts, remembered.joined)!])); // none is empty
 }

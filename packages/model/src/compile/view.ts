@@ -3,8 +3,6 @@
  * index whose documents did not change, so that "same object" means "nothing to do" further on.
  */
 
-import type { ServiceSpec } from "../kind/service.js";
-import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Resource } from "../resource.js";
@@ -16,15 +14,15 @@ import { GATEWAY_ROUTE_KINDS, type GatewayRoute } from "./gateway-parent.js";
 import { GatewayRouteIndex } from "./gateway-route-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
-import { qualifiedHost } from "./host.js";
-import { allowsLabels, hasLabels } from "./labels.js";
+import { partsWithPort } from "./joined-service.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
-import { ServiceMap, visibleServices } from "./service-map.js";
-import { implicitService, serviceHost } from "./services.js";
+import { type RememberedServices, ServiceMap, visibleServices } from "./service-map.js";
+import { serviceMembers } from "./service-members.js";
+import { implicitService } from "./services.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
 import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
 import { VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
@@ -40,8 +38,7 @@ export interface ViewInput {
 }
 
 /** What a document was turned into, kept as long as the document lives. */
-interface Remembered {
-  readonly services: WeakMap<Resource, readonly Service[]>;
+interface Remembered extends RememberedServices {
   readonly workloads: WeakMap<Resource, Members>;
   /** Of a VirtualService its qualified hosts, of a DestinationRule its namespace and host. */
   readonly hosts: WeakMap<Resource, readonly string[]>;
@@ -88,7 +85,7 @@ export class ClientView {
     this.#remembered =
       sameSettings && old
         ? old.#remembered
-        : { services: new WeakMap(), workloads: new WeakMap(), hosts: new WeakMap() };
+        : { services: new WeakMap(), joined: new WeakMap(), workloads: new WeakMap(), hosts: new WeakMap() };
     const mode = modeInForce(kinds.MeshMode, client, mesh.rootNamespace);
     this.mode = withPolicy ? { ...mode, mode: "on" } : mode;
 
@@ -191,68 +188,41 @@ export class ClientView {
 
   /** Workloads of a service, unhealthy ones included. The same list as before when it holds the same objects. */
   members(service: Service): Members {
-    const known = this.#members.get(service.host);
+    return this.#rememberMembers(service.host, () =>
+      (service.joins ?? [service]).flatMap((part) => this.#findMembers(part)),
+    );
+  }
+
+  #rememberMembers(key: string, find: () => Members): Members {
+    const known = this.#members.get(key);
     if (known !== undefined) return known;
-    const members = sameList(this.#members.earlier(service.host), this.#findMembers(service));
-    this.#members.set(service.host, members);
+    const members = sameList(this.#members.earlier(key), find());
+    this.#members.set(key, members);
     return members;
   }
 
-  membersOf({ service, host }: Cluster): Members {
-    const members = this.members(service);
+  membersOf({ service, host, port }: Cluster): Members {
+    const members =
+      service.joins === undefined
+        ? this.members(service)
+        : this.#rememberMembers(`${service.host}:${port}`, () =>
+            partsWithPort(service, port).flatMap((part) => this.#findMembers(part)),
+          );
     if (members.length > 0 || !standsForItself(service)) return members;
     return [entryWorkload(host, service.namespace, { address: host })];
   }
 
-  /**
-   * - implicit: its leases.
-   * - Kubernetes Service: workloads its selector chooses; also leases that bear its name and contradict no label of the
-   *   selector, since a process on a laptop has the name but seldom the labels of a pod. Without selector: those leases.
-   * - ServiceEntry: its endpoints, or what its selector chooses, or, with neither, leases that bear its host.
-   */
   #findMembers(service: Service): Members {
-    if (service.implicit) return this.#workloads.ofService(service.namespace, service.name);
-    const resource = this.document(service.resource);
-    if (resource?.kind === "Service") return this.#kubernetesMembers(service, resource.spec as ServiceSpec);
-    if (resource?.kind !== "ServiceEntry") return [];
-    const spec = resource.spec as ServiceEntrySpec;
-    if (spec.endpoints !== undefined && spec.endpoints.length > 0) return this.#inlineWorkloads(resource, spec);
-    const selector = spec.workloadSelector?.labels ?? {};
-    if (Object.keys(selector).length > 0) return this.#workloads.selected(service.namespace, selector);
-    const [name = "", namespace = ""] = service.host.split(".");
-    return serviceHost(name, namespace) === service.host ? this.#workloads.ofService(namespace, name) : [];
-  }
-
-  #kubernetesMembers({ namespace, name }: Service, spec: ServiceSpec): Members {
-    if (spec.type === "ExternalName") {
-      return [entryWorkload(name, namespace, { address: qualifiedHost(spec.externalName ?? "", namespace) })];
-    }
-    const leases = this.#workloads.ofService(namespace, name);
-    const selector = spec.selector ?? {};
-    if (Object.keys(selector).length === 0) return leases;
-    const selected = this.#workloads.selected(namespace, selector);
-    const named = leases.filter(({ labels }) => allowsLabels(labels, selector) && !hasLabels(labels, selector));
-    return named.length === 0 ? selected : [...selected, ...named];
-  }
-
-  #inlineWorkloads(resource: Resource, spec: ServiceEntrySpec): Members {
-    return this.#rememberWorkloads(resource, () =>
-      (spec.endpoints ?? []).map((endpoint, index) =>
-        entryWorkload(`${resource.name}-${index}`, resource.namespace, endpoint),
-      ),
-    );
+    const resource = service.implicit ? undefined : this.document(service.resource);
+    return serviceMembers(service, resource, this.#workloads, this.#remembered.workloads);
   }
 
   #entryWorkloads(entries: readonly Resource<WorkloadEntrySpec>[]): Members {
     return entries.flatMap((resource) =>
-      this.#rememberWorkloads(resource, () => [
+      getOrMake(this.#remembered.workloads, resource, () => [
         entryWorkload(resource.name, resource.namespace, resource.spec, resource.metadata.labels),
       ]),
     );
-  }
-
-  #rememberWorkloads(resource: Resource, make: () => Members): Members {
-    return getOrMake(this.#remembered.workloads, resource, make);
   }
 
   #visibleServices(): Map<string, Service> {
@@ -263,7 +233,7 @@ export class ClientView {
       sources,
       this.client.namespace,
       this.settings.exportTo.service,
-      this.#remembered.services,
+      this.#remembered,
       ({ namespace, host, ports, implicit }) =>
         scope === undefined ||
         this.#routed.has(host) ||

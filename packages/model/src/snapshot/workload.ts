@@ -49,6 +49,8 @@ export interface Service {
   readonly prefers?: "sameZone" | "sameNode";
   /** `Kind/ns/name` of what declares it; empty for implicit ones. */
   readonly resource: string;
+  /** ServiceEntries of one namespace that declare this host together, each as if it were alone, the oldest first. */
+  readonly joins?: readonly Service[];
 }
 
 export interface Locality {

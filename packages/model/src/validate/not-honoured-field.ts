@@ -112,7 +112,11 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ]),
   ...rows("DestinationRule", DESTINATION_RULE),
   ...rows("WorkloadEntry", [{ path: "network", consequence: "All networks are one." }]),
-  ...rows("WorkloadGroup", [{ path: "template", consequence: "Nothing is registered from it." }]),
+  ...rows("WorkloadGroup", [
+    { path: "metadata", consequence: "Nothing is registered from it." },
+    { path: "template", consequence: "Nothing is registered from it." },
+    { path: "probe", consequence: "Nobody is probed." },
+  ]),
   ...rows("Sidecar", [
     { path: "ingress", consequence: "Servers listen where the application opens them." },
     { path: "inboundConnectionPool", consequence: "Servers are not limited." },

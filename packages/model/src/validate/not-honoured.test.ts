@@ -58,6 +58,16 @@ describe("notHonoured", () => {
     ["ServiceEntry", 'hosts: ["*.b.c"]\nresolution: DYNAMIC_DNS', []],
     ["Sidecar", 'egress: [{hosts: ["./*"]}]\noutboundTrafficPolicy: {mode: REGISTRY_ONLY}', []],
     ["Service", "ports: [{port: 80}]\ntype: ClusterIP", []],
+    [
+      "WorkloadGroup",
+      "metadata: {labels: {app: a}}\ntemplate: {serviceAccount: a}\nprobe: {tcpSocket: {port: 80}}",
+      ["spec.metadata", "spec.template", "spec.probe"],
+    ],
+    [
+      "Sidecar",
+      'egress: [{port: {number: 80, protocol: HTTP, name: a}, hosts: ["./*"]}, {port: {number: 3128, protocol: HTTP_PROXY, name: b}, bind: 127.0.0.1, captureMode: NONE, hosts: ["./*"]}]',
+      ["spec.egress[1].port.protocol", "spec.egress[1].bind", "spec.egress[1].captureMode"],
+    ],
   ])("tells of %s %s", (kind, spec, paths) => {
     const problems = pathsOf(kind, spec);
     expect(problems.map(({ path }) => path)).toEqual(paths);
@@ -73,10 +83,15 @@ describe("notHonoured", () => {
   it("tells of every field of MeshConfig that nothing acts on", () => {
     const problems = pathsOf(
       "MeshConfig",
-      "accessLogFile: /dev/stdout\ntrustDomain: td\noutboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\n",
+      "accessLogFile: /dev/stdout\ntrustDomain: td\noutboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\nlocalityLbSetting: {enabled: true}\nzoneAwareLbSetting: {enabled: false}\nh2UpgradePolicy: DO_NOT_UPGRADE\nserviceEntryVisibility: {applyToSidecars: true}\n",
       "mesh.yaml",
     );
-    expect(problems.map(({ path }) => path)).toEqual(["outboundTrafficPolicy.mode", "accessLogFile"]);
+    expect(problems.map(({ path }) => path)).toEqual([
+      "outboundTrafficPolicy.mode",
+      "localityLbSetting",
+      "serviceEntryVisibility",
+      "accessLogFile",
+    ]);
   });
 
   it("has only rows of fields that exist", () => {
