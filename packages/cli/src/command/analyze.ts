@@ -2,14 +2,14 @@
 
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { type Document, type Problem, parseDocuments, type Workload, worstSeverity } from "@inmesh/model";
+import { type Document, type Problem, type Workload, worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
-import { CliError, EXIT } from "../exit.js";
+import { EXIT } from "../exit.js";
 import { judgeDocuments, judgeTexts } from "../input/judge.js";
 import { judgeSet } from "../input/judge-set.js";
 import { readPolicyTexts } from "../input/policy-texts.js";
-import { configOf, formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
+import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
 import { count, REPORT_FORMATS } from "../output/format.js";
 import { printProblems } from "../output/problems.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
@@ -28,6 +28,8 @@ Exit code 1 when there is a problem of severity error.
 interface Around {
   /** Documents of the registry that the files do not replace. */
   readonly documents: readonly Document[];
+  /** Of kinds without effect; undefined where not all of them are known. */
+  readonly passedOver: readonly Document[] | undefined;
   readonly workloads: readonly Workload[];
   /** Of files and leases that cannot be read, and of resources that stand in two files. */
   readonly problems: readonly Problem[];
@@ -45,10 +47,10 @@ export function analyzeCommand(ports: CommandPorts): Command {
       const fromRegistry = files.length === 0 || options.config !== undefined;
       const { documents, workloads, ...registry } = fromRegistry
         ? await readRegistry(options, cli)
-        : { documents: [], problems: [], workloads: await registeredIn(files, options, cli) };
+        : { documents: [], passedOver: [], problems: [], workloads: await registeredIn(files, options, cli) };
       const given = new Set(judged.documents.map(({ key }) => key));
       const around = judgeDocuments(documents.filter(({ key }) => !given.has(key)));
-      const passedOver = withGiven(judged.passedOver, fromRegistry ? await passedOverIn(options, cli) : []);
+      const passedOver = withGiven(judged.passedOver, registry.passedOver);
       const problems = judgeSet(
         {
           documents: [...judged.documents, ...around.documents],
@@ -67,25 +69,12 @@ export function analyzeCommand(ports: CommandPorts): Command {
 }
 
 function readRegistry(options: RegistryOptions, cli: Cli): Promise<Around> {
-  return withOpenRegistry(options, cli, async ({ view }) => ({
+  return withOpenRegistry(options, cli, async ({ view, passedOver }) => ({
     documents: view.documents,
+    passedOver,
     workloads: view.leases.map(workloadOf),
     problems: view.problems,
   }));
-}
-
-/**
- * Documents of kinds without effect: the registry has no use for them, so its folder is read again.
- * @returns undefined where some file cannot be read, which the registry's own problems say
- */
-async function passedOverIn(options: RegistryOptions, cli: Cli): Promise<readonly Document[] | undefined> {
-  try {
-    const texts = await readPolicyTexts([configOf(options, cli).path], cli);
-    return texts.flatMap(({ file, text }) => parseDocuments(text, { file }).passedOver);
-  } catch (error) {
-    if (error instanceof CliError) return undefined;
-    throw error;
-  }
 }
 
 /** A document that was given replaces the registry's. */

@@ -2,12 +2,13 @@
 
 import { type Clock, type Refusal, type RegistryView, sleep } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
-import { type ClientContext, parseDocuments, type Snapshot } from "@inmesh/model";
+import type { ClientContext, Document, Snapshot } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { configOf, type RegistryOptions } from "../options.js";
 import { count, formatMs } from "../output/format.js";
 import { compileView } from "./compile-view.js";
+import { PassedOver } from "./passed-over.js";
 
 export interface ClientView {
   readonly snapshot: Snapshot;
@@ -15,17 +16,22 @@ export interface ClientView {
   readonly refused: readonly Refusal[];
 }
 
+/** The registry's word for a file that exists and cannot be read. */
+const UNREADABLE = "IM0702";
+
 export class OpenRegistry {
   /** As the user named it. */
   readonly shown: string;
   readonly folder: FolderRegistry;
   readonly #clock: Clock;
   readonly #snapshots = new Map<string, ClientView>();
+  readonly #passedOver: PassedOver;
   #view: RegistryView;
 
-  constructor(shown: string, folder: FolderRegistry, first: RegistryView, clock: Clock) {
+  constructor(shown: string, folder: FolderRegistry, passedOver: PassedOver, first: RegistryView, clock: Clock) {
     this.shown = shown;
     this.folder = folder;
+    this.#passedOver = passedOver;
     this.#view = first;
     this.#clock = clock;
     folder.watch((view) => {
@@ -37,6 +43,11 @@ export class OpenRegistry {
   /** The latest one: the folder is watched until `close`. */
   get view(): RegistryView {
     return this.#view;
+  }
+
+  /** Documents of kinds without effect. Undefined where a file cannot be read, which the view's problems say. */
+  get passedOver(): readonly Document[] | undefined {
+    return this.#view.problems.some(({ code }) => code === UNREADABLE) ? undefined : this.#passedOver.documents;
   }
 
   /** What a client gets, by the same steps as in a process. @throws {CliError} when the policy cannot be compiled */
@@ -68,7 +79,8 @@ export class OpenRegistry {
 export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<OpenRegistry> {
   const { clock, signal } = cli.io;
   const { shown, path } = configOf(options, cli);
-  const folder = new FolderRegistry({ path, parse: parseDocuments, clock });
+  const passedOver = new PassedOver();
+  const folder = new FolderRegistry({ path, parse: passedOver.parse, clock });
   let first: RegistryView | undefined;
   folder.watch((view) => {
     first = view;
@@ -91,7 +103,7 @@ export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<
   const { documents, leases } = first;
   const found = `${count(documents.length, "document")}, ${count(leases.length, "registered process", "registered processes")}`;
   cli.trace(`registry ${path}: ${found}, read in ${formatMs(clock.now() - openedAt)}`);
-  return new OpenRegistry(shown, folder, first, clock);
+  return new OpenRegistry(shown, folder, passedOver, first, clock);
 }
 
 /** Runs `use` with the registry open, and closes it on every way out. */
