@@ -10,6 +10,8 @@ const ANY_SERVICE = "[^/]+";
 const ANY_METHOD = ".+";
 /** Of the path `/`, which stands for all of them. */
 const SHORTEST = 1;
+/** As of a match of an HTTPRoute that takes every method of HTTP. */
+const NO_METHOD = 1;
 
 /**
  * The specification's order: more characters of the service, then of the method, then more headers. Among matches that
@@ -25,12 +27,13 @@ export function compileGrpcMatch({ method: wanted, headers: written }: GatewayGr
     isExact ? exactTest(service, method) : regexTest(`(?:${service || ANY_SERVICE})`, `(?:${method || ANY_METHOD})`),
     describe(isExact, service, method),
   );
-  const methodRank = method === "" ? 1 : isExact ? -method.length : 0;
-  const last = isExact ? 0 : -method.length;
-  const rank = (kind: keyof typeof TYPES, length: number) => [TYPES[kind], -length, methodRank, -headers.size, last];
-  if (service === "") return { match, rank: rank("PathPrefix", SHORTEST) };
-  if (!isExact) return { match, rank: rank("RegularExpression", service.length) };
-  return { match, rank: rank(method === "" ? "PathPrefix" : "Exact", `/${service}/${method}`.length) };
+  const rankOf = (kind: keyof typeof TYPES, length: number, methodRank = NO_METHOD, last = 0): readonly number[] => {
+    return [TYPES[kind], -length, methodRank, -headers.size, last];
+  };
+  if (service === "" && method === "") return { match, rank: rankOf("PathPrefix", SHORTEST) };
+  if (service === "") return { match, rank: rankOf("PathPrefix", SHORTEST, isExact ? -method.length : 0) };
+  if (!isExact) return { match, rank: rankOf("RegularExpression", service.length, NO_METHOD, -method.length) };
+  return { match, rank: rankOf(method === "" ? "PathPrefix" : "Exact", `/${service}/${method}`.length) };
 }
 
 function exactTest(service: string, method: string): PathTest {
