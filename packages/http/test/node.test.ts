@@ -497,6 +497,14 @@ describe("libraries", () => {
     expect((await axios.get("http://old/")).data.url).toBe("/landed");
   });
 
+  it("got measures every phase, of an answer of the mesh's own, too", async () => {
+    for (const url of ["http://reviews/", "http://reviews/", "http://empty/"]) {
+      const { timings } = await got(url, { throwHttpErrors: false, retry: { limit: 0 } });
+      const { tls: _, ...phases } = timings.phases;
+      expect(Object.entries(phases).filter(([, ms]) => !((ms ?? -1) >= 0))).toEqual([]);
+    }
+  });
+
   it("got: bodies, errors, streams, timings, timeouts", async () => {
     expect(await got.post("http://reviews/a", { json: { k: 1 } }).json()).toMatchObject({ body: '{"k":1}' });
     await expect(got("http://reviews/404")).rejects.toMatchObject({ response: { statusCode: 404 } });

@@ -54,7 +54,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   protected abstract onError(error: unknown): void;
   protected abstract onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void;
   protected abstract handOver(): void;
-  abstract connected(): void;
+  abstract connected(onWire: boolean): void;
   abstract responseStarted(): void;
   abstract bodySent(chunk: unknown): void;
   abstract requestSent(): void;
@@ -106,6 +106,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     const content = body === undefined || !hasBody(method, status) ? undefined : Buffer.from(body);
     const lines = [...headers];
     if (status !== 204 && status !== 304) lines.push("content-length", String(Buffer.byteLength(body ?? "")));
+    this.connected(false);
     // A turn of the event loop later, as an answer from the wire: a caller that asks again at once would else keep timers
     // and sockets from their turn, the news of the registry that it waits for included.
     setImmediate(() => {

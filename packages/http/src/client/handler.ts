@@ -20,8 +20,8 @@ export interface OldHandler {
   onResponseStarted?(): void;
   onBodySent?(chunk: unknown): void;
   onRequestSent?(): void;
-  /** Ours alone: the request is on a connection, each time that it is tried. */
-  onConnected?(): void;
+  /** Ours alone: the request is on a connection, each time that it is tried; or it is answered without one. */
+  onConnected?(onWire: boolean): void;
 }
 
 export type HeaderRecord = Record<string, string | string[] | undefined>;

@@ -41,8 +41,8 @@ export class OldShapeExchange extends HttpExchange {
     this.plain.dispatch(this.options, this.#handler);
   }
 
-  override connected(): void {
-    this.#handler.onConnected?.();
+  override connected(onWire: boolean): void {
+    this.#handler.onConnected?.(onWire);
   }
 
   override responseStarted(): void {

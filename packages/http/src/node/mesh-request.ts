@@ -47,8 +47,12 @@ export class MeshRequest extends Writable implements OldHandler {
   #hasSocket = false;
   /** For whoever looks at the socket: the connection is yet to come. An agent that keeps connections would have one by now. */
   #connecting: boolean;
+  /** It needs to wait for one no longer. */
+  #connects = false;
   /** An attempt was on a connection. */
   #wasSent = false;
+  /** Ends the body: a request is written once it has a connection. */
+  #finishing: (() => void) | undefined;
   /** What the Content-Length leaves for the rest of the body; undefined before its first chunk. */
   #room: number | undefined;
   /** What waits for that moment: the end of a request that was given up before. */
@@ -109,7 +113,7 @@ export class MeshRequest extends Writable implements OldHandler {
       if (this.destroyed) return this.#ending?.();
       this.#hasSocket = true;
       if (this.listenerCount("socket") > 0) this.#tellOfSocket();
-      else if (this.#wasSent) this.#connecting = false;
+      else if (this.#connects) this.#tellOfConnection();
     });
   }
 
@@ -206,7 +210,8 @@ export class MeshRequest extends Writable implements OldHandler {
       this.#early = undefined;
       this.#start(early.length === 0 ? null : early.length === 1 ? early[0]! : Buffer.concat(early));
     } else if (this.#body?.destroyed === false) this.#body.push(null);
-    done();
+    if (this.#connecting) this.#finishing = done;
+    else done();
   }
 
   /** From here on headers are as good as sent: setting one throws ERR_HTTP_HEADERS_SENT, as on any OutgoingMessage. */
@@ -282,15 +287,15 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#abort = abort;
   }
 
-  onConnected(): void {
-    this.#wasSent = true;
-    this.#origin.connected = true;
+  onConnected(onWire: boolean): void {
+    this.#wasSent ||= onWire;
+    this.#origin.connected = this.#wasSent;
+    this.#connects = true;
     if (this.#connecting && this.#hasSocket) process.nextTick(() => this.#tellOfConnection());
   }
 
   onHeaders(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
     this.#touch();
-    if (!this.#wasSent) this.#answeredByMesh();
     if (status < 200 && status !== 101) {
       this.#inform(status, headers, text);
       return true;
@@ -410,7 +415,7 @@ export class MeshRequest extends Writable implements OldHandler {
     process.nextTick(() => {
       if (this.destroyed) return;
       this.#run(() => this.#socket?.lookedUp());
-      if (this.#wasSent) this.#tellOfConnection();
+      if (this.#connects) this.#tellOfConnection();
     });
     // Without anything to send there is no connection of the mesh's to wait for, and some wait for one before they send.
     setImmediate(() => {
@@ -418,15 +423,15 @@ export class MeshRequest extends Writable implements OldHandler {
     });
   }
 
-  /** Nobody was asked, or nobody could be: the next request connects anew. */
-  #answeredByMesh(): void {
-    this.#origin.connected = false;
-    this.#tellOfConnection();
-  }
-
   #tellOfConnection(): void {
     this.#connecting = false;
-    if (!this.destroyed) this.#run(() => this.#socket?.connected());
+    if (this.destroyed) return;
+    const finishing = this.#finishing;
+    this.#finishing = undefined;
+    this.#run(() => {
+      this.#socket?.connected();
+      finishing?.();
+    });
   }
 
   /** The answer is read to its end. */

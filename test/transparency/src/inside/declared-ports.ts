@@ -18,8 +18,21 @@ let given = process.pid * 41; // processes that run at the same time start apart
 function nextPort(server: net.Server): number {
   const protocol = server instanceof tls.Server ? "HTTPS" : server instanceof plainHttp2 ? "HTTP2" : "HTTP";
   const { first, size } = RANGES[protocol];
-  given += 1;
-  return first + (given % size);
+  for (let tries = 0; tries < size; tries++) {
+    given += 1;
+    const port = first + (given % size);
+    if (isFree(port)) return port;
+  }
+  throw new Error(`none of the ${size} ports for ${protocol} is free`);
+}
+
+/** Another process of the suite may have it. A port is bound, and given back, before these calls return. */
+function isFree(port: number): boolean {
+  const probe = new net.Server().on("error", () => {});
+  listen.call(probe, port);
+  const free = (probe as net.Server & { _handle: unknown })._handle !== null;
+  probe.close();
+  return free;
 }
 
 function withPort(server: net.Server, args: readonly unknown[]): unknown[] {
