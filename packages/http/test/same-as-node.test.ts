@@ -310,7 +310,15 @@ const CHECKS: Record<string, Check> = {
   "destroy of the socket": async (make) => {
     const sent = make("/hang").end();
     const heard = record(sent);
-    sent.on("socket", (socket) => setTimeout(() => socket.destroy(), 20));
+    sent.on("socket", (socket) => void sent.on("finish", () => socket.destroy()));
+    await closed(sent);
+    return heard;
+  },
+  "destroy before there is a connection, once it is ended": async (make) => {
+    const sent = make("/hang", { agent: false });
+    const heard = record(sent);
+    sent.on("socket", (socket) => void socket.destroy());
+    sent.end("x", () => heard.push("ended"));
     await closed(sent);
     return heard;
   },

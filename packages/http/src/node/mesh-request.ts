@@ -181,7 +181,11 @@ export class MeshRequest extends Writable implements OldHandler {
 
   override end(chunk?: unknown, encoding?: unknown, done?: unknown): this {
     this.#seal();
-    super.end(chunk, encoding as BufferEncoding, done as () => void);
+    const given = [chunk, encoding, done];
+    const told = this.writableEnded ? -1 : given.findIndex((each) => typeof each === "function");
+    // Told of the end alone, as Node's are: a stream's own would hear of a request given up, and before its error.
+    if (told >= 0) this.once("finish", given.splice(told, 1)[0] as () => void);
+    super.end(given[0], given[1] as BufferEncoding, given[2] as () => void);
     return this;
   }
 
