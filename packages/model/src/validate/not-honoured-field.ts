@@ -150,6 +150,7 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "inboundTrafficPolicy", consequence: "Servers listen where the application opens them." },
     { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
+    { path: "defaultHttpRetryPolicy.retryRemoteLocalities", consequence: "All localities are one." },
     {
       path: "defaultTrafficPolicy.outlierDetection",
       consequence: "Only endpoints that refuse connections are ejected.",

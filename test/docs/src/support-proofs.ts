@@ -1,0 +1,255 @@
+/**
+ * What each field does here, and the test that proves it. A test takes every row at its word: each honoured field below
+ * `path` must stand in the documents or the text of one of the proofs, and no field may be left without a row.
+ */
+
+import type { Kind } from "@inmesh/model";
+
+/** Tests, by the short name that rows use. */
+export const PROOFS = {
+  /** Recorded answers of real Istio, replayed over sockets. */
+  "istio-routes": "test/istio/src/dispatcher.test.ts",
+  /** Recorded answers of Envoy Gateway, replayed over sockets. */
+  "gateway-routes": "test/istio/src/dispatcher.test.ts",
+  /** Documents with the snapshot and the problems that they make. */
+  golden: "packages/model/test/golden.test.ts",
+  "analyze names it": "packages/model/src/validate/not-honoured.test.ts",
+  delegate: "packages/model/src/compile/delegate.test.ts",
+  retry: "packages/model/src/compile/retry.test.ts",
+  matches: "packages/model/src/compile/request-match.test.ts",
+  redirects: "packages/model/src/compile/rewrite.test.ts",
+  faults: "packages/core/src/filter/filters.test.ts",
+  mirrors: "packages/model/src/compile/mirror.test.ts",
+  validation: "packages/model/src/validate/validate-document.test.ts",
+  "gateway validation": "packages/model/src/validate/gateway-http-route.test.ts",
+  "grpc validation": "packages/model/src/validate/gateway-grpc-route.test.ts",
+  "gateway routes": "packages/model/src/compile/gateway-route.test.ts",
+  "grpc routes": "packages/model/src/compile/gateway-grpc-route.test.ts",
+  "gateway references": "packages/model/src/analyze/gateway-routes.test.ts",
+  "rules of a host": "packages/model/src/compile/destination-rule-index.test.ts",
+  visibility: "packages/model/src/compile/virtual-service-index.test.ts",
+  "traffic policy": "packages/model/src/compile/traffic-policy.test.ts",
+  connections: "packages/http/test/dispatcher.test.ts",
+  tls: "packages/http/test/tls.test.ts",
+  "tls, whole": "packages/node/test/tls.test.ts",
+  "tls, compiled": "packages/model/src/compile/cluster-tls.test.ts",
+  services: "packages/model/src/compile/service-map.test.ts",
+  names: "packages/node/src/names.test.ts",
+  "names, looked up": "packages/core/src/cluster/by-name.test.ts",
+  scope: "packages/model/src/compile/sidecar-scope.test.ts",
+  modes: "packages/model/src/compile/mesh-mode.test.ts",
+} as const;
+
+export type Proof = keyof typeof PROOFS | `golden/${string}`;
+
+/** `differs`: honoured, in another way than Istio, or in part. `no effect`: there is nothing here that it could change. */
+export type Verdict = "yes" | "differs" | "refused" | "no effect";
+
+export interface FieldRow {
+  /** A field of `fieldsByKind`, or what several begin with; the longest that fits counts. */
+  readonly path: string;
+  readonly proofs: readonly Proof[];
+  /** @default "yes" */
+  readonly verdict?: Verdict;
+  /** How it differs, why it is refused, what it would be for. */
+  readonly how?: string;
+}
+
+function yes(path: string, ...proofs: readonly Proof[]): FieldRow {
+  return { path, proofs };
+}
+
+function without(path: string, how: string): FieldRow {
+  return { path, proofs: [], verdict: "no effect", how };
+}
+
+const KUBE_PROXY = "What Kubernetes does with the Service outside the mesh.";
+const GATEWAY_FILTERS_OF_BACKEND = "Filters of one backend may change headers only.";
+
+const GATEWAY_PARENTS: readonly FieldRow[] = [
+  {
+    ...yes("parentRefs", "gateway routes", "gateway references"),
+    verdict: "differs",
+    how: "Parents that are a Service or a ServiceEntry; others are named by `analyze`.",
+  },
+];
+
+export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
+  VirtualService: [
+    yes("hosts", "istio-routes", "golden/exact-and-wildcard-hosts"),
+    {
+      ...yes("gateways", "golden/gateways"),
+      verdict: "differs",
+      how: "Only `mesh` is served here: there is no gateway.",
+    },
+    yes("exportTo", "visibility", "golden/rules-exported"),
+    yes("http[].name", "golden/matches"),
+    yes("http[].match[].name", "golden/matches"),
+    yes("http[].match[].uri", "istio-routes"),
+    yes("http[].match[].ignoreUriCase", "istio-routes"),
+    yes("http[].match[].scheme", "matches", "golden/matches"),
+    yes("http[].match[].method", "matches", "istio-routes"),
+    yes("http[].match[].authority", "matches", "istio-routes"),
+    yes("http[].match[].headers", "istio-routes"),
+    yes("http[].match[].withoutHeaders", "istio-routes"),
+    yes("http[].match[].queryParams", "istio-routes"),
+    yes("http[].match[].port", "golden/rules-for-others"),
+    yes("http[].match[].sourceLabels", "golden/rules-for-others"),
+    yes("http[].match[].sourceNamespace", "golden/rules-for-others"),
+    yes("http[].match[].gateways", "golden/rules-for-others", "golden/gateways"),
+    yes("http[].route", "istio-routes", "golden/destination-ports"),
+    yes("http[].redirect", "istio-routes", "redirects"),
+    yes("http[].directResponse", "istio-routes", "redirects"),
+    yes("http[].delegate", "delegate", "golden/delegate-fields"),
+    yes("http[].rewrite", "istio-routes"),
+    yes("http[].timeout", "istio-routes"),
+    yes("http[].retries", "retry", "golden/retries"),
+    yes("http[].fault", "faults", "golden/faults", "istio-routes"),
+    { path: "http[].fault.delay.exponentialDelay", proofs: [], verdict: "refused", how: "As by Istio." },
+    { path: "http[].fault.abort.http2Error", proofs: [], verdict: "refused", how: "As by Istio." },
+    yes("http[].mirror", "mirrors", "golden/mirrors"),
+    yes("http[].mirrors", "mirrors", "golden/mirrors"),
+    yes("http[].mirrorPercent", "golden/mirrors", "mirrors"),
+    yes("http[].mirrorPercentage", "golden/mirrors", "mirrors"),
+    yes("http[].corsPolicy", "istio-routes", "golden/cors"),
+    yes("http[].headers", "istio-routes", "golden/headers"),
+  ],
+  DestinationRule: [
+    yes("host", "istio-routes", "golden/wildcard-rules"),
+    yes("subsets[].name", "golden/subset-policy"),
+    yes("subsets[].labels", "golden/subset-policy"),
+    yes("exportTo", "golden/rules-exported", "rules of a host"),
+    yes("workloadSelector", "golden/rules-apart", "rules of a host"),
+    yes("trafficPolicy.portLevelSettings[].port", "golden/port-level-policy"),
+    {
+      ...yes("trafficPolicy.loadBalancer.simple", "golden/subset-policy"),
+      verdict: "differs",
+      how: "ROUND_ROBIN, RANDOM, LEAST_REQUEST and PASSTHROUGH. The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses by latency.",
+    },
+    yes("trafficPolicy.connectionPool.tcp.connectTimeout", "traffic policy", "golden/port-level-policy"),
+    yes("trafficPolicy.connectionPool.tcp.idleTimeout", "traffic policy"),
+    yes("trafficPolicy.connectionPool.http.idleTimeout", "traffic policy"),
+    yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
+    yes("trafficPolicy.tls", "tls", "tls, compiled"),
+  ],
+  ServiceEntry: [
+    yes("hosts", "services", "names"),
+    yes("addresses", "services"),
+    yes("ports", "services", "names", "tls, whole"),
+    yes("location", "services"),
+    yes("resolution", "names", "services"),
+    yes("endpoints", "services", "names"),
+    yes("workloadSelector", "services"),
+    yes("exportTo", "services", "visibility"),
+    yes("subjectAltNames", "tls", "tls, whole"),
+  ],
+  WorkloadEntry: [
+    yes("address", "services"),
+    yes("ports", "services"),
+    yes("labels", "services"),
+    yes("locality", "services"),
+    yes("weight", "services"),
+    yes("serviceAccount", "services"),
+  ],
+  WorkloadGroup: [
+    without("metadata", "Nothing is registered from a WorkloadGroup."),
+    without("probe", "A process says itself that it is there."),
+  ],
+  Sidecar: [
+    yes("workloadSelector", "scope"),
+    yes("egress[].hosts", "scope"),
+    without("egress[].bind", "No listener is opened: the process itself decides by host and port."),
+    without("egress[].captureMode", "Nothing is captured: calls are taken where they are made."),
+    yes("outboundTrafficPolicy.mode", "scope"),
+  ],
+  MeshConfig: [
+    yes("outboundTrafficPolicy", "scope"),
+    yes("rootNamespace", "scope", "validation"),
+    yes("trustDomain", "validation"),
+    yes("connectTimeout", "traffic policy"),
+    yes("dnsRefreshRate", "names, looked up"),
+    yes("defaultServiceExportTo", "services"),
+    yes("defaultVirtualServiceExportTo", "visibility"),
+    yes("defaultDestinationRuleExportTo", "rules of a host"),
+    yes("defaultHttpRetryPolicy", "golden/retries-of-the-mesh"),
+    yes("defaultTrafficPolicy", "golden/mesh-defaults", "traffic policy"),
+  ],
+  Service: [
+    yes("ports[].name", "services"),
+    yes("ports[].port", "services"),
+    yes("ports[].targetPort", "services"),
+    yes("ports[].protocol", "services"),
+    yes("ports[].appProtocol", "services"),
+    yes("selector", "services"),
+    yes("clusterIP", "services"),
+    yes("clusterIPs", "services"),
+    yes("type", "names"),
+    yes("externalName", "names"),
+    ...[
+      "ports[].nodePort",
+      "externalIPs",
+      "sessionAffinityConfig",
+      "publishNotReadyAddresses",
+      "loadBalancerIP",
+      "loadBalancerSourceRanges",
+      "loadBalancerClass",
+      "allocateLoadBalancerNodePorts",
+      "externalTrafficPolicy",
+      "healthCheckNodePort",
+      "ipFamilies",
+      "ipFamilyPolicy",
+    ].map((path) => without(path, KUBE_PROXY)),
+  ],
+  Namespace: [without("finalizers", "A Namespace is known by name.")],
+  HTTPRoute: [
+    ...GATEWAY_PARENTS,
+    yes("rules[].name", "gateway routes"),
+    yes("rules[].matches", "gateway-routes"),
+    yes("rules[].filters", "gateway-routes", "golden/gateway-filters"),
+    {
+      path: "rules[].filters[].extensionRef",
+      proofs: ["gateway validation"],
+      verdict: "refused",
+      how: "There are no extensions.",
+    },
+    {
+      path: "rules[].filters[].externalAuth",
+      proofs: ["gateway validation"],
+      verdict: "refused",
+      how: "There is no external authorization.",
+    },
+    yes("rules[].backendRefs", "gateway-routes", "gateway routes"),
+    ...["extensionRef", "externalAuth", "requestMirror", "requestRedirect", "urlRewrite", "cors"].map(
+      (filter): FieldRow => ({
+        path: `rules[].backendRefs[].filters[].${filter}`,
+        proofs: ["gateway validation"],
+        verdict: "refused",
+        how: GATEWAY_FILTERS_OF_BACKEND,
+      }),
+    ),
+    yes("rules[].timeouts", "gateway-routes", "gateway routes"),
+    yes("rules[].retry", "gateway-routes", "gateway routes"),
+  ],
+  GRPCRoute: [
+    ...GATEWAY_PARENTS,
+    yes("rules[].name", "grpc routes"),
+    yes("rules[].matches", "grpc routes"),
+    yes("rules[].filters", "golden/gateway-filters", "grpc routes"),
+    {
+      path: "rules[].filters[].extensionRef",
+      proofs: ["grpc validation"],
+      verdict: "refused",
+      how: "There are no extensions.",
+    },
+    yes("rules[].backendRefs", "grpc routes"),
+    ...["extensionRef", "requestMirror"].map(
+      (filter): FieldRow => ({
+        path: `rules[].backendRefs[].filters[].${filter}`,
+        proofs: ["grpc validation"],
+        verdict: "refused",
+        how: GATEWAY_FILTERS_OF_BACKEND,
+      }),
+    ),
+  ],
+  MeshMode: [yes("mode", "modes"), yes("selector", "modes")],
+};
