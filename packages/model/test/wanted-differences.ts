@@ -1,4 +1,7 @@
-/** Outside cases that we judge otherwise on purpose, each with its reason. Everything else must agree. */
+/**
+ * Recorded cases that we judge otherwise on purpose, all of them, each with what the oracle answered and what makes ours
+ * better. Everything else must agree: 14 of 2,000 and more documents, 19 of 4,368 requests, none of 1,860 under HTTPRoutes.
+ */
 
 const QUOTED_NUMBER = "a number in quotes: istioctl converts it, but Istio's CRD refuses it in a cluster, and so do we";
 const ENUM_BY_NUMBER =
@@ -33,3 +36,13 @@ export const VALIDITY: ReadonlyMap<string, string> = new Map([
 export const WARNINGS: ReadonlyMap<string, string> = new Map([
   ["v11-1217", "an abort without a status: Istio means to warn, but its code loses the warning on the way up"],
 ]);
+
+/**
+ * Requests (`group/index` of istio-routes.json). Envoy sends the body of a directResponse 204 on the wire, which no HTTP/1.1
+ * client can read: the recording has lost the headers of these answers. We send the headers and no body (policy-semantics
+ * §10.14; RFC 9110 §15.3.5 has no body in a 204).
+ */
+export const BODY_OF_204: readonly string[] =
+  "d101-61/11 d101-193/0 d101-193/1 d101-193/3 d101-193/4 d101-193/5 d101-193/6 d101-193/7 d101-193/9 d101-193/10 d101-256/0 d101-256/1 d101-256/2 d101-256/3 d101-256/4 d101-256/5 d101-256/8 d101-256/10 d101-256/11".split(
+    " ",
+  );

@@ -1,8 +1,8 @@
 /** 4,368 requests to random VirtualServices, and what real Istio did with each. */
 
 import { readCaseFile, whyMissing } from "../../../packages/core/src/testing/recorded-cases.test.helper.js";
+import { BODY_OF_204 } from "../../../packages/model/test/wanted-differences.js";
 import { PORT, type RecordedService, type Recording, type RouteGroup } from "./recorded.js";
-import { BODY_OF_204 } from "./wanted-differences.js";
 
 const FILE = "istio-routes.json";
 
