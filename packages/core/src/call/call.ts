@@ -148,7 +148,8 @@ export class Call extends WheelNode implements MatchRequest {
     const { route, destination } = this;
     if (route === undefined) return NONE;
     const ofDestination = destination?.responseHeaders;
-    const { responseHeaders, cors } = route;
+    const { responseHeaders } = route;
+    const cors = this.fault < 0 ? undefined : route.cors; // an injected abort comes before the CORS filter
     if (responseHeaders === undefined && ofDestination === undefined && cors === undefined) return NONE;
     const ops = orderedOps(responseHeaders, ofDestination);
     return cors === undefined ? ops : [...ops, corsOps(cors, this)];

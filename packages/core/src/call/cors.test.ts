@@ -91,4 +91,14 @@ describe("a rule with corsPolicy", () => {
     expect(network.written).toHaveLength(1);
     expect(call.responseOps.flatMap(({ set }) => set[0]!)).toEqual(PERMISSION.slice(0, 2)); // one pair at least
   });
+
+  it("is not asked by an injected abort, which comes before it", () => {
+    const fault = { delayRatio: 0, delayMs: 0, abortRatio: 1, abortStatus: 418 };
+    const hosts = { reviews: [{ cors: POLICY, fault }] };
+    const { send } = testEngine({ clusters: { reviews: ["10.0.0.1:80"] }, hosts });
+    for (const method of ["GET", "OPTIONS"]) {
+      const { call, exchange } = send("reviews", { method, headers: PREFLIGHT });
+      expect({ error: exchange.events, ops: call.responseOps }).toEqual({ error: ["fail FAULT_ABORTED"], ops: [] });
+    }
+  });
 });

@@ -120,7 +120,9 @@ function explainFound(snapshot: Snapshot, route: Route, request: AskedRequest, s
     responseHeaders: responseHeaders(route, heaviestOf(route.action), request),
   };
   if (route.fault !== undefined && route.fault.abortRatio >= 1) {
-    return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
+    // An injected abort comes before the CORS filter.
+    const headers = responseHeaders({ ...route, cors: undefined }, heaviestOf(route.action), request);
+    return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200, responseHeaders: headers };
   }
   return explainPreflight(route, request, answer) ?? explainAction(snapshot, route, request, answer);
 }

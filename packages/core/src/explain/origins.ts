@@ -85,7 +85,7 @@ function byVirtualService(rule: WrittenRule, root: WrittenRule | undefined, told
     ...ofRoute.map((at): Giving => ["request.headers", `${at}.request`]),
     ["responseHeaders", "headers.response"],
     ...ofRoute.map((at): Giving => ["responseHeaders", `${at}.response`]),
-    ["responseHeaders", "corsPolicy"],
+    ...(told.outcome === "fault" ? [] : ([["responseHeaders", "corsPolicy"]] as const)),
     ...told.mirrors.map(({ field }, at): Giving => [`mirrors[${at}]`, field]),
     ...kept.map((at, position): Giving => [`destinations[${position}]`, `route[${at}]`]),
   ];

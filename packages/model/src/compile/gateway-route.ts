@@ -72,7 +72,7 @@ function compileRule(
     retry: ruleRetry(rule, timeoutMs, hashed, context.defaultRetry),
     fault: undefined,
     mirrors: compileMirrors(filters, namespace),
-    cors: compileGatewayCors(filters),
+    cors: redirect === undefined ? compileGatewayCors(filters) : undefined, // as for VirtualServices
     requestHeaders: mergeHeaderOps(compileHeaderOps(requestOps), compileHeaderOps(ownOps)),
     responseHeaders: mergeHeaderOps(compileHeaderOps(responseOps), compileHeaderOps(ownResponseOps)),
     ...(hashKeys && { hashKeys }),

@@ -36,13 +36,19 @@ export function hashOf(view: ClientView, host: string, subset: string, port: num
   return levels.find((level) => level?.loadBalancer?.consistentHash)?.loadBalancer?.consistentHash;
 }
 
-export function rulesOf(view: ClientView, host: string, port: number): Resource<VirtualServiceSpec> | undefined {
-  return view.virtualService(host, port);
+/** @param turn 0 for the first that speaks about the host at this port, 1 for the next … */
+export function rulesOf(
+  view: ClientView,
+  host: string,
+  port: number,
+  turn: number,
+): Resource<VirtualServiceSpec> | undefined {
+  return view.virtualService(host, port, turn);
 }
 
 /** Whether the rules are for this very host, not for a wildcard that covers it. */
 export function hasOwnRules(view: ClientView, host: string): boolean {
-  return view.virtualServices.exact(host) !== undefined;
+  return view.virtualServices.hasExact(host);
 }
 
 /** @param parent host of a Service, or the key of a ServiceEntry */

@@ -88,12 +88,15 @@ export class CompiledRouteTable implements RouteTable {
     }
     const addressed = services.at(host);
     if (addressed !== undefined) return this.#withPort(addressed.host, port, addressed);
-    const named = candidates.find((candidate) => virtualServices.exact(candidate) !== undefined);
+    const named = candidates.find((candidate) => virtualServices.hasExact(candidate));
     const covering = services.covering(named ?? host);
     if (covering !== undefined) return this.#withPort(named ?? host, port, covering);
     if (named !== undefined) return { host: named, port, service: undefined };
-    // A wildcard means names as they are written: short forms are a matter of services that exist.
-    return virtualServices.find(host) === undefined ? undefined : { host, port, service: undefined };
+    // A wildcard means names as they are written: short forms are a matter of services that exist. One that covers services
+    // is about them, and about no other name (measured with Istio).
+    const wildcard = virtualServices.wildcard(host);
+    if (wildcard === undefined || services.anyUnder(wildcard[0])) return undefined;
+    return { host, port, service: undefined };
   }
 
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {

@@ -13,6 +13,7 @@ import { isVisible } from "./visibility.js";
 export class ServiceMap {
   readonly byHost: ReadonlyMap<string, Service>;
   readonly #byAddress = new Map<string, Service>();
+  readonly #under = new Map<string, boolean>();
   /** Most specific first. */
   readonly #wildcards: readonly Service[];
 
@@ -34,6 +35,11 @@ export class ServiceMap {
   /** The most specific wildcard ServiceEntry that means `host`. */
   covering(host: string): Service | undefined {
     return this.#wildcards.find((service) => hostCovers(service.host, host));
+  }
+
+  /** Whether a pattern covers the host of any service. */
+  anyUnder(pattern: string): boolean {
+    return getOrMake(this.#under, pattern, () => [...this.byHost.keys()].some((host) => hostCovers(pattern, host)));
   }
 
   find(host: string): Service | undefined {

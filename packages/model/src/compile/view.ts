@@ -160,11 +160,16 @@ export class ClientView {
     return this.#destinationRules.find(host, service?.namespace ?? this.client.namespace);
   }
 
-  virtualService(host: string, port: number): Resource<VirtualServiceSpec> | undefined {
-    const found = this.virtualServices.find(host);
+  /** @param turn 0 for the first that speaks about the host at this port, 1 for the next … */
+  virtualService(host: string, port: number, turn: number): Resource<VirtualServiceSpec> | undefined {
     const scope = this.#scope;
-    if (found === undefined || scope?.narrows !== true) return found;
-    return scope.importsVirtualService(found.namespace, virtualServiceHosts(found), port) ? found : undefined;
+    if (scope?.narrows !== true) return this.virtualServices.find(host, turn);
+    for (let at = 0, left = turn; ; at++) {
+      const found = this.virtualServices.find(host, at);
+      if (found === undefined) return undefined;
+      if (!scope.importsVirtualService(found.namespace, virtualServiceHosts(found), port)) continue;
+      if (left-- === 0) return found;
+    }
   }
 
   document(key: string): Resource | undefined {

@@ -31,8 +31,7 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
   const { host, port, service } = target;
   const { mode } = view.mode;
   const off = mode !== "on";
-  const resource = off && service !== undefined ? undefined : ask(rulesOf, host, port);
-  const policy = compilePolicy(resource, target, view, ask);
+  const policy = off && service !== undefined ? undefined : compilePolicy(target, view, ask);
   const rules = policy?.rules ?? [];
   const routes = off
     ? withoutPolicy(rules, target, mode === "observe")
@@ -60,28 +59,32 @@ interface Policy {
   readonly forOthers: readonly RuleForOthers[];
 }
 
-/** Of a VirtualService and the routes of Gateway API for a host one speaks. Undefined when there is neither. */
-function compilePolicy(
-  virtualService: Resource<VirtualServiceSpec> | undefined,
-  target: HostTarget,
-  view: ClientView,
-  ask: Ask,
-): Policy | undefined {
+/**
+ * Of the VirtualServices and the routes of Gateway API for a host one speaks: the first of them that has a rule for this
+ * caller and port. Undefined when there is none of either.
+ */
+function compilePolicy(target: HostTarget, view: ClientView, ask: Ask): Policy | undefined {
   const { host, port, service } = target;
   const off = view.mode.mode !== "on";
   const gateway = off || service === undefined ? [] : gatewayRoutesFor(host, port, service, ask);
   const [oldest] = gateway;
   const { client, settings } = view;
-  const gatewayFirst =
-    oldest !== undefined &&
-    virtualService !== undefined &&
-    gatewayComesFirst(oldest, virtualService, ask(hasOwnRules, host), client, settings.exportTo.virtualService);
-  const own =
-    virtualService === undefined || gatewayFirst ? undefined : compileRules(virtualService, target, view, ask);
-  if (own !== undefined && own.rules.length > 0) return own;
-  if (oldest === undefined) return own;
-  const rules = compileGatewayRoutes(gateway, routeContext(target, view, ask));
-  return { resource: oldest, rules, forOthers: own?.forOthers ?? [] };
+  const others: RuleForOthers[] = [];
+  let first: Policy | undefined;
+  for (let turn = 0; ; turn++) {
+    const resource = ask(rulesOf, host, port, turn);
+    if (resource === undefined) break;
+    const namesHost = ask(hasOwnRules, host);
+    const exportTo = settings.exportTo.virtualService;
+    if (oldest !== undefined && gatewayComesFirst(oldest, resource, namesHost, client, exportTo)) break;
+    const own = compileRules(resource, target, view, ask);
+    others.push(...own.forOthers);
+    const policy = { ...own, forOthers: others };
+    if (own.rules.length > 0) return policy;
+    first ??= policy;
+  }
+  if (oldest === undefined) return first;
+  return { resource: oldest, rules: compileGatewayRoutes(gateway, routeContext(target, view, ask)), forOthers: others };
 }
 
 function compileRules(resource: Resource<VirtualServiceSpec>, target: HostTarget, view: ClientView, ask: Ask): Policy {

@@ -39,6 +39,31 @@ describe("compile, which VirtualService", () => {
     expect(sent(snapshotOf([wide], stock), "ratings.back")).toBe("outbound|80||stock.shop.svc.cluster.local");
   });
 
+  it("asks the next that names the host where none of the rules before is for this caller, and no wildcard", () => {
+    const named = (name: string, port: number, status: number) =>
+      virtualService(name, "reviews", `{match: [{port: ${port}}], directResponse: {status: ${status}}}`);
+    const wide = virtualService("wide", "*.shop.svc.cluster.local", "{directResponse: {status: 204}}");
+    expect(sent(snapshotOf([named("a", 81, 201), named("b", 80, 202), named("c", 80, 203)], stock), "reviews")).toBe(
+      "directResponse 202",
+    );
+    expect(sent(snapshotOf([named("a", 81, 201), wide], stock), "reviews")).toBe(OUT);
+    const host = snapshotOf([named("a", 81, 201), named("b", 80, 202)], stock).routes.lookup("reviews", 80);
+    expect(host?.forOthers?.map(({ resource, before }) => [resource.name, before])).toEqual([["a", 0]]);
+  });
+
+  it("means services by a wildcard that covers one, and other names only where it covers none", () => {
+    const wide = virtualService("wide", "*.example.com", "{directResponse: {status: 201}}");
+    const entry = resource(
+      "ServiceEntry",
+      "api",
+      "{hosts: [api.example.com], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC}",
+    );
+    const found = (all: Parameters<typeof snapshotOf>[0]) =>
+      ["api", "web"].map((name) => sent(snapshotOf(all, stock), `${name}.example.com`));
+    expect(found([wide])).toEqual(["directResponse 201", "directResponse 201"]);
+    expect(found([wide, entry])).toEqual(["directResponse 201", "unknown"]);
+  });
+
   it.each([
     ["[.]", "back", "default"],
     ["[shop]", "back", "seen"],

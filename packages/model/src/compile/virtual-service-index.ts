@@ -13,7 +13,7 @@ type VirtualService = Resource<VirtualServiceSpec>;
 export class VirtualServiceIndex {
   /** In the order in which they win: private to the client, exported to it by name, public; older first. */
   readonly imported: readonly VirtualService[];
-  readonly #exact = new Map<string, VirtualService>();
+  readonly #exact = new Map<string, VirtualService[]>();
   /** Most specific first; of equal hosts the first in order. */
   readonly #wildcards: (readonly [host: string, resource: VirtualService])[] = [];
   readonly #all: readonly VirtualService[];
@@ -40,7 +40,7 @@ export class VirtualServiceIndex {
     for (const resource of this.imported) {
       for (const host of hostsOf(resource)) {
         if (isWildcard(host)) this.#wildcards.push([host, resource]);
-        else if (!this.#exact.has(host)) this.#exact.set(host, resource);
+        else getOrMake(this.#exact, host, () => []).push(resource);
       }
     }
     this.#wildcards.sort(([a], [b]) => compareSpecificity(a, b)); // stable: order decides among equals
@@ -51,13 +51,24 @@ export class VirtualServiceIndex {
     return this.#exact.keys();
   }
 
-  exact(host: string): VirtualService | undefined {
-    return this.#exact.get(host);
+  hasExact(host: string): boolean {
+    return this.#exact.has(host);
   }
 
-  /** The one with the most specific host that covers `host`. */
-  find(host: string): VirtualService | undefined {
-    return this.#exact.get(host) ?? this.#wildcards.find(([pattern]) => hostCovers(pattern, host))?.[1];
+  /**
+   * Who speaks about a host: the first of those that name it, and when none of its rules is for the caller the next of
+   * them. Where nobody names it, the one with the most specific wildcard, alone.
+   * @param turn 0 for the first
+   */
+  find(host: string, turn = 0): VirtualService | undefined {
+    const named = this.#exact.get(host);
+    if (named !== undefined) return named[turn];
+    return turn === 0 ? this.wildcard(host)?.[1] : undefined;
+  }
+
+  /** The most specific pattern that covers a host, and whose it is. */
+  wildcard(host: string): readonly [pattern: string, resource: VirtualService] | undefined {
+    return this.#wildcards.find(([pattern]) => hostCovers(pattern, host));
   }
 
   /** A delegate has no hosts, and must be exported to its root's namespace. */
