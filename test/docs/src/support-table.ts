@@ -33,10 +33,12 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
 };
 
-/** The row that speaks of a field: the longest path that fits. Undefined where the field is not honoured. */
+/** The row that speaks of a field: its own, or the longest path that fits. Undefined where the field is not honoured. */
 export function rowOf(kind: Kind, field: string): FieldRow | undefined {
-  if (NOT_HONOURED_FIELDS.some((other) => other.kind === kind && isBelow(field, canonical(kind, other.path))))
-    return undefined;
+  const own = FIELD_ROWS[kind].find(({ path }) => path === field);
+  if (own !== undefined) return own;
+  const isNot = (path: string) => isBelow(field, canonical(kind, path));
+  if (NOT_HONOURED_FIELDS.some((other) => other.kind === kind && isNot(other.path))) return undefined;
   const fitting = FIELD_ROWS[kind].filter(({ path }) => isBelow(field, path));
   return fitting.reduce<FieldRow | undefined>(
     (best, row) => (best && best.path.length >= row.path.length ? best : row),
@@ -50,6 +52,7 @@ export function supportTable(): string {
     const told = NOT_HONOURED_FIELDS.filter((field) => field.kind === kind);
     // The same block of a DestinationRule stands there for the service, a subset and a port.
     const refused = new Map(told.map(({ path, consequence }) => [canonical(kind, path), consequence]));
+    for (const { path } of FIELD_ROWS[kind]) refused.delete(path); // honoured for some of its values
     const lines = [
       ...FIELD_ROWS[kind].map((row) =>
         honoured(

@@ -65,6 +65,8 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   },
 ];
 
+const ONE_NETWORK = "All networks are one, but for subsets that name one by its label.";
+
 /** Only for all ports. */
 const SERVICE_POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "tunnel", consequence: "Connections go straight to the endpoint." },
@@ -111,7 +113,8 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "tcp", consequence: "TCP connections go to their host." },
   ]),
   ...rows("DestinationRule", DESTINATION_RULE),
-  ...rows("WorkloadEntry", [{ path: "network", consequence: "All networks are one." }]),
+  ...rows("ServiceEntry", [{ path: "endpoints[].network", consequence: ONE_NETWORK }]),
+  ...rows("WorkloadEntry", [{ path: "network", consequence: ONE_NETWORK }]),
   ...rows("WorkloadGroup", [
     { path: "metadata", consequence: "Nothing is registered from it." },
     { path: "template", consequence: "Nothing is registered from it." },
