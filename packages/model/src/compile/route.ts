@@ -71,22 +71,21 @@ function compileParts(spec: HttpRouteSpec, context: RouteContext): RuleParts {
   const destinations = spec.route ?? [];
   const only = destinations.length === 1 ? destinations[0] : undefined;
   const timeoutMs = durationMs(spec.timeout, 0);
-  const hashed = only?.destination !== undefined && context.hashOf(only.destination) !== undefined;
-  const used = destinations.filter(({ weight = 0 }) => only !== undefined || weight > 0);
-  const hashKeys = compileHashKeys(used.map(({ destination = {} }) => context.hashOf(destination)));
+  const used = only === undefined ? destinations.filter(({ weight = 0 }) => weight > 0) : destinations;
+  const hashes = used.map(({ destination = {} }) => context.hashOf(destination));
   return {
     forward: compileForward(destinations, context),
     authority:
       spec.rewrite?.authority || authorityOf(spec.headers?.request) || authorityOf(only?.headers?.request) || undefined,
     timeoutMs,
-    retry: ruleRetry(spec, timeoutMs, hashed, context),
+    retry: ruleRetry(spec, timeoutMs, only !== undefined && hashes[0] !== undefined, context),
     shared: {
       fault: spec.fault && compileFault(spec.fault),
       mirrors: compileMirrors(spec, context),
       cors: compileCors(spec.corsPolicy),
       requestHeaders: levels(spec.headers?.request, only?.headers?.request),
       responseHeaders: levels(spec.headers?.response, only?.headers?.response),
-      hashKeys,
+      hashKeys: compileHashKeys(hashes),
     },
   };
 }
