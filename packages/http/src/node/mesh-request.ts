@@ -10,8 +10,8 @@ import http, { type ClientRequest, type IncomingMessage, OutgoingMessage, STATUS
 import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
+import timers from "node:timers";
 import type { InboundContext } from "@inmesh/core";
-import { clearTimeout, setImmediate, setTimeout } from "@inmesh/core/internal";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -20,6 +20,9 @@ import { MeshResponse, RESPONSE_DROPPED } from "./mesh-response.js";
 import type { RequestTarget } from "./request-target.js";
 import { StubSocket } from "./stub-socket.js";
 import { fillHeaders, type HeaderStore, keepsAlive, wireHeaders, withoutKeepAlive } from "./wire-headers.js";
+
+/** The process's own, as core/src/runtime/timers.ts has them: this file is loaded before the engine is wanted. */
+const { clearTimeout, setImmediate, setTimeout } = timers;
 
 export interface MeshRequestOptions {
   readonly client: HttpClient;
