@@ -78,7 +78,7 @@ export {
   resourceKey,
 } from "./resource.js";
 export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
-export { type ClientTls, PLAINTEXT, type TlsMode, type TlsSource } from "./snapshot/client-tls.js";
+export { type ClientTls, PLAINTEXT, type TlsMode } from "./snapshot/client-tls.js";
 export { type Cluster, clusterName, POLICY_BLOCKS, type PolicyFields } from "./snapshot/cluster.js";
 export type {
   CorsPolicy,

@@ -1,10 +1,11 @@
 /** The TLS block that holds for one cluster. policy-semantics §2.7; docs/design/2026-11-27-tls-origination.md. */
 
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
-import type { ClientTlsSpec, TrafficPolicySpec } from "../kind/traffic-policy.js";
+import type { ClientTlsSpec } from "../kind/traffic-policy.js";
 import type { Resource } from "../resource.js";
-import { type ClientTls, PLAINTEXT, type TlsMode, type TlsSource } from "../snapshot/client-tls.js";
+import { type ClientTls, PLAINTEXT, type TlsMode } from "../snapshot/client-tls.js";
 import type { Service } from "../snapshot/workload.js";
+import { blockPlace } from "./policy-fields.js";
 
 /** `caCertificates` that names no file: the roots of the system, as istiod's own word for them. */
 const SYSTEM_ROOTS = "system";
@@ -37,7 +38,7 @@ export function clientTls(
     privateKey,
     credentialName,
     refusal: refusalOf(mode, credentialName),
-    source: sourceOf(tls, rules),
+    source: blockPlace("tls", tls, rules) ?? null,
   };
 }
 
@@ -47,24 +48,4 @@ function refusalOf(mode: TlsMode, credentialName: string): string {
   // Differs: without a workloadSelector Istio's sidecars ignore such a block, and send in plaintext.
   if (credentialName !== "") return `credentialName "${credentialName}", and there is no store of secrets here`;
   return "";
-}
-
-/** Where the block is written: found by its identity, since blocks replace each other whole. */
-function sourceOf(tls: ClientTlsSpec, rules: readonly Resource<DestinationRuleSpec>[]): TlsSource | null {
-  for (const { kind, namespace, name, spec } of rules) {
-    const { trafficPolicy, subsets = [] } = spec;
-    const path =
-      pathIn(trafficPolicy, tls, "spec.trafficPolicy") ??
-      subsets
-        .map((subset, index) => pathIn(subset.trafficPolicy, tls, `spec.subsets[${index}].trafficPolicy`))
-        .find((found) => found !== undefined);
-    if (path !== undefined) return { resource: { kind, namespace, name }, path };
-  }
-  return null;
-}
-
-function pathIn(policy: TrafficPolicySpec | undefined, tls: ClientTlsSpec, at: string): string | undefined {
-  if (policy?.tls === tls) return `${at}.tls`;
-  const index = policy?.portLevelSettings?.findIndex((entry) => entry.tls === tls) ?? -1;
-  return index < 0 ? undefined : `${at}.portLevelSettings[${index}].tls`;
 }

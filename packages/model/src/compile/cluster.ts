@@ -1,6 +1,5 @@
 /** A cluster: service, port and subset under the traffic policy that holds for them. policy-semantics §2.2. */
 
-import type { SubsetSpec } from "../kind/destination-rule.js";
 import type { TrafficPolicySpec } from "../kind/traffic-policy.js";
 import type { ClientTls } from "../snapshot/client-tls.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
@@ -55,6 +54,7 @@ export function compileCluster(
   const definition = subset === "" ? undefined : rule?.subsets.get(subset);
   if (subset !== "" && definition === undefined) return undefined;
   const inCharge = rule?.resources[0];
+  const blocks = policyBlocks(rule?.trafficPolicy, definition?.trafficPolicy, port, context.settings);
   return {
     name: clusterName(port, subset, host),
     service,
@@ -62,19 +62,18 @@ export function compileCluster(
     port,
     subset,
     labels: definition?.labels ?? NO_LABELS,
-    policy: policyOf(target, rule, definition, context),
+    policy: policyOf(blocks, target, rule, context),
     resource: inCharge ? { kind: inCharge.kind, namespace: inCharge.namespace, name: inCharge.name } : null,
-    ...(!context.off && { fields: policyFields(rule, subset, port) }),
+    ...(!context.off && { fields: policyFields(blocks, subset, rule?.resources ?? []) }),
   };
 }
 
 function policyOf(
+  blocks: PolicyBlocks,
   target: ClusterTarget,
   rule: DestinationPolicy | undefined,
-  subset: SubsetSpec | undefined,
   context: ClusterContext,
 ): TrafficPolicy {
-  const blocks = policyBlocks(rule?.trafficPolicy, subset?.trafficPolicy, target.port, context.settings);
   const tls = clientTls(blocks.tls, target.service, rule?.resources ?? []);
   if (context.off) return trafficPolicy(keptWithoutPolicy(blocks), tls, target, context, undefined);
   const annotated = rule?.resources.find(

@@ -1,61 +1,65 @@
-/** Which field of which DestinationRule gives each part of a cluster's policy: for explain. policy-semantics §2.2. */
+/** Which field of which DestinationRule gives each part of a cluster's policy: for explain. */
 
-import type { SubsetSpec } from "../kind/destination-rule.js";
+import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { TrafficPolicySpec } from "../kind/traffic-policy.js";
+import type { Resource } from "../resource.js";
 import { POLICY_BLOCKS, type PolicyFields } from "../snapshot/cluster.js";
 import type { RuleRef } from "../snapshot/route.js";
-import type { DestinationPolicy } from "./destination-rule-index.js";
 
-/** A traffic policy, and where it is written. */
-interface Written extends RuleRef {
-  readonly policy: TrafficPolicySpec;
-}
+type Block = (typeof POLICY_BLOCKS)[number];
+type Rules = readonly Resource<DestinationRuleSpec>[];
 
-/** The same precedence as `policyBlocks`: whole blocks, of which a port's entry replaces all. */
-export function policyFields(rule: DestinationPolicy | undefined, subset: string, port: number): PolicyFields {
-  if (rule === undefined) return {};
-  const whole = first(
-    rule,
-    ({ trafficPolicy }) => trafficPolicy && { policy: trafficPolicy, path: "spec.trafficPolicy" },
-  );
-  const definition = first(rule, ({ subsets = [] }) => {
-    const at = subsets.findIndex(({ name }) => name === subset);
-    return subset === "" || at < 0 ? undefined : { definition: subsets[at]!, path: `spec.subsets[${at}]` }; // just found
-  });
-  const ofSubset = definition && subsetPolicy(definition);
-  const entry = ofSubset && portEntry(ofSubset, port);
-  const levels = entry === undefined ? [ofSubset, whole && (portEntry(whole, port) ?? whole)] : [entry];
-  const fields: Record<string, RuleRef> = {};
-  if (definition !== undefined) fields["subset"] = { resource: definition.resource, path: definition.path };
+/**
+ * @param blocks in force
+ * @param subset empty for the whole service
+ * @param rules among which they are written
+ */
+export function policyFields(blocks: Pick<TrafficPolicySpec, Block>, subset: string, rules: Rules): PolicyFields {
+  const fields: Partial<Record<Block | "subset", RuleRef>> = {};
+  const definition = subset === "" ? undefined : subsetPlace(subset, rules);
+  if (definition !== undefined) fields.subset = definition;
   for (const block of POLICY_BLOCKS) {
-    const level = levels.find((each) => each?.policy[block] !== undefined);
-    if (level !== undefined) fields[block] = { resource: level.resource, path: `${level.path}.${block}` };
+    const place = blockPlace(block, blocks[block], rules);
+    if (place !== undefined) fields[block] = place;
   }
   return fields;
 }
 
-function first<Found extends object>(
-  { resources }: DestinationPolicy,
-  find: (spec: DestinationPolicy["resources"][number]["spec"]) => Found | undefined,
-): (Found & Pick<RuleRef, "resource">) | undefined {
-  for (const { kind, namespace, name, spec } of resources) {
-    const found = find(spec);
-    if (found !== undefined) return { ...found, resource: { kind, namespace, name } };
+/** Found by its identity, since blocks replace each other whole. Undefined for what no rule has: a default. */
+export function blockPlace<Name extends Block>(
+  name: Name,
+  block: TrafficPolicySpec[Name],
+  rules: Rules,
+): RuleRef | undefined {
+  if (block === undefined) return undefined;
+  return firstPlace(rules, ({ trafficPolicy, subsets = [] }) => {
+    const whole = pathIn(trafficPolicy, name, block, "spec.trafficPolicy");
+    if (whole !== undefined) return whole;
+    for (const [index, subset] of subsets.entries()) {
+      const path = pathIn(subset.trafficPolicy, name, block, `spec.subsets[${index}].trafficPolicy`);
+      if (path !== undefined) return path;
+    }
+    return undefined;
+  });
+}
+
+function subsetPlace(subset: string, rules: Rules): RuleRef | undefined {
+  return firstPlace(rules, ({ subsets = [] }) => {
+    const at = subsets.findIndex(({ name }) => name === subset);
+    return at < 0 ? undefined : `spec.subsets[${at}]`;
+  });
+}
+
+function firstPlace(rules: Rules, find: (spec: DestinationRuleSpec) => string | undefined): RuleRef | undefined {
+  for (const { kind, namespace, name, spec } of rules) {
+    const path = find(spec);
+    if (path !== undefined) return { resource: { kind, namespace, name }, path };
   }
   return undefined;
 }
 
-function subsetPolicy({
-  definition,
-  path,
-  resource,
-}: RuleRef & { readonly definition: SubsetSpec }): Written | undefined {
-  const policy = definition.trafficPolicy;
-  return policy && { policy, resource, path: `${path}.trafficPolicy` };
-}
-
-function portEntry({ policy, path, resource }: Written, port: number): Written | undefined {
-  const at = policy.portLevelSettings?.findIndex((entry) => entry.port?.number === port) ?? -1;
-  const entry = policy.portLevelSettings?.[at];
-  return entry && { policy: entry, resource, path: `${path}.portLevelSettings[${at}]` };
+function pathIn(policy: TrafficPolicySpec | undefined, name: Block, block: unknown, at: string): string | undefined {
+  if (policy?.[name] === block) return `${at}.${name}`;
+  const index = policy?.portLevelSettings?.findIndex((entry) => entry[name] === block) ?? -1;
+  return index < 0 ? undefined : `${at}.portLevelSettings[${index}].${name}`;
 }

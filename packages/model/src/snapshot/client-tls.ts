@@ -1,6 +1,6 @@
 /** How the connections of a cluster are encrypted, and whom they must lead to. policy-semantics §2.7. */
 
-import type { ResourceRef } from "../resource.js";
+import type { RuleRef } from "./route.js";
 
 /** As DestinationRule tls.mode writes it. */
 export type TlsMode = "DISABLE" | "SIMPLE" | "MUTUAL" | "ISTIO_MUTUAL";
@@ -23,14 +23,8 @@ export interface ClientTls {
   readonly credentialName: string;
   /** What of it this version cannot do, in words; empty when it can. Calls then fail: nothing is sent in plaintext instead. */
   readonly refusal: string;
-  /** What says so; null for plaintext. */
-  readonly source: TlsSource | null;
-}
-
-export interface TlsSource {
-  readonly resource: ResourceRef;
-  /** `spec.trafficPolicy.portLevelSettings[0].tls`. */
-  readonly path: string;
+  /** What says so, `spec.trafficPolicy.portLevelSettings[0].tls`; null for plaintext. */
+  readonly source: RuleRef | null;
 }
 
 /** What no rule speaks about, and what `mode: DISABLE` means. */
