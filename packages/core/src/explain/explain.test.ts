@@ -241,6 +241,20 @@ spec:
     expect(told("mode: DISABLE").destinations[0]?.tls).toBeNull();
   });
 
+  it("names the Sidecar through which a host is not seen", () => {
+    const text = `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: narrow, namespace: shop}
+spec:
+  egress: [{hosts: [./reviews.shop.svc.cluster.local]}]
+`;
+    const [sidecar] = parseDocuments(text, { file: "mesh/narrow.yaml" }).documents;
+    const { resource } = validateDocument(sidecar!); // one document above
+    const { outcome, steps } = explain(snapshotOf([...RESOURCES, resource!]), { url: "http://unseen/a" });
+    expect(outcome).toBe("passThrough");
+    expect(steps[0]).toContain("that this client sees through Sidecar/shop/narrow has unseen on port 80");
+  });
+
   it("knows a service's default route, and hosts that are not the mesh's", () => {
     expect(ask({ url: "http://stock/a" })).toMatchObject({
       outcome: "route",

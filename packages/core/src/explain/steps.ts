@@ -31,12 +31,13 @@ export function modeStep({ mode, modeResource, withPolicy }: Snapshot, would: Ex
 export function lookupStep(
   { host, port }: AskedRequest,
   virtualHost: VirtualHost | undefined,
-  { mesh }: Snapshot,
+  { mesh, sidecar }: Snapshot,
 ): string {
   if (virtualHost !== undefined) {
     return `${host}, port ${port}, is ${virtualHost.name}: ${rulesStory(virtualHost)}`;
   }
-  const what = `no service or VirtualService that this client sees has ${host} on port ${port}`;
+  const sees = sidecar === undefined ? "sees" : `sees through ${resourceKey(sidecar)}`;
+  const what = `no service or VirtualService that this client ${sees} has ${host} on port ${port}`;
   return mesh.outboundPolicy === "ALLOW_ANY"
     ? `${what}: the request leaves as if the mesh were not there`
     : `${what}, and outboundTrafficPolicy is REGISTRY_ONLY: refused`;

@@ -94,8 +94,11 @@ class CompiledSnapshot implements Snapshot {
   }
 
   get modeResource(): ResourceRef | undefined {
-    const { resource } = this.#view.mode;
-    return resource && { kind: resource.kind, namespace: resource.namespace, name: resource.name };
+    return refOf(this.#view.mode.resource);
+  }
+
+  get sidecar(): ResourceRef | undefined {
+    return refOf(this.#view.sidecar);
   }
 
   /** Made when it is asked for: in mode `off` that is only by somebody who wants an explanation. */
@@ -144,6 +147,10 @@ class CompiledSnapshot implements Snapshot {
     this.#olderPolicy = undefined; // made over what it kept
     return made;
   }
+}
+
+function refOf(resource: Resource | undefined): ResourceRef | undefined {
+  return resource && { kind: resource.kind, namespace: resource.namespace, name: resource.name };
 }
 
 /** `outbound|80|v1|reviews.shop.svc.cluster.local`; undefined for anything else. */

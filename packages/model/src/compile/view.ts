@@ -152,6 +152,11 @@ export class ClientView {
     return { services: view.#implicit, leases: view.#workloads.leases };
   }
 
+  /** That narrows what is seen. */
+  get sidecar(): Resource | undefined {
+    return this.#scope?.narrows === true ? this.#scope.resource : undefined;
+  }
+
   service(host: string): Service | undefined {
     return this.services.find(host);
   }

@@ -44,6 +44,8 @@ export interface Snapshot {
   readonly mode: Mode;
   /** The MeshMode that says so; absent where none does. */
   readonly modeResource?: ResourceRef | undefined;
+  /** The Sidecar that narrows what the client sees; absent where none does. */
+  readonly sidecar?: ResourceRef | undefined;
   /** The same documents with every policy in force, whatever the mode; absent in mode `on`, where this snapshot is that. */
   readonly withPolicy?: Snapshot | undefined;
   /** By host, as visible to the client. */
