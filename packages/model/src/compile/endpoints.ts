@@ -12,7 +12,8 @@ export function compileEndpoints(cluster: Cluster, members: Members, previous: E
   const known = new Map(previous?.endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const byId = new Map<string, Endpoint>();
   for (const workload of members) {
-    if (!workload.healthy) continue;
+    // Without an address a WorkloadEntry stands for what its network's gateway knows, and there are none here.
+    if (!workload.healthy || workload.address === "") continue;
     const labels = endpointLabels(workload);
     if (!hasLabels(labels, cluster.labels)) continue;
     const port = endpointPort(cluster.service, cluster.port, workload);

@@ -198,6 +198,13 @@ describe("compile, declared services", () => {
     expect(at(81).map(({ id }) => id)).toEqual(["10.0.0.1:8081", "10.0.0.2:9"]);
   });
 
+  it("sends nobody to a WorkloadEntry that names a network only", () => {
+    const selecting = entry("pay", "hosts: [pay.internal], resolution: STATIC, workloadSelector: {labels: {app: pay}}");
+    const far = resource("WorkloadEntry", "far", "{network: net2, labels: {app: pay}}");
+    const near = resource("WorkloadEntry", "near", "{address: 10.9.9.9, labels: {app: pay}}");
+    expect(endpointsOf(snapshotOf([selecting, far, near]), "outbound|80||pay.internal")).toEqual(["10.9.9.9:80"]);
+  });
+
   it("chooses WorkloadEntries and leases by a ServiceEntry's selector, in its namespace", () => {
     const selecting = entry(
       "pay",
