@@ -5,12 +5,14 @@ import type { Service } from "../snapshot/workload.js";
 import { getOrMake } from "./get-or-make.js";
 import { hostCandidates, isWildcard, normalizedHost } from "./host.js";
 import { Memo } from "./memo.js";
-import { IMPLICIT_PORT } from "./services.js";
 import type { ClientView } from "./view.js";
 import { compileVirtualHost, type HostTarget } from "./virtual-host.js";
 
 /** Spellings kept per snapshot. A process that calls ever new hosts outside the mesh must not fill its memory with them. */
 const MAX_SPELLINGS = 4_096;
+
+/** Of a URL that names none: rules for hosts without a service are about it, in Istio. */
+const DEFAULT_PORT = 80;
 
 export class CompiledRouteTable implements RouteTable {
   readonly #view: ClientView;
@@ -46,8 +48,11 @@ export class CompiledRouteTable implements RouteTable {
       }
     }
     for (const host of virtualServices.hosts()) {
-      if (services.byHost.has(host)) continue;
-      targets.push({ host, port: IMPLICIT_PORT, service: services.covering(host) });
+      const service = services.byHost.get(host);
+      if (service === undefined) targets.push({ host, port: DEFAULT_PORT, service: services.covering(host) });
+      else if (!this.#view.mayCall(service, DEFAULT_PORT) && this.#isRuledAt(host, DEFAULT_PORT)) {
+        targets.push({ host, port: DEFAULT_PORT, service: undefined });
+      }
     }
     const hosts = targets.flatMap((target) => this.#compiled(target) ?? []);
     return hosts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
@@ -76,8 +81,9 @@ export class CompiledRouteTable implements RouteTable {
 
   /**
    * A host that is some service's own name is never taken for another's short form. A known service that does not have
-   * the port is passed by, as by Istio, where no listener would know it. A host without a service is known when a
-   * VirtualService names it. Differs: Istio honours such a host on port 80 only; a process sees what is addressed.
+   * the port is passed by, as by Istio, where no listener would know it; but for port 80, where Istio honours every
+   * VirtualService that names a host. A host without a service is known when a VirtualService names it. Differs: Istio
+   * honours such a host on port 80 only; a process sees what is addressed.
    */
   #resolve(host: string, port: number): HostTarget | undefined {
     const { services, virtualServices, client } = this.#view;
@@ -100,7 +106,16 @@ export class CompiledRouteTable implements RouteTable {
   }
 
   #withPort(host: string, port: number, service: Service): HostTarget | undefined {
-    return this.#view.mayCall(service, port) ? { host, port, service } : undefined;
+    if (this.#view.mayCall(service, port)) return { host, port, service };
+    return this.#isRuledAt(host, port) ? { host, port, service: undefined } : undefined;
+  }
+
+  /** Of a service that has no such port. */
+  #isRuledAt(host: string, port: number): boolean {
+    const { virtualServices } = this.#view;
+    return (
+      port === DEFAULT_PORT && virtualServices.hasExact(host) && this.#view.virtualService(host, port, 0) !== undefined
+    );
   }
 }
 

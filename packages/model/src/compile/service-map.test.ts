@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Resource } from "../resource.js";
-import { endpointsOf, lease, meshConfig, request, resource, sent, snapshotOf } from "./fixture.test.helper.js";
+import {
+  endpointsOf,
+  lease,
+  meshConfig,
+  request,
+  resource,
+  sent,
+  snapshotOf,
+  virtualService,
+} from "./fixture.test.helper.js";
 
 const REVIEWS = "reviews.shop.svc.cluster.local";
 const OUT = `outbound|80||${REVIEWS}`;
@@ -81,6 +90,25 @@ describe("compile, declared services", () => {
   it("answers at a service's virtual address, and passes a port by that it does not have", () => {
     const snapshot = snapshotOf([kubernetes("{clusterIP: 10.96.0.7, ports: [{port: 80}]}")]);
     expect([sent(snapshot, "10.96.0.7"), sent(snapshot, "reviews", 81)]).toEqual([OUT, "unknown"]);
+  });
+
+  it("is ruled on port 80 by a VirtualService that names it, even without such a port", () => {
+    const service = kubernetes("{ports: [{port: 9080, name: http}]}");
+    const rules = (host: string, port = "") =>
+      virtualService("vs", host, `{route: [{destination: {host: reviews, port: {number: 9080}}}]${port}}`);
+    const to = `outbound|9080||${REVIEWS}`;
+    expect([80, 81, 9080].map((port) => sent(snapshotOf([service, rules("reviews")]), "reviews", port))).toEqual([
+      to,
+      "unknown",
+      to,
+    ]);
+    expect(sent(snapshotOf([service]), "reviews")).toBe("unknown");
+    expect(sent(snapshotOf([service, rules("*.shop.svc.cluster.local")]), "reviews")).toBe("unknown");
+    expect(sent(snapshotOf([service, rules("reviews", ", match: [{port: 9080}]")]), "reviews")).toBe("unknown");
+    const names = snapshotOf([service, rules("reviews")])
+      .routes.all()
+      .map(({ name }) => name);
+    expect(names).toEqual([`${REVIEWS}:80`, `${REVIEWS}:9080`]);
   });
 
   const entry = (name: string, more: string, metadata = "") =>
