@@ -25,7 +25,7 @@ import { serviceMembers } from "./service-members.js";
 import { implicitService } from "./services.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
 import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
-import { VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
+import { type VirtualServiceFacts, VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
 import { entryWorkload } from "./workload.js";
 import { type Members, WorkloadIndex } from "./workload-index.js";
 
@@ -40,7 +40,8 @@ export interface ViewInput {
 /** What a document was turned into, kept as long as the document lives. */
 interface Remembered extends RememberedServices {
   readonly workloads: WeakMap<Resource, Members>;
-  /** Of a VirtualService its qualified hosts, of a DestinationRule its namespace and host. */
+  readonly rules: WeakMap<Resource, VirtualServiceFacts>;
+  /** Of a DestinationRule its namespace and host. */
   readonly hosts: WeakMap<Resource, readonly string[]>;
 }
 
@@ -85,7 +86,13 @@ export class ClientView {
     this.#remembered =
       sameSettings && old
         ? old.#remembered
-        : { services: new WeakMap(), joined: new WeakMap(), workloads: new WeakMap(), hosts: new WeakMap() };
+        : {
+            services: new WeakMap(),
+            joined: new WeakMap(),
+            workloads: new WeakMap(),
+            rules: new WeakMap(),
+            hosts: new WeakMap(),
+          };
     const mode = modeInForce(kinds.MeshMode, client, mesh.rootNamespace);
     this.mode = withPolicy ? { ...mode, mode: "on" } : mode;
 
@@ -103,7 +110,7 @@ export class ClientView {
             client,
             exportTo.virtualService,
             this.#scope,
-            this.#remembered.hosts,
+            this.#remembered.rules,
           );
     this.gatewayRoutes =
       old !== undefined && sameScope && GATEWAY_ROUTE_KINDS.every((kind) => kinds[kind] === before?.[kind])

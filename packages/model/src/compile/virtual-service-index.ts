@@ -10,40 +10,63 @@ import { effectiveExportTo, isVisible } from "./visibility.js";
 
 type VirtualService = Resource<VirtualServiceSpec>;
 
+/** What a client knows of a VirtualService, whatever else there is. */
+export interface VirtualServiceFacts {
+  readonly resource: VirtualService;
+  /** Qualified and lower-case. */
+  readonly hosts: readonly string[];
+  readonly rank: Rank;
+}
+
+/** Whose rules come first: private to the client, exported to it by name, public. `notMeant`: no rule of it is for this client. */
+type Rank = 0 | 1 | 2 | "notMeant";
+
 export class VirtualServiceIndex {
-  /** In the order in which they win: private to the client, exported to it by name, public; older first. */
-  readonly imported: readonly VirtualService[];
-  readonly #exact = new Map<string, VirtualService[]>();
+  readonly #exact = new Map<string, VirtualService>();
+  /** The second that names a host, and those after it. */
+  readonly #more = new Map<string, VirtualService[]>();
   /** Most specific first; of equal hosts the first in order. */
   readonly #wildcards: (readonly [host: string, resource: VirtualService])[] = [];
+  /** In the order in which they win; older first. */
+  readonly #imported: readonly VirtualServiceFacts[];
   readonly #all: readonly VirtualService[];
   readonly #defaultExportTo: readonly string[];
   #byName: Map<string, VirtualService> | undefined;
 
   /**
    * @param resources oldest first
-   * @param remembered hosts of documents looked at before
+   * @param remembered of documents looked at before, for the same client and default
    */
   constructor(
     resources: readonly VirtualService[],
     client: ClientContext,
     defaultExportTo: readonly string[],
     scope: SidecarScope | undefined,
-    remembered: WeakMap<Resource, readonly string[]>,
+    remembered: WeakMap<Resource, VirtualServiceFacts>,
   ) {
     this.#all = resources;
     this.#defaultExportTo = defaultExportTo;
-    const hostsOf = (resource: VirtualService) => getOrMake(remembered, resource, () => virtualServiceHosts(resource));
-    this.imported = selectImported(resources, client, defaultExportTo, (resource) => {
-      return scope?.narrows !== true || scope.importsVirtualService(resource.namespace, hostsOf(resource));
-    });
-    for (const resource of this.imported) {
-      for (const host of hostsOf(resource)) {
-        if (isWildcard(host)) this.#wildcards.push([host, resource]);
-        else getOrMake(this.#exact, host, () => []).push(resource);
-      }
+    const groups: readonly VirtualServiceFacts[][] = [[], [], []];
+    for (const resource of resources) {
+      const facts = getOrMake(remembered, resource, () => factsOf(resource, client, defaultExportTo));
+      if (facts.rank === "notMeant") continue;
+      if (scope?.narrows === true && !scope.importsVirtualService(resource.namespace, facts.hosts)) continue;
+      groups[facts.rank]!.push(facts); // 0 to 2
     }
+    this.#imported = groups.flat();
+    for (const { hosts, resource } of this.#imported) for (const host of hosts) this.#add(host, resource);
     this.#wildcards.sort(([a], [b]) => compareSpecificity(a, b)); // stable: order decides among equals
+  }
+
+  #add(host: string, resource: VirtualService): void {
+    if (isWildcard(host)) this.#wildcards.push([host, resource]);
+    else if (!this.#exact.has(host)) this.#exact.set(host, resource);
+    else getOrMake(this.#more, host, () => []).push(resource);
+  }
+
+  /** In the order in which they win: private to the client, exported to it by name, public; older first. */
+  get imported(): readonly VirtualService[] {
+    return this.#imported.map(({ resource }) => resource);
   }
 
   /** Hosts written without a wildcard. */
@@ -62,7 +85,7 @@ export class VirtualServiceIndex {
    */
   find(host: string, turn = 0): VirtualService | undefined {
     const named = this.#exact.get(host);
-    if (named !== undefined) return named[turn];
+    if (named !== undefined) return turn === 0 ? named : this.#more.get(host)?.[turn - 1];
     return turn === 0 ? this.wildcard(host)?.[1] : undefined;
   }
 
@@ -92,21 +115,16 @@ export function isForMesh({ spec }: VirtualService): boolean {
   return gateways.length === 0 || gateways.includes("mesh");
 }
 
-function selectImported(
-  resources: readonly VirtualService[],
-  client: ClientContext,
+function factsOf(
+  resource: VirtualService,
+  { namespace: viewer }: ClientContext,
   defaultExportTo: readonly string[],
-  imports: (resource: VirtualService) => boolean,
-): readonly VirtualService[] {
-  const groups: VirtualService[][] = [[], [], []];
-  for (const resource of resources) {
-    const { spec, namespace } = resource;
-    if ((spec.http ?? []).length === 0 || (spec.hosts ?? []).length === 0 || !isForMesh(resource)) continue;
-    const exportTo = effectiveExportTo(spec.exportTo, defaultExportTo);
-    if (!isVisible(exportTo, namespace, client.namespace)) continue;
-    if (!imports(resource)) continue;
-    const rank = exportTo.includes("*") ? 2 : namespace === client.namespace ? 0 : 1;
-    groups[rank]!.push(resource); // 0 to 2
-  }
-  return groups.flat();
+): VirtualServiceFacts {
+  const { spec, namespace } = resource;
+  const hosts = virtualServiceHosts(resource);
+  const exportTo = effectiveExportTo(spec.exportTo, defaultExportTo);
+  const isMeant =
+    (spec.http ?? []).length > 0 && hosts.length > 0 && isForMesh(resource) && isVisible(exportTo, namespace, viewer);
+  const rank = exportTo.includes("*") ? 2 : namespace === viewer ? 0 : 1;
+  return { resource, hosts, rank: isMeant ? rank : "notMeant" };
 }
