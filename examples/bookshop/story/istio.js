@@ -11,7 +11,7 @@ const DEADLINE_MS = 75_000;
 const REPLICAS = { details: 1, ratings: 1, stock: 1, "reviews@v1": 1, "reviews@v2": 1, "reviews@v3": 1, web: 1 };
 const TRAFFIC = { ...CALM, perSecond: 200 };
 /** Enough pages for a share to show. */
-const PHASE_MS = 3_000;
+const PHASE_MS = 2_200;
 /** Share of pages that may be late on a busy machine without anybody's wish. */
 const CHANCE = 0.05;
 /** In istio/6-delay.yaml. */

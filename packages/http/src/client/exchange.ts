@@ -54,7 +54,8 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   protected abstract onError(error: unknown): void;
   protected abstract onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void;
   protected abstract handOver(): void;
-  abstract connected(onWire: boolean): void;
+  /** @param attempt on a connection; undefined: the answer comes without one */
+  abstract connected(attempt: Attempt | undefined): void;
   abstract responseStarted(): void;
   abstract bodySent(chunk: unknown): void;
   abstract requestSent(): void;
@@ -106,7 +107,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     const content = body === undefined || !hasBody(method, status) ? undefined : Buffer.from(body);
     const lines = [...headers];
     if (status !== 204 && status !== 304) lines.push("content-length", String(Buffer.byteLength(body ?? "")));
-    this.connected(false);
+    this.connected(undefined);
     // A turn of the event loop later, as an answer from the wire: a caller that asks again at once would else keep timers
     // and sockets from their turn, the news of the registry that it waits for included.
     setImmediate(() => {

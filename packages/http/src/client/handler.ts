@@ -4,7 +4,7 @@
  */
 
 import type { Duplex } from "node:stream";
-import type { Tries } from "@inmesh/core";
+import type { Attempt, Tries } from "@inmesh/core";
 
 /** A header line as it came: flat `[name, value, …]`. undici hands out Buffers. */
 export type RawHeaders = readonly (Buffer | string)[];
@@ -20,8 +20,8 @@ export interface OldHandler {
   onResponseStarted?(): void;
   onBodySent?(chunk: unknown): void;
   onRequestSent?(): void;
-  /** Ours alone: the request is on a connection, each time that it is tried; or it is answered without one. */
-  onConnected?(onWire: boolean): void;
+  /** Ours alone: the request is on a connection, each time that it is tried; undefined: it is answered without one. */
+  onConnected?(attempt: Attempt | undefined): void;
 }
 
 export type HeaderRecord = Record<string, string | string[] | undefined>;

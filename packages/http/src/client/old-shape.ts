@@ -1,6 +1,7 @@
 /** The caller's handler speaks the shape of undici 6 and of undici 7's own request: raw headers, return values that pause. */
 
 import type { Duplex } from "node:stream";
+import type { Attempt } from "@inmesh/core";
 import type { HttpClient } from "./client.js";
 import { HttpExchange } from "./exchange.js";
 import type { OldHandler, PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
@@ -41,8 +42,8 @@ export class OldShapeExchange extends HttpExchange {
     this.plain.dispatch(this.options, this.#handler);
   }
 
-  override connected(onWire: boolean): void {
-    this.#handler.onConnected?.(onWire);
+  override connected(attempt: Attempt | undefined): void {
+    this.#handler.onConnected?.(attempt);
   }
 
   override responseStarted(): void {

@@ -32,8 +32,8 @@ export interface AttemptOwner {
   openBody(): unknown;
   /** Whether the request's own body is what went wrong. */
   bodyFailedWith(error: unknown): boolean;
-  /** An attempt is on a connection, or the answer comes without one. */
-  connected(onWire: boolean): void;
+  /** It is on a connection. */
+  connected(attempt: Attempt): void;
   responseStarted(): void;
   information(status: number, headers: RawHeaders, text: string): void;
   head(status: number, headers: RawHeaders, resume: () => void, text: string): boolean;
@@ -119,7 +119,7 @@ export class WireAttempt {
     if (this.attempt.phase === "settled") throw new Error("the attempt was cancelled before it started");
     this.#abort = abort;
     this.attempt.started(this.connection?.use() ?? false, abort);
-    this.#exchange.connected(true);
+    this.#exchange.connected(this.attempt);
   }
 
   onResponseStarted(): void {

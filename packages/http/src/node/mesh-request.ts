@@ -11,7 +11,8 @@ import https from "node:https";
 import type { Socket } from "node:net";
 import { type Duplex, Readable, Writable } from "node:stream";
 import timers from "node:timers";
-import type { InboundContext } from "@inmesh/core";
+import type { Attempt, InboundContext } from "@inmesh/core";
+import type { Endpoint } from "@inmesh/model";
 import type { HttpClient } from "../client/client.js";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
 import type { Origin } from "../client/origin.js";
@@ -54,6 +55,8 @@ export class MeshRequest extends Writable implements OldHandler {
   #connects = false;
   /** An attempt was on a connection. */
   #wasSent = false;
+  /** Of the attempt under way. */
+  #endpoint: Endpoint | undefined;
   /** Ends the body: a request is written once it has a connection. */
   #finishing: (() => void) | undefined;
   /** What the Content-Length leaves for the rest of the body; undefined before its first chunk. */
@@ -294,8 +297,12 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#abort = abort;
   }
 
-  onConnected(onWire: boolean): void {
-    this.#wasSent ||= onWire;
+  onConnected(attempt: Attempt | undefined): void {
+    if (attempt !== undefined) {
+      this.#wasSent = true;
+      this.#endpoint = attempt.endpoint.endpoint;
+      this.#socket?.leadTo(this.#endpoint);
+    }
     this.#origin.connected = this.#wasSent;
     this.#connects = true;
     if (this.#connecting && this.#hasSocket) process.nextTick(() => this.#tellOfConnection());
@@ -399,7 +406,10 @@ export class MeshRequest extends Writable implements OldHandler {
 
   get socket(): Socket | null {
     if (!this.#hasSocket) return null;
-    this.#socket ??= new StubSocket(this, this.#connecting);
+    if (this.#socket === undefined) {
+      this.#socket = new StubSocket(this, this.#connecting);
+      if (this.#endpoint !== undefined) this.#socket.leadTo(this.#endpoint);
+    }
     return this.#socket as unknown as Socket;
   }
 

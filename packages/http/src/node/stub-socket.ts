@@ -1,10 +1,11 @@
 /**
- * What libraries expect behind `request.socket`: there is no one socket behind a call, which may take several. Timeouts
- * and `destroy` act on the request; the events of a connection being made tell of the first one.
+ * What libraries expect behind `request.socket`: there is no one socket behind a call, which may take several. Its address
+ * is that of the attempt under way; timeouts and `destroy` act on the request; the events of a connection being made tell of the first one.
  */
 
 import { isIP } from "node:net";
 import { Duplex } from "node:stream";
+import type { Endpoint } from "@inmesh/model";
 
 export interface SocketOwner {
   readonly host: string;
@@ -22,6 +23,7 @@ export class StubSocket extends Duplex {
   readonly bytesWritten = 0;
   remoteAddress: string | undefined = undefined;
   remotePort: number | undefined = undefined;
+  remoteFamily: "IPv4" | "IPv6" | undefined = undefined;
   timeout: number | undefined = undefined;
   readonly #owner: SocketOwner;
 
@@ -29,6 +31,15 @@ export class StubSocket extends Duplex {
     super({ autoDestroy: false });
     this.#owner = owner;
     this.connecting = connecting;
+  }
+
+  /** To the endpoint of the attempt under way. A socket file has no address; a name that goes out as asked has none that is known. */
+  leadTo({ address, port }: Endpoint): void {
+    const family = isIP(address);
+    if (family === 0) return;
+    this.remoteAddress = address;
+    this.remotePort = port;
+    this.remoteFamily = family === 4 ? "IPv4" : "IPv6";
   }
 
   /** The registry has the name; where the call goes is decided later. */

@@ -36,8 +36,11 @@ const NO_AGENT =
 const WHOLE_BEFORE =
   "bytes that belong to no answer follow a whole one: inside the mesh the caller has that answer, and the connection is closed";
 
-const NO_ONE_SOCKET =
-  "request.socket is a stand-in without an address, and reusedSocket is never true: a call may take several connections, which are the mesh's to replace";
+const NOT_REUSED =
+  "reusedSocket is never true: a connection that its peer had closed is the mesh's to replace, and nobody else's to try again";
+
+const NO_ADDRESS =
+  "request.socket has the address of an endpoint that the mesh knows, which a name that goes out as it was asked for is not";
 
 const FRAMING =
   "how a body is framed is the mesh's: one that it has whole goes with a Content-Length, whatever Transfer-Encoding was asked for";
@@ -65,8 +68,8 @@ export const KNOWN: readonly Known[] = [
   { suite: "got", way: "inside", file: "http", tests: /^socket destroyed by the server/, reason: ANSWERED },
   { suite: "got", way: "inside", file: "post", tests: /disabled for chunked transfer-encoding$/, reason: FRAMING },
   { suite: "got", way: "inside", file: "post", tests: /^`content-length` header is not over/, reason: TOO_SHORT },
-  { suite: "got", way: "inside", file: "promise", tests: /^emits response event/, reason: NO_ONE_SOCKET },
-  { suite: "got", way: "inside", file: "stream", tests: /^reusedSocket getter$/, reason: NO_ONE_SOCKET },
+  { suite: "got", way: "inside", file: "promise", tests: /^emits response event/, reason: NO_ADDRESS },
+  { suite: "got", way: "inside", file: "stream", tests: /^reusedSocket getter$/, reason: NOT_REUSED },
   { suite: "undici", way: "outside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },
   { suite: "undici", way: "inside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },
   { suite: "undici", way: "inside", file: "test/http2-window-size.js", tests: /^\(the file itself\)$/, reason: STUB },
