@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { outputOf } from "../run/child.js";
 import type { Outcome } from "../run/outcome.js";
 
@@ -8,7 +8,9 @@ export async function runAva(folder: string, files: readonly string[], env: Node
   const { output, end } = await outputOf(process.execPath, args, { folder, env, timeout: 20 * 60_000 });
   const outcomes = readTap(output);
   if (outcomes.length === 0) throw new Error(`ava reported no test and ${end}`);
-  return outcomes;
+  const [only] = files;
+  if (files.length !== 1 || only === undefined) return outcomes;
+  return outcomes.map((outcome) => ({ ...outcome, file: outcome.file || basename(only, extname(only)) }));
 }
 
 /** As ava writes it: the file stands before the first `›` of a name, as far as several files ran. */
