@@ -1,5 +1,6 @@
 /** The thread of fuzzer.ts: mutates, judges, and tells at the end. */
 
+import { setImmediate } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { FuzzReport, FuzzThreadData } from "./fuzzer.js";
 import { judge } from "./judge.js";
@@ -7,6 +8,8 @@ import { Mutator } from "./mutate.js";
 import { readSeeds } from "./seeds.js";
 
 const MAX_FAILURES = 10;
+/** Whatever a WeakRef led to is held until the turn of the event loop ends: a loop without turns would fill the memory. */
+const CASES_PER_TURN = 100;
 const { cases, seed, progress } = workerData as FuzzThreadData;
 const mutator = new Mutator(readSeeds(), seed);
 const failures: string[] = [];
@@ -19,5 +22,6 @@ while (done < cases && failures.length < MAX_FAILURES) {
   valid += judged.valid;
   problems += judged.problems;
   done += 1;
+  if (done % CASES_PER_TURN === 0) await setImmediate();
 }
 parentPort?.postMessage({ failures, done, valid, problems } satisfies FuzzReport);
