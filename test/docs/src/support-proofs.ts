@@ -64,9 +64,18 @@ function without(path: string, how: string): FieldRow {
   return { path, proofs: [], verdict: "no effect", how };
 }
 
+function refused(path: string, how: string, ...proofs: readonly Proof[]): FieldRow {
+  return { path, proofs, verdict: "refused", how };
+}
+
+/** What backends of Gateway API may not have. */
+function refusedOfBackend(proof: Proof, ...filters: readonly string[]): readonly FieldRow[] {
+  const how = "Filters of one backend may change headers only.";
+  return filters.map((filter) => refused(`rules[].backendRefs[].filters[].${filter}`, how, proof));
+}
+
 const NO_IDENTITY = "It is kept for the identities of mTLS, which are not there yet.";
 const KUBE_PROXY = "What Kubernetes does with the Service outside the mesh.";
-const GATEWAY_FILTERS_OF_BACKEND = "Filters of one backend may change headers only.";
 
 const GATEWAY_PARENTS: readonly FieldRow[] = [
   {
@@ -107,8 +116,8 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("http[].timeout", "istio-routes"),
     yes("http[].retries", "retry", "golden/retries"),
     yes("http[].fault", "faults", "golden/faults", "istio-routes"),
-    { path: "http[].fault.delay.exponentialDelay", proofs: [], verdict: "refused", how: "As by Istio." },
-    { path: "http[].fault.abort.http2Error", proofs: [], verdict: "refused", how: "As by Istio." },
+    refused("http[].fault.delay.exponentialDelay", "As by Istio."),
+    refused("http[].fault.abort.http2Error", "As by Istio."),
     yes("http[].mirror", "mirrors", "golden/mirrors"),
     yes("http[].mirrors", "mirrors", "golden/mirrors"),
     yes("http[].mirrorPercent", "golden/mirrors", "mirrors"),
@@ -224,26 +233,17 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("rules[].name", "gateway routes"),
     yes("rules[].matches", "gateway-routes"),
     yes("rules[].filters", "gateway-routes", "golden/gateway-filters", "gateway routes"),
-    {
-      path: "rules[].filters[].extensionRef",
-      proofs: ["gateway validation"],
-      verdict: "refused",
-      how: "There are no extensions.",
-    },
-    {
-      path: "rules[].filters[].externalAuth",
-      proofs: ["gateway validation"],
-      verdict: "refused",
-      how: "There is no external authorization.",
-    },
+    refused("rules[].filters[].extensionRef", "There are no extensions.", "gateway validation"),
+    refused("rules[].filters[].externalAuth", "There is no external authorization.", "gateway validation"),
     yes("rules[].backendRefs", "gateway-routes", "gateway routes"),
-    ...["extensionRef", "externalAuth", "requestMirror", "requestRedirect", "urlRewrite", "cors"].map(
-      (filter): FieldRow => ({
-        path: `rules[].backendRefs[].filters[].${filter}`,
-        proofs: ["gateway validation"],
-        verdict: "refused",
-        how: GATEWAY_FILTERS_OF_BACKEND,
-      }),
+    ...refusedOfBackend(
+      "gateway validation",
+      "extensionRef",
+      "externalAuth",
+      "requestMirror",
+      "requestRedirect",
+      "urlRewrite",
+      "cors",
     ),
     yes("rules[].timeouts", "gateway-routes", "gateway routes"),
     yes("rules[].retry", "gateway-routes", "gateway routes"),
@@ -253,21 +253,9 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("rules[].name", "grpc routes"),
     yes("rules[].matches", "grpc routes"),
     yes("rules[].filters", "golden/gateway-filters", "grpc routes"),
-    {
-      path: "rules[].filters[].extensionRef",
-      proofs: ["grpc validation"],
-      verdict: "refused",
-      how: "There are no extensions.",
-    },
+    refused("rules[].filters[].extensionRef", "There are no extensions.", "grpc validation"),
     yes("rules[].backendRefs", "grpc routes"),
-    ...["extensionRef", "requestMirror"].map(
-      (filter): FieldRow => ({
-        path: `rules[].backendRefs[].filters[].${filter}`,
-        proofs: ["grpc validation"],
-        verdict: "refused",
-        how: GATEWAY_FILTERS_OF_BACKEND,
-      }),
-    ),
+    ...refusedOfBackend("grpc validation", "extensionRef", "requestMirror"),
   ],
   MeshMode: [yes("mode", "modes"), yes("selector", "modes")],
 };

@@ -7,6 +7,7 @@ import {
   type Workload,
 } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { resourcesIn } from "../testing/policy-resources.test.helper.js";
 import { explain } from "./explain.js";
 import type { ExplainRequest } from "./explanation.js";
 
@@ -58,13 +59,7 @@ spec:
   subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
 `;
 
-const RESOURCES: readonly Resource[] = parseDocuments(POLICY, { file: "mesh/reviews.yaml" }).documents.map(
-  (document) => {
-    const { resource, problems } = validateDocument(document);
-    if (resource === undefined) throw new Error(JSON.stringify(problems));
-    return resource;
-  },
-);
+const RESOURCES = resourcesIn(POLICY, "mesh/reviews.yaml");
 
 function running(service: string, version: string): Workload {
   const ports = [{ number: 3000, name: "http" }];

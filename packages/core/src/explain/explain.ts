@@ -111,19 +111,18 @@ function explainRoute(
 }
 
 function explainFound(snapshot: Snapshot, route: Route, request: AskedRequest, start: Explanation): Explanation {
+  const aborted = route.fault !== undefined && route.fault.abortRatio >= 1;
+  // An injected abort comes before the CORS filter.
+  const passed = aborted ? { ...route, cors: undefined } : route;
   const answer: Explanation = {
     ...start,
     route: { name: route.name, ...placeIn(snapshot, route.resource, route.path) },
     timeoutMs: route.timeoutMs,
     fault: route.fault === undefined ? null : explainedFault(route.fault),
     mirrors: route.mirrors.map((mirror) => explainedMirror(snapshot, mirror)),
-    responseHeaders: responseHeaders(route, heaviestOf(route.action), request),
+    responseHeaders: responseHeaders(passed, heaviestOf(route.action), request),
   };
-  if (route.fault !== undefined && route.fault.abortRatio >= 1) {
-    // An injected abort comes before the CORS filter.
-    const headers = responseHeaders({ ...route, cors: undefined }, heaviestOf(route.action), request);
-    return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200, responseHeaders: headers };
-  }
+  if (aborted) return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
   return explainPreflight(route, request, answer) ?? explainAction(snapshot, route, request, answer);
 }
 

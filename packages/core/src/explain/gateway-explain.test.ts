@@ -1,7 +1,8 @@
 /** What explain says of routes of Gateway API, in words. */
 
-import { type ClientContext, compile, parseDocuments, validateDocument } from "@inmesh/model";
+import { type ClientContext, compile } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { resourcesIn } from "../testing/policy-resources.test.helper.js";
 import { explain } from "./explain.js";
 import type { ExplainRequest } from "./explanation.js";
 
@@ -41,9 +42,7 @@ spec:
     backendRefs: [{name: reviews, port: 80}]
 `;
 
-const resources = parseDocuments(POLICY, { file: "mesh.yaml" }).documents.flatMap(
-  (document) => validateDocument(document).resource ?? [],
-);
+const resources = resourcesIn(POLICY, "mesh.yaml");
 const snapshot = compile({ resources, workloads: [], client: CLIENT, problems: [], version: 1 });
 const ask = (path: string, more: ExplainRequest = {}) =>
   explain(snapshot, { method: "POST", url: `http://reviews${path}`, ...more });

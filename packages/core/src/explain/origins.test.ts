@@ -1,5 +1,6 @@
-import { type ClientContext, compile, parseDocuments, type Resource, validateDocument } from "@inmesh/model";
+import { type ClientContext, compile } from "@inmesh/model";
 import { expect, it } from "vitest";
+import { resourcesIn } from "../testing/policy-resources.test.helper.js";
 import { explain } from "./explain.js";
 
 const CLIENT: ClientContext = { namespace: "shop", service: "web", labels: { app: "web" } };
@@ -102,14 +103,6 @@ function lineOf(text: string): number {
   return POLICY.slice(0, POLICY.indexOf(text)).split("\n").length;
 }
 
-function resourcesOf(text: string): readonly Resource[] {
-  return parseDocuments(text, { file: "mesh.yaml" }).documents.map((document) => {
-    const { resource, problems } = validateDocument(document);
-    if (resource === undefined) throw new Error(JSON.stringify(problems));
-    return resource;
-  });
-}
-
 function explained(url: string, { text = POLICY, client = CLIENT, headers = {} } = {}) {
   const workload = {
     ...{
@@ -121,7 +114,13 @@ function explained(url: string, { text = POLICY, client = CLIENT, headers = {} }
     },
     ...{ labels: {}, weight: 1, healthy: true },
   };
-  const snapshot = compile({ resources: resourcesOf(text), workloads: [workload], client, problems: [], version: 1 });
+  const snapshot = compile({
+    resources: resourcesIn(text, "mesh.yaml"),
+    workloads: [workload],
+    client,
+    problems: [],
+    version: 1,
+  });
   return explain(snapshot, { url, headers });
 }
 

@@ -3,7 +3,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { documentFromValue, type Resource, validateDocument } from "@inmesh/model";
+import { documentFromValue, type Resource } from "@inmesh/model";
+import { validResource } from "./policy-resources.test.helper.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const { INMESH_CASES, INMESH_SHARED, INMESH_REQUIRE_PEERS } = process.env;
@@ -22,14 +23,7 @@ export function readCaseFile<File>(name: string): File {
 
 /** @throws when one is refused */
 export function resourcesOf(values: readonly unknown[]): Resource[] {
-  return values
-    .flatMap((value) => documentFromValue(value).documents)
-    .map((document) => {
-      const { resource, problems } = validateDocument(document);
-      const errors = problems.filter(({ severity }) => severity === "error");
-      if (resource === undefined) throw new Error(`${document.key} is refused: ${JSON.stringify(errors)}`);
-      return resource;
-    });
+  return values.flatMap((value) => documentFromValue(value).documents).map(validResource);
 }
 
 /** The same keys in the same order, so that two answers can be compared as text. */
