@@ -58,7 +58,8 @@ export class Instance {
       const end = (exit: InstanceExit): void => {
         if (this.#exit !== undefined) return;
         this.#exit = exit;
-        if (this.pid !== 0) signalGroup(this.pid, "SIGKILL"); // what its leader left behind serves nobody
+        // What its leader left behind serves nobody; told to end, it drains, as the workers of a cluster do.
+        if (this.pid !== 0 && !this.endWanted) signalGroup(this.pid, "SIGKILL");
         onExit(this, exit);
         resolve(exit);
       };
@@ -76,16 +77,16 @@ export class Instance {
     return this.pid !== 0 && this.#exit === undefined && signalGroup(this.pid, signal);
   }
 
-  /** SIGTERM, and SIGKILL when it still lives after `graceMs`. */
+  /** SIGTERM, and SIGKILL for whatever of the group still lives after `graceMs`. */
   async stop(graceMs: number): Promise<InstanceExit> {
     this.endWanted = true;
     this.signal("SIGTERM");
-    const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
+    const timer = setTimeout(() => this.pid !== 0 && signalGroup(this.pid, "SIGKILL"), graceMs);
     try {
       return await this.ended;
     } finally {
-      clearTimeout(timer);
       while (this.pid !== 0 && groupLives(this.pid)) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      clearTimeout(timer);
     }
   }
 }

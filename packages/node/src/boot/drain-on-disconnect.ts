@@ -1,6 +1,8 @@
 /**
  * A worker of `cluster` that is told to disconnect, by its primary or by itself, drains before Node closes its servers:
  * its lease goes first, connections are retired, requests finish. The servers are closed then, so that Node goes on at once.
+ * So does one whose primary has ended: Node would end it on the spot. That happens to every cluster whose processes all
+ * get the signal (systemd's control group, `inmesh dev`), since the primary has nothing to drain.
  */
 
 import type { Worker } from "node:cluster";
@@ -20,7 +22,8 @@ export function drainOnDisconnect(worker: Worker, plane: DataPlane, limitMs: num
   const target = process as unknown as { emit: Emit };
   const { emit } = target;
   target.emit = function (event, ...args) {
-    if (event !== "internalMessage" || !isDisconnect(args[0])) return emit.call(this, event, ...args);
+    const leaves = event === "disconnect" || (event === "internalMessage" && isDisconnect(args[0]));
+    if (!leaves) return emit.call(this, event, ...args);
     void plane.drain(limitMs).then(() => emit.call(this, event, ...args));
     return true;
   };
