@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -19,10 +19,11 @@ async function start(name: string, services: number): Promise<Example> {
   return example;
 }
 
+const leaseFolder = (name: string): string => join(ROOT, "examples", name, "mesh", ".workloads");
+
 /** Pids of a service's processes in an example's registry. */
 function leasesOf(name: string, service: string): number[] {
-  const folder = join(ROOT, "examples", name, "mesh", ".workloads");
-  const names = readdirSync(folder).map((file) => file.split("."));
+  const names = readdirSync(leaseFolder(name)).map((file) => file.split("."));
   return names.filter((parts) => parts[1] === service).map(([, , instance = ""]) => Number(instance.split("-")[0]));
 }
 
@@ -72,6 +73,7 @@ describe("npm start -w examples/…", () => {
   });
 
   it("cluster: calls go on when a worker dies, and its replacement takes part", async () => {
+    rmSync(leaseFolder("cluster"), { recursive: true, force: true }); // of a process killed in an earlier run
     const cluster = await start("cluster", 2);
     await cluster.until("/", () => leasesOf("cluster", "reviews").filter(isAlive).length === 2); // only when both listen does the one outlive the other
     const first = await cluster.until("/", /^200 worker \d+$/);
