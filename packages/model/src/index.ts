@@ -80,6 +80,19 @@ export {
 export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
 export { type ClientTls, PLAINTEXT, type TlsMode } from "./snapshot/client-tls.js";
 export { type Cluster, clusterName, POLICY_BLOCKS, type PolicyFields } from "./snapshot/cluster.js";
+export {
+  type AdmissionPolicy,
+  type BreakerFallback,
+  type BreakerPolicy,
+  type HealthCheckPolicy,
+  type HedgingPolicy,
+  NO_SERVER_POLICY,
+  type Priority,
+  type RateLimitKey,
+  type RateLimitPolicy,
+  type RetryRatePolicy,
+  type ServerPolicy,
+} from "./snapshot/resilience.js";
 export type {
   CorsPolicy,
   Destination,

@@ -14,6 +14,7 @@ export function snapshotInUse(snapshot: Snapshot, clusters: Clusters): Snapshot 
     get withPolicy() {
       return snapshot.withPolicy && snapshotInUse(snapshot.withPolicy, clusters);
     },
+    server: snapshot.server,
     services: snapshot.services,
     routes: snapshot.routes,
     get resources() {

@@ -22,6 +22,7 @@ export function createBalancer(kind: LoadBalancerKind, options: BalancerOptions)
     case "random":
     case "passThrough":
       return new RandomBalancer(options);
+    case "prequal":
     case "peakEwma":
       return new PeakEwma(options);
     case "leastRequest":

@@ -9,12 +9,15 @@ import {
   type LoadBalancerKind,
   type MeshSettings,
   type Mode,
+  NO_SERVER_POLICY,
   PLAINTEXT,
   type Resolution,
   type RetryPolicy,
   type Route,
+  type ServerPolicy,
   type Service,
   type Snapshot,
+  type TrafficPolicy,
   type VirtualHost,
 } from "@inmesh/model";
 
@@ -33,12 +36,14 @@ export interface FakeCluster {
   /** `address:port`, or with a weight and the processes behind it. */
   readonly endpoints: readonly (
     | string
-    | { readonly id: string; readonly weight?: number; readonly workloads?: readonly string[] }
+    | ({ readonly id: string } & Partial<Pick<Endpoint, "weight" | "workloads" | "labels" | "locality">>)
   )[];
   /** @default "leastRequest" */
   readonly loadBalancer?: LoadBalancerKind;
   /** What is left out is as in plaintext. @default plaintext */
   readonly tls?: Partial<ClientTls>;
+  /** Any other part of its policy. @default none */
+  readonly policy?: Partial<TrafficPolicy>;
   /** @default "static" */
   readonly resolution?: Resolution;
   /** The host that the cluster is for. @default its name */
@@ -46,6 +51,8 @@ export interface FakeCluster {
 }
 
 export interface FakeSnapshotSpec {
+  /** @default servers have no policy */
+  readonly server?: ServerPolicy;
   /** @default 1 */
   readonly version?: number;
   /** @default "ALLOW_ANY" */
@@ -105,6 +112,7 @@ export function fakeSnapshot({
   outboundPolicy = "ALLOW_ANY",
   mode = "on",
   withPolicy,
+  server = NO_SERVER_POLICY,
   clusters = {},
   hosts = Object.fromEntries(Object.keys(clusters).map((name) => [name, [{}]])),
 }: FakeSnapshotSpec = {}): Snapshot {
@@ -128,6 +136,7 @@ export function fakeSnapshot({
       dnsRefreshMs: 60_000,
     },
     mode,
+    server,
     withPolicy: withPolicy && fakeSnapshot({ version, ...withPolicy }),
     services: new Map([...made.values()].map(({ cluster }) => [cluster.host, cluster.service])),
     routes: {
@@ -160,7 +169,7 @@ function fakeCluster(
   spec: FakeCluster | FakeCluster["endpoints"],
 ): { cluster: Cluster; set: EndpointSet } {
   const given: FakeCluster = "endpoints" in spec ? spec : { endpoints: spec };
-  const { endpoints, loadBalancer = "leastRequest", tls, resolution = "static", host = name } = given;
+  const { endpoints, loadBalancer = "leastRequest", tls, policy, resolution = "static", host = name } = given;
   const service: Service = {
     host,
     name,
@@ -184,6 +193,7 @@ function fakeCluster(
     policy: {
       loadBalancer,
       connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0 },
+      ...policy,
       tls: { ...PLAINTEXT, ...tls },
     },
     resource: null,
@@ -193,7 +203,8 @@ function fakeCluster(
 
 /** @param spec `address:port`, or with more */
 export function fakeEndpoint(spec: FakeCluster["endpoints"][number]): Endpoint {
-  const { id, weight = 1, workloads = [] } = typeof spec === "string" ? { id: spec } : spec;
+  const { id, weight = 1, workloads = [], labels = {}, locality } = typeof spec === "string" ? { id: spec } : spec;
   const colon = id.lastIndexOf(":");
-  return { id, address: id.slice(0, colon), port: Number(id.slice(colon + 1)), weight, labels: {}, workloads };
+  const port = Number(id.slice(colon + 1));
+  return { id, address: id.slice(0, colon), port, weight, labels, workloads, ...(locality && { locality }) };
 }

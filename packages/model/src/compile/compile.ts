@@ -9,6 +9,7 @@
 import type { Problem } from "../problem.js";
 import type { Resource, ResourceRef } from "../resource.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
+import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
 import type { RouteTable } from "../snapshot/route.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
 import type { EndpointSet, Service, Workload } from "../snapshot/workload.js";
@@ -106,6 +107,10 @@ class CompiledSnapshot implements Snapshot {
     if (this.mode === "on") return undefined;
     this.#withPolicy ??= this.#compileWithPolicy();
     return this.#withPolicy;
+  }
+
+  get server(): ServerPolicy {
+    return NO_SERVER_POLICY;
   }
 
   get services(): ReadonlyMap<string, Service> {

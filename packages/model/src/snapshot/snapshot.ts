@@ -3,6 +3,7 @@
 import type { Problem } from "../problem.js";
 import type { Resource, ResourceRef } from "../resource.js";
 import type { Cluster } from "./cluster.js";
+import type { ServerPolicy } from "./resilience.js";
 import type { RouteTable } from "./route.js";
 import type { EndpointSet, Locality, Service } from "./workload.js";
 
@@ -48,6 +49,8 @@ export interface Snapshot {
   readonly sidecar?: ResourceRef | undefined;
   /** The same documents with every policy in force, whatever the mode; absent in mode `on`, where this snapshot is that. */
   readonly withPolicy?: Snapshot | undefined;
+  /** For the process's own servers; nothing in it while policy is off. */
+  readonly server: ServerPolicy;
   /** By host, as visible to the client. */
   readonly services: ReadonlyMap<string, Service>;
   readonly routes: RouteTable;

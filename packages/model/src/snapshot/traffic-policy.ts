@@ -4,10 +4,11 @@
  */
 
 import type { ClientTls } from "./client-tls.js";
+import type { BreakerPolicy, HealthCheckPolicy, HedgingPolicy, RetryRatePolicy } from "./resilience.js";
 import type { Locality } from "./workload.js";
 
 /** `leastRequest` is the default, as Istio's. `passThrough` sends to the address the caller asked for. */
-export type LoadBalancerKind = "roundRobin" | "random" | "leastRequest" | "peakEwma" | "passThrough";
+export type LoadBalancerKind = "roundRobin" | "random" | "leastRequest" | "peakEwma" | "prequal" | "passThrough";
 
 export interface TrafficPolicy {
   /** Also of a request that has nothing to hash. */
@@ -25,6 +26,16 @@ export interface TrafficPolicy {
   /** Absent, as where no outlierDetection is written: nobody is ejected for what they answer. */
   readonly outlier?: OutlierPolicy;
   readonly tls: ClientTls;
+  /** CircuitBreaker. */
+  readonly breaker?: BreakerPolicy;
+  /** Resilience: the rest of it, each absent where none is written. */
+  readonly healthCheck?: HealthCheckPolicy;
+  readonly retryRate?: RetryRatePolicy;
+  readonly hedging?: HedgingPolicy;
+  /** Endpoints this process uses of all there are, always the same ones while they live; others take their place when they go. */
+  readonly subsetSize?: number;
+  /** Of a request's body kept for another attempt, at most, in bytes. @default 65,536 (pitfalls R2) */
+  readonly replayBytes?: number;
 }
 
 export interface ConnectionPolicy {
