@@ -12,6 +12,7 @@ export {
   parseDocuments,
 } from "./document/parse-documents.js";
 export { stringifyDocument } from "./document/stringify-document.js";
+export type { CircuitBreakerSpec } from "./kind/circuit-breaker.js";
 export type { DestinationRuleSpec, SubsetSpec } from "./kind/destination-rule.js";
 export { parseDurationMs } from "./kind/duration.js";
 export type { ExtensionProviderSpec } from "./kind/extension-provider.js";
@@ -30,6 +31,8 @@ export type { GatewayHeaderModifierSpec, GatewayParentRefSpec, GatewayValueMatch
 export type { MeshConfigSpec } from "./kind/mesh-config.js";
 export type { MeshModeSpec } from "./kind/mesh-mode.js";
 export type { NamespaceSpec } from "./kind/namespace.js";
+export type { RateLimitSpec } from "./kind/rate-limit.js";
+export type { ResilienceSpec } from "./kind/resilience.js";
 export type { SpecByKind } from "./kind/schema.js";
 export type { KubernetesServicePortSpec, ServiceSpec } from "./kind/service.js";
 export type { ServiceEntryPortSpec, ServiceEntrySpec } from "./kind/service-entry.js";

@@ -14,6 +14,9 @@ export const KINDS = [
   "MeshMode",
   "HTTPRoute",
   "GRPCRoute",
+  "CircuitBreaker",
+  "Resilience",
+  "RateLimit",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

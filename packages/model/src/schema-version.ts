@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {
@@ -21,6 +21,9 @@ const SINCE: Readonly<Record<Kind, number>> = {
   MeshMode: 1,
   HTTPRoute: 2,
   GRPCRoute: 3,
+  CircuitBreaker: 4,
+  Resilience: 4,
+  RateLimit: 4,
 };
 
 /** Schema version a reader needs for documents of this kind; a kind unknown here needs a newer one than ours. */

@@ -1,11 +1,15 @@
 /** A cluster: service, port and subset under the traffic policy that holds for them. policy-semantics §2.2. */
 
+import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
+import type { ResilienceSpec } from "../kind/resilience.js";
 import type { TrafficPolicySpec } from "../kind/traffic-policy.js";
+import type { Resource } from "../resource.js";
 import type { ClientTls } from "../snapshot/client-tls.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
 import type { ClientContext } from "../snapshot/snapshot.js";
 import type { TrafficPolicy } from "../snapshot/traffic-policy.js";
 import type { Service } from "../snapshot/workload.js";
+import { compileBreaker } from "./breaker.js";
 import { clientTls } from "./client-tls.js";
 import { compileConnection, compileLimits, compileRetryBudget } from "./connection-pool.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
@@ -13,6 +17,7 @@ import { compileHash, compileWarmup, loadBalancerKind } from "./load-balancer.js
 import { compileLocality } from "./locality.js";
 import { compileOutlierDetection } from "./outlier-detection.js";
 import { policyFields } from "./policy-fields.js";
+import { compileResilience, resilienceBalancer } from "./resilience.js";
 import type { CompilerSettings } from "./settings.js";
 
 /** On a DestinationRule: `PEAK_EWMA` picks by latency, which Istio has no name for. It beats `simple`. */
@@ -42,6 +47,9 @@ export interface ClusterContext {
   readonly settings: CompilerSettings;
   /** MeshMode `off` or `observe`: subsets stay, as calls under way hold on to them, but no rule's policy applies. */
   readonly off: boolean;
+  /** Documents of our own kinds that hold for it. */
+  readonly breaker?: Resource<CircuitBreakerSpec> | undefined;
+  readonly resilience?: Resource<ResilienceSpec> | undefined;
 }
 
 /** @returns undefined when no DestinationRule defines the subset */
@@ -125,11 +133,12 @@ function trafficPolicy(
   { loadBalancer, connectionPool, outlierDetection, retryBudget }: PolicyBlocks,
   tls: ClientTls,
   { service, port }: ClusterTarget,
-  { client, settings, off }: ClusterContext,
+  { client, settings, off, breaker, resilience }: ClusterContext,
   annotation: string | undefined,
 ): TrafficPolicy {
   const asAsked = AS_ASKED.has(service.resolution);
-  const kind = asAsked ? "passThrough" : loadBalancerKind(loadBalancer, annotation);
+  const named = resilience && resilienceBalancer(resilience.spec);
+  const kind = asAsked ? "passThrough" : (named ?? loadBalancerKind(loadBalancer, annotation));
   const hash = asAsked ? undefined : compileHash(loadBalancer?.consistentHash);
   const warmup = compileWarmup(loadBalancer, kind);
   const outlier = compileOutlierDetection(outlierDetection);
@@ -150,5 +159,7 @@ function trafficPolicy(
     ...(budget && { retryBudget: budget }),
     ...(outlier && { outlier }),
     tls,
+    ...(breaker && { breaker: compileBreaker(breaker, port) }),
+    ...(resilience && compileResilience(resilience.spec)),
   };
 }

@@ -9,7 +9,7 @@
 import type { Problem } from "../problem.js";
 import type { Resource, ResourceRef } from "../resource.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
-import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
+import type { ServerPolicy } from "../snapshot/resilience.js";
 import type { RouteTable } from "../snapshot/route.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
 import type { EndpointSet, Service, Workload } from "../snapshot/workload.js";
@@ -17,7 +17,7 @@ import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
 import { Generations } from "./generations.js";
 import { Memo } from "./memo.js";
-import { hasPort, policyOf, serviceOf } from "./questions.js";
+import { breakerOf, hasPort, policyOf, resilienceOf, serviceOf } from "./questions.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
 import { ClientView } from "./view.js";
@@ -110,7 +110,7 @@ class CompiledSnapshot implements Snapshot {
   }
 
   get server(): ServerPolicy {
-    return NO_SERVER_POLICY;
+    return this.#view.server;
   }
 
   get services(): ReadonlyMap<string, Service> {
@@ -134,7 +134,14 @@ class CompiledSnapshot implements Snapshot {
       if (service === undefined || !ask(hasPort, target.host, target.port)) return undefined;
       const rule = ask(policyOf, target.host);
       const { client, settings } = this.#view;
-      return compileCluster({ ...target, service }, rule, { client, settings, off: this.mode !== "on" });
+      const off = this.mode !== "on";
+      const ours = off
+        ? {}
+        : {
+            breaker: ask(breakerOf, target.host, target.subset),
+            resilience: ask(resilienceOf, target.host),
+          };
+      return compileCluster({ ...target, service }, rule, { client, settings, off, ...ours });
     });
   }
 

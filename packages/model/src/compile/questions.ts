@@ -1,5 +1,7 @@
 /** What compiled hosts and clusters ask of a view, and ask the next one again: see memo.ts for why these are no closures. */
 
+import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
+import type { ResilienceSpec } from "../kind/resilience.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import type { Service } from "../snapshot/workload.js";
@@ -21,6 +23,14 @@ export function hasPort(view: ClientView, host: string, port: number): boolean {
 
 export function policyOf(view: ClientView, host: string): DestinationPolicy | undefined {
   return view.destinationPolicy(host, view.service(host));
+}
+
+export function breakerOf(view: ClientView, host: string, subset: string): Resource<CircuitBreakerSpec> | undefined {
+  return view.circuitBreaker(host, subset);
+}
+
+export function resilienceOf(view: ClientView, host: string): Resource<ResilienceSpec> | undefined {
+  return view.resilience(host);
 }
 
 /**

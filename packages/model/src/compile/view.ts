@@ -3,10 +3,14 @@
  * index whose documents did not change, so that "same object" means "nothing to do" further on.
  */
 
+import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
+import type { RateLimitSpec } from "../kind/rate-limit.js";
+import type { ResilienceSpec } from "../kind/resilience.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
-import type { Resource } from "../resource.js";
+import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
+import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { Service } from "../snapshot/workload.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
@@ -14,12 +18,15 @@ import { GATEWAY_ROUTE_KINDS, type GatewayRoute } from "./gateway-parent.js";
 import { GatewayRouteIndex } from "./gateway-route-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
+import { qualifiedHost } from "./host.js";
+import { HostPolicyIndex } from "./host-policy-index.js";
 import { partsWithPort } from "./joined-service.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
+import { compileServerPolicy } from "./server-policy.js";
 import { type RememberedServices, ServiceMap, visibleServices } from "./service-map.js";
 import { serviceMembers } from "./service-members.js";
 import { implicitService } from "./services.js";
@@ -55,10 +62,15 @@ export class ClientView {
   readonly virtualServices: VirtualServiceIndex;
   readonly gatewayRoutes: GatewayRouteIndex;
   readonly sums: RevisionSums;
+  /** For the client's own servers. */
+  readonly server: ServerPolicy;
   readonly resources: readonly Resource[];
   readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
   readonly #destinationRules: DestinationRuleIndex;
+  readonly #circuitBreakers: HostPolicyIndex<Resource<CircuitBreakerSpec>>;
+  readonly #resiliences: HostPolicyIndex<Resource<ResilienceSpec>>;
+  readonly #rateLimits: HostPolicyIndex<Resource<RateLimitSpec>>;
   readonly #workloads: WorkloadIndex;
   readonly #routed: RoutedPorts;
   readonly #implicit: ReadonlyMap<string, Service>;
@@ -133,6 +145,22 @@ export class ClientView {
             old === undefined ? undefined : old.#destinationRules,
           );
 
+    const unchanged = <K extends Kind>(kind: K): boolean => sameSettings && kinds[kind] === before?.[kind];
+    this.#circuitBreakers =
+      old !== undefined && unchanged("CircuitBreaker")
+        ? old.#circuitBreakers
+        : new HostPolicyIndex(kinds.CircuitBreaker);
+    this.#resiliences =
+      old !== undefined && unchanged("Resilience") ? old.#resiliences : new HostPolicyIndex(kinds.Resilience);
+    this.#rateLimits =
+      old !== undefined && unchanged("RateLimit") ? old.#rateLimits : new HostPolicyIndex(kinds.RateLimit);
+    const sameServer =
+      old !== undefined &&
+      this.#resiliences === old.#resiliences &&
+      this.#rateLimits === old.#rateLimits &&
+      this.mode.mode === old.mode.mode;
+    this.server = sameServer ? old.server : this.#serverPolicy();
+
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
@@ -172,6 +200,14 @@ export class ClientView {
     return this.#destinationRules.find(host, service?.namespace ?? this.client.namespace);
   }
 
+  circuitBreaker(host: string, subset: string): Resource<CircuitBreakerSpec> | undefined {
+    return this.#circuitBreakers.find(host, this.#levels(this.service(host)?.namespace), subset);
+  }
+
+  resilience(host: string): Resource<ResilienceSpec> | undefined {
+    return this.#resiliences.find(host, this.#levels(this.service(host)?.namespace));
+  }
+
   /** @param turn 0 for the first that speaks about the host at this port, 1 for the next … */
   virtualService(host: string, port: number, turn: number): Resource<VirtualServiceSpec> | undefined {
     const scope = this.#scope;
@@ -187,6 +223,21 @@ export class ClientView {
   document(key: string): Resource | undefined {
     this.#documents ??= new Map(this.resources.map((resource) => [resource.key, resource]));
     return this.#documents.get(key);
+  }
+
+  /** Namespaces whose documents speak to this client about a service, the first one first. */
+  #levels(serviceNamespace = this.client.namespace): readonly string[] {
+    return [...new Set([this.client.namespace, serviceNamespace, this.mesh.rootNamespace])];
+  }
+
+  /** Of the service that the client is. A caller's namespace has no say in it: only its own, and the root namespace. */
+  #serverPolicy(): ServerPolicy {
+    const { namespace, service } = this.client;
+    if (service === "" || this.mode.mode !== "on") return NO_SERVER_POLICY;
+    const host = qualifiedHost(service, namespace);
+    const levels = [...new Set([namespace, this.mesh.rootNamespace])];
+    const limits = levels.flatMap((level) => this.#rateLimits.all(host, level));
+    return compileServerPolicy(limits, this.#resiliences.find(host, levels));
   }
 
   /** Whether a rule may send to the port: a listed one, or, of an implicit service, one that somebody listens on. */

@@ -24,7 +24,12 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
     security: [],
     others: ["Gateway", "EnvoyFilter", "ProxyConfig"],
   },
-  "inmesh.dev": { versions: ["v1alpha1"], honoured: ["MeshMode"], security: [], others: [] },
+  "inmesh.dev": {
+    versions: ["v1alpha1"],
+    honoured: ["MeshMode", "CircuitBreaker", "Resilience", "RateLimit"],
+    security: [],
+    others: [],
+  },
   // MeshConfig has no apiVersion in Istio; this one is only for documents that name their kind.
   "mesh.istio.io": { versions: ["v1alpha1"], honoured: ["MeshConfig"], security: [], others: [] },
   "": { versions: ["v1"], honoured: ["Service", "Namespace"], security: [], others: [] },

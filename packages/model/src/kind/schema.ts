@@ -2,12 +2,15 @@
 
 import type * as z from "zod/mini";
 import type { Kind, Path } from "../resource.js";
+import { type CircuitBreakerSpec, circuitBreaker } from "./circuit-breaker.js";
 import { type DestinationRuleSpec, destinationRule } from "./destination-rule.js";
 import { type GatewayGrpcRouteSpec, gatewayGrpcRoute } from "./gateway-grpc-route.js";
 import { type GatewayHttpRouteSpec, gatewayHttpRoute } from "./gateway-http-route.js";
 import { type MeshConfigSpec, meshConfig } from "./mesh-config.js";
 import { type MeshModeSpec, meshMode } from "./mesh-mode.js";
 import { type NamespaceSpec, namespace } from "./namespace.js";
+import { type RateLimitSpec, rateLimit } from "./rate-limit.js";
+import { type ResilienceSpec, resilience } from "./resilience.js";
 import { type ServiceSpec, service } from "./service.js";
 import { type ServiceEntrySpec, serviceEntry } from "./service-entry.js";
 import { type SidecarSpec, sidecar } from "./sidecar.js";
@@ -28,6 +31,9 @@ export interface SpecByKind {
   readonly MeshMode: MeshModeSpec;
   readonly HTTPRoute: GatewayHttpRouteSpec;
   readonly GRPCRoute: GatewayGrpcRouteSpec;
+  readonly CircuitBreaker: CircuitBreakerSpec;
+  readonly Resilience: ResilienceSpec;
+  readonly RateLimit: RateLimitSpec;
 }
 
 export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
@@ -43,6 +49,9 @@ export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
   MeshMode: meshMode,
   HTTPRoute: gatewayHttpRoute,
   GRPCRoute: gatewayGrpcRoute,
+  CircuitBreaker: circuitBreaker,
+  Resilience: resilience,
+  RateLimit: rateLimit,
 };
 
 /** MeshConfig is bare: its fields are the document's. */

@@ -9,6 +9,7 @@ import { checkDestinationRule } from "./destination-rule.js";
 import { readEnvelope } from "./envelope.js";
 import { checkGatewayGrpcRoute } from "./gateway-grpc-route.js";
 import { checkGatewayHttpRoute } from "./gateway-http-route.js";
+import { checkCircuitBreaker, checkRateLimit, checkResilience } from "./host-policy.js";
 import { checkMeshMode, checkService } from "./kubernetes.js";
 import { checkMeshConfig } from "./mesh-config.js";
 import { Report } from "./report.js";
@@ -44,6 +45,9 @@ const CHECKS: { readonly [K in Kind]: Check<K> } = {
   MeshMode: checkMeshMode,
   HTTPRoute: checkGatewayHttpRoute,
   GRPCRoute: checkGatewayGrpcRoute,
+  CircuitBreaker: checkCircuitBreaker,
+  Resilience: checkResilience,
+  RateLimit: checkRateLimit,
 };
 
 /** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */

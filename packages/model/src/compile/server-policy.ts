@@ -1,0 +1,81 @@
+/** What RateLimits and the Resilience of a host ask of its own processes. */
+
+import { parseRateLimitKey, type RateLimitRuleSpec, type RateLimitSpec } from "../kind/rate-limit.js";
+import type { RequestMatchSpec } from "../kind/request-match.js";
+import type { ResilienceSpec } from "../kind/resilience.js";
+import type { Resource } from "../resource.js";
+import {
+  type AdmissionPolicy,
+  NO_SERVER_POLICY,
+  type Priority,
+  type RateLimitPolicy,
+  type ServerPolicy,
+} from "../snapshot/resilience.js";
+import type { MatchRequest, RuleRef } from "../snapshot/route.js";
+import { durationMs } from "./duration-ms.js";
+import { RequestMatch } from "./request-match.js";
+
+const ADAPTIVE = { min: 5, max: 1_000 };
+
+/** @param limits of the host, of whatever namespaces may speak for it */
+export function compileServerPolicy(
+  limits: readonly Resource<RateLimitSpec>[],
+  resilience: Resource<ResilienceSpec> | undefined,
+): ServerPolicy {
+  const rateLimits = limits
+    .flatMap((resource) =>
+      (resource.spec.rules ?? []).map((rule, index) => compileRule(rule, refOf(resource, `spec.rules[${index}]`))),
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const admission = resilience && compileAdmission(resilience);
+  if (rateLimits.length === 0 && admission === undefined) return NO_SERVER_POLICY;
+  return { rateLimits, ...(admission && { admission }) };
+}
+
+function compileRule({ name = "", match, by = [], requests = 0, per, burst }: RateLimitRuleSpec, resource: RuleRef) {
+  const { namespace, name: document } = resource.resource;
+  const policy: RateLimitPolicy = {
+    name: `${namespace}/${document}/${name}`,
+    matches: anyOf(match),
+    keys: by.flatMap((key) => parseRateLimitKey(key) ?? []), // validation has refused what is none
+    requests,
+    perMs: durationMs(per, 1_000),
+    burst: burst || requests,
+    resource,
+  };
+  return policy;
+}
+
+function compileAdmission(resource: Resource<ResilienceSpec>): AdmissionPolicy | undefined {
+  const { server } = resource.spec;
+  if (server === undefined) return undefined;
+  const { maxConcurrency = 0, adaptiveConcurrency, maxEventLoopDelay, priorities = [], priorityHeader = "" } = server;
+  const adapts = adaptiveConcurrency !== undefined && adaptiveConcurrency.enabled !== false;
+  return {
+    maxConcurrency,
+    ...(adapts && {
+      adaptive: {
+        minConcurrency: adaptiveConcurrency.min || ADAPTIVE.min,
+        maxConcurrency: adaptiveConcurrency.max || ADAPTIVE.max,
+      },
+    }),
+    maxLoopDelayMs: durationMs(maxEventLoopDelay, 0),
+    priorities: priorities.map(({ priority = "DEFAULT", match }) => ({
+      priority: priority.toLowerCase() as Priority,
+      matches: anyOf(match),
+    })),
+    priorityHeader: priorityHeader.toLowerCase(),
+    resource: refOf(resource, "spec.server"),
+  };
+}
+
+/** One of them is enough; none at all mean every request. */
+function anyOf(specs: readonly RequestMatchSpec[] | undefined): (request: MatchRequest) => boolean {
+  if (specs === undefined || specs.length === 0) return () => true;
+  const matches = specs.map((spec) => new RequestMatch(spec));
+  return (request) => matches.some((match) => match.matches(request));
+}
+
+function refOf({ kind, namespace, name }: Resource, path: string): RuleRef {
+  return { resource: { kind, namespace, name }, path };
+}
