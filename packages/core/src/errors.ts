@@ -69,6 +69,22 @@ export const MESH_ERRORS = {
     "the DestinationRule asks for TLS that cannot be had: a mode that this version does not originate, a file that cannot be used; nothing was sent",
   ),
   NO_ENDPOINT: info(503, 14, true, "UH", "no_healthy_upstream", "the service or subset has no endpoint"),
+  OVERFLOW: info(
+    503,
+    14,
+    false,
+    "UO",
+    "upstream_reset_before_response_started{overflow}",
+    "a limit of the cluster is reached: requests under way, requests that wait for a connection, or connections; nothing was sent",
+  ),
+  BREAKER_OPEN: info(
+    503,
+    14,
+    false,
+    "UO",
+    "circuit_breaker_open",
+    "the circuit breaker is open: too many attempts failed or were slow; nothing was sent",
+  ),
   CONNECT_FAILED: info(
     503,
     14,

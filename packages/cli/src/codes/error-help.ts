@@ -46,6 +46,18 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
       "the service is known and nobody serves it: no process runs, or no process has the subset's labels. `inmesh endpoints SERVICE` shows who is there with which labels. Of a service whose endpoints are names, the message says which name has no address or could not be looked up.",
     example: 'no endpoint for "reviews.shop" subset "v2": nothing that serves it is registered (NO_ENDPOINT)',
   },
+  OVERFLOW: {
+    remedy:
+      "the message names the limit and its DestinationRule: `connectionPool` holds requests under way (`http2MaxRequests`), requests that wait (`http1MaxPendingRequests`) and connections (`maxConnections`), per process and cluster. Never tried again, and the answer says `x-envoy-overloaded: true`, so that callers above do not try again either. `inmesh describe SERVICE` shows how full they are.",
+    example:
+      "GET http://reviews/42 was not sent: 100 requests to outbound|80||reviews.shop.svc.cluster.local are under way, and connectionPool.http.http2MaxRequests is 100 (OVERFLOW)",
+  },
+  BREAKER_OPEN: {
+    remedy:
+      "the message says what opened it and when it is probed next. Nothing is sent until then; then a few attempts find out whether the service is well again. `inmesh describe SERVICE` shows every breaker.",
+    example:
+      "GET http://reviews/42 was not sent: CircuitBreaker/shop/reviews is open since 2 s for outbound|80||reviews.shop.svc.cluster.local: 60% of 40 attempts failed, more than 50%; next probe in 8 s (BREAKER_OPEN)",
+  },
   CONNECT_FAILED: {
     remedy:
       "the request never left, so it is safe to send again, whatever its method. Over TLS the message says what was wrong with the server's certificate, and which document says whom to trust. The endpoint is avoided for 0.5 s, doubling up to 10 s, while another one is left.",

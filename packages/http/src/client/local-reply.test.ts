@@ -18,6 +18,16 @@ it.each<[MeshErrorCode, number, string]>([
   expect(reply?.body).toContain(`why (${code})`);
 });
 
+it.each<[MeshErrorCode, string | undefined]>([
+  ["OVERFLOW", "true"],
+  ["BREAKER_OPEN", "true"],
+  ["NO_ENDPOINT", undefined],
+])("tells callers of %s not to try again: %s", (code, expected) => {
+  const { headers = [] } = localReply(new MeshError(code, "why")) ?? {};
+  const at = headers.indexOf("x-envoy-overloaded");
+  expect(at < 0 ? undefined : headers[at + 1]).toBe(expected);
+});
+
 it("has no answer for a body that broke off", () => {
   expect(localReply(new MeshError("RESPONSE_TRUNCATED", "why"))).toBeUndefined();
 });

@@ -6,8 +6,12 @@ export const ERROR_HEADER = "x-inmesh-error";
 
 const BEFORE_HEADERS = "upstream connect error or disconnect/reset before headers. reset reason:";
 
+/** Envoy's: a limit or a breaker stopped the request here. Whoever called must not try again at once. */
+const OVERLOADED_FLAG = "UO";
+
 /** Envoy's words, where it has any; what happened here follows on the next line. */
 const PHRASES: Partial<Record<MeshErrorCode, string>> = {
+  OVERFLOW: `${BEFORE_HEADERS} overflow`,
   CONNECT_FAILED: `${BEFORE_HEADERS} remote connection failure`,
   UPSTREAM_RESET: `${BEFORE_HEADERS} connection termination`,
   UPSTREAM_PROTOCOL: `${BEFORE_HEADERS} protocol error`,
@@ -24,6 +28,7 @@ export function localReply(error: MeshError): LocalReply | undefined {
   const phrase = PHRASES[error.code];
   const body = phrase === undefined ? error.message : `${phrase}\n${error.message}`;
   const headers = ["content-type", "text/plain", ERROR_HEADER, error.code];
+  if (error.flag === OVERLOADED_FLAG) headers.push("x-envoy-overloaded", "true");
   return { status: error.status, headers, body };
 }
 
