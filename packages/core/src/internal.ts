@@ -4,6 +4,7 @@ export { errorCode } from "./call/classify.js";
 export {
   ATTEMPT_HEADER,
   MIRRORED_HEADER,
+  NOT_PROCESSED_HEADER,
   ORIGINAL_PATH_HEADER,
   TIMEOUT_HEADER,
   withoutMeshHeaders,

@@ -1,4 +1,4 @@
-/** Request headers by which meshes talk to each other. An application that passes on what it received must not speak for us. */
+/** Headers by which meshes talk to each other. An application that passes on what it received must not speak for us. */
 
 /** Time the callee has, in whole ms, relative so that clocks need not agree (pitfalls X7). */
 export const TIMEOUT_HEADER = "x-inmesh-timeout-ms";
@@ -9,6 +9,12 @@ export const ORIGINAL_PATH_HEADER = "x-envoy-original-path";
 
 /** On copies that mirrors send, and on the calls made for them: they are not mirrored again. */
 export const MIRRORED_HEADER = "x-inmesh-mirrored";
+
+/**
+ * Of an answer: `true` on a refusal by the mesh in front of the application, which has not seen the request. So it is safe to
+ * send anew, even a POST (pitfalls R12). Clients hide it: an application that passes on what it received must not say it.
+ */
+export const NOT_PROCESSED_HEADER = "x-inmesh-not-processed";
 
 /** Ours to set, and Envoy's overrides of policy by the caller, which a sidecar removes (policy-semantics §7.5, §10.6). */
 const RESERVED = new Set([

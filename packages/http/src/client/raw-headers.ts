@@ -12,6 +12,13 @@ export function rawHeader(headers: RawHeaders, name: string): string | undefined
   return undefined;
 }
 
+/** @param name lower-case @returns the same list when no line has that name */
+export function withoutRawHeader(headers: RawHeaders, name: string): RawHeaders {
+  if (rawHeader(headers, name) === undefined) return headers;
+  // Of a pair its first half decides.
+  return headers.filter((_, index) => text(headers[index & ~1]!).toLowerCase() !== name);
+}
+
 export function decodeHeaders(headers: RawHeaders): string[] {
   return headers.map(text);
 }

@@ -5,15 +5,18 @@
 
 import type { Duplex } from "node:stream";
 import type { Attempt, Timer } from "@inmesh/core";
-import { errorCode } from "@inmesh/core/internal";
+import { errorCode, NOT_PROCESSED_HEADER } from "@inmesh/core/internal";
 import type { Connection } from "./client-connection.js";
 import type { RawHeaders, RequestOptions } from "./handler.js";
 import { FORWARDED } from "./mark.js";
-import { rawHeader } from "./raw-headers.js";
+import { rawHeader, withoutRawHeader } from "./raw-headers.js";
 
 /** An answer that nobody gets is read to its end up to this size and time, so that its connection can be used again (pitfalls R4). */
 const DRAIN_BYTES = 64 * 1024;
 const DRAIN_MS = 100;
+
+/** The lowest status of a refusal that says that the application has not seen the request. */
+const TOO_MANY_REQUESTS = 429;
 
 /** The request itself is at fault, or a limit of the caller's own process was met: as without a mesh, the caller hears that. */
 const CALLERS_OWN = new Set([
@@ -139,7 +142,7 @@ export class WireAttempt {
       return true;
     }
     try {
-      return this.#exchange.head(status, headers, resume, statusText);
+      return this.#exchange.head(status, forApplication(status, headers), resume, statusText);
     } catch (error) {
       attempt.call.abort(error);
       return true;
@@ -215,4 +218,9 @@ export class WireAttempt {
     this.#drain = 0;
     this.#abort?.(new Error("the answer was thrown away, nobody gets it"));
   }
+}
+
+/** Refusals say so in a header that only the mesh in front of an application may set. */
+function forApplication(status: number, headers: RawHeaders): RawHeaders {
+  return status < TOO_MANY_REQUESTS ? headers : withoutRawHeader(headers, NOT_PROCESSED_HEADER);
 }

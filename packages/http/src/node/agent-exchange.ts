@@ -4,10 +4,11 @@ import { errorMonitor } from "node:events";
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
-import { errorCode } from "@inmesh/core/internal";
+import { errorCode, NOT_PROCESSED_HEADER } from "@inmesh/core/internal";
 import { keepAliveDelay } from "../client/endpoint-connector.js";
 import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
+import { hideHeaders } from "../server/inbound-headers.js";
 
 /** On request options: the cluster whose connections serve it. */
 export const CLUSTER: unique symbol = Symbol("inmesh.cluster");
@@ -231,6 +232,9 @@ export class AgentExchange implements Exchange {
         const value = response.headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       });
+      if (NOT_PROCESSED_HEADER in response.headers) {
+        hideHeaders(response, (name) => name.toLowerCase() === NOT_PROCESSED_HEADER);
+      }
       response.once("end", () => attempt.complete());
       if (request.listenerCount("response") === 0) response.resume();
     });

@@ -54,7 +54,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
     remainingMs = parseMs(request.headers[TIMEOUT_HEADER]);
     // Part of the way of a copy: so are the calls made for it.
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
-    if (!leaves) hide(request);
+    if (!leaves) hideHeaders(request, isOurs);
   }
   return { forward: forward ?? NONE, remainingMs };
 }
@@ -84,20 +84,21 @@ function isOurs(name: string): boolean {
   return name.startsWith(OURS) || name.slice(0, OURS.length).toLowerCase() === OURS;
 }
 
-function hide(request: RequestHead): void {
-  const { headers, rawHeaders } = request;
-  const distinct = COUNT === undefined ? request.headersDistinct : undefined;
+/** Takes lines out of a head as if they had not come. */
+export function hideHeaders(message: RequestHead, isHidden: (name: string) => boolean): void {
+  const { headers, rawHeaders } = message;
+  const distinct = COUNT === undefined ? message.headersDistinct : undefined;
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
     const name = rawHeaders[index]!; // flat pairs
-    if (!isOurs(name)) continue;
+    if (!isHidden(name)) continue;
     const key = name.toLowerCase();
     delete headers[key];
     if (distinct !== undefined) delete distinct[key];
     if (index === rawHeaders.length - 2) rawHeaders.length = index;
     else rawHeaders.splice(index, 2);
   }
-  if (COUNT !== undefined && COUNT in request)
-    (request as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
+  if (COUNT !== undefined && COUNT in message)
+    (message as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }
 
 /** Digits only: repeated headers are joined by a comma and say nothing. */
