@@ -22,6 +22,7 @@ export {
   type FakeRoute,
   type FakeSnapshotSpec,
   fakeEndpoint,
+  fakeOutlier,
   fakeRetry,
   fakeRoute,
   fakeSnapshot,

@@ -4,7 +4,7 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Call } from "./call.js";
 
-/** What one attempt came to, for balancers, breakers and statistics. `neutral` judges nobody: cancelled by us or the caller. */
+/** What one attempt came to, for balancers, breakers and statistics. `neutral` judges nobody: cancelled by us or the caller, or late because this process was. */
 export type Outcome = "success" | "failure" | "neutral";
 
 /** `queued`: nothing written yet, so nobody can have acted on it. */
@@ -33,6 +33,8 @@ export class Attempt extends WheelNode {
   phase: Phase = "queued";
   /** Something may have reached the peer. While false, even a POST can safely be sent again (pitfalls R1). */
   sent = false;
+  /** For a connection, because no further one may be opened: what becomes of it meanwhile is not the endpoint's doing. */
+  waits = false;
   /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
   reused = false;
   error: unknown = undefined;

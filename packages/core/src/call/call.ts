@@ -16,7 +16,7 @@ import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { withoutBlanks } from "./blanks.js";
-import { answerOutcome, classifyFailure, isRefusal } from "./classify.js";
+import { answerOutcome, classifyFailure, isPeersFault, isPerhapsLateness, isRefusal } from "./classify.js";
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
@@ -240,15 +240,17 @@ export class Call extends WheelNode implements MatchRequest {
 
   attemptFailed(attempt: Attempt, cause: unknown): void {
     const failure = classifyFailure(attempt, cause);
+    const now = this.engine.clock.now();
+    const late = isPerhapsLateness(failure) && this.engine.stalls.spoilt(attempt.startedAt, now);
     if (this.answered) {
-      this.#settle(attempt, "failure", failure, this.engine.clock.now());
+      this.#settle(attempt, late ? "neutral" : "failure", failure, now);
       this.noRetry = "answer_begun";
       return this.fail(this.#told(failure));
     }
     const replay = attempt.reused && failure.code === "UPSTREAM_RESET" && this.#mayReplay();
-    const refused = isRefusal(failure);
-    const blamed = !replay && failure.origin === "remote" && (refused || failure.code !== "CONNECT_FAILED");
-    this.#settle(attempt, blamed ? "failure" : "neutral", failure, this.engine.clock.now());
+    const refused = !late && isRefusal(failure);
+    const blamed = !replay && !late && isPeersFault(failure);
+    this.#settle(attempt, blamed ? "failure" : "neutral", failure, now);
     if (refused) this.cluster?.refused(attempt);
     this.#noteTried(attempt);
     if (!replay) return this.#next(attempt, failure);
@@ -265,7 +267,8 @@ export class Call extends WheelNode implements MatchRequest {
       `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} had no answer within ${limitMs} ms (perTryTimeout)`,
       { ...this.place, origin: "remote" },
     );
-    this.#settle(attempt, "failure", failure, this.engine.clock.now());
+    const now = this.engine.clock.now();
+    this.#settle(attempt, this.#timedOutcome(attempt, now), failure, now);
     abort?.(failure);
     this.#noteTried(attempt);
     this.#next(attempt, failure);
@@ -278,7 +281,14 @@ export class Call extends WheelNode implements MatchRequest {
     const error = this.#deadlineError();
     if (!this.answered) this.status = error.status;
     // An inherited deadline may have been used up elsewhere: the endpoint is not to blame.
-    this.#end(error, this.deadlineInherited ? "neutral" : "failure");
+    const { attempt } = this;
+    const judged = attempt !== undefined && !this.deadlineInherited;
+    this.#end(error, judged ? this.#timedOutcome(attempt, this.engine.clock.now()) : "neutral");
+  }
+
+  /** Time is up for an attempt. That says nothing of its endpoint when it waited for a place here, or for our own loop. */
+  #timedOutcome({ waits, startedAt }: Attempt, now: number): Outcome {
+    return waits || this.engine.stalls.spoilt(startedAt, now) ? "neutral" : "failure";
   }
 
   // ---- ending ----

@@ -32,9 +32,35 @@ const OURS = new Set([
   "UND_ERR_ABORTED",
 ]);
 
+/** Names are looked up here, by a server of ours: that it failed says nothing of the endpoint. */
+const LOOKUPS = new Set([
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EAI_FAIL",
+  "EAI_NODATA",
+  "EAI_NONAME",
+  "ESERVFAIL",
+  "ETIMEOUT",
+  "EREFUSED",
+]);
+
+/** Ends of a wait, which a loop that stood still may bring about by itself. A closed port is one however late it is noticed. */
+const WAITS = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
+
 /** The endpoint did not take the connection, and it was not for want of anything here. */
 export function isRefusal({ code, cause }: MeshError): boolean {
   return code === "CONNECT_FAILED" && !OURS.has(errorCode(cause));
+}
+
+/** The attempt ended without a whole answer, and the peer is to blame as far as can be told. */
+export function isPeersFault({ code, origin, cause }: MeshError): boolean {
+  if (origin !== "remote") return false;
+  return code !== "CONNECT_FAILED" || !(OURS.has(errorCode(cause)) || LOOKUPS.has(errorCode(cause)));
+}
+
+/** It can be the doing of an event loop that stood still meanwhile. */
+export function isPerhapsLateness({ code, cause }: MeshError): boolean {
+  return code !== "CONNECT_FAILED" || WAITS.has(errorCode(cause));
 }
 
 /** How an attempt that was answered counts: 4xx and 3xx are the caller's business (pitfalls, "counting the wrong things"). */

@@ -63,6 +63,12 @@ export class ClusterRuntime {
     return this.#config;
   }
 
+  /** Somebody is judged by how attempts end. */
+  get judges(): boolean {
+    const { outlier, breaker } = this.#config.policy;
+    return outlier !== undefined || breaker !== undefined;
+  }
+
   get states(): readonly EndpointState[] {
     return this.#asked instanceof ByRequest ? this.#asked.states : this.#states;
   }

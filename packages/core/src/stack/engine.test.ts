@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { InboundContext } from "../call/context.js";
 import { MeshError } from "../errors.js";
 import { settle } from "../runtime/fake-clock.js";
-import { answers, cuts, inTurn, refuses, resets, silent } from "../testing/behaviour.js";
+import { answers, cuts, inTurn, queues, refuses, resets, silent } from "../testing/behaviour.js";
+import { type FakeRoute, fakeOutlier } from "../testing/fake-snapshot.js";
 import { testEngine } from "../testing/test-engine.js";
 import { ENTRY_ROLES } from "./outbound.js";
 
@@ -181,6 +182,78 @@ describe("Engine", () => {
       clock.advance(10);
       expect([exchange.events, engine.wheel.size]).toEqual([["fail TIMEOUT"], 0]);
     });
+
+    describe("and policy judges endpoints", () => {
+      const judging = (retry: FakeRoute = { retry: { on: ["5xx"], maxAttempts: 1, perTryTimeoutMs: 500 } }) =>
+        testEngine({
+          clusters: { reviews: { endpoints: [A], policy: { outlier: fakeOutlier() } } },
+          hosts: { reviews: [retry] },
+        });
+
+      it.each([
+        ["perTryTimeout", silent(), { retry: { on: ["5xx"], maxAttempts: 1, perTryTimeoutMs: 500 } }],
+        ["the rule's timeout", silent(), { timeoutMs: 500 }],
+        ["a connection that was reset", resets(1_000), {}],
+        ["a connection that took too long to set up", refuses("UND_ERR_CONNECT_TIMEOUT", 1_000), {}],
+      ])("blames nobody for %s", (_, behaviour, route) => {
+        const { clock, send, network } = judging(route);
+        network.script(A, behaviour);
+        const { call, exchange } = send("reviews");
+        clock.advance(10);
+        clock.stall(2_000);
+        clock.advance(10);
+        expect([exchange.events.length, call.attempt!.endpoint.failures, call.attempt!.endpoint.refusals]).toEqual([
+          1, 0, 0,
+        ]);
+      });
+
+      it.each([
+        ["an answer that says so", answers(503, { afterMs: 1_000 })],
+        ["a closed port", refuses("ECONNREFUSED", 1_000)],
+      ])("blames the endpoint for %s, however late it is read", (_, behaviour) => {
+        const { clock, send, network } = judging({});
+        network.script(A, behaviour);
+        const { call } = send("reviews");
+        clock.advance(10);
+        clock.stall(2_000);
+        clock.advance(10);
+        expect(call.attempt!.endpoint.failures).toBe(1);
+      });
+
+      it("blames it for a timeout that a stall before the attempt has nothing to do with", () => {
+        const { clock, send, network } = judging();
+        network.script(A, answers());
+        send("reviews");
+        clock.stall(2_000);
+        clock.advance(10);
+        network.script(A, silent());
+        const { call } = send("reviews");
+        clock.advance(600);
+        expect(call.attempt!.endpoint.failures).toBe(1);
+      });
+    });
+  });
+
+  it("blames no endpoint for what waited for a place among our own connections", () => {
+    const { clock, send, network } = testEngine({
+      clusters: { reviews: [A] },
+      hosts: { reviews: [{ timeoutMs: 500 }] },
+    });
+    network.script(A, queues());
+    const { call } = send("reviews");
+    const { endpoint } = call.attempt!;
+    call.attempt!.waits = true; // says the transport
+    clock.advance(505);
+    expect([call.status, endpoint.attempts, endpoint.failures]).toEqual([504, 1, 0]);
+  });
+
+  it("blames no endpoint for a lookup that failed here", () => {
+    const { clock, send, network } = testEngine({ clusters: { reviews: [A] } });
+    network.script(A, refuses("EAI_AGAIN"));
+    const { call } = send("reviews");
+    const { endpoint } = call.attempt!;
+    clock.advance(1);
+    expect([call.status, endpoint.attempts, endpoint.failures]).toEqual([503, 1, 0]);
   });
 
   it("does not care about jumps of wall time", () => {

@@ -19,6 +19,7 @@ import { MeshError } from "../errors.js";
 import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
+import { LoopStalls } from "../runtime/loop-stalls.js";
 import { type Random, systemRandom } from "../runtime/random.js";
 import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
@@ -67,6 +68,8 @@ export class Engine {
   readonly random: Random;
   readonly store: SnapshotReader;
   readonly wheel: TimerWheel;
+  /** When this process itself was late. Watched while calls are under way that policy judges endpoints or services by. */
+  readonly stalls: LoopStalls;
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
   readonly lastCalls = new LastCalls();
@@ -103,6 +106,7 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.wheel = new TimerWheel(clock);
+    this.stalls = new LoopStalls(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
     this.mirrors = new Mirrors(this, { address, notice: onNotice });
@@ -202,6 +206,7 @@ export class Engine {
   close(): void {
     this.#unsubscribe();
     this.mirrors.close();
+    this.stalls.close();
     this.clusters.close();
   }
 
@@ -252,6 +257,7 @@ export class Engine {
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
     const state = cluster.acquire(call, now);
     if (state === undefined) return this.#lookUp(call, number, next, cluster);
+    if (cluster.judges) this.stalls.watch(now);
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     call.attempt = attempt;
     call.attempts = number;

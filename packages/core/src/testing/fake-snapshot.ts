@@ -10,6 +10,7 @@ import {
   type MeshSettings,
   type Mode,
   NO_SERVER_POLICY,
+  type OutlierPolicy,
   PLAINTEXT,
   type Resolution,
   type RetryPolicy,
@@ -79,6 +80,23 @@ export function fakeRetry({ on = [], ...others }: FakeRetry = {}): RetryPolicy {
     retryRemoteLocalities: false,
     tokens: on,
     ...others,
+  };
+}
+
+/** An empty `outlierDetection`. */
+export function fakeOutlier(policy: Partial<OutlierPolicy> = {}): OutlierPolicy {
+  return {
+    consecutiveErrors: 5,
+    consecutiveGatewayErrors: 0,
+    splitsLocalErrors: false,
+    consecutiveLocalErrors: 5,
+    errorStatuses: [],
+    intervalMs: 10_000,
+    baseEjectionMs: 30_000,
+    maxEjectionMs: 300_000,
+    maxEjectionRatio: 0.1,
+    minHealthRatio: 0,
+    ...policy,
   };
 }
 
