@@ -1,4 +1,6 @@
-export { type BalancerOptions, createBalancer } from "./balance/create.js";
+export type { Balancer } from "./balance/balancer.js";
+export { type BalancerOptions, type BalancingPolicy, createBalancer } from "./balance/create.js";
+export { XxHashLoader } from "./balance/xx-hash.js";
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export {

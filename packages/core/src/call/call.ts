@@ -71,6 +71,11 @@ export class Call extends WheelNode implements MatchRequest {
   /** True while the deadline is the inbound request's and not the route's timeout. */
   deadlineInherited = false;
 
+  /** Of what ties it to one endpoint; undefined for most calls. */
+  hash: bigint | undefined = undefined;
+  /** For the caller, who did not bring the cookie that ties its requests to one endpoint. */
+  affinityCookie: HeaderOps | undefined = undefined;
+
   attempt: Attempt | undefined = undefined;
   attempts = 0;
   /** Attempts of the same call before this one, by an application or a library that tries again itself. */
@@ -145,8 +150,13 @@ export class Call extends WheelNode implements MatchRequest {
 
   /** Header operations of the answer, in the order in which they apply. */
   get responseOps(): readonly HeaderOps[] {
-    const { route, destination } = this;
+    const { route, destination, affinityCookie } = this;
     if (route === undefined) return NONE;
+    if (affinityCookie !== undefined) return [...this.#ruleOps(route, destination), affinityCookie];
+    return this.#ruleOps(route, destination);
+  }
+
+  #ruleOps(route: Route, destination: Destination | undefined): readonly HeaderOps[] {
     const ofDestination = destination?.responseHeaders;
     const { responseHeaders } = route;
     const cors = this.fault < 0 ? undefined : route.cors; // an injected abort comes before the CORS filter

@@ -5,7 +5,8 @@
 
 import type { Cluster, Endpoint, EndpointSet, Snapshot } from "@inmesh/model";
 import type { Balancer } from "../balance/balancer.js";
-import { createBalancer } from "../balance/create.js";
+import { balancingKey, createBalancer } from "../balance/create.js";
+import type { XxHashLoader } from "../balance/xx-hash.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
@@ -21,6 +22,7 @@ export interface ClusterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly names: Names;
+  readonly xxHash: XxHashLoader;
   /**
    * Called when an endpoint left the registry, or one of the processes that share its address did: connections are to be
    * closed once idle, since any of them may lead to the one that left.
@@ -54,7 +56,7 @@ export class ClusterRuntime {
   constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
     this.#options = options;
     this.#config = config;
-    this.#balancer = createBalancer(config.policy.loadBalancer, options);
+    this.#balancer = createBalancer(config.policy, options);
     this.#set = snapshot.endpoints(config);
     this.#prepare();
   }
@@ -82,8 +84,8 @@ export class ClusterRuntime {
   /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */
   update(snapshot: Snapshot, config: Cluster): void {
     if (config !== this.#config) {
-      if (config.policy.loadBalancer !== this.#config.policy.loadBalancer) {
-        this.#balancer = createBalancer(config.policy.loadBalancer, this.#options);
+      if (balancingKey(config.policy) !== balancingKey(this.#config.policy)) {
+        this.#balancer = createBalancer(config.policy, this.#options);
         this.#offer(this.#options.clock.now());
       }
       const before = sourceOf(this.#config);
@@ -103,12 +105,11 @@ export class ClusterRuntime {
   acquire(call: Call, now: number): EndpointState | undefined {
     if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
     if (now >= this.#readmitAt) this.#offer(now);
-    let state = this.#balancer.pick(now);
-    if (state === undefined) return undefined;
     const { tried } = call;
-    if (tried !== undefined && call.route!.retry.avoidPreviousHosts && tried.includes(state)) {
-      state = this.#pickUntried(tried, now) ?? state; // a call that has tried something has a route
-    }
+    const avoid = tried !== undefined && call.route!.retry.avoidPreviousHosts ? tried : undefined; // tried, so it has a route
+    let state = this.#balancer.pick(now, call, avoid);
+    if (state === undefined) return undefined;
+    if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
     state.inFlight += 1;
     return state;
   }
@@ -166,7 +167,7 @@ export class ClusterRuntime {
     this.#byName?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
-    this.#balancer.update([]);
+    this.#balancer.update([], []);
   }
 
   /** It answered a call that began after it was put aside, so it is back before its time. */
@@ -177,9 +178,9 @@ export class ClusterRuntime {
     this.#offer(now);
   }
 
-  #pickUntried(tried: readonly EndpointState[], now: number): EndpointState | undefined {
+  #pickUntried(call: Call, tried: readonly EndpointState[], now: number): EndpointState | undefined {
     for (let turn = 0; turn < REPICKS; turn++) {
-      const state = this.#balancer.pick(now);
+      const state = this.#balancer.pick(now, call, tried);
       if (state !== undefined && !tried.includes(state)) return state;
     }
     // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, ejected ones last.
@@ -235,7 +236,7 @@ export class ClusterRuntime {
       else usable.push(state);
     }
     this.#readmitAt = readmitAt;
-    this.#balancer.update(usable.length > 0 ? usable : this.#states);
+    this.#balancer.update(usable.length > 0 ? usable : this.#states, this.#states);
   }
 }
 

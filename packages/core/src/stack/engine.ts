@@ -4,6 +4,7 @@
  */
 
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { XxHashLoader } from "../balance/xx-hash.js";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
@@ -47,7 +48,7 @@ export interface EngineOptions {
   readonly excludes?: (host: string, port: number) => boolean;
   /** Every request goes out as if the mesh were not there; what policy would do is rehearsed. @default false */
   readonly onlyObserves?: boolean;
-  /** Of this process, as others see it, for `x-forwarded-for` of mirrored requests. @default "127.0.0.1" */
+  /** Of this process, as others see it, for `x-forwarded-for` of mirrored requests and for affinity by source. @default "127.0.0.1" */
   readonly address?: () => string;
   /** Told once of what the calls themselves do not show, such as a mirror that does not exist. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
@@ -75,6 +76,10 @@ export class Engine {
   readonly lastCalls = new LastCalls();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
+  /** For clusters that pick by hash. */
+  readonly xxHash = new XxHashLoader();
+  /** See the option of that name. */
+  readonly address: () => string;
   /** Copies of requests, which are in none of the counts beside. */
   readonly mirrors: Mirrors;
   /** For mode `observe`. */
@@ -109,13 +114,15 @@ export class Engine {
     this.stalls = new LoopStalls(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
+    this.address = address;
     this.mirrors = new Mirrors(this, { address, notice: onNotice });
     this.rehearsal = new Rehearsal(this, excludes);
     this.onlyObserves = onlyObserves;
     this.inForce = !onlyObserves;
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
-    this.clusters = new Clusters({ clock, random, names, onRemoved: (state) => onEndpointRemoved?.(state) });
+    const { xxHash } = this;
+    this.clusters = new Clusters({ clock, random, names, xxHash, onRemoved: (state) => onEndpointRemoved?.(state) });
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
       this.clusters.update(snapshot);

@@ -4,6 +4,7 @@
  * `send`. The order is the contract; each line says what fixes its place.
  */
 
+import { affinity } from "../filter/affinity.js";
 import { cors } from "../filter/cors.js";
 import { destination } from "../filter/destination.js";
 import { fault } from "../filter/fault.js";
@@ -28,6 +29,8 @@ export const OUTBOUND: readonly Stage[] = [
   localAnswer,
   // Once per request, so that retries stay in the destination that was drawn (§1.4).
   destination,
+  // Below destination, whose cluster may not care; above rewrite: the request as the caller made it. Above retry: attempts agree.
+  affinity,
   // Below destination, whose header operations it applies together with the route's; above retry: done once.
   rewrite,
   // Below rewrite: copies say what the request says (§10.7). Above timeout and retry: once per request, and never limited.
