@@ -1,3 +1,4 @@
+export { hostCovers, qualifiedHost } from "./compile/host.js";
 export { stringifyDocument } from "./document/stringify-document.js";
 export { appendDocument, type EditOptions, removeDocument, replaceDocument } from "./edit/edit-policy-text.js";
 export { meshConfigJsonSchema, policyJsonSchema } from "./kind/json-schema.js";

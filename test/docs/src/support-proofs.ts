@@ -38,6 +38,8 @@ export const PROOFS = {
   names: "packages/node/src/names.test.ts",
   "names, looked up": "packages/core/src/cluster/by-name.test.ts",
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
+  "our kinds": "packages/model/src/compile/host-policies.test.ts",
+  "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
 } as const;
 
@@ -258,4 +260,20 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     ...refusedOfBackend("grpc validation", "extensionRef", "requestMirror"),
   ],
   MeshMode: [yes("mode", "modes"), yes("selector", "modes")],
+  CircuitBreaker: [
+    "host",
+    "subset",
+    "scope",
+    "window",
+    "minRequests",
+    "failurePercent",
+    "slowCall",
+    "openFor",
+    "probes",
+    "fallback",
+  ].map((path) => yes(path, "our kinds", "our kinds, validation")),
+  Resilience: ["host", "loadBalancer", "subsetting", "healthCheck", "retry", "hedging", "server"].map((path) =>
+    yes(path, "our kinds", "our kinds, validation"),
+  ),
+  RateLimit: [yes("host", "our kinds"), yes("rules", "our kinds", "our kinds, validation")],
 };

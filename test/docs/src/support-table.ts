@@ -31,6 +31,12 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "Of Gateway API, `gateway.networking.k8s.io/v1`: parents, namespaces, weights, header modifiers and mirrors as of an HTTPRoute; matches by service and method, exact or by expression, and by headers. A method is the path `/package.Service/Method`, so the rules hold for every HTTP request with that path. One list with the HTTPRoutes of its host, as in Istio. A backend that does not exist gets its share a 503, which gRPC calls UNAVAILABLE.",
   MeshMode:
     "Ours: `off`, `observe` and `on` for the mesh (root namespace), a namespace, or workloads by selector; the narrowest holds.",
+  CircuitBreaker:
+    "Ours: when callers of a host stop calling it for a while, and what they get instead ([resilience](resilience.md)). The caller's namespace, the host's and the root namespace may speak, the first that does holds.",
+  Resilience:
+    "Ours: what Istio has no field for ([resilience](resilience.md)). All but `server` is for the callers of a host, found as a CircuitBreaker is; `server` is for its own processes, and only their namespace and the root namespace may write it.",
+  RateLimit:
+    "Ours: how many requests the processes of a host take, each by itself ([resilience](resilience.md)). Their namespace and the root namespace may write it; all of them hold.",
 };
 
 /** The row that speaks of a field: its own, or the longest path that fits. Undefined where the field is not honoured. */

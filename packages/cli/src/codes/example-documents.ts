@@ -33,6 +33,20 @@ metadata: { name: ${name}, namespace: shop }
 spec: { mode: observe }
 `;
 
+export const circuitBreaker = (name: string, spec = "{ host: reviews }"): string => `apiVersion: inmesh.dev/v1alpha1
+kind: CircuitBreaker
+metadata: { name: ${name}, namespace: shop }
+spec: ${spec}
+`;
+
+export const rateLimit = (namespace: string): string => `apiVersion: inmesh.dev/v1alpha1
+kind: RateLimit
+metadata: { name: limits, namespace: ${namespace} }
+spec:
+  host: reviews.shop.svc.cluster.local
+  rules: [{ name: all, requests: 100, per: 1s }]
+`;
+
 export const destinationRule = (name: string, rest: string): string => `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: ${name}, namespace: shop }

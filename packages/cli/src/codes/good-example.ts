@@ -4,12 +4,14 @@
  */
 
 import {
+  circuitBreaker,
   destinationRule,
   envoyFilter,
   gateway,
   httpRoute,
   meshMode,
   REVIEWS,
+  rateLimit,
   sidecar,
   TO_REVIEWS,
   virtualService,
@@ -72,6 +74,9 @@ spec:
   IM0303: virtualService(API + TO_REVIEWS),
   IM0304: `${REVIEWS}---\n${destinationRule("reviews", "  subsets: [{ name: v1, labels: { version: v1 } }]\n")}`,
   IM0305: meshMode("calm"),
+  IM0311: `${REVIEWS}---\n${circuitBreaker("reviews")}`,
+  IM0312: `${circuitBreaker("calm")}---\n${circuitBreaker("eager", "{ host: reviews, subset: v2 }")}`,
+  IM0313: `${REVIEWS}---\n${rateLimit("shop")}`,
   IM0306: MATCH_FIRST,
   IM0307: destinationRule(
     "reviews",

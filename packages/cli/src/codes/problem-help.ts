@@ -6,12 +6,14 @@
 import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
 import { DOCUMENT_PROBLEM_CODES, SET_PROBLEM_CODES } from "@inmesh/model";
 import {
+  circuitBreaker,
   destinationRule,
   envoyFilter,
   gateway,
   httpRoute,
   meshMode,
   REVIEWS,
+  rateLimit,
   sidecar,
   TO_REVIEWS,
   virtualService,
@@ -319,6 +321,25 @@ spec:
     when: ours("IM0310"),
     remedy: "Name a Service, or a Hostname of group networking.istio.io.",
     yaml: `${REVIEWS}---\n${httpRoute("{ group: '', kind: Service, name: reviews }", "{ group: '', kind: Bucket, name: reviews, port: 80 }")}`,
+  },
+  IM0311: {
+    severity: "warning",
+    when: ours("IM0311", " (only beside a registry)"),
+    remedy: "Correct the host, or declare it. `inmesh services` lists those that are known.",
+    message:
+      'IM0311 warning limits.yaml:5:9 "revews" (revews.shop.svc.cluster.local) is no Service, no ServiceEntry and no running process. The document has no effect now. Did you mean "reviews"?',
+  },
+  IM0312: {
+    severity: "error",
+    when: ours("IM0312"),
+    remedy: "Keep one of the two, or give one of the CircuitBreakers a `subset`.",
+    yaml: `${circuitBreaker("calm")}---\n${circuitBreaker("eager")}`,
+  },
+  IM0313: {
+    severity: "warning",
+    when: ours("IM0313"),
+    remedy: "Write it in the namespace of the service, or in the root namespace.",
+    yaml: `${REVIEWS}---\n${rateLimit("front")}`,
   },
   IM0701: {
     severity: "error",

@@ -12,6 +12,7 @@ import {
   type Snapshot,
   type TrafficPolicy,
 } from "@inmesh/model";
+import { hostCovers, qualifiedHost } from "@inmesh/model/internal";
 import { judgeDocuments } from "../input/judge.js";
 import { judgeSet } from "../input/judge-set.js";
 import { clientContext } from "../registry/client-context.js";
@@ -40,7 +41,7 @@ export interface DescribedService {
     readonly labels: Readonly<Record<string, string>>;
     readonly endpoints: number;
   }[];
-  /** Documents that choose its processes: Sidecars, MeshModes, security. */
+  /** Documents that choose its processes, or its callers by its host: Sidecars, MeshModes, RateLimits, security. */
   readonly selectedBy: readonly string[];
   /** `namespace/service` of running processes that do not see it. */
   readonly hiddenFrom: readonly string[];
@@ -67,6 +68,9 @@ const TOLD = [
   "MeshConfig",
 ];
 
+/** Kinds that name a host, whose callers or processes they are for. */
+const BY_HOST = ["CircuitBreaker", "Resilience", "RateLimit"];
+
 /** @param from whose view; undefined: a caller of the service's own namespace */
 export async function describeService(
   registry: OpenRegistry,
@@ -83,7 +87,9 @@ export async function describeService(
   const cluster = port === undefined ? undefined : snapshot.cluster(clusterName(port.number, "", host));
   const rule = cluster?.resource == null ? null : resourceKey(cluster.resource);
   const subsets = subsetsOf(rule, view.documents, snapshot, service);
-  const selectedBy = view.documents.filter((document) => selects(document, namespace, own)).map(({ key }) => key);
+  const selectedBy = view.documents
+    .filter((document) => selects(document, service, namespace, own))
+    .map(({ key }) => key);
   const keys = new Set([
     service.resource,
     rule ?? "",
@@ -161,7 +167,16 @@ function subsetsOf(
 }
 
 /** In its namespace, or in that of the mesh; with a selector that fits one of its processes, or with none. */
-function selects({ kind, namespace, value }: Document, own: string, leases: readonly Lease[]): boolean {
+function selects(
+  { kind, namespace, value }: Document,
+  { host }: ServiceView,
+  own: string,
+  leases: readonly Lease[],
+): boolean {
+  if (BY_HOST.includes(kind)) {
+    const { host: named } = (value["spec"] ?? {}) as { readonly host?: unknown };
+    return typeof named === "string" && hostCovers(qualifiedHost(named, namespace), host);
+  }
   if (TOLD.includes(kind) || (namespace !== own && namespace !== "istio-system")) return false;
   const spec = (value["spec"] ?? {}) as {
     readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };

@@ -22,6 +22,8 @@ const SHORT: Readonly<Record<string, Kind>> = {
   svc: "Service",
   ns: "Namespace",
   mode: "MeshMode",
+  cb: "CircuitBreaker",
+  rl: "RateLimit",
   mesh: "MeshConfig",
 };
 

@@ -5,10 +5,13 @@
 
 import { GATEWAY_ROUTE_KINDS } from "../compile/gateway-parent.js";
 import { compileSettings } from "../compile/settings.js";
+import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { GatewayRouteSpec } from "../kind/gateway-grpc-route.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { MeshModeSpec } from "../kind/mesh-mode.js";
+import type { RateLimitSpec } from "../kind/rate-limit.js";
+import type { ResilienceSpec } from "../kind/resilience.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
@@ -22,6 +25,7 @@ import { checkGatewayReferences } from "./gateway-references.js";
 import { checkGatewayRoute, checkTwoLanguages } from "./gateway-routes.js";
 import { checkHeaderCommands } from "./header-commands.js";
 import { checkHostConflicts } from "./host-conflicts.js";
+import { checkHostPolicies } from "./host-policies.js";
 import { checkMeshModes } from "./mesh-modes.js";
 import { checkPassedOver } from "./passed-over.js";
 import { checkRulesBehindAll } from "./rules-behind-all.js";
@@ -74,6 +78,16 @@ export function analyze(
   for (const resource of sidecars) checkDeprecatedSidecar(resource, report);
   checkSidecars(sidecars, report);
   checkMeshModes(ofKind<MeshModeSpec>("MeshMode"), workloads, mesh.rootNamespace, report);
+  checkHostPolicies(
+    {
+      breakers: ofKind<CircuitBreakerSpec>("CircuitBreaker"),
+      resiliences: ofKind<ResilienceSpec>("Resilience"),
+      rateLimits: ofKind<RateLimitSpec>("RateLimit"),
+    },
+    set,
+    mesh.rootNamespace,
+    report,
+  );
   const order = new Map([...resources, ...(passedOver ?? [])].map(({ key }, index) => [key, index]));
   return problems.sort((a, b) => (order.get(a.resource) ?? 0) - (order.get(b.resource) ?? 0));
 }

@@ -14,4 +14,8 @@ export const SET_PROBLEM_CODES = {
     "a route of Gateway API, or one of its parentRefs, means no Service or port that is there, so it has no effect",
   IM0310:
     "a backend of a route is of a kind that inmesh does not know, so its share of the requests gets 500, or 503 of a GRPCRoute",
+  IM0311: "a CircuitBreaker, Resilience or RateLimit for a host that nothing declares and no process has registered",
+  IM0312: "two CircuitBreakers, or two Resiliences, of one namespace speak for one host; the older one holds",
+  IM0313:
+    "a RateLimit, or the server part of a Resilience, for a host of another namespace, whose servers do not listen to it",
 } as const;

@@ -25,6 +25,9 @@ const GROUPS: Readonly<Record<string, string>> = {
   Service: "v1",
   Namespace: "v1",
   MeshMode: "inmesh.dev/v1alpha1",
+  CircuitBreaker: "inmesh.dev/v1alpha1",
+  Resilience: "inmesh.dev/v1alpha1",
+  RateLimit: "inmesh.dev/v1alpha1",
   GRPCRoute: "gateway.networking.k8s.io/v1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
 };
