@@ -33,7 +33,7 @@ export class Attempt extends WheelNode {
   phase: Phase = "queued";
   /** Something may have reached the peer. While false, even a POST can safely be sent again (pitfalls R1). */
   sent = false;
-  /** For a connection, because no further one may be opened: what becomes of it meanwhile is not the endpoint's doing. */
+  /** For a connection, because no further one may be opened: what becomes of it meanwhile is not the endpoint's doing. Written by ClusterLimits only. */
   waits = false;
   /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
   reused = false;

@@ -36,6 +36,8 @@ export type NoRetryReason =
   | "not_idempotent"
   | "body_not_replayable"
   | "answer_begun"
+  | "retry_budget"
+  | "overloaded"
   | "deadline"
   | "aborted";
 
@@ -90,6 +92,8 @@ export class Call extends WheelNode implements MatchRequest {
   replayed = false;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
+  /** Has a place among its cluster's retries: from the decision to try again until there is an answer. */
+  retrying = false;
   /** Undefined after a success and while another attempt follows. */
   noRetry: NoRetryReason | undefined = undefined;
 
@@ -234,6 +238,7 @@ export class Call extends WheelNode implements MatchRequest {
     } else if (attempt.status >= 500) this.noRetry = "retries_off";
     this.answered = true;
     this.status = attempt.status;
+    if (this.retrying) this.cluster!.limits.freeRetry(this); // an attempt exists, so its cluster does
     const { pending } = this;
     if (pending !== undefined) {
       this.pending = undefined;
@@ -330,6 +335,7 @@ export class Call extends WheelNode implements MatchRequest {
     this.endedAt = now;
     this.error = error;
     if (this.wheelTick >= 0) this.engine.wheel.remove(this);
+    if (this.retrying) this.cluster!.limits.freeRetry(this); // an attempt exists, so its cluster does
     const { attempt, cancelWait, pending } = this;
     if (attempt !== undefined && attempt.phase !== "settled") {
       const { abort } = attempt;

@@ -1,5 +1,6 @@
 /** What happened to a call, in words: the middle part of its error's message. */
 
+import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { MeshError } from "../errors.js";
 import type { Attempt } from "./attempt.js";
 import type { Call, NoRetryReason } from "./call.js";
@@ -34,6 +35,7 @@ function attemptStory(attempt: Attempt, now: number): string {
 }
 
 const PLAIN = new Set([
+  "OVERFLOW",
   "CONNECT_FAILED",
   "TLS_UNAVAILABLE",
   "UPSTREAM_RESET",
@@ -65,10 +67,21 @@ const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   not_idempotent: ({ method }) =>
     `Not tried again, because a ${method} may have been carried out: send an Idempotency-Key if it is safe to repeat`,
   body_not_replayable: "Not tried again, because the request body was a stream and cannot be sent twice",
+  retry_budget: ({ cluster }) =>
+    `Not tried again, because as many retries as policy allows are under way to "${cluster?.config.name}" (${retryLimit(cluster)})`,
+  overloaded: "Not tried again, because more requests would make the overload worse",
   answer_begun: "Not tried again, because the caller already had the beginning of the answer",
   deadline: "",
   aborted: "",
 };
+
+/** The field that holds it, and what it says. */
+function retryLimit(cluster: ClusterRuntime | undefined): string {
+  const { limits, retryBudget } = cluster?.config.policy ?? {};
+  if (retryBudget === undefined) return `connectionPool.http.maxRetries: ${limits?.maxRetries}`;
+  const { ratio, minConcurrency } = retryBudget;
+  return `retryBudget: ${Math.round(ratio * 100)}% of its requests, at least ${minConcurrency}`;
+}
 
 /** The code stands at the end of the whole message, once. */
 function withoutCode({ message, code }: MeshError): string {

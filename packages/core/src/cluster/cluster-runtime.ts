@@ -10,6 +10,7 @@ import type { XxHashLoader } from "../balance/xx-hash.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
+import { ClusterLimits } from "../limit/cluster-limits.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { CallStats } from "../stats/call-stats.js";
@@ -38,6 +39,7 @@ const REPICKS = 5;
 
 export class ClusterRuntime {
   readonly stats = new CallStats();
+  readonly limits: ClusterLimits;
   readonly #options: ClusterOptions;
   #config: Cluster;
   /** The snapshot's. */
@@ -57,6 +59,7 @@ export class ClusterRuntime {
     this.#options = options;
     this.#config = config;
     this.#balancer = createBalancer(config.policy, options);
+    this.limits = new ClusterLimits(config.policy, options.clock.now());
     this.#set = snapshot.endpoints(config);
     this.#prepare();
   }
@@ -88,6 +91,7 @@ export class ClusterRuntime {
         this.#balancer = createBalancer(config.policy, this.#options);
         this.#offer(this.#options.clock.now());
       }
+      this.limits.update(config.policy, this.#options.clock.now());
       const before = sourceOf(this.#config);
       this.#config = config;
       this.#set = snapshot.endpoints(config);
@@ -147,6 +151,7 @@ export class ClusterRuntime {
   releaseMirror(attempt: Attempt, outcome: Outcome, now: number): void {
     const state = attempt.endpoint;
     state.inFlight -= 1;
+    this.limits.end(attempt, now);
     if (state.refusals > 0 && attempt.status > 0 && attempt.startedAt >= state.ejectedAt) this.#readmit(state, now);
     this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
   }

@@ -49,8 +49,9 @@ class Retries implements RetryDriver {
   }
 
   wantsFailure(call: Call, attempt: Attempt, failure: MeshError): boolean {
-    if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt);
-    call.noRetry = "not_retriable";
+    if (failure.code === "OVERFLOW") call.noRetry = "overloaded";
+    else if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt);
+    else call.noRetry = "not_retriable";
     return false;
   }
 
@@ -123,7 +124,12 @@ class Retries implements RetryDriver {
     if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
     if (sent && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
-    return this.#clock.now() >= call.deadlineAt ? "deadline" : undefined;
+    const now = this.#clock.now();
+    if (now >= call.deadlineAt) return "deadline";
+    const { limits } = call.cluster!; // an attempt exists, so its cluster does
+    if (!limits.mayRetry(call, now)) return "retry_budget";
+    limits.holdRetry(call);
+    return undefined;
   }
 }
 

@@ -498,6 +498,8 @@ describe("Engine", () => {
       "destination: reviews 1/1",
       "timeout: 3000 ms",
       "retry: 3 attempts on 5xx",
+      "breaker: ",
+      "limit: ",
       "pick: ",
       "perTryTimeout: 500 ms",
       "send: ",

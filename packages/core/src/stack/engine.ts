@@ -201,8 +201,7 @@ export class Engine {
   /** The stages of a route in order, as the admin endpoint prints them. */
   describe(route: Route): readonly StageView[] {
     const { stages, attemptStages } = this.#stack(route);
-    const [pick, send] = EXIT_ROLES;
-    return [...ENTRY_ROLES, ...stages, pick, ...attemptStages, send];
+    return [...ENTRY_ROLES, ...stages, ...EXIT_ROLES.slice(0, -1), ...attemptStages, ...EXIT_ROLES.slice(-1)];
   }
 
   /** A way that only picks and sends. @param route shown in errors */
@@ -262,9 +261,12 @@ export class Engine {
   readonly #begin = (call: Call, number: number, next: AttemptNext): void => {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
+    const { limits } = cluster;
+    if (limits.full) return call.fail(limits.overflow("requests", call, cluster.config));
     const state = cluster.acquire(call, now);
     if (state === undefined) return this.#lookUp(call, number, next, cluster);
     if (cluster.judges) this.stalls.watch(now);
+    limits.begin();
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     call.attempt = attempt;
     call.attempts = number;

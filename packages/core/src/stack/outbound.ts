@@ -51,7 +51,14 @@ export const ENTRY_ROLES = [
   { role: "route", describe: "finds the first rule that matches", parameters: "" },
 ] as const;
 
+/** `send` is below the stages of attempts, the others above them. */
 export const EXIT_ROLES = [
+  { role: "breaker", describe: "refuses while the circuit breaker is open, if policy has one", parameters: "" },
+  {
+    role: "limit",
+    describe: "refuses what is beyond the requests that the cluster may have under way",
+    parameters: "",
+  },
   { role: "pick", describe: "chooses an endpoint of the cluster and holds it until the answer's end", parameters: "" },
   { role: "send", describe: "hands the attempt to the transport", parameters: "" },
 ] as const;
