@@ -8,11 +8,14 @@ export {
   MIRRORED_HEADER,
   NOT_PROCESSED_HEADER,
   ORIGINAL_PATH_HEADER,
+  RETRIED_HEADER,
+  SPENT_HEADER,
   TIMEOUT_HEADER,
   withoutMeshHeaders,
 } from "./call/mesh-headers.js";
 export { applyEachHeaderOps } from "./call/request-edit.js";
 export { serverNameOf, tlsRefused, tlsSource } from "./call/tls.js";
+export { isTriedLater } from "./call/tries.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";

@@ -13,6 +13,7 @@ import type {
   Route,
   Service,
   Snapshot,
+  TrafficPolicy,
   VirtualHost,
 } from "@inmesh/model";
 import { clusterName, PLAINTEXT } from "@inmesh/model";
@@ -32,6 +33,8 @@ export interface FakeService {
   readonly connection?: Partial<ConnectionPolicy>;
   /** What is left out is as in plaintext. @default plaintext */
   readonly tls?: Partial<ClientTls>;
+  /** Any other part of its policy. @default none */
+  readonly policy?: Partial<TrafficPolicy>;
   /** @default 80 */
   readonly port?: number;
   /** @default "static" */
@@ -138,7 +141,7 @@ function fakeSnapshot(
   const endpoints = new Map<string, Endpoint>();
   for (const [
     name,
-    { endpoints: given, route, retry, connection, tls, port = 80, resolution = "static" },
+    { endpoints: given, route, retry, connection, tls, policy, port = 80, resolution = "static" },
   ] of Object.entries(services)) {
     const host = `${name}.default.svc.cluster.local`;
     const service: Service = {
@@ -164,6 +167,7 @@ function fakeSnapshot(
       policy: {
         loadBalancer: "roundRobin",
         connection: { connectTimeoutMs: 10_000, idleTimeoutMs: 0, maxRequestsPerConnection: 0, ...connection },
+        ...policy,
         tls: { ...PLAINTEXT, ...tls },
       },
       resource: null,

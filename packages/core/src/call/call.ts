@@ -35,6 +35,11 @@ export type NoRetryReason =
   | "not_retriable"
   | "not_idempotent"
   | "body_not_replayable"
+  | "retried_above"
+  | "retried_below"
+  | "retry_after"
+  | "retry_rate"
+  | "request_budget"
   | "answer_begun"
   | "retry_budget"
   | "overloaded"
@@ -94,6 +99,8 @@ export class Call extends WheelNode implements MatchRequest {
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
   /** Has a place among its cluster's retries: from the decision to try again until there is an answer. */
   retrying = false;
+  /** The last answer asked for a wait of this many ms before another attempt; 0 for none. */
+  retryAfterMs = 0;
   /** Undefined after a success and while another attempt follows. */
   noRetry: NoRetryReason | undefined = undefined;
 

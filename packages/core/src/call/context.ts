@@ -15,12 +15,26 @@ export class InboundContext {
   readonly signal: () => AbortSignal | undefined;
   /** What calls that failed have spent, for those who make them again; undefined until one has. */
   tries: Tries | undefined = undefined;
+  /** Attempts that callers above have spent on what this request is for (ledger.ts). */
+  readonly spentAbove: number;
+  /** Calls made for it, and how often any of them was repeated, by the mesh or by the application. */
+  calls = 0;
+  repeats = 0;
 
-  constructor(deadlineAt: number, forward: readonly string[], signal: () => AbortSignal | undefined = () => undefined) {
+  constructor(
+    deadlineAt: number,
+    forward: readonly string[],
+    signal: () => AbortSignal | undefined = () => undefined,
+    spentAbove = 0,
+  ) {
     this.deadlineAt = deadlineAt;
     this.forward = forward;
     this.signal = signal;
+    this.spentAbove = spentAbove;
   }
+
+  /** A call made for it failed for good: an answer that says so is not to be tried again above (`tries.retried`). */
+  retriedInVain(): void {}
 }
 
 export class Contexts {

@@ -7,6 +7,14 @@ export const ATTEMPT_HEADER = "x-envoy-attempt-count";
 /** Envoy's: the path before policy rewrote it. */
 export const ORIGINAL_PATH_HEADER = "x-envoy-original-path";
 
+/**
+ * Request: attempts that callers above, and this one, have spent on the same thing, beyond which the callee is not to repeat
+ * its own calls (ledger.ts). Absent for none.
+ */
+export const SPENT_HEADER = "x-inmesh-attempts-spent";
+/** On failed answers of meshed servers: attempts that a call made for the request took, in vain. Whoever gets it does not try again. */
+export const RETRIED_HEADER = "x-inmesh-retried";
+
 /** On copies that mirrors send, and on the calls made for them: they are not mirrored again. */
 export const MIRRORED_HEADER = "x-inmesh-mirrored";
 
@@ -22,6 +30,7 @@ const RESERVED = new Set([
   ATTEMPT_HEADER,
   ORIGINAL_PATH_HEADER,
   MIRRORED_HEADER,
+  SPENT_HEADER,
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-max-retries",
   "x-envoy-retry-on",

@@ -70,6 +70,15 @@ const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   retry_budget: ({ cluster }) =>
     `Not tried again, because as many retries as policy allows are under way to "${cluster?.config.name}" (${retryLimit(cluster)})`,
   overloaded: "Not tried again, because more requests would make the overload worse",
+  retried_above:
+    "Not tried again, because the request that this call is made for is a repeat itself, and only one layer repeats",
+  retried_below: "Not tried again, because a service further down has done so in vain, and says so in its answer",
+  retry_after: ({ retryAfterMs }) =>
+    `Not tried again, because the answer asks for a wait of ${ms(retryAfterMs)} (Retry-After), and less is left`,
+  retry_rate: ({ cluster }) =>
+    `Not tried again, because "${cluster?.config.name}" has no retry left (retryBudget by rate of Resilience): more would add to its load`,
+  request_budget: ({ context }) =>
+    `Not tried again, because calls made for the same inbound request were repeated ${context?.repeats ?? 0} times already`,
   answer_begun: "Not tried again, because the caller already had the beginning of the answer",
   deadline: "",
   aborted: "",

@@ -7,6 +7,7 @@
  */
 
 import type { Call } from "./call.js";
+import { isUsedUp } from "./ledger.js";
 import { ORIGINAL_PATH_HEADER } from "./mesh-headers.js";
 
 /** A pause this long between two tries is no storm: the next one is a call of its own. In ms. */
@@ -16,6 +17,8 @@ const MOST = 64;
 
 interface Spent {
   readonly attempts: number;
+  /** No further attempt would help, for all that is known here. */
+  readonly usedUp: boolean;
   readonly at: number;
 }
 
@@ -27,6 +30,14 @@ export class Tries {
     if (this.#spent === undefined || this.#spent.size === 0) return 0;
     const spent = this.#spent.get(keyOf(call));
     return spent === undefined || now - spent.at > REMEMBERED_MS ? 0 : spent.attempts;
+  }
+
+  /** Most attempts made in vain for one request; 0 when none was made more than once, or all succeeded in the end. */
+  get retried(): number {
+    let most = 0;
+    if (this.#spent === undefined) return most;
+    for (const { attempts, usedUp } of this.#spent.values()) if (usedUp && attempts > most) most = attempts;
+    return most;
   }
 
   /** A call is over. One that succeeded has no successor. */
@@ -41,12 +52,17 @@ export class Tries {
     this.#spent ??= new Map();
     this.#spent.delete(key);
     if (this.#spent.size >= MOST) this.#spent.delete(this.#spent.keys().next().value!); // full, so not empty
-    this.#spent.set(key, { attempts, at: now });
+    this.#spent.set(key, { attempts, usedUp: isUsedUp(call), at: now });
   }
 }
 
 /** Statuses below 500 after which libraries try again; got, ky and undici agree on these. */
 const TRY_LATER = new Set([408, 413, 425, 429]);
+
+/** Whether whoever gets such an answer may try again. */
+export function isTriedLater(status: number): boolean {
+  return status >= 500 || TRY_LATER.has(status);
+}
 
 /** As asked for, whatever the rule made of it. */
 function keyOf(call: Call): string {
@@ -68,4 +84,5 @@ export function noteTries(call: Call, now: number): void {
   if (context === undefined) return;
   context.tries ??= new Tries();
   context.tries.note(call, now);
+  if (context.tries.retried > 0) context.retriedInVain();
 }

@@ -11,6 +11,7 @@ import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
 import { ClusterLimits } from "../limit/cluster-limits.js";
+import { RetryRate } from "../filter/retry-rate.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { CallStats } from "../stats/call-stats.js";
@@ -54,6 +55,8 @@ export class ClusterRuntime {
   #byName: ByName | undefined;
   /** Earliest time an ejection ends; Infinity when nobody is out. */
   #readmitAt = Number.POSITIVE_INFINITY;
+  /** From the first retry under such a policy on. */
+  #retryRate: RetryRate | undefined;
 
   constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
     this.#options = options;
@@ -138,6 +141,24 @@ export class ClusterRuntime {
   complaint(call: Call): string {
     if (this.#asked instanceof ByRequest) return this.#asked.complaint(call, this.#config);
     return this.#byName?.complaint ?? "";
+  }
+
+  /** Takes one of the retries that policy grants by rate; without such a policy there is always one. */
+  mayRetry(now: number): boolean {
+    const { retryRate } = this.#config.policy;
+    if (retryRate === undefined) return true;
+    const { started } = this.stats;
+    this.#retryRate ??= new RetryRate(retryRate, started, now);
+    return this.#retryRate.take(retryRate, started, now);
+  }
+
+  /** Retries that are left by rate; undefined without such a policy. */
+  get retriesLeft(): number | undefined {
+    const { retryRate } = this.#config.policy;
+    if (retryRate === undefined) return undefined;
+    const now = this.#options.clock.now();
+    this.#retryRate ??= new RetryRate(retryRate, this.stats.started, now);
+    return this.#retryRate.left(retryRate, this.stats.started, now);
   }
 
   release(attempt: Attempt, outcome: Outcome, now: number): void {

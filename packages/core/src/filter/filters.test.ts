@@ -170,7 +170,10 @@ describe("rewrite", () => {
     await clock.advanceAsync(1_000);
     expect([call.path, call.authority]).toEqual(["/v2/7?q=/api", "reviews.internal"]);
     const added = ["x-keep", "k", "x-set", "route", "x-add", "route", "x-envoy-original-path", "/api/7?q=/api"];
-    expect(network.written.map(({ headers }) => headers)).toEqual([added, [...added, "x-envoy-attempt-count", "2"]]);
+    expect(network.written.map(({ headers }) => headers)).toEqual([
+      added,
+      [...added, "x-envoy-attempt-count", "2", "x-inmesh-attempts-spent", "1"],
+    ]);
   });
 
   // A single destination's operations are compiled into the route's, so only several can differ.

@@ -42,8 +42,8 @@ describe("retry", () => {
     expect([call.attempts, call.noRetry, call.status, network.open]).toEqual([3, undefined, 200, 0]);
     expect(network.written.map(({ headers }) => headers)).toEqual([
       [],
-      ["x-envoy-attempt-count", "2"],
-      ["x-envoy-attempt-count", "3"],
+      ["x-envoy-attempt-count", "2", "x-inmesh-attempts-spent", "1"],
+      ["x-envoy-attempt-count", "3", "x-inmesh-attempts-spent", "2"],
     ]);
     expect(engine.clusters.all()[0]!.stats.read()).toMatchObject({ calls: 1, successes: 1, retries: 2, inFlight: 0 });
   });

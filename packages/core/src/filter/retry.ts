@@ -8,11 +8,13 @@ import type { RetryPolicy, Route } from "@inmesh/model";
 import pRetry, { type Options } from "p-retry";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
+import { isOverspent, isRetriedBelow } from "../call/ledger.js";
 import type { MeshError } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import type { Engine } from "../stack/engine.js";
 import type { RetryDriver, Stage } from "../stack/stack.js";
+import { retryAfterMs } from "./retry-after.js";
 import { compileRetryConditions, type RetryConditions } from "./retry-conditions.js";
 
 export const retry: Stage = {
@@ -43,12 +45,22 @@ class Retries implements RetryDriver {
   }
 
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
-    if (this.#conditions.answer(call, attempt.status, header)) return this.#allowed(call, attempt);
-    if (attempt.status >= 500) call.noRetry = "not_retriable";
-    return false;
+    const { status } = attempt;
+    if (!this.#conditions.answer(call, status, header)) {
+      if (status >= 500) call.noRetry = "not_retriable";
+      return false;
+    }
+    if (isRetriedBelow(header)) {
+      call.noRetry = "retried_below";
+      return false;
+    }
+    const asks = status === 429 || status === 503; // RFC 9110 §15.6.4, RFC 6585 §4
+    call.retryAfterMs = asks ? retryAfterMs(header("retry-after"), this.#clock.wallTime()) : 0;
+    return this.#allowed(call, attempt);
   }
 
   wantsFailure(call: Call, attempt: Attempt, failure: MeshError): boolean {
+    call.retryAfterMs = 0;
     if (failure.code === "OVERFLOW") call.noRetry = "overloaded";
     else if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt);
     else call.noRetry = "not_retriable";
@@ -99,7 +111,7 @@ class Retries implements RetryDriver {
   }
 
   #wait(call: Call, attemptNumber: number): Promise<void> | undefined {
-    const ms = backoffMs(attemptNumber, this.#policy, this.#random);
+    const ms = Math.max(backoffMs(attemptNumber, this.#policy, this.#random), call.retryAfterMs);
     if (ms === 0 || call.ended) return undefined;
     return new Promise((resolve) => {
       const timer = this.#clock.hold(ms, () => {
@@ -116,9 +128,12 @@ class Retries implements RetryDriver {
   /** Policy would try again: whether the rules of the house allow it. What provably never left may even be a POST (pitfalls R1). */
   #allowed(call: Call, attempt: Attempt): boolean {
     call.noRetry = this.#objection(call, attempt);
-    return call.noRetry === undefined;
+    if (call.noRetry !== undefined) return false;
+    if (call.context !== undefined) call.context.repeats += 1;
+    return true;
   }
 
+  /** The last two take what they allow, so they stand last. */
   #objection(call: Call, { number, sent }: Attempt): NoRetryReason | undefined {
     const { maxAttempts } = this.#policy;
     if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
@@ -126,8 +141,13 @@ class Retries implements RetryDriver {
     if (!call.exchange.canReplay()) return "body_not_replayable";
     const now = this.#clock.now();
     if (now >= call.deadlineAt) return "deadline";
+    // What never left has cost nobody anything.
+    if (sent && call.context !== undefined && call.context.spentAbove > 0) return "retried_above";
+    if (now + call.retryAfterMs >= call.deadlineAt) return "retry_after";
+    if (isOverspent(call)) return "request_budget";
     const { limits } = call.cluster!; // an attempt exists, so its cluster does
     if (!limits.mayRetry(call, now)) return "retry_budget";
+    if (!call.cluster!.mayRetry(now)) return "retry_rate"; // takes one, so it stands last
     limits.holdRetry(call);
     return undefined;
   }

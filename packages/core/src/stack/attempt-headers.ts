@@ -1,8 +1,9 @@
-/** Headers the mesh adds to an attempt: trace context of the inbound request, attempts beyond the first, the time left. */
+/** Headers the mesh adds to an attempt: trace context of the inbound request, attempts beyond the first, those spent, the time left. */
 
 import type { Call } from "../call/call.js";
 import { isCarried } from "../call/carried-headers.js";
-import { ATTEMPT_HEADER, TIMEOUT_HEADER } from "../call/mesh-headers.js";
+import { spentBefore } from "../call/ledger.js";
+import { ATTEMPT_HEADER, SPENT_HEADER, TIMEOUT_HEADER } from "../call/mesh-headers.js";
 
 /** @returns the call's own array when nothing is to be added */
 export function attemptHeaders(call: Call, number: number, now: number): readonly string[] {
@@ -21,6 +22,8 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
   }
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
   if (attempt > 1) added.push(ATTEMPT_HEADER, String(attempt));
+  const spent = spentBefore(call, number);
+  if (spent > 0) added.push(SPENT_HEADER, String(spent));
   return added;
 }
 

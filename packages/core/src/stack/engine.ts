@@ -8,6 +8,7 @@ import { XxHashLoader } from "../balance/xx-hash.js";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
+import { countCall } from "../call/ledger.js";
 import { withoutMeshHeaders } from "../call/mesh-headers.js";
 import { attemptsStory, requestLine } from "../call/story.js";
 import { noteTries, triesBefore } from "../call/tries.js";
@@ -168,6 +169,7 @@ export class Engine {
       }
     }
     if (call.tries !== undefined || context?.tries !== undefined) call.spent = triesBefore(call, now);
+    if (call.context !== undefined) countCall(call.context, call);
     if (call.deadlineAt !== Number.POSITIVE_INFINITY) {
       if (call.deadlineAt <= now) return call.onTimeout();
       this.wheel.add(call, call.deadlineAt);

@@ -1,6 +1,6 @@
 /** Counters of one cluster, written once per call: plain numbers, read at scrape time. */
 
-import type { Call } from "../call/call.js";
+import type { Call, NoRetryReason } from "../call/call.js";
 import { Histogram } from "./histogram.js";
 
 export interface CallStatsReading {
@@ -15,6 +15,8 @@ export interface CallStatsReading {
   readonly retries: number;
   /** Replays on a connection that the peer had closed; not counted as retries. */
   readonly replays: number;
+  /** Calls that failed or were given up, by what kept the mesh from trying again. Absent from older processes. */
+  readonly noRetry?: Readonly<Partial<Record<NoRetryReason, number>>>;
   readonly inFlight: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -29,14 +31,22 @@ export class CallStats {
   retries = 0;
   replays = 0;
   inFlight = 0;
+  readonly noRetry: Partial<Record<NoRetryReason, number>> = {};
   readonly latency = new Histogram();
+
+  /** Calls begun, ended or not. */
+  get started(): number {
+    return this.calls + this.inFlight;
+  }
 
   record(call: Call): void {
     this.calls += 1;
     this.inFlight -= 1;
     if (call.attempts > 1) this.retries += call.attempts - 1;
     if (call.replayed) this.replays += 1;
-    if (call.noRetry === "aborted") this.aborted += 1;
+    const { noRetry } = call;
+    if (noRetry !== undefined) this.noRetry[noRetry] = (this.noRetry[noRetry] ?? 0) + 1;
+    if (noRetry === "aborted") this.aborted += 1;
     else if (call.error !== undefined || call.status >= 500) this.failures += 1;
     this.latency.record(call.endedAt - call.startedAt);
   }
@@ -50,6 +60,7 @@ export class CallStats {
       aborted,
       retries,
       replays,
+      noRetry: { ...this.noRetry },
       inFlight,
       p50Ms: latency.quantile(0.5),
       p95Ms: latency.quantile(0.95),

@@ -14,7 +14,7 @@ import { hasBody, localReply } from "./local-reply.js";
 import { HttpMirror } from "./mirror-exchange.js";
 import { ownForm } from "./own-form.js";
 import { decodeHeaders, encodeHeaders } from "./raw-headers.js";
-import { ReplayBody } from "./replay-body.js";
+import { REPLAY_CAP_BYTES, ReplayBody } from "./replay-body.js";
 import { type AttemptOwner, WireAttempt } from "./wire-attempt.js";
 
 export abstract class HttpExchange implements Exchange, AttemptOwner {
@@ -84,6 +84,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   // ---- from the engine ----
 
   send(attempt: Attempt): void {
+    this.#replay?.keep(this.call.cluster?.config.policy.replayBytes ?? REPLAY_CAP_BYTES);
     this.client.transport.send(new WireAttempt(this, attempt));
   }
 

@@ -7,7 +7,7 @@
 import { Readable } from "node:stream";
 import { BodyCopy } from "./body-copy.js";
 
-/** Linkerd's figure. In bytes. */
+/** Linkerd's figure, unless policy says another; what mirrors keep of a body always. In bytes. */
 export const REPLAY_CAP_BYTES = 64 * 1024;
 
 type Source = AsyncIterator<unknown> | Iterator<unknown>;
@@ -21,7 +21,7 @@ export interface ReplayBodyOptions {
 export class ReplayBody {
   readonly #stream: NodeJS.ReadableStream | undefined;
   readonly #source: Source;
-  readonly #capBytes: number;
+  #capBytes: number;
   #kept: unknown[] | undefined = [];
   #keptBytes = 0;
   #reading: Promise<void> | undefined;
@@ -39,6 +39,11 @@ export class ReplayBody {
       body.on("error", onError);
     }
     this.#source = iterate(body);
+  }
+
+  /** What policy allows to keep; to be said before anybody has begun to read. */
+  keep(bytes: number): void {
+    this.#capBytes = bytes;
   }
 
   /** Everything read so far is still here. */
@@ -114,7 +119,7 @@ export class ReplayBody {
   #take(chunk: unknown): void {
     const kept = this.#kept;
     this.#keptBytes += byteLength(chunk);
-    if (this.#keptBytes <= this.#capBytes) this.#copy?.take(chunk);
+    if (this.#keptBytes <= REPLAY_CAP_BYTES) this.#copy?.take(chunk);
     else this.#copy?.lose("bodyTooLarge");
     if (kept !== undefined && this.#keptBytes <= this.#capBytes) {
       kept.push(chunk);

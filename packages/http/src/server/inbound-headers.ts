@@ -5,7 +5,7 @@
 
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { MIRRORED_HEADER, TIMEOUT_HEADER } from "@inmesh/core/internal";
+import { MIRRORED_HEADER, SPENT_HEADER, TIMEOUT_HEADER } from "@inmesh/core/internal";
 import type { RequestHead } from "./request-head.js";
 
 export interface InboundHeaders {
@@ -13,6 +13,8 @@ export interface InboundHeaders {
   readonly forward: readonly string[];
   /** Ms the caller gives us; Infinity without a deadline or with one that cannot be read. */
   readonly remainingMs: number;
+  /** Attempts that callers above have spent on it; 0 for what cannot be read. */
+  readonly spentAbove: number;
 }
 
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
@@ -39,6 +41,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
   const { rawHeaders } = request;
   let forward: string[] | undefined;
   let remainingMs = Number.POSITIVE_INFINITY;
+  let spentAbove = 0;
   let ours = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
@@ -51,12 +54,14 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
     } else if (isOurs(name)) ours = true;
   }
   if (ours) {
-    remainingMs = parseMs(request.headers[TIMEOUT_HEADER]);
+    const ms = parseDigits(request.headers[TIMEOUT_HEADER]);
+    if (ms !== undefined) remainingMs = Math.min(ms, LONGEST_MS);
+    spentAbove = parseDigits(request.headers[SPENT_HEADER]) ?? 0;
     // Part of the way of a copy: so are the calls made for it.
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
     if (!leaves) hideHeaders(request, isOurs);
   }
-  return { forward: forward ?? NONE, remainingMs };
+  return { forward: forward ?? NONE, remainingMs, spentAbove };
 }
 
 /** @returns its lower-case name when it is passed on to every call, unless the caller of the mesh sets its own */
@@ -101,14 +106,14 @@ export function hideHeaders(message: RequestHead, isHidden: (name: string) => bo
     (message as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }
 
-/** Digits only: repeated headers are joined by a comma and say nothing. */
-function parseMs(value: string | readonly string[] | undefined): number {
-  if (typeof value !== "string" || value.length === 0 || value.length > LONGEST_DIGITS) return Number.POSITIVE_INFINITY;
-  let ms = 0;
+/** Digits only: repeated headers are joined by a comma and say nothing. @returns undefined for anything else */
+function parseDigits(value: string | readonly string[] | undefined): number | undefined {
+  if (typeof value !== "string" || value.length === 0 || value.length > LONGEST_DIGITS) return undefined;
+  let number = 0;
   for (let index = 0; index < value.length; index++) {
     const digit = value.charCodeAt(index) - 48; // "0"
-    if (digit < 0 || digit > 9) return Number.POSITIVE_INFINITY;
-    ms = ms * 10 + digit;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
   }
-  return Math.min(ms, LONGEST_MS);
+  return number;
 }

@@ -7,6 +7,7 @@ import { type Clock, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import type { RequestHead } from "./request-head.js";
+import { tellRetried } from "./retried-header.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {
@@ -46,6 +47,9 @@ export class InboundRequest implements InboundContext {
   readonly forward: readonly string[];
   readonly startedAt: number;
   tries: InboundContext["tries"] = undefined;
+  readonly spentAbove: number;
+  calls = 0;
+  repeats = 0;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;
@@ -61,12 +65,13 @@ export class InboundRequest implements InboundContext {
     this.#engine = engine;
     this.#answer = answer;
     this.startedAt = engine.clock.now();
-    const { forward, remainingMs } = takeHeaders(head, engine.onlyObserves);
+    const { forward, remainingMs, spentAbove } = takeHeaders(head, engine.onlyObserves);
     // The mesh that came first has hidden the headers from us as well as from the application.
     this.deadlineAt = !engine.inForce
       ? Number.POSITIVE_INFINITY
       : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
     this.forward = forward;
+    this.spentAbove = this.under?.spentAbove ?? spentAbove;
     (carrier as Marked)[SERVED] = this;
   }
 
@@ -80,6 +85,10 @@ export class InboundRequest implements InboundContext {
   /** Whether the answer is gone without this object having heard of it: somebody removed all of its listeners. */
   get lost(): boolean {
     return this.#answer?.closed === true;
+  }
+
+  retriedInVain(): void {
+    if (this.#answer !== undefined) tellRetried(this.#answer, () => this.tries?.retried ?? 0);
   }
 
   /** Asks the caller not to use the connection again, unless the answer's head is out. */
