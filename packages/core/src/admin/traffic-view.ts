@@ -9,7 +9,7 @@ import type { ClustersView, EndpointView, InboundStats, OutboundStats, StatsView
 export function clustersView({ clusters, clock }: Engine): ClustersView {
   const now = clock.now();
   return {
-    clusters: clusters.all().map(({ config, stats, states }) => ({
+    clusters: clusters.all().map(({ config, stats, states, retriesLeft }) => ({
       name: config.name,
       host: config.host,
       port: config.port,
@@ -17,6 +17,7 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
       loadBalancer: config.policy.loadBalancer,
       tls: tlsText(config.policy.tls),
       stats: stats.read(),
+      ...(retriesLeft !== undefined && { retriesLeft }),
       endpoints: states.map((state) => endpointView(state, now)),
     })),
   };

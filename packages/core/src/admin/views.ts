@@ -98,6 +98,8 @@ export interface ClusterView {
   /** Of its connections, in words; `DISABLE` for plaintext. */
   readonly tls: string;
   readonly stats: CallStatsReading;
+  /** Retries left by rate (Resilience `retry`); absent where policy has no such budget. */
+  readonly retriesLeft?: number;
   readonly endpoints: readonly EndpointView[];
 }
 

@@ -134,6 +134,35 @@ describe("retries by rate", () => {
   });
 });
 
+describe("R12: an answer by which the peer says that its application saw nothing", () => {
+  const refusal = (status: number) => answers(status, { headers: { "x-inmesh-not-processed": "true" } });
+
+  it.each([429, 503])(
+    "with %s is tried again elsewhere, also for a POST and whatever retryOn names",
+    async (status) => {
+      const test = setup(inTurn(refusal(status), answers()), { retry: { on: ["connect-failure"], backoffBaseMs: 0 } });
+      const { exchange } = test.send("reviews", { method: "POST" });
+      await test.clock.advanceAsync(100);
+      expect(exchange.events).toEqual(["head 200", "end"]);
+      expect(new Set(exchange.attempts.map(({ endpoint }) => endpoint.endpoint.id)).size).toBe(2);
+    },
+  );
+
+  it("is not where the rule has no retries, nor with another status, nor when the body is gone", async () => {
+    const attempts = async (script: ReturnType<typeof answers>, route: FakeRoute, options: TestCallOptions) => {
+      const test = setup(script, route);
+      const { exchange } = test.send("reviews", options);
+      await test.clock.advanceAsync(100);
+      return exchange.attempts.length;
+    };
+    const post = { method: "POST" };
+    expect(await attempts(refusal(503), { retry: {} }, post)).toBe(1);
+    expect(await attempts(refusal(500), {}, post)).toBe(1);
+    expect(await attempts(refusal(503), {}, { ...post, replayable: false })).toBe(1);
+    expect(await attempts(refusal(503), {}, post)).toBe(3);
+  });
+});
+
 describe("the ledger", () => {
   const within = (
     test: ReturnType<typeof setup>,

@@ -9,6 +9,7 @@ import pRetry, { type Options } from "p-retry";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
 import { isOverspent, isRetriedBelow } from "../call/ledger.js";
+import { NOT_PROCESSED_HEADER } from "../call/mesh-headers.js";
 import type { MeshError } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
@@ -46,7 +47,9 @@ class Retries implements RetryDriver {
 
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
     const { status } = attempt;
-    if (!this.#conditions.answer(call, status, header)) {
+    // R12: whoever retries at all retries what a peer refused before its application saw it.
+    const unprocessed = (status === 503 || status === 429) && header(NOT_PROCESSED_HEADER) !== undefined;
+    if (!unprocessed && !this.#conditions.answer(call, status, header)) {
       if (status >= 500) call.noRetry = "not_retriable";
       return false;
     }
@@ -56,13 +59,13 @@ class Retries implements RetryDriver {
     }
     const asks = status === 429 || status === 503; // RFC 9110 §15.6.4, RFC 6585 §4
     call.retryAfterMs = asks ? retryAfterMs(header("retry-after"), this.#clock.wallTime()) : 0;
-    return this.#allowed(call, attempt);
+    return this.#allowed(call, attempt, attempt.sent && !unprocessed);
   }
 
   wantsFailure(call: Call, attempt: Attempt, failure: MeshError): boolean {
     call.retryAfterMs = 0;
     if (failure.code === "OVERFLOW") call.noRetry = "overloaded";
-    else if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt);
+    else if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt, attempt.sent);
     else call.noRetry = "not_retriable";
     return false;
   }
@@ -125,24 +128,27 @@ class Retries implements RetryDriver {
     });
   }
 
-  /** Policy would try again: whether the rules of the house allow it. What provably never left may even be a POST (pitfalls R1). */
-  #allowed(call: Call, attempt: Attempt): boolean {
-    call.noRetry = this.#objection(call, attempt);
+  /**
+   * Policy would try again: whether the rules of the house allow it.
+   * @param acted something may have been done for it; what provably was not may even be a POST (pitfalls R1)
+   */
+  #allowed(call: Call, attempt: Attempt, acted: boolean): boolean {
+    call.noRetry = this.#objection(call, attempt, acted);
     if (call.noRetry !== undefined) return false;
     if (call.context !== undefined) call.context.repeats += 1;
     return true;
   }
 
   /** The last two take what they allow, so they stand last. */
-  #objection(call: Call, { number, sent }: Attempt): NoRetryReason | undefined {
+  #objection(call: Call, { number }: Attempt, acted: boolean): NoRetryReason | undefined {
     const { maxAttempts } = this.#policy;
     if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
-    if (sent && !call.idempotent) return "not_idempotent";
+    if (acted && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
     const now = this.#clock.now();
     if (now >= call.deadlineAt) return "deadline";
-    // What never left has cost nobody anything.
-    if (sent && call.context !== undefined && call.context.spentAbove > 0) return "retried_above";
+    // What was not acted on has cost nobody anything.
+    if (acted && call.context !== undefined && call.context.spentAbove > 0) return "retried_above";
     if (now + call.retryAfterMs >= call.deadlineAt) return "retry_after";
     if (isOverspent(call)) return "request_budget";
     const { limits } = call.cluster!; // an attempt exists, so its cluster does
