@@ -12,6 +12,7 @@ export const JOBS: Readonly<Record<string, string>> = {
   "p-retry": "drives every attempt after a failed first",
   re2js: "regular expressions that come from policy, in linear time",
   undici: "connections to endpoints",
+  "xxhash-wasm": "Envoy's hash, loaded by the first rule that ties requests to endpoints",
   yaml: "YAML with positions, edits that keep comments",
   zod: "one schema per resource kind; only `zod/mini` is loaded",
 };

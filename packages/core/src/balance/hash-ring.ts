@@ -27,7 +27,7 @@ export class HashRing implements HashTable {
     const points: { readonly hash: bigint; readonly owner: number }[] = [];
     let target = 0;
     for (const [owner, { endpoint }] of endpoints.entries()) {
-      target += (scale * endpoint.weight) / total;
+      target += scale * (endpoint.weight / total); // rounded as Envoy does
       for (let index = 0; points.length < target; index++) {
         points.push({ hash: hash(`${endpoint.id}_${index}`), owner });
       }

@@ -46,15 +46,18 @@ export class MaglevTable implements HashTable {
 
 function fill(endpoints: readonly EndpointState[], size: number, hash: XxHash): Uint32Array {
   const owners = new Uint32Array(size).fill(FREE);
-  const heaviest = endpoints.reduce((weight, { endpoint }) => Math.max(weight, endpoint.weight), 0);
+  // Fractions of the sum, rounded where Envoy rounds them: turns are decided by their last digits.
+  const total = endpoints.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
+  const weights = Float64Array.from(endpoints, ({ endpoint }) => endpoint.weight / total);
+  const heaviest = weights.reduce((most, weight) => Math.max(most, weight), 0);
   const next = Float64Array.from(endpoints, ({ endpoint }) => Number(hash(endpoint.id) % BigInt(size)));
   const skip = Float64Array.from(endpoints, ({ endpoint }) => Number(hash(endpoint.id, 1n) % BigInt(size - 1)) + 1);
   /** An endpoint of the greatest weight has a turn in every round, one of half of it in every second. */
   const due = new Float64Array(endpoints.length);
   let filled = 0;
   for (let round = 1; ; round++) {
-    for (const [index, { endpoint }] of endpoints.entries()) {
-      if (round * endpoint.weight < due[index]!) continue; // one each
+    for (let index = 0; index < due.length; index++) {
+      if (round * weights[index]! < due[index]!) continue; // one each
       due[index]! += heaviest;
       let slot = next[index]!;
       while (owners[slot] !== FREE) slot = (slot + skip[index]!) % size;

@@ -29,10 +29,11 @@ export const OUTBOUND: readonly Stage[] = [
   localAnswer,
   // Once per request, so that retries stay in the destination that was drawn (§1.4).
   destination,
-  // Below destination, whose cluster may not care; above rewrite: the request as the caller made it. Above retry: attempts agree.
-  affinity,
   // Below destination, whose header operations it applies together with the route's; above retry: done once.
   rewrite,
+  // Below destination, whose cluster may not care; below rewrite, as Envoy hashes what the rule made of the request. Above
+  // retry: attempts agree.
+  affinity,
   // Below rewrite: copies say what the request says (§10.7). Above timeout and retry: once per request, and never limited.
   mirror,
   // Above retry: one limit over all attempts and waits.

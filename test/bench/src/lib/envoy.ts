@@ -35,20 +35,31 @@ export interface RunningEnvoy {
   stop(): Promise<void>;
 }
 
-export interface EnvoyOptions {
+export interface EnvoyProcess {
   readonly binary: string;
   /** Where its configuration is written; also the name it is known by. */
   readonly folder: string;
   readonly name: string;
-  /** Port on 127.0.0.1 that it passes everything on to. */
-  readonly upstream: number;
   readonly cpu: number;
 }
 
-export async function startEnvoy({ binary, folder, name, upstream, cpu }: EnvoyOptions): Promise<RunningEnvoy> {
+export interface EnvoyOptions extends EnvoyProcess {
+  /** Port on 127.0.0.1 that it passes everything on to. */
+  readonly upstream: number;
+}
+
+export function startEnvoy({ upstream, ...process }: EnvoyOptions): Promise<RunningEnvoy> {
+  return runEnvoy(process, configuration(process.name, upstream));
+}
+
+/** @param configuration with one listener and an admin address, each on a port of the system's choice */
+export async function runEnvoy(
+  { binary, folder, name, cpu }: EnvoyProcess,
+  configuration: unknown,
+): Promise<RunningEnvoy> {
   const file = join(folder, `${name}.json`);
   const adminFile = join(folder, `${name}.admin`);
-  writeFileSync(file, JSON.stringify(configuration(name, upstream)));
+  writeFileSync(file, JSON.stringify(configuration));
   const flags = [
     "--concurrency",
     "1",
