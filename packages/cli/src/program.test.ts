@@ -49,7 +49,7 @@ describe("the command line", () => {
   });
 
   it("prints versions as JSON, YAML and text", async () => {
-    const own = { inmesh: "0.1.0", schemaVersion: 3, node: process.versions.node };
+    const own = { inmesh: "0.1.0", schemaVersion: 4, node: process.versions.node };
     using folder = new TemporaryFolder();
     const cwd = folder.path;
     expect((await runCli(["version", "--json"], { cwd })).json()).toEqual(own);
@@ -62,7 +62,7 @@ describe("the command line", () => {
     expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 3)");
     expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 3)");
     expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
-    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 3\n");
+    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 4\n");
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
   });
 
