@@ -12,7 +12,7 @@ export interface Picking {
 export interface Balancer {
   /**
    * Called when membership, weights or health change.
-   * @param usable the endpoints that may be picked now, in stable order; never empty unless `all` is
+   * @param usable the endpoints that may be picked now, in stable order; empty only where none may be
    * @param all of the cluster, those left alone for a while included
    */
   update(usable: readonly EndpointState[], all: readonly EndpointState[]): void;

@@ -4,7 +4,7 @@
  * Life: `engine.start(call)` runs the stack downwards; each attempt reports to the call; the call ends exactly once,
  * in `finish`. No promise stands between the transport and the caller: an answer's head and its first bytes arrive in
  * the same turn of the parser, so a decision about the head must be taken before that turn ends
- * (docs/design/2026-11-21-stack.md).
+ * (docs/design/2026-11-21-stack.md). More than 400 lines, because each of these steps may be the one that ends the call.
  */
 
 import type { Destination, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";

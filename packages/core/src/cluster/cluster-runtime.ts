@@ -11,6 +11,8 @@ import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
 import { RetryRate } from "../filter/retry-rate.js";
+import { ClusterHealth } from "../health/cluster-health.js";
+import { outStory } from "../health/out-story.js";
 import { ClusterLimits } from "../limit/cluster-limits.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
@@ -30,6 +32,8 @@ export interface ClusterOptions {
    * closed once idle, since any of them may lead to the one that left.
    */
   readonly onRemoved: (state: EndpointState) => void;
+  /** An endpoint was ejected, or is in use again, in words. */
+  readonly onHealth: (message: string) => void;
 }
 
 /** An endpoint that refuses connections is left alone this long, doubled for each refusal in a row. In ms. */
@@ -53,16 +57,16 @@ export class ClusterRuntime {
   #asked: AsAsked | ByRequest | undefined;
   /** Only for clusters whose endpoints may be names: resolution DNS and DNS_ROUND_ROBIN. */
   #byName: ByName | undefined;
-  /** Earliest time an ejection ends; Infinity when nobody is out. */
-  #readmitAt = Number.POSITIVE_INFINITY;
   /** From the first retry under such a policy on. */
   #retryRate: RetryRate | undefined;
+  readonly #health: ClusterHealth;
 
   constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
     this.#options = options;
     this.#config = config;
     this.#balancer = createBalancer(config.policy, options);
     this.limits = new ClusterLimits(config.policy, options.clock.now());
+    this.#health = new ClusterHealth(config, options.clock.now(), options);
     this.#set = snapshot.endpoints(config);
     this.#prepare();
   }
@@ -97,6 +101,7 @@ export class ClusterRuntime {
       this.limits.update(config.policy, this.#options.clock.now());
       const before = sourceOf(this.#config);
       this.#config = config;
+      if (this.#health.update(config, this.#states, this.#options.clock.now())) this.#offer(this.#options.clock.now());
       this.#set = snapshot.endpoints(config);
       if (sourceOf(config) !== before) return this.#prepare();
     }
@@ -111,7 +116,7 @@ export class ClusterRuntime {
    */
   acquire(call: Call, now: number): EndpointState | undefined {
     if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
-    if (now >= this.#readmitAt) this.#offer(now);
+    if (now >= this.#health.changesAt) this.#offer(now);
     const { tried } = call;
     const avoid = tried !== undefined && call.route!.retry.avoidPreviousHosts ? tried : undefined; // tried, so it has a route
     let state = this.#balancer.pick(now, call, avoid);
@@ -123,7 +128,7 @@ export class ClusterRuntime {
 
   /** Whether `acquire` would find something. */
   has(call: Call): boolean {
-    if (this.#asked === undefined) return this.#states.length > 0;
+    if (this.#asked === undefined) return this.#health.choice.usable.length > 0;
     return !(this.#asked instanceof ByRequest) || this.#asked.has(call, this.#config);
   }
 
@@ -137,9 +142,10 @@ export class ClusterRuntime {
     return this.#byName?.wait(signal);
   }
 
-  /** Why there is no endpoint, in words, where names are to blame. */
+  /** Why there is no endpoint, in words; empty where there is none to begin with. */
   complaint(call: Call): string {
     if (this.#asked instanceof ByRequest) return this.#asked.complaint(call, this.#config);
+    if (this.#states.length > 0) return outStory(this.#states, this.#options.clock.now());
     return this.#byName?.complaint ?? "";
   }
 
@@ -174,6 +180,7 @@ export class ClusterRuntime {
     state.inFlight -= 1;
     this.limits.end(attempt, now);
     if (state.refusals > 0 && attempt.status > 0 && attempt.startedAt >= state.ejectedAt) this.#readmit(state, now);
+    if (this.#health.record(attempt, outcome, this.#states, now)) this.#offer(now);
     this.#balancer.observe?.(state, (attempt.status > 0 ? attempt.headAt : now) - attempt.startedAt, outcome, now);
   }
 
@@ -193,7 +200,7 @@ export class ClusterRuntime {
     this.#byName?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
-    this.#balancer.update([], []);
+    this.#offer(this.#options.clock.now());
   }
 
   /** It answered a call that began after it was put aside, so it is back before its time. */
@@ -209,11 +216,9 @@ export class ClusterRuntime {
       const state = this.#balancer.pick(now, call, tried);
       if (state !== undefined && !tried.includes(state)) return state;
     }
-    // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, ejected ones last.
-    return (
-      this.#states.find((state) => state.ejectedUntil <= now && !tried.includes(state)) ??
-      this.#states.find((state) => !tried.includes(state))
-    );
+    // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, those that refused last.
+    const { usable, permitted } = this.#health.choice;
+    return usable.find((state) => !tried.includes(state)) ?? permitted.find((state) => !tried.includes(state));
   }
 
   /** Endpoints come from another source than before. */
@@ -253,16 +258,10 @@ export class ClusterRuntime {
     this.#options.onRemoved(state);
   }
 
-  /** Hands the balancer whoever is not out at the moment, or everybody when all are: never an empty pick (pitfalls L1). */
+  /** Hands the balancer whoever is not out at the moment. */
   #offer(now: number): void {
-    let readmitAt = Number.POSITIVE_INFINITY;
-    const usable: EndpointState[] = [];
-    for (const state of this.#states) {
-      if (state.ejectedUntil > now) readmitAt = Math.min(readmitAt, state.ejectedUntil);
-      else usable.push(state);
-    }
-    this.#readmitAt = readmitAt;
-    this.#balancer.update(usable.length > 0 ? usable : this.#states, this.#states);
+    const { usable } = this.#health.choose(this.#states, now);
+    this.#balancer.update(usable, this.#states);
   }
 }
 

@@ -1,6 +1,8 @@
 /** What this process has learned about one endpoint of a cluster. Survives every snapshot in which the address stays. */
 
 import type { Endpoint } from "@inmesh/model";
+import type { EndpointHealth } from "../health/endpoint-health.js";
+import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
 
 export class EndpointState {
   /** Replaced when labels or weight change; the address never does. */
@@ -13,7 +15,15 @@ export class EndpointState {
   /** Peak-sensitive average latency in ms; -1 before the first sample. */
   latencyMs = -1;
   latencyAt = 0;
-  /** Clock ms until which no call is sent here because connections were refused; 0 when in use. */
+  /** Clock ms until which outlier detection leaves it out; 0 when it does not. */
+  outlierUntil = 0;
+  /** Undefined while it has not failed, or nobody judges. */
+  outlier: EndpointOutlier | undefined = undefined;
+  /** Its health checks say that it is not well. */
+  unhealthy = false;
+  /** Undefined where it is not checked. */
+  health: EndpointHealth | undefined = undefined;
+  /** Clock ms until which others are preferred because connections were refused; 0 when in use. */
   ejectedUntil = 0;
   /** Clock ms since when. */
   ejectedAt = 0;
@@ -26,5 +36,15 @@ export class EndpointState {
 
   constructor(endpoint: Endpoint) {
     this.endpoint = endpoint;
+  }
+
+  /** Neither ejected by outlier detection nor by its health checks: what policy has to say. */
+  healthy(now: number): boolean {
+    return this.outlierUntil <= now && !this.unhealthy;
+  }
+
+  /** Nor has it refused connections just now. */
+  usable(now: number): boolean {
+    return this.ejectedUntil <= now && this.healthy(now);
   }
 }

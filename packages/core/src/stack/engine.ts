@@ -55,6 +55,8 @@ export interface EngineOptions {
   readonly onNotice?: (message: string) => void;
   /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
+  /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */
+  readonly onHealth?: (message: string) => void;
 }
 
 /** Hears about every call and attempt once they are over, but for mirrored ones. Must not throw, wait or keep the objects' bodies. */
@@ -107,6 +109,7 @@ export class Engine {
     address = () => "127.0.0.1",
     onNotice = () => {},
     onEndpointRemoved,
+    onHealth = () => {},
   }: EngineOptions) {
     this.store = store;
     this.clock = clock;
@@ -123,7 +126,14 @@ export class Engine {
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
     const { xxHash } = this;
-    this.clusters = new Clusters({ clock, random, names, xxHash, onRemoved: (state) => onEndpointRemoved?.(state) });
+    this.clusters = new Clusters({
+      clock,
+      random,
+      names,
+      xxHash,
+      onRemoved: (state) => onEndpointRemoved?.(state),
+      onHealth,
+    });
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
       this.clusters.update(snapshot);

@@ -112,6 +112,28 @@ export interface OutlierPolicy {
   readonly maxEjectionRatio: number;
   /** With a smaller share of them in use, ejected ones are used as well, 0–1. @default 0: never, Istio */
   readonly minHealthRatio: number;
+  /** One may be out whatever `maxEjectionRatio` says of so few. Envoy's always_eject_one_host, for which Istio has no field. */
+  readonly ejectsOne?: boolean;
+  /** Ejects who succeeds less often than the others. Absent where not asked for, as in all of Istio's YAML. */
+  readonly successRate?: RateJudgement & {
+    /** Below the mean by more than this many standard deviations. @default 1.9, Envoy */
+    readonly deviations: number;
+  };
+  /** Ejects who fails more often than may be. Absent likewise. */
+  readonly failureShare?: RateJudgement & {
+    /** Of its attempts, 0–1. @default 0.85, Envoy */
+    readonly ratio: number;
+  };
+}
+
+/** Who is judged by all attempts of an interval. */
+export interface RateJudgement {
+  /** With fewer endpoints to judge nobody is. @default 5, Envoy */
+  readonly minEndpoints: number;
+  /** With fewer attempts in the interval an endpoint is not judged. */
+  readonly minRequests: number;
+  /** Share of the verdicts that are carried out, 0–1. */
+  readonly enforcedRatio: number;
 }
 
 export type HashAlgorithm =

@@ -105,6 +105,7 @@ export class DataPlane {
       address: () => advertisedAddress(this.servers.listeners, settings.address),
       onNotice: noticed("mirror"),
       onEndpointRemoved: this.transport.onEndpointRemoved,
+      onHealth: (message) => this.events.add("health", message),
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });

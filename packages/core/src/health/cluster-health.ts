@@ -1,0 +1,93 @@
+/** Which endpoints of one cluster are well: what outlier detection and health checks found, and the choice that leaves. */
+
+import type { Cluster } from "@inmesh/model";
+import type { Attempt, Outcome } from "../call/attempt.js";
+import type { EndpointState } from "../cluster/endpoint-state.js";
+import { OutlierDetector } from "../outlier/outlier-detector.js";
+import type { Random } from "../runtime/random.js";
+import { type Choice, chooseAmong, nextChange, panicRatio } from "./choice.js";
+import { outReasons } from "./out-story.js";
+
+export interface ClusterHealthOptions {
+  readonly random: Random;
+  /** An endpoint was ejected, or is in use again, in words. */
+  readonly onHealth: (message: string) => void;
+}
+
+export class ClusterHealth {
+  readonly #options: ClusterHealthOptions;
+  #config: Cluster;
+  /** Only where policy has outlierDetection. */
+  #outliers: OutlierDetector | undefined;
+  #choice: Choice = { usable: [], permitted: [], panic: false };
+  #changesAt = Number.POSITIVE_INFINITY;
+  /** Told of as out. */
+  #out: ReadonlySet<EndpointState> = new Set();
+
+  constructor(config: Cluster, now: number, options: ClusterHealthOptions) {
+    this.#options = options;
+    this.#config = config;
+    const { outlier } = config.policy;
+    this.#outliers = outlier && new OutlierDetector(outlier, now, options.random);
+  }
+
+  get choice(): Choice {
+    return this.#choice;
+  }
+
+  /** Clock ms at which `choose` is due because time alone brings somebody back; Infinity when nobody is out. */
+  get changesAt(): number {
+    return this.#changesAt;
+  }
+
+  /** @returns whether `choose` is due: only what the new policy says differently changes */
+  update(config: Cluster, states: readonly EndpointState[], now: number): boolean {
+    const before = this.#config.policy;
+    this.#config = config;
+    const { outlier } = config.policy;
+    if (outlier === before.outlier) return false;
+    if (outlier !== undefined && this.#outliers !== undefined) {
+      this.#outliers.update(outlier, states, now);
+      return true;
+    }
+    this.#outliers = outlier && new OutlierDetector(outlier, now, this.#options.random);
+    for (const state of states) {
+      state.outlier = undefined;
+      state.outlierUntil = 0;
+    }
+    return true;
+  }
+
+  /** An attempt ended. @returns whether `choose` is due */
+  record(attempt: Attempt, outcome: Outcome, states: readonly EndpointState[], now: number): boolean {
+    return this.#outliers?.record(attempt, outcome, states, now) ?? false;
+  }
+
+  /** Who may be picked. To be asked whenever somebody came, went or changed. */
+  choose(states: readonly EndpointState[], now: number): Choice {
+    const before = this.#choice;
+    this.#choice = chooseAmong(states, now, panicRatio(this.#config.policy.outlier));
+    this.#changesAt = nextChange(states, now);
+    if (this.#out.size > 0 || this.#choice.permitted !== states || this.#choice.panic) this.#tell(before, states, now);
+    return this.#choice;
+  }
+
+  /** The log has a line for everybody that went out or came back, and for panics. */
+  #tell({ panic: before }: Choice, states: readonly EndpointState[], now: number): void {
+    const { onHealth } = this.#options;
+    const { panic } = this.#choice;
+    const { name } = this.#config;
+    const out = new Set(states.filter((state) => !state.healthy(now)));
+    for (const state of out) {
+      if (!this.#out.has(state))
+        onHealth(`${state.endpoint.id} of ${name} is out: ${outReasons(state, now).join(", ")}`);
+    }
+    for (const state of this.#out) {
+      if (!out.has(state) && !state.removed) onHealth(`${state.endpoint.id} of ${name} is in use again`);
+    }
+    this.#out = out;
+    if (panic === before) return;
+    const share = `${states.length - out.size} of ${states.length} endpoints of ${name} are well`;
+    onHealth(panic ? `only ${share}: all are used` : `${share}: the others are left out again`);
+  }
+}
