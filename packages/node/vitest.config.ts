@@ -1,5 +1,5 @@
 import { mergeConfig } from "vitest/config";
 import base from "../../vitest.config.js";
 
-// Child processes run the built packages, as an application does.
-export default mergeConfig(base, { test: { globalSetup: ["./test/build.ts"], testTimeout: 20_000 } });
+// Child processes run the built packages, as an application does. What runs in here changes nothing that another test sees.
+export default mergeConfig(base, { test: { globalSetup: ["./test/build.ts"], testTimeout: 20_000, isolate: false } });
