@@ -40,6 +40,8 @@ export const PROOFS = {
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
+  outliers: "packages/core/src/outlier/outlier-detection.test.ts",
+  "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
 } as const;
 
@@ -148,6 +150,16 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("trafficPolicy.connectionPool.tcp.maxConnectionDuration", "connection lifetime"),
     yes("trafficPolicy.connectionPool.http.idleTimeout", "traffic policy"),
     yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
+    {
+      ...yes("trafficPolicy.outlierDetection", "outliers, beside Envoy", "outliers"),
+      verdict: "differs",
+      how: "As measured with Envoy; besides, attempts that this process itself held up (its event loop stood still, its own limits, lookups) count for nobody, and an endpoint that refuses connections is passed over for 0.5 to 10 s while another is left.",
+    },
+    {
+      ...yes("trafficPolicy.outlierDetection.maxEjectionPercent", "outliers, beside Envoy"),
+      how: "Rounded down, as measured: with the default of 10 % and fewer than 10 endpoints nobody is ejected.",
+    },
+    without("trafficPolicy.outlierDetection.consecutiveErrors", "Deprecated, and ignored as by Istio, with a warning."),
     yes("trafficPolicy.tls", "tls", "tls, compiled"),
     {
       ...yes("trafficPolicy.tls.mode", "tls, compiled", "tls"),

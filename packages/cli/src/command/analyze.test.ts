@@ -56,7 +56,7 @@ describe("inmesh analyze", () => {
 
   it("warns of fields that this version does not honour", async () => {
     using folder = new TemporaryFolder();
-    folder.write("rule.yaml", `${RULE}  trafficPolicy: { outlierDetection: { consecutive5xxErrors: 3 } }\n`);
+    folder.write("rule.yaml", `${RULE}  trafficPolicy: { proxyProtocol: { version: V1 } }\n`);
     folder.write("rest.yaml", `${ENTRY}---\n${CANARY}`);
     expect(await analyze(["rule.yaml", "rest.yaml"], folder.path)).toMatchObject({
       code: 0,

@@ -71,6 +71,23 @@ describe("outlier detection", () => {
     expect(out()).toEqual([]);
   });
 
+  it("takes outlierDetectionHttpErrorCodes for the only errors there are", () => {
+    const { script, serve, out } = setup(1, {
+      consecutiveErrors: 2,
+      consecutiveGatewayErrors: 2,
+      errorStatuses: [429, 503],
+      maxEjectionRatio: 1,
+    });
+    for (const status of [429, 500, 429, 502, 429]) {
+      script(0, answers(status));
+      serve(1);
+    }
+    expect(out()).toEqual([]);
+    script(0, answers(503));
+    serve(1);
+    expect(out()).toEqual([0]);
+  });
+
   it("ends an ejection with the first sweep after baseEjectionTime, times its number in a row, up to the maximum", () => {
     const { script, serve, states, clock, out } = setup(1, {
       consecutiveErrors: 1,

@@ -38,7 +38,6 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
     unless: (value) => value === false,
   },
   { path: "connectionPool.http.http2KeepAlive", consequence: "No HTTP/2 pings are sent." },
-  { path: "outlierDetection", consequence: "Only endpoints that refuse connections are ejected." },
   { path: "loadBalancer.consistentHash", consequence: "Requests are balanced by load: there is no affinity." },
   {
     path: "loadBalancer.localityLbSetting",
@@ -154,10 +153,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
     { path: "defaultHttpRetryPolicy.retryRemoteLocalities", consequence: "All localities are one." },
-    {
-      path: "defaultTrafficPolicy.outlierDetection",
-      consequence: "Only endpoints that refuse connections are ejected.",
-    },
     ...POLICY.filter(({ path }) => path.startsWith("connectionPool")).map((field) =>
       below("defaultTrafficPolicy", field),
     ),

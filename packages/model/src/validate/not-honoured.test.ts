@@ -32,7 +32,7 @@ describe("notHonoured", () => {
     [
       "DestinationRule",
       "host: a\ntrafficPolicy: {outlierDetection: {}, loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}, http: {maxRetries: 3, idleTimeout: 1s, maxRequestsPerConnection: 1}}}",
-      ["spec.trafficPolicy.connectionPool.http.maxRetries", "spec.trafficPolicy.outlierDetection"],
+      ["spec.trafficPolicy.connectionPool.http.maxRetries"],
     ],
     [
       "DestinationRule",
