@@ -1,5 +1,6 @@
 /** One try of a call on one endpoint. It is its own timeout node, and what an adapter reports to. */
 
+import type { Breaker } from "../breaker/breaker.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Call } from "./call.js";
@@ -37,6 +38,12 @@ export class Attempt extends WheelNode {
   waits = false;
   /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
   reused = false;
+  /** How long it waited there, in ms; negative clock ms while it does. */
+  waitedMs = 0;
+  /** Judges the attempt; undefined where policy has none. */
+  breaker: Breaker | undefined = undefined;
+  /** It finds out for the breaker whether it is well again. */
+  probe = false;
   error: unknown = undefined;
   /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. Dropped when settled. */
   abort: ((reason: Error) => void) | undefined = undefined;

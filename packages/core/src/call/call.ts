@@ -42,6 +42,7 @@ export type NoRetryReason =
   | "request_budget"
   | "answer_begun"
   | "retry_budget"
+  | "breaker_open"
   | "overloaded"
   | "deadline"
   | "aborted";
@@ -97,6 +98,8 @@ export class Call extends WheelNode implements MatchRequest {
   replayed = false;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
+  /** What the caller got because a breaker was open. */
+  fallback: "" | "response" | "stale" | "destination" = "";
   /** Has a place among its cluster's retries: from the decision to try again until there is an answer. */
   retrying = false;
   /** The last answer asked for a wait of this many ms before another attempt; 0 for none. */
@@ -157,6 +160,11 @@ export class Call extends WheelNode implements MatchRequest {
   /** Sending it twice does what sending it once does (RFC 9110 §9.2.2), or the caller says so with Idempotency-Key. */
   get idempotent(): boolean {
     return IDEMPOTENT.has(this.method) || this.header("idempotency-key") !== undefined;
+  }
+
+  /** Made of another call, for a mirror. */
+  get isCopy(): boolean {
+    return false;
   }
 
   /** Header operations of the answer, in the order in which they apply. */

@@ -69,6 +69,8 @@ const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   body_not_replayable: "Not tried again, because the request body was a stream and cannot be sent twice",
   retry_budget: ({ cluster }) =>
     `Not tried again, because as many retries as policy allows are under way to "${cluster?.config.name}" (${retryLimit(cluster)})`,
+  breaker_open: ({ cluster }) =>
+    `Not tried again, because a circuit breaker lets nothing more through to "${cluster?.config.name}"`,
   overloaded: "Not tried again, because more requests would make the overload worse",
   retried_above:
     "Not tried again, because the request that this call is made for is a repeat itself, and only one layer repeats",

@@ -7,6 +7,7 @@ import type { Cluster, Endpoint, EndpointSet, Snapshot } from "@inmesh/model";
 import type { Balancer } from "../balance/balancer.js";
 import { balancingKey, createBalancer } from "../balance/create.js";
 import type { XxHashLoader } from "../balance/xx-hash.js";
+import { ClusterBreakers } from "../breaker/cluster-breakers.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
@@ -23,6 +24,8 @@ import { ByRequest } from "./by-request.js";
 import { EndpointState } from "./endpoint-state.js";
 
 export interface ClusterOptions {
+  /** A circuit breaker opened, is half open, or closed: a line of a log. */
+  readonly onBreaker: (message: string) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly names: Names;
@@ -45,6 +48,8 @@ const REPICKS = 5;
 export class ClusterRuntime {
   readonly stats = new CallStats();
   readonly limits: ClusterLimits;
+  /** Undefined where policy has no circuit breaker. */
+  breakers: ClusterBreakers | undefined;
   readonly #options: ClusterOptions;
   #config: Cluster;
   /** The snapshot's. */
@@ -62,11 +67,12 @@ export class ClusterRuntime {
   readonly #health: ClusterHealth;
 
   constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
-    this.#options = options;
+    this.#options = { ...options, onRemoved: (state) => this.#onRemoved(state, options.onRemoved) };
     this.#config = config;
     this.#balancer = createBalancer(config.policy, options);
     this.limits = new ClusterLimits(config.policy, options.clock.now());
     this.#health = new ClusterHealth(config, options.clock.now(), options);
+    this.#updateBreakers(config);
     this.#set = snapshot.endpoints(config);
     this.#prepare();
   }
@@ -99,6 +105,7 @@ export class ClusterRuntime {
         this.#offer(this.#options.clock.now());
       }
       this.limits.update(config.policy, this.#options.clock.now());
+      this.#updateBreakers(config);
       const before = sourceOf(this.#config);
       this.#config = config;
       if (this.#health.update(config, this.#states, this.#options.clock.now())) this.#offer(this.#options.clock.now());
@@ -118,7 +125,8 @@ export class ClusterRuntime {
     if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
     if (now >= this.#health.changesAt) this.#offer(now);
     const { tried } = call;
-    const avoid = tried !== undefined && call.route!.retry.avoidPreviousHosts ? tried : undefined; // tried, so it has a route
+    const failed = tried !== undefined && call.route!.retry.avoidPreviousHosts ? tried : undefined; // tried, so it has a route
+    const avoid = this.breakers === undefined ? failed : this.breakers.avoided(call, failed, now);
     let state = this.#balancer.pick(now, call, avoid);
     if (state === undefined) return undefined;
     if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
@@ -171,6 +179,7 @@ export class ClusterRuntime {
     const state = attempt.endpoint;
     state.attempts += 1;
     if (outcome === "failure") state.failures += 1;
+    attempt.breaker?.record(attempt, outcome, now);
     this.releaseMirror(attempt, outcome, now);
   }
 
@@ -201,6 +210,13 @@ export class ClusterRuntime {
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
     this.#offer(this.#options.clock.now());
+  }
+
+  #updateBreakers({ policy: { breaker } }: Cluster): void {
+    if (breaker !== undefined && this.breakers !== undefined) return this.breakers.update(breaker);
+    this.breakers?.close();
+    const { clock, onBreaker } = this.#options;
+    this.breakers = breaker && new ClusterBreakers(breaker, () => this.#config, { clock, onEvent: onBreaker });
   }
 
   /** It answered a call that began after it was put aside, so it is back before its time. */
@@ -251,6 +267,11 @@ export class ClusterRuntime {
     });
     for (const gone of known.values()) this.#remove(gone);
     this.#offer(this.#options.clock.now());
+  }
+
+  #onRemoved(state: EndpointState, tell: (state: EndpointState) => void): void {
+    if (state.removed) this.breakers?.forget(state);
+    tell(state);
   }
 
   #remove(state: EndpointState): void {

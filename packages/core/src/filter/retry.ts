@@ -140,7 +140,8 @@ class Retries implements RetryDriver {
   }
 
   /** The last two take what they allow, so they stand last. */
-  #objection(call: Call, { number }: Attempt, acted: boolean): NoRetryReason | undefined {
+  #objection(call: Call, attempt: Attempt, acted: boolean): NoRetryReason | undefined {
+    const { number } = attempt;
     const { maxAttempts } = this.#policy;
     if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
     if (acted && !call.idempotent) return "not_idempotent";
@@ -151,9 +152,11 @@ class Retries implements RetryDriver {
     if (acted && call.context !== undefined && call.context.spentAbove > 0) return "retried_above";
     if (now + call.retryAfterMs >= call.deadlineAt) return "retry_after";
     if (isOverspent(call)) return "request_budget";
-    const { limits } = call.cluster!; // an attempt exists, so its cluster does
+    const cluster = call.cluster!; // an attempt exists, so its cluster does
+    const { limits, breakers } = cluster;
+    if (breakers?.mayRetry(attempt, cluster, now) === false) return "breaker_open";
     if (!limits.mayRetry(call, now)) return "retry_budget";
-    if (!call.cluster!.mayRetry(now)) return "retry_rate"; // takes one, so it stands last
+    if (!cluster.mayRetry(now)) return "retry_rate"; // takes one, so it stands last
     limits.holdRetry(call);
     return undefined;
   }

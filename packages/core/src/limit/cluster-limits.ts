@@ -77,6 +77,7 @@ export class ClusterLimits {
   wait(attempt: Attempt): void {
     if (attempt.waits) return;
     attempt.waits = true;
+    attempt.waitedMs -= attempt.call.engine.clock.now();
     this.active -= 1;
     this.pending += 1;
   }
@@ -85,6 +86,7 @@ export class ClusterLimits {
   resume(attempt: Attempt): void {
     if (!attempt.waits) return;
     attempt.waits = false;
+    attempt.waitedMs += attempt.call.engine.clock.now();
     this.pending -= 1;
     this.active += 1;
   }

@@ -53,6 +53,10 @@ export class MirrorCall extends Call {
     this.cluster = cluster;
   }
 
+  override get isCopy(): boolean {
+    return true;
+  }
+
   /** Nobody waits for the body. */
   override attemptAnswered(attempt: Attempt, header: HeaderReader): boolean {
     super.attemptAnswered(attempt, header);

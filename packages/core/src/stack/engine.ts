@@ -5,6 +5,10 @@
 
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { XxHashLoader } from "../balance/xx-hash.js";
+import type { Breaker } from "../breaker/breaker.js";
+import { breakerError } from "../breaker/breaker-error.js";
+import { answerInstead, goElsewhere } from "../breaker/fallback.js";
+import { StaleAnswers } from "../breaker/stale-answers.js";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
@@ -57,6 +61,8 @@ export interface EngineOptions {
   readonly onEndpointRemoved?: (state: EndpointState) => void;
   /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */
   readonly onHealth?: (message: string) => void;
+  /** A circuit breaker opened, is half open, or closed: likewise. @default nobody hears it */
+  readonly onBreaker?: (message: string) => void;
 }
 
 /** Hears about every call and attempt once they are over, but for mirrored ones. Must not throw, wait or keep the objects' bodies. */
@@ -79,6 +85,8 @@ export class Engine {
   readonly lastCalls = new LastCalls();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
+  /** For breakers that fall back on what was good. */
+  readonly staleAnswers: StaleAnswers;
   /** For clusters that pick by hash. */
   readonly xxHash = new XxHashLoader();
   /** See the option of that name. */
@@ -110,12 +118,14 @@ export class Engine {
     onNotice = () => {},
     onEndpointRemoved,
     onHealth = () => {},
+    onBreaker = () => {},
   }: EngineOptions) {
     this.store = store;
     this.clock = clock;
     this.random = random;
     this.wheel = new TimerWheel(clock);
     this.stalls = new LoopStalls(clock);
+    this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
     this.address = address;
@@ -133,6 +143,7 @@ export class Engine {
       xxHash,
       onRemoved: (state) => onEndpointRemoved?.(state),
       onHealth,
+      onBreaker,
     });
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
@@ -273,17 +284,35 @@ export class Engine {
   readonly #begin = (call: Call, number: number, next: AttemptNext): void => {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
-    const { limits } = cluster;
+    const { limits, breakers } = cluster;
+    const stopped = breakers?.stops(call, cluster, now);
+    if (stopped !== undefined) return this.#stopped(call, number, next, stopped, now);
     if (limits.full) return call.fail(limits.overflow("requests", call, cluster.config));
     const state = cluster.acquire(call, now);
     if (state === undefined) return this.#lookUp(call, number, next, cluster);
+    const stoppedThere = breakers?.stopsAt(state, call, now);
+    if (stoppedThere !== undefined) {
+      state.inFlight -= 1; // given back at once
+      return this.#stopped(call, number, next, stoppedThere, now);
+    }
     if (cluster.judges) this.stalls.watch(now);
     limits.begin();
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
+    if (breakers !== undefined && !call.isCopy) breakers.take(attempt, now);
     call.attempt = attempt;
     call.attempts = number;
     next(attempt);
   };
+
+  /** A breaker lets no attempt through. */
+  #stopped(call: Call, number: number, next: AttemptNext, breaker: Breaker, now: number): void {
+    breaker.refused += 1;
+    const { fallback } = breaker.policy;
+    if (fallback?.kind === "destination") {
+      if (!call.isCopy && goElsewhere(call, fallback.destination, this)) return this.#begin(call, number, next);
+    } else if (fallback !== undefined && answerInstead(call, fallback, this)) return;
+    call.fail(breakerError(call, breaker, now));
+  }
 
   /** No endpoint: a cluster of names may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
   #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {

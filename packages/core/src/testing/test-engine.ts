@@ -12,7 +12,14 @@ import { type FakeSnapshotSpec, fakeSnapshot } from "./fake-snapshot.js";
 export interface TestEngineOptions
   extends Pick<
     EngineOptions,
-    "onEndpointRemoved" | "onHealth" | "configWaitMs" | "onlyObserves" | "excludes" | "onNotice" | "address"
+    | "onEndpointRemoved"
+    | "onHealth"
+    | "onBreaker"
+    | "configWaitMs"
+    | "onlyObserves"
+    | "excludes"
+    | "onNotice"
+    | "address"
   > {
   /** @default 1 */
   readonly seed?: number;

@@ -106,6 +106,7 @@ export class DataPlane {
       onNotice: noticed("mirror"),
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onHealth: (message) => this.events.add("health", message),
+      onBreaker: (message) => this.events.add("breaker", message),
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
