@@ -4,10 +4,11 @@ import { machine, print, type Report } from "./lib/table.js";
 import { analyzeBench } from "./row/analyze.js";
 import { compileBench } from "./row/compile.js";
 import { envoy } from "./row/envoy.js";
+import { idle } from "./row/idle.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
-import { clients, rivals, sockets } from "./row/sockets.js";
+import { clients, resilience, rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
@@ -18,6 +19,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   analyze: analyzeBench,
   startup: startUp,
   sockets,
+  resilience,
+  idle,
   clients,
   rivals,
   envoy,

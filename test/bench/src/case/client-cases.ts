@@ -54,7 +54,7 @@ function clientCase(name: string, { bare, meshed }: Library): RequestCase {
   return {
     name: `${name} over inmesh`,
     start({ port }) {
-      const mesh = meshOf("", port);
+      const mesh = meshOf("", [port]);
       const transport = new HttpTransport({ clock: mesh.engine.clock, undici: () => undici });
       const client = new HttpClient({ engine: mesh.engine, transport, undici: () => undici });
       return {

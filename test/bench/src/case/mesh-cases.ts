@@ -21,17 +21,47 @@ spec:
     - route: [{ destination: { host: reviews } }]
 `;
 
+/** Every mechanism that watches a call, and nothing that happens: limits, budgets by number and by rate, outliers, a breaker. */
+const RESILIENCE = `${POLICY}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews, namespace: shop }
+spec:
+  host: reviews
+  trafficPolicy:
+    connectionPool:
+      tcp: { maxConnections: 1000 }
+      http: { http1MaxPendingRequests: 1000, http2MaxRequests: 1000 }
+    outlierDetection: { consecutive5xxErrors: 5, consecutiveGatewayErrors: 3, interval: 10s, baseEjectionTime: 30s }
+    retryBudget: { percent: 20, minRetryConcurrency: 3 }
+---
+apiVersion: inmesh.dev/v1alpha1
+kind: CircuitBreaker
+metadata: { name: reviews, namespace: shop }
+spec: { host: reviews, slowCall: { duration: 1s, percent: 80 } }
+---
+apiVersion: inmesh.dev/v1alpha1
+kind: Resilience
+metadata: { name: reviews, namespace: shop }
+spec: { host: reviews, retry: { percent: 20, minPerSecond: 3 } }
+`;
+
+const MANY = 20;
+
 export const MESH_CASES: Readonly<Record<string, RequestCase>> = {
   default: meshCase("inmesh, one endpoint, default policy", ""),
   policy: meshCase("inmesh, match, timeouts, retries on", POLICY),
+  resilience: meshCase("inmesh, every mechanism on, one endpoint", RESILIENCE),
+  "resilience-20": meshCase(`inmesh, every mechanism on, ${MANY} endpoints`, RESILIENCE, MANY),
 };
 
-function meshCase(name: string, policy: string): RequestCase {
+function meshCase(name: string, policy: string, endpoints = 1): RequestCase {
   return {
     name,
-    start({ port }) {
+    endpoints,
+    start({ port, ports }) {
       const agent = new Agent({ connections: WIDTH });
-      const mesh = meshOf(policy, port);
+      const mesh = meshOf(policy, ports);
       const origin = `http://127.0.0.1:${port}`;
       return {
         baseline: { name: "bare undici, dispatcher.request", run: requests(agent, origin) },
@@ -45,14 +75,19 @@ function meshCase(name: string, policy: string): RequestCase {
   };
 }
 
-/** A mesh that knows one service, `reviews`, with one endpoint. */
+/** A mesh that knows one service, `reviews`, with an endpoint on each port. */
 export function meshOf(
   policy: string,
-  port: number,
+  ports: readonly number[],
 ): { readonly dispatcher: MeshDispatcher; readonly engine: Engine; close(): Promise<void> } {
   const store = new SnapshotStore();
   const engine = new Engine({ store });
-  store.publish(snapshot(resources(policy), workloads("reviews", 1, { firstPort: port })));
+  store.publish(
+    snapshot(
+      resources(policy),
+      ports.flatMap((firstPort) => workloads("reviews", 1, { firstPort })),
+    ),
+  );
   const dispatcher = new MeshDispatcher({ engine });
   return {
     dispatcher,

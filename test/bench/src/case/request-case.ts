@@ -6,6 +6,8 @@ import type { Upstream } from "../lib/upstream.js";
 export interface RequestCase {
   /** Row of the table. */
   readonly name: string;
+  /** Ports that the upstream listens on. @default 1 */
+  readonly endpoints?: number;
   /** Sets both up against one upstream. Called in a process of its own. */
   readonly start: (upstream: Upstream) => RunningCase | Promise<RunningCase>;
 }

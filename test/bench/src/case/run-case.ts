@@ -11,7 +11,7 @@ const SHORTER = { rounds: 100, slice: 150, warmUp: 4_000 };
 const [name = ""] = process.argv.slice(2);
 const found = await loadCase(name);
 const options = (CLIENTS as readonly string[]).includes(name) ? SHORTER : OPTIONS;
-const upstream = await startUpstream();
+const upstream = await startUpstream(found.endpoints);
 const { baseline, candidate, close } = await found.start(upstream);
 const rows: readonly PairedRow[] = await paired(baseline, [{ ...candidate, name: found.name }], options);
 await close();

@@ -10,28 +10,36 @@ import { forkPinned, OTHER_CPU } from "./pinned.js";
 export const BODY = JSON.stringify({ id: 42, reviews: "x".repeat(838) });
 
 export interface Upstream {
+  /** The first one. */
   readonly port: number;
+  readonly ports: readonly number[];
   readonly pid: number;
   stop(): void;
 }
 
-export async function startUpstream(): Promise<Upstream> {
-  const child: ChildProcess = forkPinned(fileURLToPath(import.meta.url), ["serve"], OTHER_CPU, []);
+/** @param count ports it listens on */
+export async function startUpstream(count = 1): Promise<Upstream> {
+  const child: ChildProcess = forkPinned(fileURLToPath(import.meta.url), ["serve", String(count)], OTHER_CPU, []);
   const [message] = await once(child, "message");
-  const { port, pid } = message as { port: number; pid: number };
-  return { port, pid, stop: () => void child.kill() };
+  const { ports, pid } = message as { ports: number[]; pid: number };
+  return { port: ports[0]!, ports, pid, stop: () => void child.kill() }; // at least one
 }
 
 if (process.argv[2] === "serve" && process.send !== undefined) {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(BODY) });
-    response.end(BODY);
+  const servers = Array.from({ length: Number(process.argv[3]) }, () => {
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(BODY) });
+      response.end(BODY);
+    });
+    server.keepAliveTimeout = 60_000;
+    return server.listen(0, "127.0.0.1");
   });
-  server.keepAliveTimeout = 60_000;
-  server.listen(0, "127.0.0.1", () => {
+  const ports = servers.map(async (server) => {
+    await once(server, "listening");
     const address = server.address();
-    process.send?.({ port: typeof address === "object" ? address?.port : 0, pid: process.pid });
+    return typeof address === "object" ? address?.port : 0;
   });
+  void Promise.all(ports).then((listening) => process.send?.({ ports: listening, pid: process.pid }));
   process.on("disconnect", () => process.exit());
 }

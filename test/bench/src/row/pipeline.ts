@@ -45,7 +45,7 @@ const noHeader = (): undefined => undefined;
 const noAbort = (): void => {};
 
 /** Answers 200 at once. */
-const nullExchange: Exchange = {
+export const nullExchange: Exchange = {
   send(attempt: Attempt) {
     attempt.started(true, noAbort);
     attempt.head(200, noHeader);

@@ -20,6 +20,15 @@ export function sockets(): Promise<Report> {
   );
 }
 
+/** Every mechanism on that watches a call, while nothing fails. */
+export function resilience(): Promise<Report> {
+  return compare(
+    "the same with limits, budgets, outlier detection and a breaker",
+    ["resilience", "resilience-20"],
+    ["goal: <= +5 us and <= 1.07 over bare undici with one endpoint, <= +10 us with 20"],
+  );
+}
+
 /** The libraries that teams use instead. */
 export function rivals(): Promise<Report> {
   return compare(
