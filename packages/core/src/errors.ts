@@ -150,6 +150,22 @@ export const MESH_ERRORS = {
     "agent_unsupported",
     "the rule asks for something that an http.Agent cannot do, which only routes",
   ),
+  RATE_LIMITED: info(
+    429,
+    14,
+    false,
+    "RL",
+    "local_rate_limited",
+    "a RateLimit of the server allows no more requests of this kind for now; its application has not seen the request",
+  ),
+  OVERLOADED: info(
+    503,
+    14,
+    true,
+    "OM",
+    "overload",
+    "the server has more to do than it can do well and turned the request away; its application has not seen it",
+  ),
   DRAINING: info(503, 14, true, "LH", "draining", "this process is shutting down and takes no new work"),
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -98,6 +98,18 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
       "the request was made with `mesh.agent()`, which only routes. Make it with `mesh.http`, `mesh.fetch`, `mesh.dispatcher`, `mesh.axios()` or `mesh.got()`, or take the rule's redirect, answer, rewrite, header edit or mirror away.",
     example: 'rule "v2" rewrites path or authority, which an http.Agent cannot do: it only routes (AGENT_UNSUPPORTED)',
   },
+  RATE_LIMITED: {
+    remedy:
+      "a [RateLimit](resilience.md) of the server answered, before its application saw the request. `Retry-After` says when the next one passes, `RateLimit` what is left. Not tried again: another process has the same limit, and `envoy-ratelimited` in `retryOn` says otherwise. `inmesh describe SERVICE` shows the rules and whom they refuse.",
+    example:
+      'local_rate_limited: rate limit "shop/reviews/by-source" allows 100 requests per 60000 ms and they are used up: try again in 3 s (RATE_LIMITED)',
+  },
+  OVERLOADED: {
+    remedy:
+      "the server sheds load, as its [Resilience](resilience.md) says: the message names what there was too much of. The application has not seen the request, and the answer says so (`x-inmesh-not-processed`), so that a caller in the mesh sends it to another endpoint, even a POST. More processes help, or a higher limit; `inmesh describe SERVICE` shows both.",
+    example:
+      "overload: requests being served: 50, maxConcurrency: 50: a request of priority default is turned away before it began, so it may be sent to another endpoint (OVERLOADED)",
+  },
   DRAINING: {
     remedy: "the process got SIGTERM or `drain()` was called; callers are sent elsewhere as soon as its lease is gone.",
     example: "this process is shutting down and takes no new work (DRAINING)",

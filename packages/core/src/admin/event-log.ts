@@ -16,7 +16,7 @@ export class EventLog {
     this.#clock = clock;
   }
 
-  /** @param kind short and fixed: `config`, `registry`, `lease`, `drain` */
+  /** @param kind short and fixed: `config`, `registry`, `lease`, `shedding`, `drain` */
   add(kind: string, message: string): void {
     const event = {
       atMs: this.#clock.now(),

@@ -1,3 +1,5 @@
+export type { AdmissionReading } from "../admission/admission.js";
+export type { GateReading } from "../admission/gate.js";
 export { tlsText } from "../explain/tls-text.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";

@@ -30,12 +30,16 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, rehearsal, mirrors, unrouted }: Engine,
+  { clusters, clock, rehearsal, mirrors, unrouted, gate }: Engine,
   { service, namespace, inbound }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
-  return { atMs: clock.now(), service, namespace, outbound, inbound, unrouted, ...beside };
+  const gated = gate.read();
+  return {
+    ...{ atMs: clock.now(), service, namespace, outbound, inbound, unrouted, ...beside },
+    ...(gated && { gate: gated }),
+  };
 }
 
 function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats {

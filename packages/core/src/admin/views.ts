@@ -4,6 +4,7 @@
  */
 
 import type { Problem } from "@inmesh/model";
+import type { GateReading } from "../admission/gate.js";
 import type { MirrorReading } from "../mirror/mirror-tally.js";
 import type { WouldView } from "../rehearsal/would.js";
 import type { WouldReading } from "../rehearsal/would-stats.js";
@@ -137,6 +138,8 @@ export interface StatsView {
   readonly would?: readonly WouldReading[];
   /** Copies that mirrors sent, by cluster; in none of the other figures. Absent from older processes. */
   readonly mirrors?: readonly MirrorReading[];
+  /** Rate limits and load shedding of its own servers; absent where policy asks for neither. */
+  readonly gate?: GateReading;
 }
 
 export interface OutboundStats {
@@ -160,6 +163,9 @@ export interface InboundStats {
   readonly requests: number;
   /** Answered with a status of 500 or more. */
   readonly failures: number;
+  /** Answered by the mesh before the application saw them: by rate limits and to shed load; and because their deadline had passed. In none of the other figures but `requests`. Absent from older processes. */
+  readonly refused?: number;
+  readonly expired?: number;
   readonly inFlight: number;
   readonly p50Ms: number;
   readonly p95Ms: number;

@@ -4,6 +4,7 @@
  */
 
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { Gate } from "../admission/gate.js";
 import { XxHashLoader } from "../balance/xx-hash.js";
 import type { Breaker } from "../breaker/breaker.js";
 import { breakerError } from "../breaker/breaker-error.js";
@@ -57,6 +58,8 @@ export interface EngineOptions {
   readonly address?: () => string;
   /** Told once of what the calls themselves do not show, such as a mirror that does not exist. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
+  /** The process's servers begin to turn requests away, or stop it. @default nobody hears it */
+  readonly onShedding?: (message: string) => void;
   /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
   /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */
@@ -82,6 +85,8 @@ export class Engine {
   readonly stalls: LoopStalls;
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
+  /** Before the process's own servers. */
+  readonly gate: Gate;
   readonly lastCalls = new LastCalls();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
@@ -116,6 +121,7 @@ export class Engine {
     onlyObserves = false,
     address = () => "127.0.0.1",
     onNotice = () => {},
+    onShedding = () => {},
     onEndpointRemoved,
     onHealth = () => {},
     onBreaker = () => {},
@@ -145,9 +151,11 @@ export class Engine {
       onHealth,
       onBreaker,
     });
+    this.gate = new Gate({ clock, random, onShedding });
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
       this.clusters.update(snapshot);
+      this.gate.update(onlyObserves ? undefined : snapshot);
     });
   }
 
@@ -236,6 +244,7 @@ export class Engine {
     this.#unsubscribe();
     this.mirrors.close();
     this.stalls.close();
+    this.gate.close();
     this.clusters.close();
   }
 

@@ -3,7 +3,7 @@
  * object on purpose, made for every request of the process; what few ask for is made when they ask.
  */
 
-import { type Clock, type InboundContext, MeshError } from "@inmesh/core";
+import { type Admitted, type Clock, type Gate, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import type { RequestHead } from "./request-head.js";
@@ -17,6 +17,8 @@ export interface InboundEngine {
   readonly inForce: boolean;
   /** The process touches nothing it receives. */
   readonly onlyObserves: boolean;
+  /** What policy puts before the application; absent: nothing. */
+  readonly gate?: Pick<Gate, "active" | "enter">;
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
 
@@ -44,7 +46,11 @@ export class InboundRequest implements InboundContext {
   /** The mesh that took the request before this one. */
   readonly under: InboundRequest | undefined;
   readonly deadlineAt: number;
-  readonly forward: readonly string[];
+  forward: readonly string[];
+  /** What the gate let in; undefined where it had no say. */
+  admitted: Admitted | undefined = undefined;
+  /** The mesh answered itself, before the application saw it. */
+  refused = false;
   readonly startedAt: number;
   tries: InboundContext["tries"] = undefined;
   readonly spentAbove: number;

@@ -3,14 +3,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { InboundContext } from "@inmesh/core";
+import { Admitted, DEADLINE_PASSED, InboundContext, type Rejection } from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
+import { addToStream, answerUpgrade, rejectRequest, rejectStream } from "./reject.js";
 import type { RequestHead } from "./request-head.js";
+import { ServedHead } from "./served-head.js";
 import { StreamAnswer } from "./stream-answer.js";
+
+const NONE: readonly string[] = [];
 
 export class Inbound {
   readonly #engine: InboundEngine;
@@ -21,6 +25,8 @@ export class Inbound {
   #inFlight = 0;
   #requests = 0;
   #failures = 0;
+  #refused = 0;
+  #expired = 0;
   #retiring = false;
 
   constructor(engine: InboundEngine) {
@@ -46,8 +52,11 @@ export class Inbound {
     return InboundRequest.isServed(carrier, this);
   }
 
-  /** Runs `work`, which hands the request to the application, inside the request's context. */
-  request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result {
+  /**
+   * Runs `work`, which hands the request to the application, inside the request's context.
+   * @returns true when the mesh answered instead
+   */
+  request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result | true {
     if (this.serves(request)) return work();
     // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end. Nor need one that
     // left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
@@ -62,16 +71,28 @@ export class Inbound {
       pipelined?.delete(inbound);
     });
     if (this.#retiring) inbound.retire();
+    if (this.#concerns(inbound) && !response.headersSent) {
+      const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
+      if (rejection !== undefined) return rejectRequest(response, rejection);
+      const headers = inbound.admitted?.answerHeaders() ?? NONE;
+      for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
+    }
     return this.#engine.contexts.run(inbound, work);
   }
 
   /** The same for a request on an HTTP/2 stream, whichever of Node's two interfaces the application uses. */
-  stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result {
+  stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result | true {
     if (this.serves(stream)) return work();
     if (stream.destroyed || head.headers[":method"] === "CONNECT") return this.uncounted(head, work);
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
     stream.once("close", () => this.#close(inbound));
+    if (this.#concerns(inbound) && !stream.headersSent) {
+      const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
+      if (rejection !== undefined) return rejectStream(stream, head, rejection);
+      const headers = inbound.admitted?.answerHeaders();
+      if (headers !== undefined) addToStream(stream, headers);
+    }
     return this.#engine.contexts.run(inbound, work);
   }
 
@@ -80,6 +101,20 @@ export class Inbound {
     const { forward } = takeHeaders(head, this.#engine.onlyObserves);
     const context = new InboundContext(Number.POSITIVE_INFINITY, forward);
     return this.#engine.contexts.run(context, work);
+  }
+
+  /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. */
+  upgrade(request: IncomingMessage, work: () => boolean): boolean {
+    const { gate, clock } = this.#engine;
+    if (gate?.active !== true) return this.uncounted(request, work);
+    const now = clock.now();
+    const entered = gate.enter(ServedHead.of(request), request.socket.remoteAddress ?? "", now);
+    if (entered === undefined || entered instanceof Admitted) {
+      entered?.end(0, now);
+      return this.uncounted(request, work);
+    }
+    this.#refused += 1;
+    return answerUpgrade(request.socket, entered);
   }
 
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
@@ -116,6 +151,8 @@ export class Inbound {
     return {
       requests: this.#requests,
       failures: this.#failures,
+      refused: this.#refused,
+      expired: this.#expired,
       inFlight: this.#inFlight,
       p50Ms: this.#latency.quantile(0.5),
       p95Ms: this.#latency.quantile(0.95),
@@ -142,9 +179,42 @@ export class Inbound {
     inbound.previous = undefined; // a dead one must not hold living ones, nor the dead each other
     inbound.next = undefined;
     this.#inFlight -= 1;
-    this.#latency.record(this.#engine.clock.now() - inbound.startedAt);
-    if (status >= 500) this.#failures += 1;
+    const now = this.#engine.clock.now();
+    inbound.admitted?.end(status, now);
+    if (!inbound.refused) {
+      this.#latency.record(now - inbound.startedAt);
+      if (status >= 500) this.#failures += 1;
+    }
     if (this.#inFlight === 0 && this.#waiting.size > 0) for (const done of [...this.#waiting]) done();
+  }
+
+  /** Most requests concern nobody here, and finding that out must cost next to nothing. */
+  #concerns({ deadlineAt, startedAt }: InboundRequest): boolean {
+    return deadlineAt <= startedAt || this.#engine.gate?.active === true;
+  }
+
+  /** @returns why the application does not get it */
+  #judge(inbound: InboundRequest, head: ServedHead, source = ""): Rejection | undefined {
+    const rejection = this.#rejection(inbound, head, source);
+    if (rejection === undefined) return undefined;
+    inbound.refused = true;
+    if (rejection === DEADLINE_PASSED) this.#expired += 1;
+    else this.#refused += 1;
+    return rejection;
+  }
+
+  #rejection(inbound: InboundRequest, head: ServedHead, source: string): Rejection | undefined {
+    const { deadlineAt, startedAt } = inbound;
+    if (deadlineAt <= startedAt) return DEADLINE_PASSED;
+    const entered = this.#engine.gate?.enter(head, source, startedAt);
+    if (entered === undefined || entered instanceof Admitted) {
+      inbound.admitted = entered;
+      if (entered !== undefined && entered.carried.length > 0) {
+        inbound.forward = [...inbound.forward, ...entered.carried];
+      }
+      return undefined;
+    }
+    return entered;
   }
 
   /**

@@ -85,7 +85,7 @@ export class Servers implements ServerHooks {
       this.#upgraded.add(socket);
       socket.once("close", () => this.#upgraded.delete(socket));
     }
-    return this.#inbound.uncounted(request, work);
+    return this.#inbound.upgrade(request, work);
   }
 
   session(session: Http2Session, server: AnyServer): void {

@@ -104,6 +104,7 @@ export class DataPlane {
       onlyObserves: settings.mode === "observe",
       address: () => advertisedAddress(this.servers.listeners, settings.address),
       onNotice: noticed("mirror"),
+      onShedding: noticed("shedding"),
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => this.events.add("breaker", message),

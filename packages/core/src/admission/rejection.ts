@@ -1,0 +1,59 @@
+/** Answers of the mesh in front of an application: what callers, and callers' meshes, are to make of them. */
+
+import type { RateLimitPolicy } from "@inmesh/model";
+import { NOT_PROCESSED_HEADER } from "../call/mesh-headers.js";
+import { MESH_ERRORS, type MeshErrorCode } from "../errors.js";
+import type { TakenTokens } from "../rate-limit/rate-limits.js";
+import type { Overload } from "./admission.js";
+
+export interface Rejection {
+  readonly code: Extract<MeshErrorCode, "RATE_LIMITED" | "OVERLOADED" | "DEADLINE_EXCEEDED">;
+  readonly status: number;
+  readonly grpcStatus: number;
+  /** Flat `[name, value, …]`, without those of the body. */
+  readonly headers: readonly string[];
+  /** Envoy's words in the first line, what happened here in the second. */
+  readonly body: string;
+}
+
+// Elsewhere there is no more for a caller that has had its share, nor for one that waits no longer: only who meets too much to
+// do is told that the request may be sent anew.
+
+/** For who is told that there is too much to do, in s: it may be over in a moment, and elsewhere there may be less. */
+const OVERLOAD_RETRY_S = 1;
+
+export function rateLimited({ policy }: { readonly policy: RateLimitPolicy }, taken: TakenTokens): Rejection {
+  const { retryAfter } = taken;
+  const { name, requests, perMs } = policy;
+  return rejection(
+    "RATE_LIMITED",
+    "local_rate_limited",
+    `rate limit "${name}" allows ${requests} requests per ${perMs} ms and they are used up: try again in ${retryAfter} s`,
+    ["Retry-After", String(retryAfter), ...taken.headers(), "x-envoy-ratelimited", "true"],
+  );
+}
+
+export function overloaded({ text }: Overload, priority: string): Rejection {
+  return rejection(
+    "OVERLOADED",
+    "overload",
+    `${text}: a request of priority ${priority} is turned away before it began, so it may be sent to another endpoint`,
+    ["Retry-After", String(OVERLOAD_RETRY_S), "x-envoy-overloaded", "true", NOT_PROCESSED_HEADER, "true"],
+  );
+}
+
+export const DEADLINE_PASSED: Rejection = rejection(
+  "DEADLINE_EXCEEDED",
+  "upstream request timeout",
+  "the caller's deadline had passed when the request arrived, so nobody waits for its answer",
+  [],
+);
+
+function rejection(code: Rejection["code"], phrase: string, message: string, headers: readonly string[]): Rejection {
+  const { status, grpcStatus } = MESH_ERRORS[code];
+  return {
+    ...{ code, status, grpcStatus },
+    headers: [...headers, "x-inmesh-error", code],
+    body: `${phrase}\n${message} (${code})`,
+  };
+}

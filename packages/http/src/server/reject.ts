@@ -1,0 +1,81 @@
+/** Answers of the mesh in place of an application's, on each kind of connection; and what it adds to an application's. */
+
+import { type ServerResponse, STATUS_CODES } from "node:http";
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { Rejection } from "@inmesh/core";
+import type { RequestHead } from "./request-head.js";
+
+const GRPC = "application/grpc";
+
+/** @returns true: the request is dealt with */
+export function rejectRequest(response: ServerResponse, rejection: Rejection): true {
+  response.writeHead(rejection.status, linesOf(rejection));
+  response.end(rejection.body); // nothing of it after HEAD: Node sees to that
+  return true;
+}
+
+export function rejectStream(stream: ServerHttp2Stream, { headers }: RequestHead, rejection: Rejection): true {
+  stream.on("error", () => {}); // the caller may be gone
+  const type = headers["content-type"];
+  if (typeof type === "string" && type.startsWith(GRPC)) {
+    stream.respond(grpcAnswer(rejection, type), { endStream: true });
+  } else {
+    stream.respond({ ":status": rejection.status, ...pairsOf(linesOf(rejection)) });
+    stream.end(headers[":method"] === "HEAD" ? undefined : rejection.body);
+  }
+  // What is still sent of the request is nobody's.
+  if (!stream.readableEnded) stream.once("finish", () => stream.close(0)).resume();
+  return true;
+}
+
+export function answerUpgrade(socket: Socket, rejection: Rejection): true {
+  const lines = [`HTTP/1.1 ${rejection.status} ${STATUS_CODES[rejection.status] ?? ""}`];
+  const flat = [...linesOf(rejection), "connection", "close"];
+  for (let index = 0; index < flat.length; index += 2) lines.push(`${flat[index]}: ${flat[index + 1]}`);
+  socket.on("error", () => {});
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${rejection.body}`);
+  return true;
+}
+
+/** Whichever of Node's interfaces the application answers by; headers of its own of the same names stay. */
+export function addToStream(stream: ServerHttp2Stream, flat: readonly string[]): void {
+  const added = pairsOf(flat);
+  for (const name of ["respond", "respondWithFD", "respondWithFile"] as const) {
+    const original = stream[name] as (...args: unknown[]) => void;
+    const at = name === "respond" ? 0 : 1;
+    const respond = function (this: ServerHttp2Stream, ...args: unknown[]): void {
+      args[at] = withMissing(args[at] as OutgoingHttpHeaders | undefined, added);
+      original.apply(this, args);
+    };
+    Object.defineProperty(stream, name, { value: respond, configurable: true, writable: true });
+  }
+}
+
+function withMissing(given: OutgoingHttpHeaders | undefined, added: OutgoingHttpHeaders): unknown {
+  const own = new Set(Object.keys(given ?? {}).map((name) => name.toLowerCase()));
+  const missing = Object.entries(added).filter(([name]) => !own.has(name));
+  return Object.assign(Object.create(null), given, Object.fromEntries(missing));
+}
+
+function linesOf({ headers, body }: Rejection): string[] {
+  return [...headers, "content-type", "text/plain", "content-length", String(Buffer.byteLength(body))];
+}
+
+/** In lower case, as HTTP/2 wants them. */
+function pairsOf(flat: readonly string[]): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (let index = 0; index < flat.length; index += 2) pairs[flat[index]!.toLowerCase()] = flat[index + 1]!; // flat pairs
+  return pairs;
+}
+
+/** A head and no more, which gRPC calls trailers only: its callers look at `grpc-status` and not at the status of HTTP. */
+function grpcAnswer({ headers, grpcStatus, body }: Rejection, type: string): OutgoingHttpHeaders {
+  return {
+    ":status": 200,
+    "content-type": type,
+    "grpc-status": String(grpcStatus),
+    "grpc-message": encodeURIComponent(body.slice(body.indexOf("\n") + 1)).replaceAll("%20", " "),
+    ...pairsOf(headers),
+  };
+}
