@@ -26,6 +26,14 @@ export type {
   ExplainRequest,
   Explanation,
 } from "./explain/explanation.js";
+export type {
+  RateLimitCode,
+  RateLimitDescriptor,
+  RateLimitRequest,
+  RateLimitResponse,
+  RateLimitService,
+  RateLimitStatus,
+} from "./rate-limit/rate-limit-service.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";

@@ -1,3 +1,4 @@
+export { type MemoryLimit, MemoryRateLimitService } from "./rate-limit/memory-rate-limit-service.js";
 export { FakeClock, settle } from "./runtime/fake-clock.js";
 export { seededRandom } from "./runtime/random.js";
 export {

@@ -35,7 +35,14 @@ async function meshes(yaml: string, names: readonly string[] = ["web"], options:
   if (yaml !== "") await apply(yaml);
   const made: Mesh[] = [];
   for (const service of names) {
-    const mesh = await createMesh({ service, config: registry, propagationDelayMs: 0, admin: "off", log: "error", ...options });
+    const mesh = await createMesh({
+      service,
+      config: registry,
+      propagationDelayMs: 0,
+      admin: "off",
+      log: "error",
+      ...options,
+    });
     closing.push(() => mesh.close());
     await mesh.ready();
     made.push(mesh);
