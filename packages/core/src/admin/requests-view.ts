@@ -2,6 +2,7 @@
 
 import type { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
+import { attemptsOf } from "../call/story.js";
 import { MeshError, type MeshErrorCode } from "../errors.js";
 import { type Would, wouldView } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
@@ -45,13 +46,6 @@ export function requestView(call: Call, now: number, would?: Would): RequestView
 function withoutQuery(path: string): string {
   const query = path.indexOf("?");
   return query < 0 ? path : path.slice(0, query);
-}
-
-/** In order. The last one is among the earlier ones when it failed without an answer. */
-function attemptsOf({ earlier, attempt }: Call): readonly Attempt[] {
-  if (attempt === undefined) return earlier ?? [];
-  if (earlier === undefined) return [attempt];
-  return earlier.includes(attempt) ? earlier : [...earlier, attempt];
 }
 
 function attemptView(attempt: Attempt): AttemptView {

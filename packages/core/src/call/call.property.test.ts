@@ -34,6 +34,10 @@ class Puppet implements Exchange {
     return this.random.next() < 0.9;
   }
 
+  canHedge(): boolean {
+    return true;
+  }
+
   mirror(): MirrorExchange | undefined {
     if (this.random.next() < 0.1) return undefined;
     const mirror = new PuppetMirror(this.random);
@@ -116,7 +120,10 @@ describe("a call under random reports", () => {
     const random = seededRandom(seed);
     for (let round = 0; round < 12; round++) {
       const { clock, engine, store, publish } = testEngine(undefined, { seed: seed * 100 + round });
-      const spec = { clusters: { reviews: ENDPOINTS, canary: CANARIES }, hosts: { reviews: [randomRoute(random)] } };
+      const hedges = random.next() < 0.4 ? 2 + random.int(3) : 0;
+      const policy = hedges > 0 ? { hedging: { maxAttempts: hedges, delayMs: random.int(60) } } : {};
+      const reviews = { endpoints: ENDPOINTS, policy };
+      const spec = { clusters: { reviews, canary: CANARIES }, hosts: { reviews: [randomRoute(random)] } };
       if (random.next() < 0.8) publish(spec);
       const ended = new Map<Call, number>();
       engine.observe({ callEnded: (call) => void ended.set(call, (ended.get(call) ?? 0) + 1) });
@@ -158,7 +165,7 @@ describe("a call under random reports", () => {
         expect(first === "head" ? others.filter((each) => each !== "fail") : others).toEqual([]);
         expect(others.length).toBeLessThanOrEqual(1);
         expect(ended.get(call)).toBe(1);
-        const limit = call.route?.retry.maxAttempts ?? 1;
+        const limit = Math.max(call.route?.retry.maxAttempts ?? 1, call.method === "GET" ? hedges : 0);
         expect(call.attempts).toBeLessThanOrEqual(limit);
         expect(exchange.attempts.length).toBeLessThanOrEqual(limit + (call.replayed ? 1 : 0));
         expect(

@@ -20,6 +20,7 @@ import { answerOutcome, classifyFailure, isPeersFault, isPerhapsLateness, isRefu
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
+import type { Hedge } from "./hedge.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
 import type { Tries } from "./tries.js";
@@ -96,6 +97,8 @@ export class Call extends WheelNode implements MatchRequest {
   earlier: Attempt[] | undefined = undefined;
   /** A request on a connection that the peer had closed was sent again, at most once. */
   replayed = false;
+  /** Attempts beside each other; undefined unless policy asks for them. */
+  hedge: Hedge | undefined = undefined;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
   /** What the caller got because a breaker was open. */
@@ -242,6 +245,15 @@ export class Call extends WheelNode implements MatchRequest {
     attempt.headAt = now;
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt); // perTryTimeout runs until the head only
     const retry = this.stack!.retry; // an attempt exists, so the stack does
+    const { hedge } = this;
+    if (
+      hedge?.hasOthers(attempt) === true &&
+      (attempt.status >= 500 || retry?.dislikes(this, attempt, header) === true)
+    ) {
+      this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.status), undefined, now);
+      this.#noteTried(attempt);
+      return false; // a better one may come
+    }
     if (retry !== undefined) {
       if (retry.wantsAnswer(this, attempt, header)) {
         // A 200 is thrown away only for the gRPC failure it carries.
@@ -253,6 +265,7 @@ export class Call extends WheelNode implements MatchRequest {
     } else if (attempt.status >= 500) this.noRetry = "retries_off";
     this.answered = true;
     this.status = attempt.status;
+    if (hedge !== undefined) this.#dropOthers(hedge, attempt, now);
     if (this.retrying) this.cluster!.limits.freeRetry(this); // an attempt exists, so its cluster does
     const { pending } = this;
     if (pending !== undefined) {
@@ -332,6 +345,23 @@ export class Call extends WheelNode implements MatchRequest {
     this.cluster!.release(attempt, outcome, now); // an attempt exists, so its cluster does
   }
 
+  /** The answer to one attempt has begun, so nobody needs those beside it. They judge nobody. */
+  #dropOthers(hedge: Hedge, winner: Attempt, now: number): void {
+    this.attempt = winner;
+    for (const other of [...hedge.out]) {
+      if (other === winner) continue;
+      this.#giveUp(other, "neutral", ANSWERED_ELSEWHERE, now);
+      this.#noteTried(other);
+    }
+    hedge.stop();
+  }
+
+  #giveUp(attempt: Attempt, outcome: Outcome, reason: unknown, now: number): void {
+    const { abort } = attempt;
+    this.#settle(attempt, outcome, reason, now);
+    abort?.(reason instanceof Error ? reason : new Error("the call was given up", { cause: reason }));
+  }
+
   /** Tells the caller that there is no answer, or no more of it. */
   #end(error: unknown, outcome: Outcome): void {
     const { exchange } = this;
@@ -343,7 +373,7 @@ export class Call extends WheelNode implements MatchRequest {
 
   /**
    * Exactly once per call: afterwards it holds no endpoint, no timer and no place in a queue.
-   * @param outcome of an attempt still out
+   * @param outcome of attempts still out
    */
   #finish(error: unknown, outcome: Outcome, now: number): void {
     this.ended = true;
@@ -351,12 +381,9 @@ export class Call extends WheelNode implements MatchRequest {
     this.error = error;
     if (this.wheelTick >= 0) this.engine.wheel.remove(this);
     if (this.retrying) this.cluster!.limits.freeRetry(this); // an attempt exists, so its cluster does
-    const { attempt, cancelWait, pending } = this;
-    if (attempt !== undefined && attempt.phase !== "settled") {
-      const { abort } = attempt;
-      this.#settle(attempt, outcome, error, now);
-      abort?.(error instanceof Error ? error : new Error("the call was given up", { cause: error }));
-    }
+    const { attempt, hedge, cancelWait, pending } = this;
+    if (attempt !== undefined && attempt.phase !== "settled") this.#giveUp(attempt, outcome, error, now);
+    if (hedge !== undefined) for (const other of [...hedge.out]) this.#giveUp(other, outcome, error, now);
     if (cancelWait !== undefined) {
       this.cancelWait = undefined;
       cancelWait();
@@ -368,8 +395,12 @@ export class Call extends WheelNode implements MatchRequest {
     this.over();
   }
 
-  /** After an attempt that brought no answer: try again, or give up. */
+  /** After an attempt that brought no answer: wait for those beside it, try again, or give up. */
   #next(attempt: Attempt, failure: MeshError): void {
+    if (this.hedge !== undefined) {
+      if (this.hedge.out.length > 0) return;
+      this.attempt = attempt; // the last one to fail, whichever was sent last
+    }
     const retry = this.stack!.retry; // an attempt exists, so the stack does
     if (retry?.wantsFailure(this, attempt, failure)) return retry.again(this, attempt, failure);
     if (retry === undefined) this.noRetry = "retries_off";
@@ -383,13 +414,10 @@ export class Call extends WheelNode implements MatchRequest {
   }
 
   #noteTried(attempt: Attempt): void {
-    if (this.tried === undefined || this.earlier === undefined) {
-      this.tried = [attempt.endpoint];
-      this.earlier = [attempt];
-      return;
-    }
-    this.tried.push(attempt.endpoint);
-    this.earlier.push(attempt);
+    if (this.tried === undefined) this.tried = [attempt.endpoint];
+    else this.tried.push(attempt.endpoint);
+    if (this.earlier === undefined) this.earlier = [attempt];
+    else this.earlier.push(attempt);
   }
 
   #settle(attempt: Attempt, outcome: Outcome, error: unknown, now: number): void {
@@ -398,6 +426,7 @@ export class Call extends WheelNode implements MatchRequest {
     attempt.error = error;
     attempt.abort = undefined;
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt);
+    this.hedge?.over(attempt);
     this.release(attempt, outcome, now);
     const observers = this.stack!.attemptEnded;
     if (observers !== undefined) for (const observe of observers) observe(attempt, outcome);
@@ -424,6 +453,9 @@ export class Call extends WheelNode implements MatchRequest {
 }
 
 const NONE: readonly HeaderOps[] = [];
+
+/** Why an attempt beside the one that was answered was given up. */
+const ANSWERED_ELSEWHERE = new Error("another attempt of the call was answered first");
 
 /** Stands in for the exchange of a call that is over. */
 const NOWHERE: Exchange = { send() {}, canReplay: () => false, passThrough() {}, reply() {}, fail() {} };

@@ -20,6 +20,8 @@ export interface Exchange {
   send(attempt: Attempt): void;
   /** Whether the request body can be sent once more from its beginning. */
   canReplay(): boolean;
+  /** Whether it can be sent while an attempt is out, too. @default no */
+  canHedge?(): boolean;
   /** The call waited for the first snapshot, which does not know the host: send it as if the mesh were not there. */
   passThrough(): void;
   /** The caller's answer, made here. Exactly one of reply, fail or a forwarded head per call. */

@@ -15,7 +15,8 @@ const MOST_REPEATS = 16;
 export function spentBefore(call: Call, number: number): number {
   const above = call.context?.spentAbove ?? 0;
   if (number === 1) return above + call.spent;
-  const sent = (call.earlier ?? []).reduce((sum, attempt) => (attempt.sent ? sum + 1 : sum), 0);
+  const out = call.hedge?.out.length ?? 0;
+  const sent = (call.earlier ?? []).reduce((sum, attempt) => (attempt.sent ? sum + 1 : sum), out);
   return above + call.spent + Math.min(sent, number - 1); // one replayed on a fresh connection is there twice
 }
 

@@ -14,10 +14,20 @@ export function requestLine({ method, scheme, authority, path }: Call): string {
   return `${method} ${scheme}://${authority}${query < 0 ? path : path.slice(0, query)}`;
 }
 
+/** All of them, in order. The last one is among the earlier ones when it failed without an answer. */
+export function attemptsOf({ earlier, attempt, hedge }: Call): readonly Attempt[] {
+  if (hedge !== undefined) {
+    const all = new Set([...(earlier ?? []), ...hedge.out, ...(attempt ? [attempt] : [])]);
+    return [...all].sort((one, other) => one.startedAt - other.startedAt || one.number - other.number);
+  }
+  if (attempt === undefined) return earlier ?? [];
+  if (earlier === undefined) return [attempt];
+  return earlier.includes(attempt) ? earlier : [...earlier, attempt];
+}
+
 /** `attempt 1 to 10.0.0.3:4001 could not connect, nothing was sent: …; attempt 2 to …`. */
 export function attemptsStory(call: Call, now: number): string {
-  const { attempt, earlier = [] } = call;
-  const all = attempt === undefined || earlier.includes(attempt) ? earlier : [...earlier, attempt];
+  const all = attemptsOf(call);
   if (all.length === 0) return "no attempt was made";
   const told = all.length <= TOLD ? all : [all[0]!, ...all.slice(1 - TOLD)]; // not empty
   const clauses = told.map((each) => attemptStory(each, now));

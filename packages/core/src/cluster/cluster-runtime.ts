@@ -125,13 +125,18 @@ export class ClusterRuntime {
     if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
     if (now >= this.#health.changesAt) this.#offer(now);
     const { tried } = call;
-    const failed = tried !== undefined && call.route!.retry.avoidPreviousHosts ? tried : undefined; // tried, so it has a route
+    const failed = tried !== undefined && avoidsTried(call) ? tried : undefined;
     const avoid = this.breakers === undefined ? failed : this.breakers.avoided(call, failed, now);
     let state = this.#balancer.pick(now, call, avoid);
     if (state === undefined) return undefined;
     if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
     state.inFlight += 1;
     return state;
+  }
+
+  /** Whether there is an endpoint that is none of these. */
+  hasUntried(tried: readonly EndpointState[]): boolean {
+    return this.#asked === undefined && this.#states.some((state) => !tried.includes(state));
   }
 
   /** Whether `acquire` would find something. */
@@ -284,6 +289,11 @@ export class ClusterRuntime {
     const { usable } = this.#health.choose(this.#states, now);
     this.#balancer.update(usable, this.#states);
   }
+}
+
+/** A call that has tried something has a route; an attempt beside others would be no use where one of those is. */
+function avoidsTried({ route, hedge }: Call): boolean {
+  return hedge !== undefined || route!.retry.avoidPreviousHosts;
 }
 
 /** Where the endpoints of a cluster come from. */

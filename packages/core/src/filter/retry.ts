@@ -45,6 +45,10 @@ class Retries implements RetryDriver {
     this.#random = random;
   }
 
+  dislikes(call: Call, attempt: Attempt, header: HeaderReader): boolean {
+    return this.#conditions.answer(call, attempt.status, header);
+  }
+
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
     const { status } = attempt;
     // R12: whoever retries at all retries what a peer refused before its application saw it.
@@ -87,7 +91,7 @@ class Retries implements RetryDriver {
         if (call.ended) return Promise.resolve();
         return new Promise<void>((resolve, reject) => {
           call.pending = { resolve, reject };
-          call.stack!.attempt(call, number); // retries belong to a stack
+          call.stack!.attempt(call, call.attempts + 1); // retries belong to a stack; hedges are not known to p-retry
         });
       }, this.#options(call));
     } catch (error) {
@@ -141,9 +145,9 @@ class Retries implements RetryDriver {
 
   /** The last two take what they allow, so they stand last. */
   #objection(call: Call, attempt: Attempt, acted: boolean): NoRetryReason | undefined {
-    const { number } = attempt;
     const { maxAttempts } = this.#policy;
-    if (number + call.spent >= maxAttempts) return number < maxAttempts ? "tried_before" : "attempts_exhausted";
+    const { attempts } = call;
+    if (attempts + call.spent >= maxAttempts) return attempts < maxAttempts ? "tried_before" : "attempts_exhausted";
     if (acted && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
     const now = this.#clock.now();

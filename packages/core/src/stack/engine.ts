@@ -13,6 +13,7 @@ import { StaleAnswers } from "../breaker/stale-answers.js";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { Contexts } from "../call/context.js";
+import { hedge } from "../call/hedge.js";
 import { countCall } from "../call/ledger.js";
 import { withoutMeshHeaders } from "../call/mesh-headers.js";
 import { attemptsStory, requestLine } from "../call/story.js";
@@ -309,7 +310,9 @@ export class Engine {
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     if (breakers !== undefined && !call.isCopy) breakers.take(attempt, now);
     call.attempt = attempt;
-    call.attempts = number;
+    if (number > call.attempts) call.attempts = number; // a replay comes again with its own
+    const { hedging } = cluster.config.policy;
+    if (hedging !== undefined) hedge(call, attempt, hedging);
     next(attempt);
   };
 

@@ -16,6 +16,8 @@ export type AttemptNext = (attempt: Attempt) => void;
 
 /** Decides whether a failed attempt is followed by another. At most one stage of a stack brings it. */
 export interface RetryDriver {
+  /** Whether this answer is one that policy wants retried, whatever else may stand in the way. */
+  dislikes(call: Call, attempt: Attempt, header: HeaderReader): boolean;
   /** An answer's head arrived. True: the caller does not get it, `again` follows. */
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean;
   /** The attempt ended without an answer. True: `again` follows. */

@@ -13,6 +13,8 @@ export interface CallStatsReading {
   readonly aborted: number;
   /** Attempts beyond the first of each call. */
   readonly retries: number;
+  /** Of those, sent beside an attempt that was out (Resilience `hedging`). Absent from older processes. */
+  readonly hedges?: number;
   /** Replays on a connection that the peer had closed; not counted as retries. */
   readonly replays: number;
   /** Calls that failed or were given up, by what kept the mesh from trying again. Absent from older processes. */
@@ -29,6 +31,7 @@ export class CallStats {
   failures = 0;
   aborted = 0;
   retries = 0;
+  hedges = 0;
   replays = 0;
   inFlight = 0;
   readonly noRetry: Partial<Record<NoRetryReason, number>> = {};
@@ -43,6 +46,7 @@ export class CallStats {
     this.calls += 1;
     this.inFlight -= 1;
     if (call.attempts > 1) this.retries += call.attempts - 1;
+    if (call.hedge !== undefined) this.hedges += call.hedge.sent;
     if (call.replayed) this.replays += 1;
     const { noRetry } = call;
     if (noRetry !== undefined) this.noRetry[noRetry] = (this.noRetry[noRetry] ?? 0) + 1;
@@ -52,13 +56,14 @@ export class CallStats {
   }
 
   read(): CallStatsReading {
-    const { calls, failures, aborted, retries, replays, inFlight, latency } = this;
+    const { calls, failures, aborted, retries, hedges, replays, inFlight, latency } = this;
     return {
       calls,
       successes: calls - failures - aborted,
       failures,
       aborted,
       retries,
+      hedges,
       replays,
       noRetry: { ...this.noRetry },
       inFlight,

@@ -73,6 +73,10 @@ export class FakeExchange implements Exchange {
     return this.#replayable;
   }
 
+  canHedge(): boolean {
+    return this.#replayable;
+  }
+
   /** The body is at hand where it can be sent twice, else the test says when it is. */
   mirror(): FakeMirror {
     const copy = new FakeMirror(this.#network, this.#replayable);
@@ -107,6 +111,10 @@ export class FakeMirror extends FakeExchange implements MirrorExchange {
   constructor(network: FakeNetwork, atHand: boolean) {
     super(network, true);
     this.#atHand = atHand;
+  }
+
+  override canHedge(): boolean {
+    return false;
   }
 
   whole(then: (loss: BodyLoss | undefined) => void): void {

@@ -93,6 +93,11 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     return this.#replay === undefined || this.#replay.canReplay();
   }
 
+  /** A body that is read once is read by one attempt at a time. */
+  canHedge(): boolean {
+    return this.#replay === undefined && !this.upgrades;
+  }
+
   mirror(): MirrorExchange | undefined {
     if (this.upgrades) return undefined;
     return new HttpMirror(this.client.transport, this.options, this.#body, this.#replay?.copy());
@@ -148,6 +153,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   head(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
     this.#begun = true;
     this.#replay?.commit();
+    if (this.call.hedge !== undefined) this.connected(this.call.attempt); // perhaps not the one that was sent last
     return this.onHead(status, this.#edited(headers), resume, text);
   }
 
