@@ -4,10 +4,11 @@ import { LoopStalls } from "./loop-stalls.js";
 
 function setup() {
   const clock = new FakeClock();
-  const stalls = new LoopStalls(clock);
+  const work = { underWay: true };
+  const stalls = new LoopStalls(clock, () => work.underWay);
   stalls.watch(clock.now());
   clock.advance(1_000);
-  return { clock, stalls };
+  return { clock, stalls, work };
 }
 
 describe("LoopStalls", () => {
@@ -50,9 +51,12 @@ describe("LoopStalls", () => {
     expect(stalls.spoilt(1_000, clock.now())).toBe(spoilt);
   });
 
-  it("stops a minute after it was last watched, and says nothing of the time before it is watched again", () => {
-    const { clock, stalls } = setup();
-    clock.advance(70_000);
+  it("stops two seconds after the last that is under way, and says nothing of the time before it is watched again", () => {
+    const { clock, stalls, work } = setup();
+    clock.advance(67_000);
+    expect(clock.pending).toBe(1);
+    work.underWay = false;
+    clock.advance(2_000);
     expect(clock.pending).toBe(0);
     clock.stall(5_000);
     stalls.watch(clock.now());

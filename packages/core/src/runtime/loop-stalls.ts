@@ -9,8 +9,8 @@ import type { Clock, Timer } from "./clock.js";
 
 /** In ms; also the shortest stall that is noticed, since a tick may come late by that much without meaning anything. */
 const TICK_MS = 20;
-/** The tick stops when nobody watched for this long, in ms. An attempt that waits for longer is judged as if there had been no stall. */
-const UNWATCHED_MS = 60_000;
+/** When nothing was begun for this long, in ms, the tick stops, unless something is still under way. */
+const UNWATCHED_MS = 2_000;
 /** Stalls remembered; the oldest leave first. */
 const MOST = 64;
 /** Share of a short wait, absolute for one of 0.4 to 2 s, share of a long one: with more of it stood still, the wait says nothing. */
@@ -28,11 +28,15 @@ export class LoopStalls {
   #watchedAt = 0;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock) {
+  readonly #busy: () => boolean;
+
+  /** @param busy whether anything that was begun is still under way; asked every two seconds of an idle process, then never */
+  constructor(clock: Clock, busy: () => boolean) {
     this.#clock = clock;
+    this.#busy = busy;
   }
 
-  /** From here on stalls are noticed, for a minute. Said at the start of whatever is judged later. */
+  /** From here on stalls are noticed. Said at the start of whatever is judged later. */
   watch(now: number): void {
     this.#watchedAt = now;
     if (this.#timer !== undefined) return;
@@ -79,7 +83,9 @@ export class LoopStalls {
       this.#next = (this.#next + 1) % MOST;
     }
     this.#tickedAt = now;
-    if (now - this.#watchedAt > UNWATCHED_MS) this.close();
+    if (now - this.#watchedAt <= UNWATCHED_MS) return;
+    if (this.#busy()) this.#watchedAt = now;
+    else this.close();
   }
 }
 

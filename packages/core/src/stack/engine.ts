@@ -131,7 +131,7 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.wheel = new TimerWheel(clock);
-    this.stalls = new LoopStalls(clock);
+    this.stalls = new LoopStalls(clock, () => this.clusters.all().some(({ stats }) => stats.inFlight > 0));
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
