@@ -43,6 +43,11 @@ export class ClusterBreakers {
     return this.#policy;
   }
 
+  /** Good answers are wanted for later. */
+  get keepsAnswers(): boolean {
+    return this.#policy.fallback?.kind === "stale";
+  }
+
   /** A new snapshot. What was seen stays, unless another thing is watched now. */
   update(policy: BreakerPolicy): void {
     if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return;

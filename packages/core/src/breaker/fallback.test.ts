@@ -130,6 +130,13 @@ describe("the last good answer", () => {
     expect(keepable({}, [], 200, "POST")).toBe(false);
   });
 
+  it("is not kept either where a second line says so", async () => {
+    await opened(fallback);
+    keep("/x", [], ["cache-control", "max-age=5", "Cache-Control", "private"]);
+    keep("/y", [], ["vary", "accept", "vary", "*"]);
+    expect(mesh.engine.staleAnswers.size).toBe(0);
+  });
+
   it("costs a bounded amount of memory: the oldest leave", async () => {
     await opened(fallback);
     const { staleAnswers } = mesh.engine;

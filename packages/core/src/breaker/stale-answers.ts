@@ -76,13 +76,16 @@ export class StaleAnswers {
   }
 }
 
-/** Whether an answer that begins like this may be kept for others. */
+/** Whether an answer that begins like this may be kept for others. @param header the first line of that name */
 export function isKeepable(call: Call, status: number, header: (name: string) => string | undefined): boolean {
   if (status !== 200 || !mayShare(call)) return false;
   if (header("set-cookie") !== undefined || header("vary") === "*") return false;
   if (Number(header("content-length") ?? 0) > MOST_ANSWER_BYTES) return false;
-  return !/\b(?:private|no-store)\b/i.test(header("cache-control") ?? "");
+  return !PRIVATE.test(header("cache-control") ?? "");
 }
+
+/** RFC 9111 §5.2.2. */
+const PRIVATE = /\b(?:private|no-store)\b/i;
 
 /** Nothing in the request says who asks, nor asks for a part. */
 function mayShare(call: Call): boolean {
@@ -91,12 +94,13 @@ function mayShare(call: Call): boolean {
 
 const PERSONAL = ["authorization", "proxy-authorization", "cookie", "range"];
 
-/** @returns undefined when no other request is like this one */
+/** @returns undefined when no other request is like this one, or a further line says that the answer is not for others */
 function variesOf(call: Call, headers: readonly string[]): KeptAnswer["varies"] | undefined {
   const names = new Set<string>();
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index]!.toLowerCase(); // flat pairs
     if (name === "content-encoding") names.add("accept-encoding");
+    if (name === "cache-control" && PRIVATE.test(headers[index + 1]!)) return undefined;
     if (name !== "vary") continue;
     for (const each of headers[index + 1]!.split(",")) names.add(each.trim().toLowerCase());
   }

@@ -7,6 +7,7 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type Attempt, type Call, type Exchange, type LocalReply, MeshError, type MirrorExchange } from "@inmesh/core";
 import { applyEachHeaderOps, setImmediate } from "@inmesh/core/internal";
+import { AnswerKeeper } from "./answer-keeper.js";
 import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
@@ -26,6 +27,8 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   /** The body when it can be sent as often as wanted. */
   readonly #body: unknown;
   readonly #replay: ReplayBody | undefined;
+  /** Takes the answer down for when the cluster's breaker is open. */
+  #kept: AnswerKeeper | undefined = undefined;
   /** The head of an answer went to the caller. */
   #begun = false;
   /** The caller has heard the end. */
@@ -152,6 +155,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
 
   head(status: number, headers: RawHeaders, resume: () => void, text: string): boolean {
     this.#begun = true;
+    if (this.call.cluster?.breakers?.keepsAnswers) this.#kept = AnswerKeeper.of(this.call, status, headers);
     this.#replay?.commit();
     if (this.call.hedge !== undefined) this.connected(this.call.attempt); // perhaps not the one that was sent last
     return this.onHead(status, this.#edited(headers), resume, text);
@@ -163,6 +167,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   }
 
   data(chunk: Buffer): boolean {
+    this.#kept?.add(chunk);
     return this.onData(chunk);
   }
 
@@ -170,6 +175,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     if (this.#done) return;
     this.#done = true;
     this.#replay?.close(undefined);
+    this.#kept?.keep(trailers);
     try {
       this.onEnd(trailers);
     } catch (error) {
