@@ -1,5 +1,6 @@
 /** Chooses one endpoint of a cluster. One file per strategy; one contract suite for all (`balancer.contract.ts`). */
 
+import type { Route } from "@inmesh/model";
 import type { Outcome } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 
@@ -7,6 +8,9 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 export interface Picking {
   /** Of the parts of the request that the rule hashes, 64 bits; undefined where there are none, or the request lacks them. */
   readonly hash: bigint | undefined;
+  /** Endpoints that its attempts failed on. */
+  readonly tried?: readonly EndpointState[] | undefined;
+  readonly route?: Route | undefined;
 }
 
 export interface Balancer {
@@ -25,6 +29,8 @@ export interface Balancer {
   pick(now: number, call: Picking, avoid?: readonly EndpointState[]): EndpointState | undefined;
   /** An attempt on `state` ended `latencyMs` after it began. Absent where the strategy does not learn. */
   observe?(state: EndpointState, latencyMs: number, outcome: Outcome, now: number): void;
+  /** Why there is nothing to pick although the cluster has endpoints; empty when there is. Absent where that cannot be. */
+  readonly complaint?: string;
   /** For the admin endpoint: what is special about it now. Absent where its name says it all. */
   describe?(): BalancerView;
 }

@@ -10,7 +10,7 @@ describe("RoundRobin", () => {
     const all = states(...weights);
     const balancer = new RoundRobin({ random: seededRandom(3) });
     balancer.update(all);
-    const picks = (count: number): number[] => Array.from({ length: count }, () => all.indexOf(balancer.pick()!));
+    const picks = (count: number): number[] => Array.from({ length: count }, () => all.indexOf(balancer.pick(0)!));
     return { all, balancer, picks };
   };
 
@@ -40,7 +40,7 @@ describe("RoundRobin", () => {
     const { all, balancer, picks } = setup(2, 1, 1);
     picks(4_000);
     balancer.update(all.slice(0, 2));
-    for (let n = 0; n < 4_000; n++) balancer.pick();
+    for (let n = 0; n < 4_000; n++) balancer.pick(0);
     balancer.update(all);
     expect(picks(40).filter((index) => index === 2).length).toBeLessThanOrEqual(11);
   });

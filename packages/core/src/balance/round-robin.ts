@@ -1,15 +1,23 @@
 /**
  * ROUND_ROBIN: in turn, from a random start, so that many processes do not walk in step. With unequal weights every
  * endpoint has a next turn and moves it on by 1/weight when it was served; the earliest turn is next (earliest deadline
- * first over a binary heap, as in Envoy): O(log n) per pick.
+ * first over a binary heap, as in Envoy): O(log n) per pick. While somebody is warming up, weights are unequal.
  */
 
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { Random } from "../runtime/random.js";
 import type { Balancer } from "./balancer.js";
+import type { WarmUp } from "./warm-up.js";
+
+export interface RoundRobinOptions {
+  readonly random: Random;
+  /** Absent: newcomers take their full share at once. */
+  readonly warmUp?: WarmUp | undefined;
+}
 
 export class RoundRobin implements Balancer {
   readonly #random: Random;
+  readonly #warmUp: WarmUp | undefined;
   #states: readonly EndpointState[] = [];
   #next = 0;
   /** Next turn of each endpoint, by index in `#states`; undefined when all weights are equal. */
@@ -17,8 +25,13 @@ export class RoundRobin implements Balancer {
   /** Indices as a binary heap, earliest turn first. */
   #heap = new Uint32Array(0);
 
-  constructor({ random }: { readonly random: Random }) {
+  /** Clock ms until which turns are needed although weights are equal. */
+  #warmAt = Number.NEGATIVE_INFINITY;
+  #isEven = true;
+
+  constructor({ random, warmUp }: RoundRobinOptions) {
     this.#random = random;
+    this.#warmUp = warmUp;
   }
 
   update(states: readonly EndpointState[]): void {
@@ -27,7 +40,9 @@ export class RoundRobin implements Balancer {
     this.#states = states;
     this.#next = states.length === 0 ? 0 : this.#random.int(states.length);
     const first = states[0]?.endpoint.weight;
-    if (states.every(({ endpoint }) => endpoint.weight === first)) {
+    this.#isEven = states.every(({ endpoint }) => endpoint.weight === first);
+    this.#warmAt = this.#warmUp?.warmAt(states) ?? Number.NEGATIVE_INFINITY;
+    if (this.#isEven && this.#warmUp === undefined) {
       this.#turns = undefined;
       return;
     }
@@ -40,9 +55,11 @@ export class RoundRobin implements Balancer {
     for (let position = states.length >>> 1; position-- > 0; ) this.#sink(position, this.#turns);
   }
 
-  pick(): EndpointState | undefined {
+  pick(now: number): EndpointState | undefined {
     const states = this.#states;
     if (states.length === 0) return undefined;
+    const warmUp = now < this.#warmAt ? this.#warmUp : undefined;
+    if (warmUp === undefined && this.#isEven) this.#turns = undefined; // all are warm
     const turns = this.#turns;
     if (turns === undefined) {
       if (this.#next >= states.length) this.#next = 0;
@@ -50,7 +67,7 @@ export class RoundRobin implements Balancer {
     }
     const index = this.#heap[0]!; // one entry per endpoint
     const state = states[index]!;
-    turns[index]! += roundOf(state); // same length
+    turns[index]! += warmUp === undefined ? roundOf(state) : roundOf(state) / warmUp.factor(state, now); // same length
     this.#sink(0, turns);
     return state;
   }

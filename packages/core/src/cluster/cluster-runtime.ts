@@ -4,7 +4,7 @@
  */
 
 import type { Cluster, Endpoint, EndpointSet, Snapshot } from "@inmesh/model";
-import type { Balancer } from "../balance/balancer.js";
+import type { Balancer, BalancerView } from "../balance/balancer.js";
 import { balancingKey, createBalancer } from "../balance/create.js";
 import type { XxHashLoader } from "../balance/xx-hash.js";
 import { ClusterBreakers } from "../breaker/cluster-breakers.js";
@@ -15,6 +15,7 @@ import { RetryRate } from "../filter/retry-rate.js";
 import { ClusterHealth } from "../health/cluster-health.js";
 import { outStory } from "../health/out-story.js";
 import { ClusterLimits } from "../limit/cluster-limits.js";
+import type { ClientZones } from "../locality/group-endpoints.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { CallStats } from "../stats/call-stats.js";
@@ -30,6 +31,10 @@ export interface ClusterOptions {
   readonly random: Random;
   readonly names: Names;
   readonly xxHash: XxHashLoader;
+  /** Of this process, unique among its kind. */
+  readonly instance: string;
+  /** Where the processes of the client's service run; another object when that changed. */
+  readonly clientZones: () => ClientZones;
   /**
    * Called when an endpoint left the registry, or one of the processes that share its address did: connections are to be
    * closed once idle, since any of them may lead to the one that left.
@@ -54,6 +59,8 @@ export class ClusterRuntime {
   #config: Cluster;
   /** The snapshot's. */
   #set: EndpointSet;
+  /** What shares of zones were last made of; read only where policy cares. */
+  #clientZones: ClientZones;
   /** What `#states` were made of. */
   #adopted: EndpointSet | undefined;
   #states: readonly EndpointState[] = [];
@@ -87,6 +94,11 @@ export class ClusterRuntime {
     return outlier !== undefined || breaker !== undefined;
   }
 
+  /** How its calls are spread at the moment; undefined where the name of the strategy says it all. */
+  get balancing(): BalancerView | undefined {
+    return this.#balancer.describe?.();
+  }
+
   get states(): readonly EndpointState[] {
     return this.#asked instanceof ByRequest ? this.#asked.states : this.#states;
   }
@@ -99,22 +111,25 @@ export class ClusterRuntime {
 
   /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */
   update(snapshot: Snapshot, config: Cluster): void {
-    if (config !== this.#config) {
-      if (balancingKey(config.policy) !== balancingKey(this.#config.policy)) {
+    const before = this.#config;
+    if (config !== before) {
+      this.#config = config;
+      this.#set = snapshot.endpoints(config);
+      this.limits.update(config.policy, this.#options.clock.now());
+      if (balancingKey(config.policy) !== balancingKey(before.policy)) {
         this.#balancer = createBalancer(config.policy, this.#options);
         this.#offer(this.#options.clock.now());
       }
-      this.limits.update(config.policy, this.#options.clock.now());
       this.#updateBreakers(config);
-      const before = sourceOf(this.#config);
-      this.#config = config;
       if (this.#health.update(config, this.#states, this.#options.clock.now())) this.#offer(this.#options.clock.now());
-      this.#set = snapshot.endpoints(config);
-      if (sourceOf(config) !== before) return this.#prepare();
+      if (sourceOf(config) !== sourceOf(before)) return this.#prepare();
     }
     this.#set = snapshot.endpoints(config);
     if (this.#byName !== undefined) this.#byName.update(this.#set);
     else if (this.#set !== this.#adopted) this.#adopt(this.#set);
+    if (config.policy.locality?.kind === "zoneAware" && this.#options.clientZones() !== this.#clientZones) {
+      this.#offer(this.#options.clock.now());
+    }
   }
 
   /**
@@ -141,7 +156,7 @@ export class ClusterRuntime {
 
   /** Whether `acquire` would find something. */
   has(call: Call): boolean {
-    if (this.#asked === undefined) return this.#health.choice.usable.length > 0;
+    if (this.#asked === undefined) return this.#health.choice.usable.length > 0 && !this.#balancer.complaint;
     return !(this.#asked instanceof ByRequest) || this.#asked.has(call, this.#config);
   }
 
@@ -158,6 +173,7 @@ export class ClusterRuntime {
   /** Why there is no endpoint, in words; empty where there is none to begin with. */
   complaint(call: Call): string {
     if (this.#asked instanceof ByRequest) return this.#asked.complaint(call, this.#config);
+    if (this.#health.choice.usable.length > 0) return this.#balancer.complaint ?? "";
     if (this.#states.length > 0) return outStory(this.#states, this.#options.clock.now());
     return this.#byName?.complaint ?? "";
   }
@@ -237,6 +253,8 @@ export class ClusterRuntime {
       const state = this.#balancer.pick(now, call, tried);
       if (state !== undefined && !tried.includes(state)) return state;
     }
+    const { locality, subsetSize } = this.#config.policy;
+    if (locality !== undefined || subsetSize !== undefined) return undefined; // whoever else there is, is not for this client
     // Differs: Envoy takes the last pick now. An endpoint not tried yet is the better answer, those that refused last.
     const { usable, permitted } = this.#health.choice;
     return usable.find((state) => !tried.includes(state)) ?? permitted.find((state) => !tried.includes(state));
@@ -260,10 +278,11 @@ export class ClusterRuntime {
 
   #adopt(set: EndpointSet): void {
     this.#adopted = set;
+    const now = this.#options.clock.now();
     const known = new Map(this.#states.map((state) => [state.endpoint.id, state]));
     this.#states = set.endpoints.map((endpoint) => {
       const state = known.get(endpoint.id);
-      if (state === undefined) return new EndpointState(endpoint);
+      if (state === undefined) return new EndpointState(endpoint, now);
       known.delete(endpoint.id);
       const { workloads } = state.endpoint;
       state.endpoint = endpoint; // same address, perhaps new labels or weight
@@ -271,7 +290,7 @@ export class ClusterRuntime {
       return state;
     });
     for (const gone of known.values()) this.#remove(gone);
-    this.#offer(this.#options.clock.now());
+    this.#offer(now);
   }
 
   #onRemoved(state: EndpointState, tell: (state: EndpointState) => void): void {
@@ -286,6 +305,7 @@ export class ClusterRuntime {
 
   /** Hands the balancer whoever is not out at the moment. */
   #offer(now: number): void {
+    if (this.#config.policy.locality?.kind === "zoneAware") this.#clientZones = this.#options.clientZones();
     const { usable } = this.#health.choose(this.#states, now);
     this.#balancer.update(usable, this.#states);
   }

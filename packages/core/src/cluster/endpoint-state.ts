@@ -7,6 +7,11 @@ import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
 export class EndpointState {
   /** Replaced when labels or weight change; the address never does. */
   endpoint: Endpoint;
+  /**
+   * Clock ms since which it may be called: where it warms up, its time began then. Later than it was first seen, if it was
+   * found healthy again only then.
+   */
+  since: number;
   /** Attempts sent and not yet settled, bodies included. */
   inFlight = 0;
   /** Attempts settled since the state exists. */
@@ -34,8 +39,9 @@ export class EndpointState {
   /** What the HTTP transport keeps for this endpoint (its pool). Only that transport touches it. */
   http: unknown = undefined;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, since = 0) {
     this.endpoint = endpoint;
+    this.since = since;
   }
 
   /** Neither ejected by outlier detection nor by its health checks: what policy has to say. */

@@ -24,6 +24,7 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 import { Names } from "../dns/names.js";
 import type { NameResolver } from "../dns/resolver.js";
 import { MeshError } from "../errors.js";
+import { ClientZoneReader } from "../locality/client-zones.js";
 import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
@@ -57,6 +58,8 @@ export interface EngineOptions {
   readonly onlyObserves?: boolean;
   /** Of this process, as others see it, for `x-forwarded-for` of mirrored requests and for affinity by source. @default "127.0.0.1" */
   readonly address?: () => string;
+  /** Unique among the processes of its kind: which endpoints it uses where policy has it use some of them. @default by chance */
+  readonly instance?: string;
   /** Told once of what the calls themselves do not show, such as a mirror that does not exist. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
   /** The process's servers begin to turn requests away, or stop it. @default nobody hears it */
@@ -121,6 +124,7 @@ export class Engine {
     excludes = () => false,
     onlyObserves = false,
     address = () => "127.0.0.1",
+    instance = String(random.int(2 ** 31)),
     onNotice = () => {},
     onShedding = () => {},
     onEndpointRemoved,
@@ -142,12 +146,14 @@ export class Engine {
     this.inForce = !onlyObserves;
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
-    const { xxHash } = this;
+    const zones = new ClientZoneReader();
     this.clusters = new Clusters({
       clock,
       random,
       names,
-      xxHash,
+      xxHash: this.xxHash,
+      instance,
+      clientZones: () => zones.read(store.current),
       onRemoved: (state) => onEndpointRemoved?.(state),
       onHealth,
       onBreaker,

@@ -20,6 +20,7 @@ export interface TestEngineOptions
     | "excludes"
     | "onNotice"
     | "address"
+    | "instance"
   > {
   /** @default 1 */
   readonly seed?: number;
@@ -57,7 +58,7 @@ export function testEngine(spec?: FakeSnapshotSpec, { seed = 1, ...options }: Te
   const store = new SnapshotStore({ clock });
   const network = new FakeNetwork({ clock, random });
   const resolver = new FakeResolver(clock);
-  const engine = new Engine({ store, clock, random, resolver, ...options });
+  const engine = new Engine({ store, clock, random, resolver, instance: "test", ...options });
   const publish: TestEngine["publish"] = (next) => store.publish(fakeSnapshot({ ...next, version: store.nextVersion }));
   const prepare: TestEngine["prepare"] = (
     host,

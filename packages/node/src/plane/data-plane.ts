@@ -103,6 +103,7 @@ export class DataPlane {
       excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
       onlyObserves: settings.mode === "observe",
       address: () => advertisedAddress(this.servers.listeners, settings.address),
+      instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),
       onShedding: noticed("shedding"),
       onEndpointRemoved: this.transport.onEndpointRemoved,

@@ -23,7 +23,13 @@ const POLICIES: Readonly<Record<string, BalancingPolicy>> = {
 export async function pick(): Promise<Report> {
   const xxHash = new XxHashLoader();
   await xxHash.load();
-  const options = { clock: systemClock, random: seededRandom(1), xxHash };
+  const options = {
+    clock: systemClock,
+    random: seededRandom(1),
+    xxHash,
+    instance: "bench",
+    clientZones: () => undefined,
+  };
   const call = { hash: 0n };
   const rows = Object.entries(POLICIES).map(([balancer, policy]) => {
     const costs = [10, 1_000, 10_000].map((size) => {
