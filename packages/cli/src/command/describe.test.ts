@@ -14,6 +14,25 @@ kind: MeshMode
 metadata: { name: mesh, namespace: istio-system }
 spec: { mode: "off" }
 `;
+const LIMITS = `apiVersion: inmesh.dev/v1alpha1
+kind: RateLimit
+metadata: { name: reviews, namespace: shop }
+spec:
+  host: reviews
+  rules: [{ name: by-source, by: [SOURCE_IP], requests: 50, per: 1s, burst: 100 }]
+---
+apiVersion: inmesh.dev/v1alpha1
+kind: Resilience
+metadata: { name: reviews, namespace: shop }
+spec:
+  host: reviews
+  server:
+    maxConcurrency: 200
+    adaptiveConcurrency: { max: 200 }
+    maxEventLoopDelay: 200ms
+    priorities: [{ priority: CRITICAL, match: [{ uri: { prefix: /pay } }] }]
+    priorityHeader: x-priority
+`;
 const NARROW = `apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: { name: narrow, namespace: shop }
@@ -60,6 +79,42 @@ describe("inmesh describe", () => {
     expect(stdout).toContain("selected   by Sidecar/shop/narrow (narrow.yaml:1)\n");
     const reviews = await runCli(["describe", "reviews"], { cwd });
     expect(reviews.stdout).toContain("seen       by all but shop/web: see their Sidecar, and exportTo\n");
+  });
+
+  it("tells what the service's own processes let in, and what each has counted", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    folder.write("mesh/limits.yaml", LIMITS);
+    const gate = {
+      rateLimits: [{ name: "shop/reviews/by-source", buckets: 3, passed: 120, refused: 4 }],
+      admission: {
+        ...{ inFlight: 7, adaptiveLimit: 57, loopDelayMs: 1.5, admitted: 120 },
+        refused: { critical: 0, default: 5, sheddable: 15 },
+        reasons: { maxConcurrency: 2, adaptiveConcurrency: 18, maxEventLoopDelay: 0 },
+      },
+    };
+    const lease = { service: "reviews", labels: { app: "reviews" } };
+    const stats = { atMs: 1, inbound: {} };
+    const [one, two] = [{ "/stats": { ...stats, gate } }, { "/stats": stats }];
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), { ...lease, instance: "a" }, one);
+    await using __ = await FakeProcess.start(join(cwd, "mesh"), { ...lease, instance: "b" }, two);
+    const { code, stdout, stderr } = await runCli(["describe", "reviews"], { cwd });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`
+  server     takes 50 requests per 1s for each SOURCE_IP, 100 at once: rule by-source of RateLimit/shop/reviews (limits.yaml:1)
+             sheds load beyond 200 requests at a time, a limit it finds between 5 and 200 at a time, 200ms of delay of the event loop: Resilience/shop/reviews (limits.yaml:8)
+               shop/reviews-a: 7 being served; limit found 57; event loop 1.5ms late; 120 let in, 20 turned away, most by adaptiveConcurrency; by-source: 120 passed, 4 refused, 3 buckets
+               shop/reviews-b: not known, it has not taken this policy
+`);
+    const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
+    expect(json<{ services: { server: unknown }[] }>().services[0]?.server).toMatchObject({
+      rateLimits: [{ name: "shop/reviews/by-source", by: ["SOURCE_IP"], requests: 50, perMs: 1_000, burst: 100 }],
+      admission: { maxConcurrency: 200, priorities: ["critical"], priorityHeader: "x-priority" },
+      processes: [
+        { name: "shop/reviews-a", gate, failure: null },
+        { name: "shop/reviews-b", gate: null },
+      ],
+    });
   });
 
   it("tells that policy is switched off", async () => {

@@ -5,12 +5,14 @@ import { worstSeverity } from "@inmesh/model";
 import { Command } from "commander";
 import { describeService } from "../describe/described-service.js";
 import { EXIT } from "../exit.js";
+import { adminClient } from "../live/admin-client.js";
 import { formatOf, withCommon, withRegistry } from "../options.js";
 import { formatDescription } from "../output/description.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
+import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 import { type ViewOptions, withFrom } from "./services.js";
 
@@ -29,13 +31,14 @@ export function describeCommand(ports: CommandPorts): Command {
       .argument("<service>", "service, service.namespace, namespace/service or host")
       .addHelpText("after", EXAMPLES),
   );
-  return withRegistry(withCommon(command, REPORT_FORMATS)).action(
-    action<[string], ViewOptions>(ports, (cli, [name], options) =>
+  return withRemote(withRegistry(withCommon(command, REPORT_FORMATS))).action(
+    action<[string], ViewOptions & { readonly remote?: boolean }>(ports, (cli, [name], options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const snapshot = await snapshotSeen(registry, options, cli);
         const found = findServices(snapshotView(snapshot, []).services, name, options.namespace);
         const described = [];
-        for (const service of found) described.push(await describeService(registry, service, options.from));
+        const client = adminClient(cli, options);
+        for (const service of found) described.push(await describeService(registry, service, options.from, client));
         const format = formatOf(options);
         if (format === "json" || format === "yaml") {
           printData(cli, format, { services: described.map(({ routes: _, ...rest }) => rest) });

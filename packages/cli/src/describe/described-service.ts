@@ -15,9 +15,11 @@ import {
 import { hostCovers, qualifiedHost } from "@inmesh/model/internal";
 import { judgeDocuments } from "../input/judge.js";
 import { judgeSet } from "../input/judge-set.js";
+import type { AdminClient } from "../live/admin-client.js";
 import { clientContext } from "../registry/client-context.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
 import { workloadOf } from "../registry/workload.js";
+import { type DescribedServer, describeServer } from "./described-server.js";
 
 export interface DescribedService {
   readonly service: ServiceView;
@@ -41,6 +43,8 @@ export interface DescribedService {
     readonly labels: Readonly<Record<string, string>>;
     readonly endpoints: number;
   }[];
+  /** What its own processes let in, and what they have counted; null where they let everything in. */
+  readonly server: DescribedServer | null;
   /** Documents that choose its processes, or its callers by its host: Sidecars, MeshModes, RateLimits, security. */
   readonly selectedBy: readonly string[];
   /** `namespace/service` of running processes that do not see it. */
@@ -71,11 +75,15 @@ const TOLD = [
 /** Kinds that name a host, whose callers or processes they are for. */
 const BY_HOST = ["CircuitBreaker", "Resilience", "RateLimit"];
 
-/** @param from whose view; undefined: a caller of the service's own namespace */
+/**
+ * @param from whose view; undefined: a caller of the service's own namespace
+ * @param client for what the service's own processes have counted
+ */
 export async function describeService(
   registry: OpenRegistry,
   service: ServiceView,
   from: string | undefined,
+  client: AdminClient,
 ): Promise<Described> {
   const { view } = registry;
   const { namespace, host } = service;
@@ -100,16 +108,18 @@ export async function describeService(
   ]);
   keys.delete("");
   const [first] = own;
-  const ownView = first === undefined ? snapshot : (await registry.viewOf(contextOf(first))).snapshot;
+  const self = first === undefined ? { namespace, service: service.name, labels: {} } : contextOf(first);
+  const { snapshot: ownView } = await registry.viewOf(self);
   return {
     service,
-    mode: ownView.mode,
+    mode: (first === undefined ? snapshot : ownView).mode,
     endpoints: endpointsOf(snapshot, service),
     virtualHosts: views.filter(({ name }) => hosts.some((each) => each.name === name)),
     destinationRule: rule,
     policy: cluster?.policy ?? null,
     tls: encrypted(snapshot, service, ["", ...subsets.map(({ name }) => name)]),
     subsets,
+    server: await describeServer(ownView.server, own, client),
     selectedBy,
     hiddenFrom: await hiddenFrom(registry, host),
     problems: problemsOf(registry, keys),

@@ -5,6 +5,7 @@ import type { Described } from "../describe/described-service.js";
 import { count, formatMs } from "./format.js";
 import { type Paint, printable } from "./paint.js";
 import { problemLine, sortProblems } from "./problems.js";
+import { serverLines } from "./server-description.js";
 
 const TITLE_WIDTH = 11;
 
@@ -33,6 +34,7 @@ export function formatDescription(described: Described, paint: Paint): string {
     add(title, [head, ...routes.flatMap((route, order) => ruleLines(route, order + 1))]);
   }
   add("policy", policyLines(described, at));
+  if (described.server !== null) add("server", serverLines(described.server, at));
   if (selectedBy.length > 0)
     add(
       "selected",
