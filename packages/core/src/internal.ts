@@ -18,6 +18,7 @@ export { applyEachHeaderOps } from "./call/request-edit.js";
 export { serverNameOf, tlsRefused, tlsSource } from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
+export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";

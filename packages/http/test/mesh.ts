@@ -3,7 +3,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { type Call, type Clock, Engine, type NameResolver } from "@inmesh/core";
-import type { EndpointState } from "@inmesh/core/internal";
+import type { EndpointState, HealthProber } from "@inmesh/core/internal";
 import type {
   ClientTls,
   Cluster,
@@ -78,6 +78,8 @@ export interface FakeMeshOptions {
   readonly clock?: Clock;
   readonly resolver?: NameResolver;
   readonly notices?: Notices;
+  readonly onHealth?: (message: string) => void;
+  readonly healthProber?: HealthProber;
   /** The transport's. */
   readonly onNotice?: (message: string) => void;
 }

@@ -13,6 +13,7 @@ import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
 import { RetryRate } from "../filter/retry-rate.js";
 import { ClusterHealth } from "../health/cluster-health.js";
+import type { HealthChecks } from "../health/health-checks.js";
 import { outStory } from "../health/out-story.js";
 import { ClusterLimits } from "../limit/cluster-limits.js";
 import type { ClientZones } from "../locality/group-endpoints.js";
@@ -40,6 +41,7 @@ export interface ClusterOptions {
    * closed once idle, since any of them may lead to the one that left.
    */
   readonly onRemoved: (state: EndpointState) => void;
+  readonly healthChecks: HealthChecks;
   /** An endpoint was ejected, or is in use again, in words. */
   readonly onHealth: (message: string) => void;
 }
@@ -78,8 +80,11 @@ export class ClusterRuntime {
     this.#config = config;
     this.#balancer = createBalancer(config.policy, options);
     this.limits = new ClusterLimits(config.policy, options.clock.now());
-    this.#health = new ClusterHealth(config, options.clock.now(), options);
     this.#updateBreakers(config);
+    this.#health = new ClusterHealth(config, options.clock.now(), {
+      ...options,
+      onChange: () => this.#offer(options.clock.now()),
+    });
     this.#set = snapshot.endpoints(config);
     this.#prepare();
   }
@@ -230,6 +235,7 @@ export class ClusterRuntime {
     this.#byName?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
+    this.#health.close();
     this.#offer(this.#options.clock.now());
   }
 
@@ -290,6 +296,7 @@ export class ClusterRuntime {
       return state;
     });
     for (const gone of known.values()) this.#remove(gone);
+    this.#health.adopt(this.#states);
     this.#offer(now);
   }
 

@@ -6,12 +6,16 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 import { OutlierDetector } from "../outlier/outlier-detector.js";
 import type { Random } from "../runtime/random.js";
 import { type Choice, chooseAmong, nextChange, panicRatio } from "./choice.js";
+import type { HealthChecks } from "./health-checks.js";
 import { outReasons } from "./out-story.js";
 
 export interface ClusterHealthOptions {
   readonly random: Random;
+  readonly healthChecks: HealthChecks;
   /** An endpoint was ejected, or is in use again, in words. */
   readonly onHealth: (message: string) => void;
+  /** `choose` is due. */
+  readonly onChange: () => void;
 }
 
 export class ClusterHealth {
@@ -21,6 +25,8 @@ export class ClusterHealth {
   #outliers: OutlierDetector | undefined;
   #choice: Choice = { usable: [], permitted: [], panic: false };
   #changesAt = Number.POSITIVE_INFINITY;
+  /** Being checked. */
+  #checked: ReadonlySet<EndpointState> = new Set();
   /** Told of as out. */
   #out: ReadonlySet<EndpointState> = new Set();
 
@@ -44,8 +50,11 @@ export class ClusterHealth {
   update(config: Cluster, states: readonly EndpointState[], now: number): boolean {
     const before = this.#config.policy;
     this.#config = config;
-    const { outlier } = config.policy;
-    if (outlier === before.outlier) return false;
+    const { outlier, healthCheck, tls, connection } = config.policy;
+    const checksAnew =
+      healthCheck !== before.healthCheck || (healthCheck && (tls !== before.tls || connection !== before.connection));
+    if (checksAnew) this.#check(states, new Set());
+    if (outlier === before.outlier) return checksAnew === true;
     if (outlier !== undefined && this.#outliers !== undefined) {
       this.#outliers.update(outlier, states, now);
       return true;
@@ -56,6 +65,31 @@ export class ClusterHealth {
       state.outlierUntil = 0;
     }
     return true;
+  }
+
+  /** Other endpoints than before: those that came are checked, if policy says so, those that left no more. */
+  adopt(states: readonly EndpointState[]): void {
+    if (this.#config.policy.healthCheck !== undefined || this.#checked.size > 0) this.#check(states, this.#checked);
+  }
+
+  /** Checks nobody any more. */
+  close(): void {
+    for (const state of this.#checked) this.#options.healthChecks.unwatch(state);
+    this.#checked = new Set();
+  }
+
+  /** @param already being checked by this policy */
+  #check(states: readonly EndpointState[], already: ReadonlySet<EndpointState>): void {
+    const { healthChecks, onHealth, onChange } = this.#options;
+    const { policy, name } = this.#config;
+    const wanted = new Set(policy.healthCheck === undefined ? [] : states);
+    let objection: string | undefined;
+    for (const state of wanted) {
+      if (!already.has(state)) objection = healthChecks.watch(state, this.#config, onChange) ?? objection;
+    }
+    for (const state of this.#checked) if (!wanted.has(state)) healthChecks.unwatch(state);
+    this.#checked = wanted;
+    if (objection !== undefined) onHealth(`endpoints of ${name} are not checked as policy asks: ${objection}`);
   }
 
   /** An attempt ended. @returns whether `choose` is due */

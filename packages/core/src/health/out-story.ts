@@ -18,9 +18,13 @@ export function outReasons(state: EndpointState, now: number): string[] {
   const { outlier, outlierUntil, unhealthy, health, ejectedUntil } = state;
   const reasons: string[] = [];
   if (outlierUntil > now) reasons.push(`ejected for ${left(outlierUntil, now)} more: ${outlier?.reason}`);
-  if (unhealthy) reasons.push(`${health?.failures} health checks in a row failed: ${health?.found}`);
+  if (unhealthy && health !== undefined) reasons.push(`${checksText(health.failures)} failed: ${health.found}`);
   if (ejectedUntil > now) reasons.push(`refused connections, left alone for ${left(ejectedUntil, now)} more`);
   return reasons;
+}
+
+function checksText(checks: number): string {
+  return checks === 1 ? "1 health check" : `${checks} health checks in a row`;
 }
 
 function left(until: number, now: number): string {

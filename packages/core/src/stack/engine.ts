@@ -24,6 +24,8 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 import { Names } from "../dns/names.js";
 import type { NameResolver } from "../dns/resolver.js";
 import { MeshError } from "../errors.js";
+import { HealthChecks } from "../health/health-checks.js";
+import type { HealthProber } from "../health/health-prober.js";
 import { ClientZoneReader } from "../locality/client-zones.js";
 import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
@@ -70,6 +72,8 @@ export interface EngineOptions {
   readonly onHealth?: (message: string) => void;
   /** A circuit breaker opened, is half open, or closed: likewise. @default nobody hears it */
   readonly onBreaker?: (message: string) => void;
+  /** Asks endpoints how they are, where policy wants that. @default nobody is asked, and `onHealth` told so */
+  readonly healthProber?: HealthProber;
 }
 
 /** Hears about every call and attempt once they are over, but for mirrored ones. Must not throw, wait or keep the objects' bodies. */
@@ -111,6 +115,7 @@ export class Engine {
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
   unrouted = 0;
   readonly #configWaitMs: number;
+  readonly #healthChecks: HealthChecks;
   readonly #stacks = new WeakMap<Route, Stack>();
   readonly #observers: CallObserver[] = [];
   readonly #unsubscribe: () => void;
@@ -130,6 +135,7 @@ export class Engine {
     onEndpointRemoved,
     onHealth = () => {},
     onBreaker = () => {},
+    healthProber: prober,
   }: EngineOptions) {
     this.store = store;
     this.clock = clock;
@@ -147,6 +153,7 @@ export class Engine {
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
     const zones = new ClientZoneReader();
+    this.#healthChecks = new HealthChecks({ clock, random, stalls: this.stalls, prober, onHealth });
     this.clusters = new Clusters({
       clock,
       random,
@@ -155,6 +162,7 @@ export class Engine {
       instance,
       clientZones: () => zones.read(store.current),
       onRemoved: (state) => onEndpointRemoved?.(state),
+      healthChecks: this.#healthChecks,
       onHealth,
       onBreaker,
     });
@@ -253,6 +261,7 @@ export class Engine {
     this.stalls.close();
     this.gate.close();
     this.clusters.close();
+    this.#healthChecks.close();
   }
 
   #route(call: Call, snapshot: Snapshot): void {

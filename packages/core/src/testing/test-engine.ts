@@ -15,6 +15,7 @@ export interface TestEngineOptions
     | "onEndpointRemoved"
     | "onHealth"
     | "onBreaker"
+    | "healthProber"
     | "configWaitMs"
     | "onlyObserves"
     | "excludes"

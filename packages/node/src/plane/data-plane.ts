@@ -15,7 +15,7 @@ import {
 } from "@inmesh/core";
 import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
-import { HttpClient, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
+import { HttpClient, HttpHealthProber, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
@@ -109,6 +109,7 @@ export class DataPlane {
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => this.events.add("breaker", message),
+      healthProber: new HttpHealthProber({ clock, onNotice: noticed("tls") }),
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
