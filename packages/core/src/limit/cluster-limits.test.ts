@@ -46,14 +46,17 @@ describe("requests under way", () => {
   });
 
   it("do not count while they wait for a connection; nothing is left of those given up", () => {
-    mesh = testEngine(spec({ limits: { maxRequests: 1 } }));
+    mesh = testEngine(spec({ limits: { maxRequests: 1, maxConnections: 1 } }));
     mesh.network.script("*", { kind: "queue" });
     const { call, exchange } = mesh.send("a");
     limits().wait(exchange.attempts[0]!); // sent
     expect([limits().active, limits().pending]).toEqual([0, 1]);
     const second = mesh.send("a");
     expect([limits().active, limits().pending, second.exchange.error]).toEqual([1, 1, undefined]);
-    expect(limits().full).toBe(true);
+    expect([limits().full, limits().refusal(second.exchange.attempts[0]!)]).toEqual([false, undefined]);
+    limits().resume(exchange.attempts[0]!);
+    expect(limits().refusal(exchange.attempts[0]!)).toMatchObject({ code: "OVERFLOW" });
+    limits().wait(exchange.attempts[0]!);
     call.abort(new Error("gone"));
     second.call.abort(new Error("gone"));
     expect([limits().active, limits().pending]).toEqual([0, 0]);

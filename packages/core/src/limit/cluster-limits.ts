@@ -1,8 +1,11 @@
 /**
  * What one cluster has in use, and how much of it policy allows: Envoy's circuit breaker thresholds, which Istio writes as
  * `connectionPool` and `retryBudget` (policy-semantics §2.3, §2.6). Counters of one process, always kept; a limit that
- * policy does not name is infinite. Envoy's own way of counting: a request that waits for a connection is pending and not
- * under way, copies of requests count, a retry is under way from its decision, back-off included.
+ * policy does not name is infinite. Envoy's own way of counting, as measured with 1.40: a request that waits for a connection is
+ * pending and not under way, copies of requests count, a retry is under way from its decision, back-off included.
+ *
+ * A transport that lets attempts wait because of `maxConnections` says so with `wait` and `resume`, keeps `connections`, and
+ * asks `refusal` when an attempt gets its connection: only then it is known whether too many are under way.
  */
 
 import type { Cluster, RetryBudgetPolicy, TrafficPolicy } from "@inmesh/model";
@@ -57,9 +60,14 @@ export class ClusterLimits {
 
   // ---- requests ----
 
-  /** No further request may be under way. */
+  /** No further request may be under way, and none may wait until one is over: known before an endpoint is picked. */
   get full(): boolean {
-    return this.active >= this.maxRequests;
+    return this.active >= this.maxRequests && this.maxConnections === Number.POSITIVE_INFINITY;
+  }
+
+  /** An attempt has got its connection. @returns why it may not go all the same, counted */
+  refusal({ call }: Attempt): MeshError | undefined {
+    return this.active > this.maxRequests ? this.overflow("requests", call, call.cluster!.config) : undefined; // it has an endpoint
   }
 
   /** @returns the error of a request that is one too many, which is counted by this */
@@ -82,7 +90,7 @@ export class ClusterLimits {
     this.pending += 1;
   }
 
-  /** It waits no more. To be asked before: whether it is `full` by now. */
+  /** It waits no more. */
   resume(attempt: Attempt): void {
     if (!attempt.waits) return;
     attempt.waits = false;

@@ -120,6 +120,11 @@ export class WireAttempt {
   onConnect(abort: (reason: Error) => void): void {
     // Thrown, not aborted: the request leaves the queue and the connection stays as good as it is.
     if (this.attempt.phase === "settled") throw new Error("the attempt was cancelled before it started");
+    const refusal = this.attempt.call.cluster?.limits.refusal(this.attempt);
+    if (refusal !== undefined) {
+      this.attempt.fail(refusal);
+      throw refusal; // as above
+    }
     this.#abort = abort;
     this.attempt.started(this.connection?.use() ?? false, abort);
     this.#exchange.connected(this.attempt);
