@@ -12,11 +12,14 @@ export { snapshotView } from "./snapshot-view.js";
 export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {
   AttemptView,
+  BreakerView,
   ClustersView,
   ClusterView,
   EndpointView,
   EventsView,
   InboundStats,
+  LimitsView,
+  LimitView,
   OutboundStats,
   RequestsView,
   RequestView,

@@ -4,12 +4,13 @@ import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { tlsText } from "../explain/tls-text.js";
 import type { Engine } from "../stack/engine.js";
+import { breakersView, limitsView } from "./limits-view.js";
 import type { ClustersView, EndpointView, InboundStats, OutboundStats, StatsView } from "./views.js";
 
 export function clustersView({ clusters, clock }: Engine): ClustersView {
   const now = clock.now();
   return {
-    clusters: clusters.all().map(({ config, stats, states, retriesLeft }) => ({
+    clusters: clusters.all().map(({ config, stats, states, retriesLeft, limits, breakers }) => ({
       name: config.name,
       host: config.host,
       port: config.port,
@@ -18,6 +19,8 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
       tls: tlsText(config.policy.tls),
       stats: stats.read(),
       ...(retriesLeft !== undefined && { retriesLeft }),
+      limits: limitsView(limits, now),
+      ...(breakers && { breakers: breakersView(breakers, now) }),
       endpoints: states.map((state) => endpointView(state, now)),
     })),
   };

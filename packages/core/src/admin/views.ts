@@ -101,7 +101,54 @@ export interface ClusterView {
   readonly stats: CallStatsReading;
   /** Retries left by rate (Resilience `retry`); absent where policy has no such budget. */
   readonly retriesLeft?: number;
+  /** What is in use of what its policy limits. Absent from older processes. */
+  readonly limits?: LimitsView;
+  /** Its circuit breakers, as far as calls have come to them; absent where policy has none. */
+  readonly breakers?: readonly BreakerView[];
   readonly endpoints: readonly EndpointView[];
+}
+
+export interface LimitsView {
+  /** Under way. */
+  readonly requests: LimitView;
+  /** Waiting for a connection. */
+  readonly pending: LimitView;
+  readonly connections: LimitView;
+  /** Under way, back-off included. */
+  readonly retries: LimitView;
+}
+
+export interface LimitView {
+  readonly inUse: number;
+  /** As of now: that of a retry budget changes with the requests. 0: unlimited. */
+  readonly most: number;
+  /** How often there was none left, since start. */
+  readonly overflows: number;
+}
+
+export interface BreakerView {
+  /** `Kind/ns/name`. */
+  readonly resource: string;
+  /** What it stands for, in words. */
+  readonly name: string;
+  /** Endpoint that it stands for; empty for a cluster or a rule. */
+  readonly endpoint: string;
+  readonly state: "closed" | "open" | "halfOpen";
+  /** How long it has been so. */
+  readonly sinceMs: number;
+  /** Until the next probe; 0 where it is not open. */
+  readonly forMs: number;
+  /** What opened it last, in words; empty where nothing has. */
+  readonly cause: string;
+  /** All of it in a sentence. */
+  readonly text: string;
+  /** Since start. */
+  readonly openings: number;
+  readonly refused: number;
+  /** Attempts in the window. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly slow: number;
 }
 
 export interface EndpointView {

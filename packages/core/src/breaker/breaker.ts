@@ -17,6 +17,8 @@ export interface BreakerOptions {
   readonly clock: Clock;
   /** What it stands for, in words: the cluster, `rule "x" of …`, `endpoint …`. */
   readonly name: string;
+  /** Id of the endpoint that it stands for; empty for a cluster or a rule. @default "" */
+  readonly endpoint?: string;
   /** Told of each change, in words. */
   readonly onEvent: (message: string) => void;
 }
@@ -33,6 +35,7 @@ type Criterion = "failed" | "slow";
 
 export class Breaker {
   readonly name: string;
+  readonly endpoint: string;
   readonly #options: BreakerOptions;
   #policy: BreakerPolicy;
   #window: RollingCount;
@@ -55,6 +58,7 @@ export class Breaker {
 
   constructor(policy: BreakerPolicy, options: BreakerOptions) {
     this.name = options.name;
+    this.endpoint = options.endpoint ?? "";
     this.#options = options;
     this.#policy = policy;
     this.#window = new RollingCount(3, policy.windowMs, options.clock.now());

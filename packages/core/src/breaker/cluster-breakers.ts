@@ -159,7 +159,8 @@ export class ClusterBreakers {
   #at(state: EndpointState): Breaker {
     let breaker = this.#ofEndpoints.get(state);
     if (breaker === undefined) {
-      breaker = this.#make(`endpoint ${state.endpoint.id} of "${this.#cluster().name}"`, (each) => {
+      const { id } = state.endpoint;
+      breaker = this.#make(`endpoint ${id} of "${this.#cluster().name}"`, id, (each) => {
         if (each.state(this.#options.clock.now()) === "closed") this.#broken.delete(state);
         else this.#broken.add(state);
       });
@@ -168,11 +169,12 @@ export class ClusterBreakers {
     return breaker;
   }
 
-  #make(name: string, changed?: (breaker: Breaker) => void): Breaker {
+  #make(name: string, endpoint = "", changed?: (breaker: Breaker) => void): Breaker {
     const { clock, onEvent } = this.#options;
     const breaker: Breaker = new Breaker(this.#policy, {
       clock,
       name,
+      endpoint,
       onEvent: (message) => {
         changed?.(breaker);
         onEvent(message);
