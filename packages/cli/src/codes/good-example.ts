@@ -66,7 +66,7 @@ spec:
   IM0003: REVIEWS,
   IM0004: virtualService(TO_REVIEWS),
   IM0005: virtualService(TO_REVIEWS),
-  IM0201: MATCH_FIRST,
+  IM0201: destinationRule("reviews", "  trafficPolicy: { loadBalancer: { simple: RANDOM } }\n"),
   IM0301: virtualService(
     '    - headers: { request: { set: { x-caller: "%REQ(x-app)%" } } }\n      route: [{ destination: { host: reviews } }]\n',
   ),

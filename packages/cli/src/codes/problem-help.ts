@@ -250,9 +250,7 @@ spec:
     severity: "warning",
     when: ours("IM0201"),
     remedy: "Do not rely on it: docs/reference/support.md lists the fields and what happens without them.",
-    yaml: virtualService(
-      "    - match: [{ uri: { prefix: /api }, statPrefix: api }]\n      route: [{ destination: { host: reviews } }]\n",
-    ),
+    yaml: destinationRule("reviews", "  trafficPolicy: { proxyProtocol: { version: V1 } }\n"),
   },
   IM0301: {
     severity: "warning",

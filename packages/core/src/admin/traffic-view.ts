@@ -33,14 +33,16 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, rehearsal, mirrors, unrouted, gate }: Engine,
+  { clusters, clock, rehearsal, mirrors, unrouted, gate, ruleStats }: Engine,
   { service, namespace, inbound }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
   const gated = gate.read();
+  const rules = ruleStats.read();
   return {
     ...{ atMs: clock.now(), service, namespace, outbound, inbound, unrouted, ...beside },
+    ...(rules.length > 0 && { rules }),
     ...(gated && { gate: gated }),
   };
 }

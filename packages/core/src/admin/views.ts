@@ -10,6 +10,7 @@ import type { WouldView } from "../rehearsal/would.js";
 import type { WouldReading } from "../rehearsal/would-stats.js";
 import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
+import type { RuleStatsReading } from "../stats/rule-stats.js";
 
 /** GET /server_info */
 export interface ServerInfo {
@@ -185,6 +186,8 @@ export interface StatsView {
   readonly would?: readonly WouldReading[];
   /** Copies that mirrors sent, by cluster; in none of the other figures. Absent from older processes. */
   readonly mirrors?: readonly MirrorReading[];
+  /** Calls of rules whose matches have a `statPrefix`, under that name. Absent where none has. */
+  readonly rules?: readonly RuleStatsReading[];
   /** Rate limits and load shedding of its own servers; absent where policy asks for neither. */
   readonly gate?: GateReading;
 }

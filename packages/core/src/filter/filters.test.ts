@@ -31,6 +31,31 @@ describe("stages", () => {
   });
 });
 
+describe("statistics", () => {
+  it("count a rule's calls under its statPrefix, whoever answers them, and go on with the next snapshot", () => {
+    const routes = [
+      { statPrefix: "whole", to: "reviews" },
+      { statPrefix: "moved", action: { kind: "redirect", status: 301, location: () => "/" } },
+    ] as const;
+    const mesh = testEngine({ clusters: { reviews: [A] }, hosts: { reviews: [routes[0]] } });
+    mesh.network.script(A, answers(503));
+    mesh.send("reviews");
+    mesh.clock.advance(10);
+    mesh.publish({ clusters: { reviews: [A] }, hosts: { reviews: [routes[0]], other: [routes[1]] } });
+    mesh.send("reviews");
+    mesh.send("other");
+    const before = mesh.engine.ruleStats.read().map(({ stats }) => stats.inFlight);
+    mesh.clock.advance(10);
+    const read = mesh.engine.ruleStats.read();
+    expect(before).toEqual([1, 0]);
+    expect(read.map(({ host, statPrefix, stats }) => [host, statPrefix, stats.calls, stats.failures])).toEqual([
+      ["reviews:80", "whole", 2, 2],
+      ["other:80", "moved", 1, 0],
+    ]);
+    expect(read.map(({ stats }) => stats.inFlight)).toEqual([0, 0]);
+  });
+});
+
 describe("destination", () => {
   it("sends nothing where policy wants TLS that cannot be had", () => {
     const resource = { kind: "DestinationRule", namespace: "shop", name: "reviews" };

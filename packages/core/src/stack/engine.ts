@@ -37,6 +37,7 @@ import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
 import type { SnapshotStore } from "../snapshot/store.js";
 import { LastCalls } from "../stats/last-calls.js";
+import { RuleStats } from "../stats/rule-stats.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { ENTRY_ROLES, EXIT_ROLES, OUTBOUND } from "./outbound.js";
 import { type AttemptNext, compileStack, type Stack, type StageView } from "./stack.js";
@@ -96,6 +97,8 @@ export class Engine {
   /** Before the process's own servers. */
   readonly gate: Gate;
   readonly lastCalls = new LastCalls();
+  /** Of rules that ask for counters of their own. */
+  readonly ruleStats = new RuleStats();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */
   readonly excludes: (host: string, port: number) => boolean;
   /** For breakers that fall back on what was good. */

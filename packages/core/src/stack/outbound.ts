@@ -14,12 +14,15 @@ import { perTryTimeout } from "../filter/per-try-timeout.js";
 import { rehearse } from "../filter/rehearse.js";
 import { retry } from "../filter/retry.js";
 import { rewrite } from "../filter/rewrite.js";
+import { statistics } from "../filter/statistics.js";
 import { timeout } from "../filter/timeout.js";
 import type { Stage } from "./stack.js";
 
 export const OUTBOUND: readonly Stage[] = [
   // Above everything that policy could do: it sees the request as the caller made it.
   rehearse,
+  // Above whatever may answer or end a call: each that the rule got counts, once.
+  statistics,
   // Above timeout and retry: an injected abort is never retried, an injected delay does not count against the timeout
   // (policy-semantics §0.9). Above destination: decided before the weighted choice (§1.8).
   fault,

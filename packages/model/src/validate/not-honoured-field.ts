@@ -107,7 +107,6 @@ const GATEWAY_ROUTE: readonly Omit<NotHonouredField, "kind">[] = [
 export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("VirtualService", [
     { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
-    { path: "http[].match[].statPrefix", consequence: "No statistics are kept under that name." },
     { path: "tls", consequence: "TLS connections go to their host." },
     { path: "tcp", consequence: "TCP connections go to their host." },
   ]),
