@@ -120,7 +120,7 @@ describe("health checks", () => {
   });
 
   it("count nothing that came late because this process stood still", () => {
-    const { clock, findings, call, states, asked } = setup({ unhealthyThreshold: 1 });
+    const { clock, findings, call, states, asked } = setup({ unhealthyThreshold: 1, timeoutMs: 2_500 });
     findings.delete(IDS[0]!);
     findings.delete(IDS[1]!);
     call();

@@ -80,6 +80,12 @@ export class HealthChecks {
     state.unhealthy = false;
   }
 
+  /** Somebody is being asked now. */
+  get underWay(): boolean {
+    for (const { cancel } of this.#watched.values()) if (cancel !== undefined) return true;
+    return false;
+  }
+
   close(): void {
     for (const state of [...this.#watched.keys()]) this.#stop(state);
     this.#timer?.cancel();

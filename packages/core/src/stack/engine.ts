@@ -144,7 +144,8 @@ export class Engine {
     this.clock = clock;
     this.random = random;
     this.wheel = new TimerWheel(clock);
-    this.stalls = new LoopStalls(clock, () => this.clusters.all().some(({ stats }) => stats.inFlight > 0));
+    const isCalling = (): boolean => this.clusters.all().some(({ stats }) => stats.inFlight > 0);
+    this.stalls = new LoopStalls(clock, () => this.#healthChecks.underWay || isCalling());
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
     this.excludes = onlyObserves ? () => true : excludes;
