@@ -251,6 +251,39 @@ describe("rate limits", () => {
 });
 
 describe("a caller in the mesh", () => {
+  it("has what one process sheds served by another, at once, also a POST", async () => {
+    const { made } = await meshes(ONE_AT_A_TIME, ["front", "web", "web"]);
+    const [front, one, two] = made as [Mesh, Mesh, Mesh];
+    const [begun, end] = [deferred(), deferred()];
+    const stays = await running("node:http", one, async () => {
+      begun.resolve();
+      await end.promise;
+      return "one";
+    });
+    let orders = 0;
+    const free = await running("node:http", two, () => `order ${++orders}`);
+    const slow = stays.ask();
+    await begun.promise;
+    const endpoints = () => {
+      const { current } = planeOf(front).store;
+      const cluster = current?.cluster("outbound|80||web.default.svc.cluster.local");
+      return cluster === undefined ? 0 : current!.endpoints(cluster).endpoints.length;
+    };
+    await until(() => endpoints() === 2);
+    const before = planeOf(one).inbound.read().refused ?? 0;
+    const from = performance.now();
+    for (let index = 1; index <= 8; index++) {
+      const response = await front.fetch("http://web/orders", { method: "POST", body: "book" });
+      expect([response.status, await response.text()]).toEqual([200, `order ${index}`]);
+    }
+    expect(performance.now() - from).toBeLessThan(1_000); // Retry-After holds for the process that asks for it
+    expect(planeOf(one).inbound.read().refused).toBeGreaterThan(before);
+    expect(orders).toBe(8);
+    end.resolve();
+    await slow;
+    expect(free.port).not.toBe(stays.port);
+  });
+
   it("is not told by an application what only the mesh before it may say", async () => {
     const { made, apply } = await meshes("", ["front", "web"]);
     const [front, web] = made as [Mesh, Mesh];

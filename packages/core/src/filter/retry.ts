@@ -61,7 +61,8 @@ class Retries implements RetryDriver {
       call.noRetry = "retried_below";
       return false;
     }
-    const asks = status === 429 || status === 503; // RFC 9110 §15.6.4, RFC 6585 §4
+    // RFC 9110 §15.6.4, RFC 6585 §4. What a peer that is overloaded asks for, it asks for itself: another one need not be waited for.
+    const asks = (status === 429 || status === 503) && !(unprocessed && (call.cluster?.states.length ?? 0) > 1);
     call.retryAfterMs = asks ? retryAfterMs(header("retry-after"), this.#clock.wallTime()) : 0;
     return this.#allowed(call, attempt, attempt.sent && !unprocessed);
   }
