@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { createMesh, type Mesh, registeredMesh } from "@inmesh/node";
@@ -30,9 +30,35 @@ interface Served {
   close?(): unknown;
 }
 
+const LIMITS = `apiVersion: inmesh.dev/v1alpha1
+kind: RateLimit
+metadata: { name: web }
+spec: { host: web, rules: [{ name: all, requests: 2, per: 60s, match: [{ uri: { exact: /limited } }] }] }
+`;
+
+interface Stats {
+  readonly inbound: { readonly requests: number; readonly inFlight: number };
+  readonly gate?: object;
+}
+
+async function stats(): Promise<Stats> {
+  return (await (await fetch(`${mesh.adminUrl}/stats`)).json()) as Stats;
+}
+
 /** Inbound figures of the mesh. */
-async function inbound(): Promise<{ readonly requests: number; readonly inFlight: number }> {
-  return (await (await fetch(`${mesh.adminUrl}/stats`)).json()).inbound;
+async function inbound(): Promise<Stats["inbound"]> {
+  return (await stats()).inbound;
+}
+
+/** What a route `/leave` does: it waits until its caller is gone. */
+function leave(heard: string[]): Promise<string> {
+  heard.push("/leave");
+  return new Promise((resolve) => {
+    mesh.signal()?.addEventListener("abort", () => {
+      heard.push("left");
+      resolve("");
+    });
+  });
 }
 
 /** An answer that tells of the context: a call of the mesh to a server which echoes what it got. */
@@ -47,15 +73,17 @@ const listening = async (server: { once(event: "listening", done: () => void): u
   return (server.address() as AddressInfo).port;
 };
 
-const APPS: readonly (readonly [name: string, protocol: Protocol, make: () => Promise<Served>])[] = [
+const APPS: readonly (readonly [name: string, protocol: Protocol, make: (heard?: string[]) => Promise<Served>])[] = [
   // Not Express 5: it loads `is-promise` by require, which the conditions of this test runner take for a module. See below.
   [
     "express() in Express 4",
     "http",
-    async () => {
+    async (heard = []) => {
       const app = express4();
       app.use(mesh.express());
       app.get("/echo", (request, response) => void response.json(request.headers));
+      app.get("/limited", (request, response) => void response.send(`${heard.push(request.path)}`));
+      app.get("/leave", (_request, response) => void leave(heard).then((text) => response.send(text)));
       app.get("/", (_request, response) => void viaMesh().then((text) => response.send(text)));
       return { port: await listening(app.listen(0, "127.0.0.1")), atOnce: false };
     },
@@ -63,10 +91,12 @@ const APPS: readonly (readonly [name: string, protocol: Protocol, make: () => Pr
   [
     "fastify() in Fastify 5",
     "http",
-    async () => {
+    async (heard = []) => {
       const app = fastify();
       app.register(mesh.fastify());
       app.get("/echo", (request) => request.headers);
+      app.get("/limited", (request) => `${heard.push(request.url)}`);
+      app.get("/leave", () => leave(heard));
       app.get("/", viaMesh);
       await app.listen({ port: 0, host: "127.0.0.1" });
       return { port: (app.server.address() as AddressInfo).port, atOnce: true };
@@ -75,9 +105,11 @@ const APPS: readonly (readonly [name: string, protocol: Protocol, make: () => Pr
   [
     "handler()",
     "http",
-    async () => {
+    async (heard = []) => {
       const server = createServer(
         mesh.handler(async (request, response) => {
+          if (request.url === "/limited") return response.end(`${heard.push(request.url)}`);
+          if (request.url === "/leave") return response.end(await leave(heard));
           response.end(request.url === "/echo" ? JSON.stringify(request.headers) : await viaMesh());
         }),
       );
@@ -102,6 +134,24 @@ describe.each(APPS)("mesh.%s", (_, protocol, make) => {
     expect(JSON.parse(text)).toMatchObject({ traceparent: TRACE });
     expect(JSON.parse(text)).toMatchObject({ traceparent: TRACE });
     expect((await inbound()).requests - before).toBe(2); // it and the call it made
+  });
+
+  it("turns away what policy does not let in, before the application sees it, and tells it when a caller left", async () => {
+    const heard: string[] = [];
+    const { port } = await make(heard);
+    registry.write("limits.yaml", LIMITS);
+    const limited = async () => Object.keys((await stats()).gate ?? {}).length > 0;
+    await until(limited);
+    const asked = async () => (await ask(protocol, port, "/limited")).status;
+    expect([await asked(), await asked(), await asked(), await asked()]).toEqual([200, 200, 429, 429]);
+    expect(heard).toEqual(["/limited", "/limited"]);
+    const late = await ask(protocol, port, "/echo", { "x-inmesh-timeout-ms": "0" });
+    expect([late.status, late.text]).toEqual([504, expect.stringContaining("DEADLINE_EXCEEDED")]);
+    const leaving = request({ port, host: "127.0.0.1", path: "/leave" }).on("error", () => {});
+    leaving.end();
+    await until(() => heard.includes("/leave"));
+    leaving.destroy();
+    await until(() => heard.includes("left"));
   });
 
   it("is drained with the mesh: what runs is answered, and callers are sent away", async () => {

@@ -41,6 +41,11 @@ export class Registry implements Disposable {
     });
   }
 
+  /** A policy file. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.folder, name), text);
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }

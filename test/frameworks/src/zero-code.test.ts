@@ -24,6 +24,14 @@ afterAll(async () => {
   registry[Symbol.dispose]();
 });
 
+function limitOf(service: string): string {
+  return `apiVersion: inmesh.dev/v1alpha1
+kind: RateLimit
+metadata: { name: ${service} }
+spec: { host: ${service}, rules: [{ name: all, requests: 1, per: 1h, match: [{ uri: { exact: /limited } }] }] }
+`;
+}
+
 async function inbound(service: string): Promise<{ readonly requests: number; readonly inFlight: number }> {
   const [lease] = registry.leases(service);
   return (await (await fetch(`${lease?.admin}/stats`)).json()).inbound;
@@ -69,6 +77,19 @@ describe.each(FRAMEWORKS)("%s, not one line changed", (framework, portName, prot
   });
 });
 
+it("every framework is kept from what policy does not let in, and serves the rest", async () => {
+  const services = FRAMEWORKS.map(([framework]) => serviceName(framework));
+  registry.write("limits.yaml", services.map(limitOf).join("---\n"));
+  const statuses = FRAMEWORKS.map(async ([framework, , protocol]) => {
+    const app = apps.get(serviceName(framework)) as AppProcess;
+    const port = await app.port();
+    await until(async () => (await ask(protocol, port, "/limited")).status === 429);
+    const late = await ask(protocol, port, "/own", { "x-inmesh-timeout-ms": "0" });
+    return [framework, (await ask(protocol, port, "/own")).status, late.status];
+  });
+  expect(await Promise.all(statuses)).toEqual(FRAMEWORKS.map(([framework]) => [framework, 200, 504]));
+});
+
 it("every framework finishes what it serves when SIGTERM comes, sends its callers away, and ends by the signal", async () => {
   const ends = FRAMEWORKS.map(async ([framework, , protocol]) => {
     const app = apps.get(serviceName(framework)) as AppProcess;
@@ -76,7 +97,8 @@ it("every framework finishes what it serves when SIGTERM comes, sends its caller
     await until(async () => (await inbound(serviceName(framework))).inFlight === 1);
     app.child.kill("SIGTERM");
     const { status, last } = await slow;
-    return { framework, status, last, errors: app.errors, ...(await app.exited) };
+    const errors = app.errors.replace(/^inmesh: rate limit .*\n/m, ""); // the warning of the test before
+    return { framework, status, last, errors, ...(await app.exited) };
   });
   expect(await Promise.all(ends)).toEqual(
     FRAMEWORKS.map(([framework]) => ({
