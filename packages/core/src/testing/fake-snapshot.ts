@@ -52,6 +52,8 @@ export interface FakeCluster {
 }
 
 export interface FakeSnapshotSpec {
+  /** Short name of the calling service. @default an anonymous caller */
+  readonly client?: string;
   /** @default servers have no policy */
   readonly server?: ServerPolicy;
   /** @default 1 */
@@ -131,6 +133,7 @@ export function fakeSnapshot({
   mode = "on",
   withPolicy,
   server = NO_SERVER_POLICY,
+  client = "",
   clusters = {},
   hosts = Object.fromEntries(Object.keys(clusters).map((name) => [name, [{}]])),
 }: FakeSnapshotSpec = {}): Snapshot {
@@ -144,7 +147,7 @@ export function fakeSnapshot({
   return {
     version,
     revision: `fake-${version}`,
-    client: { namespace: "default", service: "", labels: {} },
+    client: { namespace: "default", service: client, labels: {} },
     mesh: {
       outboundPolicy,
       rootNamespace: "istio-system",
@@ -190,7 +193,7 @@ function fakeCluster(
   const { endpoints, loadBalancer = "leastRequest", tls, policy, resolution = "static", host = name } = given;
   const service: Service = {
     host,
-    name,
+    name: host,
     namespace: "default",
     ports: [{ number: 80, name: "http", protocol: "http" }],
     implicit: false,
