@@ -35,6 +35,12 @@ export const PROOFS = {
   tls: "packages/http/test/tls.test.ts",
   "tls, whole": "packages/node/test/tls.test.ts",
   "tls, compiled": "packages/model/src/compile/cluster-tls.test.ts",
+  "localities, compiled": "packages/model/src/compile/locality.test.ts",
+  localities: "packages/core/src/locality/locality-balancer.test.ts",
+  affinity: "packages/core/src/filter/affinity.test.ts",
+  /** Rings and tables compared with those of a running Envoy. */
+  "hashes of Envoy": "test/istio/src/consistent-hash.test.ts",
+  "warm-up": "packages/core/src/balance/warm-up.test.ts",
   services: "packages/model/src/compile/service-map.test.ts",
   names: "packages/node/src/names.test.ts",
   "names, looked up": "packages/core/src/cluster/by-name.test.ts",
@@ -146,6 +152,33 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
       ...yes("trafficPolicy.loadBalancer.simple", "golden/subset-policy"),
       how: "The annotation `inmesh.dev/load-balancer: PEAK_EWMA` chooses by latency.",
     },
+    {
+      ...yes(
+        "trafficPolicy.loadBalancer.consistentHash",
+        "traffic policy",
+        "golden/hash-keys",
+        "affinity",
+        "hashes of Envoy",
+      ),
+      verdict: "differs",
+      how: "Same hashes, rings and tables as Envoy's. When an endpoint is left out, only its own requests move; Envoy builds anew of the healthy ones. useSourceIp is the address of this process.",
+    },
+    {
+      ...yes("trafficPolicy.loadBalancer.localityLbSetting", "localities, compiled", "golden/localities", "localities"),
+      how: "Shares, ranks and their overflow by Envoy's arithmetic.",
+    },
+    {
+      ...yes(
+        "trafficPolicy.loadBalancer.zoneAwareLbSetting",
+        "localities, compiled",
+        "golden/localities",
+        "localities",
+      ),
+      verdict: "differs",
+      how: "Subzones of a zone are one. Where nobody knows the endpoints of the caller's own service, its peers are taken to be spread evenly; Envoy then routes without zones.",
+    },
+    yes("trafficPolicy.loadBalancer.warmup", "traffic policy", "warm-up"),
+    yes("trafficPolicy.loadBalancer.warmupDurationSecs", "traffic policy"),
     yes("trafficPolicy.connectionPool.tcp.connectTimeout", "traffic policy", "golden/port-level-policy"),
     yes("trafficPolicy.connectionPool.tcp.idleTimeout", "traffic policy"),
     {
@@ -218,7 +251,9 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("defaultServiceExportTo", "golden/mesh-visibility"),
     yes("defaultVirtualServiceExportTo", "golden/mesh-visibility", "visibility"),
     yes("defaultDestinationRuleExportTo", "golden/mesh-visibility"),
-    yes("defaultHttpRetryPolicy", "golden/retries-of-the-mesh"),
+    yes("defaultHttpRetryPolicy", "golden/retries-of-the-mesh", "localities"),
+    yes("localityLbSetting", "localities, compiled", "localities"),
+    yes("zoneAwareLbSetting", "localities, compiled", "localities"),
     yes("defaultTrafficPolicy", "golden/mesh-defaults", "traffic policy"),
   ],
   Service: [
@@ -232,6 +267,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("clusterIPs", "golden/services"),
     yes("type", "names"),
     yes("externalName", "names"),
+    yes("trafficDistribution", "localities, compiled"),
     ...[
       "ports[].nodePort",
       "externalIPs",

@@ -38,19 +38,6 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
     unless: (value) => value === false,
   },
   { path: "connectionPool.http.http2KeepAlive", consequence: "No HTTP/2 pings are sent." },
-  { path: "loadBalancer.consistentHash", consequence: "Requests are balanced by load: there is no affinity." },
-  {
-    path: "loadBalancer.localityLbSetting",
-    consequence: "All localities are one.",
-    unless: isSwitchedOff,
-  },
-  {
-    path: "loadBalancer.zoneAwareLbSetting",
-    consequence: "All zones are one.",
-    unless: isSwitchedOff,
-  },
-  { path: "loadBalancer.warmup", consequence: "A new endpoint takes its full share at once." },
-  { path: "loadBalancer.warmupDurationSecs", consequence: "A new endpoint takes its full share at once." },
   {
     path: "tls.mode",
     consequence:
@@ -91,6 +78,8 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "defaultDestinationRuleExportTo",
   "defaultHttpRetryPolicy",
   "defaultTrafficPolicy",
+  "localityLbSetting",
+  "zoneAwareLbSetting",
 ]);
 
 /** Of Gateway API. */
@@ -106,7 +95,6 @@ const GATEWAY_ROUTE: readonly Omit<NotHonouredField, "kind">[] = [
 
 export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("VirtualService", [
-    { path: "http[].retries.retryRemoteLocalities", consequence: "All localities are one." },
     { path: "tls", consequence: "TLS connections go to their host." },
     { path: "tcp", consequence: "TCP connections go to their host." },
   ]),
@@ -143,15 +131,12 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "tcpKeepalive.probes", consequence: NODES_PROBES },
     { path: "tcpKeepalive.interval", consequence: NODES_PROBES },
     { path: "h2UpgradePolicy", consequence: "HTTP/1.1 is not upgraded.", unless: (value) => value !== "UPGRADE" },
-    { path: "localityLbSetting", consequence: "All localities are one.", unless: isSwitchedOff },
-    { path: "zoneAwareLbSetting", consequence: "All zones are one.", unless: isSwitchedOff },
     { path: "serviceEntryVisibility", consequence: "A ServiceEntry is seen as its exportTo says." },
     { path: "discoverySelectors", consequence: "The documents of every namespace count." },
     { path: "pathNormalization", consequence: "Paths are matched and sent as the application wrote them." },
     { path: "inboundTrafficPolicy", consequence: "Servers listen where the application opens them." },
     { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
-    { path: "defaultHttpRetryPolicy.retryRemoteLocalities", consequence: "All localities are one." },
     ...POLICY.filter(({ path }) => path.startsWith("connectionPool")).map((field) =>
       below("defaultTrafficPolicy", field),
     ),
@@ -160,7 +145,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("GRPCRoute", GATEWAY_ROUTE),
   ...rows("Service", [
     { path: "sessionAffinity", consequence: "Requests are balanced by load.", unless: (value) => value !== "ClientIP" },
-    { path: "trafficDistribution", consequence: "All localities are one." },
     {
       path: "internalTrafficPolicy",
       consequence: "Endpoints on other machines are used too.",
@@ -176,10 +160,6 @@ const MESH_CONFIG_ROWS: ReadonlySet<string | undefined> = new Set(
 /** A field of the whole mesh that works, or has rows above that say what does not. Any other is for proxies only. */
 export function isKnownMeshField(field: string): boolean {
   return MESH_CONFIG_HONOURED.has(field) || MESH_CONFIG_ROWS.has(field);
-}
-
-function isSwitchedOff(value: unknown): boolean {
-  return (value as { readonly enabled?: boolean }).enabled === false;
 }
 
 function limit(path: string, fact: string): Omit<NotHonouredField, "kind"> {

@@ -51,7 +51,7 @@ describe("notHonoured", () => {
     ],
     [
       "DestinationRule",
-      "host: a\ntrafficPolicy: {tls: {mode: DISABLE}, connectionPool: {tcp: {maxConnections: 0}}, loadBalancer: {localityLbSetting: {enabled: false}}}",
+      "host: a\ntrafficPolicy: {tls: {mode: DISABLE}, connectionPool: {tcp: {maxConnections: 0}}}",
       [],
     ],
     ["ServiceEntry", "hosts: [a.b]\nresolution: DNS\nsubjectAltNames: [c.d]", []],
@@ -88,7 +88,6 @@ describe("notHonoured", () => {
     );
     expect(problems.map(({ path }) => path)).toEqual([
       "outboundTrafficPolicy.mode",
-      "localityLbSetting",
       "serviceEntryVisibility",
       "accessLogFile",
     ]);
