@@ -33,6 +33,11 @@ spec:
     priorities: [{ priority: CRITICAL, match: [{ uri: { prefix: /pay } }] }]
     priorityHeader: x-priority
 `;
+const BREAKER = `apiVersion: inmesh.dev/v1alpha1
+kind: CircuitBreaker
+metadata: { name: reviews, namespace: shop }
+spec: { host: reviews }
+`;
 const NARROW = `apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: { name: narrow, namespace: shop }
@@ -115,6 +120,29 @@ describe("inmesh describe", () => {
         { name: "shop/reviews-b", gate: null },
       ],
     });
+  });
+
+  it("tells how full the limits of its callers are, and how their breakers stand", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    folder.write("mesh/breaker.yaml", BREAKER);
+    const none = { inUse: 0, most: 0, overflows: 0 };
+    const limits = { requests: { inUse: 3, most: 100, overflows: 7 }, pending: none, connections: none, retries: none };
+    const text = 'open for "outbound|80|v1|reviews" since 2 s: 60% of 40 attempts failed; next probe in 8 s';
+    const breaker = { resource: "CircuitBreaker/shop/reviews", text, refused: 12 };
+    const cluster = { host: "reviews.shop.svc.cluster.local", port: 80, subset: "v1", limits, breakers: [breaker] };
+    const answers = { "/clusters": { clusters: [cluster, { ...cluster, host: "other" }] } };
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, answers);
+    const { code, stdout, stderr } = await runCli(["describe", "reviews"], { cwd });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`
+  callers    shop/web-1 to port 80 v1: requests 3 of 100, 7 too many so far
+             shop/web-1 to port 80 v1: CircuitBreaker/shop/reviews ${text}; 12 refused so far
+`);
+    const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
+    expect(json<{ services: { callers: unknown }[] }>().services[0]?.callers).toEqual([
+      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker] },
+    ]);
   });
 
   it("tells that policy is switched off", async () => {

@@ -44,6 +44,8 @@ interface Row {
   /** Longest of what any process has left; 0 when all use it. */
   readonly ejectedForMs: number;
   readonly ejectedBy: readonly string[];
+  /** Processes whose circuit breaker of the endpoint is not closed. */
+  readonly brokenBy: readonly string[];
 }
 
 /** Of names that were looked up: where they lead, or where the endpoint comes from. */
@@ -103,7 +105,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
             {
               title: "STATE",
               cell: stateText,
-              paint: (text, { ejectedForMs }) => cli.paint(ejectedForMs > 0 ? "red" : "green", text),
+              paint: (text) => cli.paint(text === "ok" ? "green" : "red", text),
             },
             { title: "WORKLOADS", cell: ({ workloads }) => workloads.join(",") },
             { title: "LOCALITY", cell: ({ locality }) => locality, wide: true },
@@ -157,6 +159,8 @@ function endpointRows(
 
 interface LiveEndpoint {
   readonly endpoint: EndpointView;
+  /** Its circuit breaker is not closed. */
+  readonly broken: boolean;
   /** Process that sees it. */
   readonly by: string;
 }
@@ -166,8 +170,13 @@ function liveEndpoints(readings: readonly Reading<ClustersView>[], host: string)
   return readings.flatMap(({ lease, view }) =>
     (view?.clusters ?? [])
       .filter((cluster) => cluster.host === host)
-      .flatMap(({ endpoints }) => endpoints)
-      .map((endpoint) => ({ endpoint, by: processName(lease) })),
+      .flatMap(({ endpoints, breakers = [] }) =>
+        endpoints.map((endpoint) => ({
+          endpoint,
+          broken: breakers.some((breaker) => breaker.endpoint === endpoint.id && breaker.state !== "closed"),
+          by: processName(lease),
+        })),
+      ),
   );
 }
 
@@ -203,6 +212,7 @@ function liveState(live: readonly LiveEndpoint[], id: string) {
     failures: sum("failures"),
     ejectedForMs: Math.max(0, ...ejected.map(({ endpoint }: { endpoint: EndpointView }) => endpoint.ejectedForMs)),
     ejectedBy: [...new Set(ejected.map(({ by }) => by))],
+    brokenBy: [...new Set(seen.filter(({ broken }) => broken).map(({ by }) => by))],
   };
 }
 
@@ -218,8 +228,9 @@ function subsetNames(documents: readonly Document[]): string[] {
   return [...new Set(names.filter((name) => typeof name === "string"))];
 }
 
-function stateText({ ejectedForMs, ejectedBy }: Row): string {
-  return ejectedForMs > 0 ? `ejected by ${ejectedBy.length} for ${formatMs(ejectedForMs)}` : "ok";
+function stateText({ ejectedForMs, ejectedBy, brokenBy }: Row): string {
+  if (ejectedForMs > 0) return `ejected by ${ejectedBy.length} for ${formatMs(ejectedForMs)}`;
+  return brokenBy.length > 0 ? `breaker open in ${brokenBy.length}` : "ok";
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

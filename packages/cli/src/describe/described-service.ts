@@ -19,6 +19,7 @@ import type { AdminClient } from "../live/admin-client.js";
 import { clientContext } from "../registry/client-context.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
 import { workloadOf } from "../registry/workload.js";
+import { type DescribedCaller, describeCallers } from "./described-callers.js";
 import { type DescribedServer, describeServer } from "./described-server.js";
 
 export interface DescribedService {
@@ -45,6 +46,8 @@ export interface DescribedService {
   }[];
   /** What its own processes let in, and what they have counted; null where they let everything in. */
   readonly server: DescribedServer | null;
+  /** Processes that called it, by cluster; empty where policy neither limits nor breaks. */
+  readonly callers: readonly DescribedCaller[];
   /** Documents that choose its processes, or its callers by its host: Sidecars, MeshModes, RateLimits, security. */
   readonly selectedBy: readonly string[];
   /** `namespace/service` of running processes that do not see it. */
@@ -120,6 +123,13 @@ export async function describeService(
     tls: encrypted(snapshot, service, ["", ...subsets.map(({ name }) => name)]),
     subsets,
     server: await describeServer(ownView.server, own, client),
+    callers: await describeCallers(
+      snapshot,
+      service,
+      subsets.map(({ name }) => name),
+      view.leases,
+      client,
+    ),
     selectedBy,
     hiddenFrom: await hiddenFrom(registry, host),
     problems: problemsOf(registry, keys),

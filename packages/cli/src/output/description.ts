@@ -2,6 +2,7 @@
 
 import type { Route } from "@inmesh/model";
 import type { Described } from "../describe/described-service.js";
+import { callerLines } from "./callers-description.js";
 import { count, formatMs } from "./format.js";
 import { type Paint, printable } from "./paint.js";
 import { problemLine, sortProblems } from "./problems.js";
@@ -34,6 +35,7 @@ export function formatDescription(described: Described, paint: Paint): string {
     add(title, [head, ...routes.flatMap((route, order) => ruleLines(route, order + 1))]);
   }
   add("policy", policyLines(described, at));
+  add("callers", callerLines(described.callers));
   if (described.server !== null) add("server", serverLines(described.server, at));
   if (selectedBy.length > 0)
     add(
