@@ -47,6 +47,7 @@ export const PROOFS = {
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
+  limits: "packages/node/test/limits.test.ts",
   outliers: "packages/core/src/outlier/outlier-detection.test.ts",
   "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
@@ -188,6 +189,9 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     },
     yes("trafficPolicy.connectionPool.tcp.maxConnectionDuration", "connection lifetime"),
     yes("trafficPolicy.connectionPool.http.idleTimeout", "traffic policy"),
+    yes("trafficPolicy.connectionPool.http.http2MaxRequests", "limits"),
+    yes("trafficPolicy.connectionPool.http.maxRetries", "limits"),
+    yes("trafficPolicy.retryBudget", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
     {
       ...yes("trafficPolicy.outlierDetection", "outliers, beside Envoy", "outliers"),

@@ -80,6 +80,7 @@ describe("inmesh services, endpoints, routes", () => {
                 { ...seen, id: "10.0.0.1:80", inFlight: 3, attempts: 90, failures: 2, ejectedForMs: 0 },
                 { ...seen, id: "10.0.0.2:80", inFlight: 0, attempts: 10, failures: 9, ejectedForMs: 8_000 },
               ],
+              breakers: [{ endpoint: "10.0.0.1:80", state: "open" }],
             },
           ],
         },
@@ -102,6 +103,7 @@ describe("inmesh services, endpoints, routes", () => {
       ],
     });
     const { stdout } = await runCli(["endpoints", "reviews.shop"], { cwd });
+    expect(stdout).toMatch(/reviews\.shop +10\.0\.0\.1:80 .+ breaker open in 1/);
     expect(stdout).toMatch(/reviews\.shop +10\.0\.0\.2:80 +80 +v2 +v2 +0 +10 +9 +ejected by 1 for 8s/);
   });
 

@@ -24,8 +24,6 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "connectionPool.tcp.tcpKeepalive.probes", consequence: NODES_PROBES },
   { path: "connectionPool.tcp.tcpKeepalive.interval", consequence: NODES_PROBES },
   limit("connectionPool.http.http1MaxPendingRequests", "Waiting requests are not limited"),
-  limit("connectionPool.http.http2MaxRequests", "Concurrent requests are not limited"),
-  limit("connectionPool.http.maxRetries", "Concurrent retries are not limited"),
   limit("connectionPool.http.maxConcurrentStreams", "Streams are not limited"),
   {
     path: "connectionPool.http.h2UpgradePolicy",
@@ -57,7 +55,6 @@ const ONE_NETWORK = "All networks are one, but for subsets that name one by its 
 const SERVICE_POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "tunnel", consequence: "Connections go straight to the endpoint." },
   { path: "proxyProtocol", consequence: "No PROXY header is sent." },
-  { path: "retryBudget", consequence: "Retries are limited by attempts only." },
 ];
 
 const DESTINATION_RULE = ["trafficPolicy", "subsets[].trafficPolicy"].flatMap((place) => [
