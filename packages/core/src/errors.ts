@@ -101,6 +101,14 @@ export const MESH_ERRORS = {
     "upstream_reset_before_response_started{connection_termination}",
     "the connection ended after the request was sent and before an answer came",
   ),
+  STREAM_REFUSED: info(
+    503,
+    14,
+    true,
+    "UR",
+    "upstream_reset_before_response_started{remote_refused_stream_reset}",
+    "the endpoint did nothing with the request and said so (HTTP/2: REFUSED_STREAM, or GOAWAY)",
+  ),
   UPSTREAM_PROTOCOL: info(
     502,
     13,

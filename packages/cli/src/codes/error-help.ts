@@ -68,6 +68,12 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
       "whether the request was carried out is unknown. It is tried again if policy says so and the method is idempotent or carries an `Idempotency-Key`.",
     example: "POST http://stock/orders: 127.0.0.1:9080 closed the connection before it answered (UPSTREAM_RESET)",
   },
+  STREAM_REFUSED: {
+    remedy:
+      "the request was not carried out, so it is safe to send again, whatever its method: `refused-stream` is among the conditions of the default retries. A server refuses streams when it shuts down, and when it has more of them than it allows: `connectionPool.http.maxConcurrentStreams` keeps below that.",
+    example:
+      "POST http://stock/orders failed: attempt 1 to 10.1.0.7:8080 was refused before anything was done with it: Stream closed with error code NGHTTP2_REFUSED_STREAM (STREAM_REFUSED)",
+  },
   UPSTREAM_PROTOCOL: {
     remedy: "something that speaks no HTTP listens there, or TLS is spoken to a plaintext port or the reverse.",
     example: "127.0.0.1:5432 answered with something that is no HTTP (UPSTREAM_PROTOCOL)",

@@ -63,6 +63,7 @@ function attemptView(attempt: Attempt): AttemptView {
 const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
   CONNECT_FAILED: "refused",
   UPSTREAM_RESET: "reset",
+  STREAM_REFUSED: "turned away",
   UPSTREAM_PROTOCOL: "no valid HTTP",
   RESPONSE_TRUNCATED: "cut off",
   PER_TRY_TIMEOUT: "timed out",

@@ -4,6 +4,7 @@ import type { Breaker } from "../breaker/breaker.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Call } from "./call.js";
+import { refusedStream } from "./classify.js";
 
 /** What one attempt came to, for balancers, breakers and statistics. `neutral` judges nobody: cancelled by us or the caller, or late because this process was. */
 export type Outcome = "success" | "failure" | "neutral";
@@ -38,6 +39,8 @@ export class Attempt extends WheelNode {
   waits = false;
   /** The connection had served a request before: a reset may mean that the peer had closed it meanwhile. */
   reused = false;
+  /** The peer did nothing with it, because it closes the connection (HTTP/2 GOAWAY): nobody's fault, and worth no retry of policy's. */
+  leaving = false;
   /** How long it waited there, in ms; negative clock ms while it does. */
   waitedMs = 0;
   /** Judges the attempt; undefined where policy has none. */
@@ -84,6 +87,17 @@ export class Attempt extends WheelNode {
   /** The attempt ended without a whole answer. `error` as the transport gave it. */
   fail(error: unknown): void {
     if (this.phase !== "settled") this.call.attemptFailed(this, error);
+  }
+
+  /**
+   * The peer said that it did nothing with it, so that even a POST may be sent again.
+   * @param leaving the peer closes the connection, as it does when it is shut down
+   */
+  refuse(error: unknown, leaving: boolean): void {
+    if (this.phase === "settled") return;
+    this.sent = false;
+    this.leaving = leaving;
+    this.fail(refusedStream(this, error));
   }
 
   /** perTryTimeout passed, which says nothing of an answer that has begun. */

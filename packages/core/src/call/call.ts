@@ -290,14 +290,14 @@ export class Call extends WheelNode implements MatchRequest {
       this.noRetry = "answer_begun";
       return this.fail(this.#told(failure));
     }
-    const replay = attempt.reused && failure.code === "UPSTREAM_RESET" && this.#mayReplay();
+    const replay = this.#mayReplay(attempt, failure);
     const refused = !late && isRefusal(failure);
-    const blamed = !replay && !late && isPeersFault(failure);
+    const blamed = !replay && !late && !attempt.leaving && isPeersFault(failure);
     this.#settle(attempt, blamed ? "failure" : "neutral", failure, now);
     if (refused) this.cluster?.refused(attempt);
     this.#noteTried(attempt);
     if (!replay) return this.#next(attempt, failure);
-    // The peer had closed the kept-alive connection: not a failure of the service, so no retry is spent (pitfalls P2).
+    // The peer had closed the kept-alive connection, or is about to: not a failure of the service, so no retry is spent (pitfalls P2).
     this.replayed = true;
     this.stack!.attempt(this, attempt.number); // an attempt exists, so the stack does
   }
@@ -408,9 +408,10 @@ export class Call extends WheelNode implements MatchRequest {
     this.fail(this.#told(failure));
   }
 
-  /** A connection was found closed by its peer. Once per call, and never what might then be carried out twice. */
-  #mayReplay(): boolean {
-    return !this.replayed && this.idempotent && this.exchange.canReplay();
+  /** A connection was found closed by its peer, or about to be. Once per call, and never what might then be carried out twice. */
+  #mayReplay({ reused, leaving }: Attempt, { code }: MeshError): boolean {
+    const gone = leaving || (reused && code === "UPSTREAM_RESET" && this.idempotent);
+    return gone && !this.replayed && this.exchange.canReplay();
   }
 
   #noteTried(attempt: Attempt): void {

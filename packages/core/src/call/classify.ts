@@ -81,6 +81,15 @@ export function classifyFailure(attempt: Attempt, cause: unknown): MeshError {
   );
 }
 
+export function refusedStream(attempt: Attempt, cause: unknown): MeshError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new MeshError(
+    "STREAM_REFUSED",
+    `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} was refused before anything was done with it: ${said}`,
+    { ...attempt.call.place, origin: "remote", cause },
+  );
+}
+
 type Failure = Extract<MeshErrorCode, "CONNECT_FAILED" | "UPSTREAM_RESET" | "UPSTREAM_PROTOCOL" | "RESPONSE_TRUNCATED">;
 
 const WHAT: Record<Failure, string> = {
@@ -97,5 +106,6 @@ const WHAT: Record<Failure, string> = {
 function kindOf({ phase, sent }: Attempt, cause: unknown): Failure {
   if (phase === "answered") return "RESPONSE_TRUNCATED";
   if (!sent) return "CONNECT_FAILED";
-  return errorCode(cause).startsWith("HPE_") ? "UPSTREAM_PROTOCOL" : "UPSTREAM_RESET";
+  const code = errorCode(cause);
+  return code.startsWith("HPE_") || code === "ERR_HTTP2_ERROR" ? "UPSTREAM_PROTOCOL" : "UPSTREAM_RESET"; // HTTP/1.1, HTTP/2
 }

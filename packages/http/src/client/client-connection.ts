@@ -19,6 +19,8 @@ export class ClientConnection implements Connection {
   readonly client: Client;
   /** Takes a request at once. */
   free = false;
+  /** Its place is given back. */
+  ended = false;
   /** The one it carries, until it is free again. */
   #wire: WireAttempt | undefined = undefined;
   /** Clock ms at which its last attempt ended. */

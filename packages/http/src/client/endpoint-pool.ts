@@ -10,8 +10,11 @@ import { setImmediate } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { buildConnector, Client } from "undici";
 import { ClientConnection } from "./client-connection.js";
+import type { ClusterConnections, Hungry } from "./cluster-connections.js";
 import { endpointConnector } from "./endpoint-connector.js";
+import type { Pool } from "./pool.js";
 import type { Undici } from "./undici-module.js";
+import { WaitingRequests } from "./waiting-requests.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
 /** Idle connections live this long when neither policy nor peer says otherwise: undici's figure, in ms (pitfalls P2). */
@@ -28,24 +31,23 @@ export interface EndpointPoolOptions {
   readonly onConnect: () => void;
   readonly undici: Undici;
   readonly clock: Clock;
+  readonly connections: ClusterConnections;
   /** @default in plaintext */
   readonly connect?: buildConnector.connector;
 }
 
-export class EndpointPool {
-  /** In force: replaced by one that says the same. */
+export class EndpointPool implements Pool, Hungry {
   policy: TrafficPolicy;
   /** What its clients write as Host by themselves; a request to another says so in a header of its own. */
   readonly authority: string;
-  /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
   uses = 0;
   usesSeen = -1;
   readonly #make: () => ClientConnection;
   #connections: ClientConnection[] = [];
   /** Those that take a request at once, the most recently used last. */
   #free: ClientConnection[] = [];
-  /** Waiting for a connection, in the order in which they came. */
-  #waiting: WireAttempt[] = [];
+  readonly #waiting = new WaitingRequests(() => this.#noteEmpty());
+  readonly #cluster: ClusterConnections;
   #emptied: (() => void) | undefined = undefined;
   /** See `#afterNews`. */
   #held = 0;
@@ -58,10 +60,12 @@ export class EndpointPool {
       onConnect,
       undici,
       clock,
+      connections,
       connect = endpointConnector(of, policy.connection, undici),
     }: EndpointPoolOptions,
   ) {
     this.policy = policy;
+    this.#cluster = connections;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const { idleTimeoutMs, maxRequestsPerConnection, maxAgeMs = 0 } = policy.connection;
     const keepAliveTimeout = idleTimeoutMs || KEEP_ALIVE_MS;
@@ -83,6 +87,7 @@ export class EndpointPool {
     const origin = `http://${this.authority}`;
     this.#make = () => {
       const connection = new ClientConnection(new undici.Client(origin, options), onFree);
+      connection.client.on("disconnect", () => this.#onDisconnect(connection));
       if (maxAgeMs > 0) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
       return connection;
     };
@@ -92,7 +97,7 @@ export class EndpointPool {
     this.uses += 1;
     if (wire.authority !== this.authority) wire.writeHost();
     const connection = this.#free.pop() ?? this.#open();
-    if (connection === undefined) this.#waiting.push(wire);
+    if (connection === undefined) this.#wait(wire);
     else if (connection.mayBeStale(wire) && !wire.mayReplay) this.#afterNews(connection, wire);
     else if (connection.carry(wire)) this.#onFree(connection);
   }
@@ -102,31 +107,31 @@ export class EndpointPool {
     return this.#connections.length;
   }
 
-  /** For a sweep: forgets clients that nothing used since the last one and that have no connection any more. */
+  /** Forgets clients that nothing used since the last sweep and that have no connection any more. */
   dropUnused(): void {
     const dropped = new Set(this.#free.filter((connection) => connection.fellIdle()));
     if (dropped.size === 0) return;
     const stays = (connection: ClientConnection): boolean => !dropped.has(connection);
     this.#free = this.#free.filter(stays);
     this.#connections = this.#connections.filter(stays);
-    for (const { client } of dropped) void client.close().catch(() => {}); // `free` stays set: it does not come back
+    for (const connection of dropped) void this.#end(connection); // `free` stays set: it does not come back
   }
 
   /** Lets running requests finish, then closes. */
   async close(): Promise<void> {
-    if (this.#waiting.length > 0 || this.#held > 0) {
+    if (this.#waiting.size > 0 || this.#held > 0) {
       await new Promise<void>((resolve) => {
         this.#emptied = resolve;
       });
     }
-    await Promise.all(this.#connections.map(({ client }) => client.close()));
+    this.#cluster.forget(this);
+    await Promise.all(this.#connections.map((connection) => this.#end(connection)));
   }
 
   async destroy(error: Error): Promise<void> {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wire of waiting) wire.onError(error);
-    await Promise.all(this.#connections.map(({ client }) => client.destroy(error)));
+    this.#cluster.forget(this);
+    this.#waiting.fail(error);
+    await Promise.all(this.#connections.map((connection) => this.#end(connection, error)));
   }
 
   /**
@@ -146,23 +151,56 @@ export class EndpointPool {
 
   /** It is old: the request on it finishes, later ones get another. */
   #retire(connection: ClientConnection): void {
+    this.#leave(connection);
+    this.feed();
+  }
+
+  #leave(connection: ClientConnection): void {
     const stays = (each: ClientConnection): boolean => each !== connection;
     this.#free = this.#free.filter(stays);
     this.#connections = this.#connections.filter(stays);
     connection.free = true; // it does not come back
-    void connection.client.close().catch(() => {});
-    const wire = this.#waiting.shift();
-    if (wire !== undefined) this.#open()?.carry(wire); // there is room for one more
+    void this.#end(connection);
+  }
+
+  /** Lets its request finish, or ends it with `error`; then its place is another's. */
+  async #end(connection: ClientConnection, error?: Error): Promise<void> {
+    const { client } = connection;
+    await (error === undefined ? client.close() : client.destroy(error)).catch(() => {}); // it may be closed already
+    if (connection.ended) return;
+    connection.ended = true;
+    this.#cluster.give();
+  }
+
+  /** Where connections are counted, a client without one would hold the place of another's. One that is in use connects again. */
+  #onDisconnect(connection: ClientConnection): void {
+    if (connection.free && this.#cluster.limited && !connection.ended) this.#leave(connection);
+  }
+
+  /** There may be room for one more. */
+  feed(): void {
+    while (this.#waiting.size > 0) {
+      const connection = this.#open();
+      if (connection === undefined) return;
+      const wire = this.#waiting.next();
+      if (wire === undefined) return this.#onFree(connection);
+      connection.carry(wire);
+    }
+  }
+
+  #wait(wire: WireAttempt): void {
+    if (this.#cluster.mayWait(wire)) this.#waiting.add(wire, true);
   }
 
   #noteEmpty(): void {
-    if (this.#waiting.length > 0 || this.#held > 0 || this.#emptied === undefined) return;
+    if (this.#waiting.size > 0 || this.#held > 0 || this.#emptied === undefined) return;
     this.#emptied();
     this.#emptied = undefined;
   }
 
   #open(): ClientConnection | undefined {
-    if (this.#connections.length >= MAX_CONNECTIONS) return undefined;
+    const own = this.#connections.length;
+    if (own >= MAX_CONNECTIONS || !this.#cluster.take(own, this)) return undefined;
     const connection = this.#make();
     this.#connections.push(connection);
     return connection;
@@ -171,10 +209,16 @@ export class EndpointPool {
   #onFree(connection: ClientConnection): void {
     if (connection.free) return; // it may say so twice
     let taken = false;
-    while (!taken && this.#waiting.length > 0) taken = !connection.carry(this.#waiting.shift()!); // just seen to be there
+    if (this.#waiting.size > 0) {
+      for (let wire = this.#waiting.next(); wire !== undefined; wire = this.#waiting.next()) {
+        taken = !connection.carry(wire);
+        if (taken) break;
+      }
+    }
     if (!taken) {
       connection.freed();
-      this.#free.push(connection);
+      if (this.#cluster.limited && !connection.client.stats.connected) this.#leave(connection);
+      else this.#free.push(connection);
     }
     this.#noteEmpty();
   }

@@ -1,9 +1,13 @@
 /** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
 
-import type { Attempt, Clock, Timer } from "@inmesh/core";
+import type { Attempt, Call, Clock, Timer } from "@inmesh/core";
 import { type EndpointState, tlsRefused } from "@inmesh/core/internal";
 import type { TrafficPolicy } from "@inmesh/model";
+import { ClusterConnections, type ClusterLimits } from "./cluster-connections.js";
+import { endpointConnector } from "./endpoint-connector.js";
 import { EndpointPool } from "./endpoint-pool.js";
+import { Http2Pool } from "./http2/http2-pool.js";
+import type { Pool } from "./pool.js";
 import { type Secured, TlsPools } from "./tls/tls-pools.js";
 import { Trusts } from "./tls/trust.js";
 import type { Undici } from "./undici-module.js";
@@ -27,13 +31,11 @@ export interface HttpTransportOptions {
   readonly onNotice?: (message: string) => void;
 }
 
-/** What an endpoint's state keeps for this transport. */
-type EndpointPools = EndpointPool | TlsPools;
-
 export class HttpTransport implements Transport {
   readonly #clock: Clock;
   readonly #load: () => Undici;
   readonly #states = new Set<EndpointState>();
+  readonly #connections = new WeakMap<ClusterLimits, ClusterConnections>();
   #undici: Undici | undefined;
   #sweep: Timer | undefined;
   /** Connections asked for so far, by pools that are closing too. */
@@ -52,7 +54,7 @@ export class HttpTransport implements Transport {
   send(wire: WireAttempt): void {
     const { attempt } = wire;
     const { policy } = attempt.call.cluster!.config; // an attempt has an endpoint, so its call has a cluster
-    const pool = attempt.endpoint.http as EndpointPools | undefined;
+    const pool = attempt.endpoint.http as Pool | undefined;
     if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
     else this.#dispatchAnew(wire, pool, policy);
   }
@@ -62,17 +64,17 @@ export class HttpTransport implements Transport {
     const { policy } = config;
     if (policy.tls.refusal !== "") throw tlsRefused(config, call.route?.name ?? "");
     if (policy.tls.mode === "DISABLE") return undefined;
-    const old = endpoint.http as EndpointPools | undefined;
-    const pools = old?.policy === policy ? old : this.#pool(endpoint, old, policy, call.authority);
+    const old = endpoint.http as Pool | undefined;
+    const pools = old?.policy === policy ? old : this.#pool(call, endpoint, old, policy);
     return pools instanceof TlsPools ? pools.secured(call) : undefined;
   }
 
   /** The policy is another than that of the last request, or there was none. */
-  #dispatchAnew(wire: WireAttempt, old: EndpointPools | undefined, policy: TrafficPolicy): void {
+  #dispatchAnew(wire: WireAttempt, old: Pool | undefined, policy: TrafficPolicy): void {
     const { endpoint, call } = wire.attempt;
     // It may be newer than what let the call come here.
     if (policy.tls.refusal !== "") wire.onError(tlsRefused(call.cluster!.config, call.route?.name ?? ""));
-    else this.#pool(endpoint, old, policy, wire.authority).dispatch(wire);
+    else this.#pool(call, endpoint, old, policy).dispatch(wire);
   }
 
   /** For `Engine`'s option of that name: running requests finish, nothing new starts on connections open now. */
@@ -83,9 +85,9 @@ export class HttpTransport implements Transport {
     return this.#states.size;
   }
 
-  /** undici Clients in them, connected or not. */
+  /** Connections in them, and undici Clients that have none. */
   get clients(): number {
-    return [...this.#states].reduce((sum, { http }) => sum + (http as EndpointPools).size, 0);
+    return [...this.#states].reduce((sum, { http }) => sum + (http as Pool).size, 0);
   }
 
   /** Lets running requests finish. */
@@ -98,7 +100,7 @@ export class HttpTransport implements Transport {
     await this.#closeAll((pool) => pool.destroy(error));
   }
 
-  #pool(state: EndpointState, old: EndpointPools | undefined, policy: TrafficPolicy, authority: string): EndpointPools {
+  #pool(call: Call, state: EndpointState, old: Pool | undefined, policy: TrafficPolicy): Pool {
     if (old !== undefined) {
       if (samePolicy(old.policy, policy)) {
         old.policy = policy;
@@ -107,20 +109,38 @@ export class HttpTransport implements Transport {
       this.#retire(state);
     }
     this.#undici ??= this.#load();
-    const shared = { onConnect: this.#onConnect, undici: this.#undici, clock: this.#clock };
+    const { authority, cluster } = call;
+    const undici = this.#undici;
+    const connections = this.#connectionsOf(cluster!.limits); // as in send
+    const shared = { onConnect: this.#onConnect, undici, clock: this.#clock, connections };
     const pool =
-      policy.tls.mode === "DISABLE"
-        ? new EndpointPool(state, policy, { ...shared, authority })
-        : new TlsPools(state, policy, { ...shared, trusts: this.#trusts });
+      policy.tls.mode !== "DISABLE"
+        ? new TlsPools(state, policy, { ...shared, trusts: this.#trusts })
+        : policy.connection.protocol === "http2"
+          ? new Http2Pool(policy, {
+              ...shared,
+              scheme: "http",
+              connect: endpointConnector(state, policy.connection, undici),
+            })
+          : new EndpointPool(state, policy, { ...shared, authority });
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());
     return pool;
   }
 
+  #connectionsOf(limits: ClusterLimits): ClusterConnections {
+    let known = this.#connections.get(limits);
+    if (known === undefined) {
+      known = new ClusterConnections(limits);
+      this.#connections.set(limits, known);
+    }
+    return known;
+  }
+
   #closeIdle(): void {
     for (const state of this.#states) {
-      const pool = state.http as EndpointPools;
+      const pool = state.http as Pool;
       if (state.removed || (pool.usesSeen === pool.uses && state.inFlight === 0)) {
         this.#retire(state);
       } else {
@@ -134,18 +154,18 @@ export class HttpTransport implements Transport {
   }
 
   #retire(state: EndpointState): void {
-    const pool = state.http as EndpointPools | undefined;
+    const pool = state.http as Pool | undefined;
     if (pool === undefined) return;
     state.http = undefined;
     this.#states.delete(state);
     void pool.close().catch(() => {});
   }
 
-  async #closeAll(close: (pool: EndpointPools) => Promise<void>): Promise<void> {
+  async #closeAll(close: (pool: Pool) => Promise<void>): Promise<void> {
     this.#sweep?.cancel();
     this.#sweep = undefined;
     const pools = [...this.#states].map((state) => {
-      const pool = state.http as EndpointPools;
+      const pool = state.http as Pool;
       state.http = undefined;
       return pool;
     });

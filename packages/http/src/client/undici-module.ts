@@ -2,5 +2,5 @@
 
 export type Undici = Pick<
   typeof import("undici"),
-  "Agent" | "buildConnector" | "Client" | "Dispatcher" | "errors" | "FormData" | "interceptors" | "util"
+  "Agent" | "buildConnector" | "Client" | "Dispatcher" | "errors" | "FormData" | "interceptors" | "Response" | "util"
 >;

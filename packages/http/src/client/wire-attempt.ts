@@ -201,6 +201,12 @@ export class WireAttempt {
     else attempt.fail(error);
   }
 
+  /** @param leaving the endpoint did nothing with it because it closes the connection */
+  refused(error: Error, leaving: boolean): void {
+    this.#drainTimer?.cancel();
+    this.attempt.refuse(error, leaving);
+  }
+
   /** Nothing of HTTP can follow on this connection. */
   #endAt101(headers: RawHeaders, statusText: string): void {
     if (this.attempt.head(101, (name) => rawHeader(headers, name))) {

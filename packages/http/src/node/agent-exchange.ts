@@ -253,6 +253,7 @@ export class AgentExchange implements Exchange {
   #objection(call: Call): MeshError | undefined {
     const { route, path, authority, headers, responseOps } = call;
     const asked = this.#asked!; // set before the call starts
+    if (call.cluster?.config.policy.connection.protocol === "http2") return unsupported(call, "speaks HTTP/2");
     if (path !== asked.path || authority !== asked.authority) return unsupported(call, "rewrites path or authority");
     if (headers !== asked.headers) return unsupported(call, "changes headers of the request");
     if (responseOps.some(({ set, add, remove }) => set.length + add.length + remove.length > 0)) {

@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { type Clock, MeshError } from "@inmesh/core";
-import { errorCode, tlsSource } from "@inmesh/core/internal";
+import { errorCode, setImmediate, tlsSource } from "@inmesh/core/internal";
 import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
 import { keepAliveDelay, UNIX } from "../endpoint-connector.js";
 import { wrongPeer } from "./peer-name.js";
@@ -14,8 +14,8 @@ import type { Trust } from "./trust.js";
 
 /** As undici's own. In bytes. */
 const HIGH_WATER_MARK = 64 * 1024;
-/** undici speaks HTTP/2 as soon as a socket says `h2`, so it is not offered. */
-const ALPN = ["http/1.1"];
+/** One is offered, the one that is spoken. */
+const ALPN = { http1: ["http/1.1"], http2: ["h2"] } as const;
 
 export interface DialOptions {
   /** Whose endpoint: its address may be another by the time of the next connection. */
@@ -65,11 +65,14 @@ export class Dialer {
     const { connection, clock } = this.#options;
     const limitMs = connection.connectTimeoutMs;
     const dialing: Dialing = { missing: "no look at the files of policy", socket: undefined, end: ended };
-    const timer = clock.after(limitMs, () => {
+    const late = (): void => {
+      if (over) return;
       const { socket, missing } = dialing;
       ended(this.#explained(Object.assign(new Error(`${missing} within ${limitMs} ms`), { code: "ETIMEDOUT" })), null);
       socket?.destroy();
-    });
+    };
+    // Looked at again a turn later: when this process stood still, what it waits for may lie unread (pitfalls L10).
+    const timer = clock.after(limitMs, () => void setImmediate(late));
     let over = false;
     function ended(error: Error | null, socket: TLSSocket | null): void {
       if (over) return void socket?.destroy();
@@ -89,7 +92,8 @@ export class Dialer {
   }
 
   #connect(secureContext: NonNullable<Trust["context"]>, dialing: Dialing): void {
-    const { generation } = this.#options.trust;
+    const { trust, connection } = this.#options;
+    const { generation } = trust;
     const used = this.#usable(generation);
     let socket: TLSSocket;
     try {
@@ -120,6 +124,13 @@ export class Dialer {
         this.#ticket = { session, generation, validTo };
       };
       if (early !== undefined) keep(early);
+      if (connection.protocol === "http2" && socket.alpnProtocol !== "h2") {
+        socket.on("error", () => {}).destroy();
+        return dialing.end(
+          this.#explained(Object.assign(new Error("no HTTP/2 was agreed on"), { code: NO_ALPN })),
+          null,
+        );
+      }
       if (generation === this.#options.trust.generation) {
         this.verifiedBy = Math.min(this.verifiedBy, generation);
         return dialing.end(null, socket);
@@ -135,7 +146,7 @@ export class Dialer {
       ...this.#address(),
       secureContext,
       servername: isIP(serverName) === 0 ? serverName : "", // RFC 6066 allows no address
-      ALPNProtocols: ALPN,
+      ALPNProtocols: [...ALPN[connection.protocol === "http2" ? "http2" : "http1"]],
       rejectUnauthorized: !tls.insecureSkipVerify,
       checkServerIdentity: (_: string, { raw }: PeerCertificate) => this.#judge(raw),
       ...(session && { session }),
@@ -187,7 +198,11 @@ export class Dialer {
   }
 }
 
+/** OpenSSL's, of a server that speaks none of the protocols offered; also where it does not say so. */
+const NO_ALPN = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL";
+
 const HINTS: Readonly<Record<string, string>> = {
+  [NO_ALPN]: "the endpoint speaks no HTTP/2, which h2UpgradePolicy or the port's protocol asks for",
   ERR_SSL_WRONG_VERSION_NUMBER: "the endpoint speaks no TLS on this port",
   UNABLE_TO_GET_CRL: "caCrl has no list of this certificate's authority",
   CRL_HAS_EXPIRED: "caCrl is out of date",

@@ -6,8 +6,11 @@
 import type { Call, Clock } from "@inmesh/core";
 import { serverNameOf } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
+import type { ClusterConnections } from "../cluster-connections.js";
 import { inTurn } from "../endpoint-connector.js";
 import { EndpointPool } from "../endpoint-pool.js";
+import { Http2Pool } from "../http2/http2-pool.js";
+import type { Pool } from "../pool.js";
 import type { Undici } from "../undici-module.js";
 import type { WireAttempt } from "../wire-attempt.js";
 import { Dialer } from "./dial.js";
@@ -24,7 +27,7 @@ export interface Secured {
 }
 
 interface NamedPool {
-  readonly pool: EndpointPool;
+  readonly pool: Pool;
   readonly dialer: Dialer;
 }
 
@@ -32,10 +35,11 @@ export interface TlsPoolsOptions {
   readonly onConnect: () => void;
   readonly undici: Undici;
   readonly clock: Clock;
+  readonly connections: ClusterConnections;
   readonly trusts: Trusts;
 }
 
-export class TlsPools {
+export class TlsPools implements Pool {
   policy: TrafficPolicy;
   uses = 0;
   usesSeen = -1;
@@ -102,14 +106,20 @@ export class TlsPools {
   }
 
   #open(name: string, authority: string): NamedPool {
-    const { onConnect, undici, clock } = this.#options;
-    const { tls, connection } = this.policy;
+    const { onConnect, undici, clock, connections } = this.#options;
+    const { policy } = this;
+    const { tls, connection } = policy;
     const of = this.#of;
     const dialer = new Dialer({ of, tls, connection, clock, trust: this.#trust, serverName: name });
     const connect = inTurn((_, callback) =>
       dialer.dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket))),
     );
-    const made = { pool: new EndpointPool(of, this.policy, { authority, onConnect, undici, clock, connect }), dialer };
+    const options = { onConnect, undici, clock, connections, connect };
+    const pool =
+      connection.protocol === "http2"
+        ? new Http2Pool(policy, { ...options, scheme: "https" })
+        : new EndpointPool(of, policy, { ...options, authority });
+    const made = { pool, dialer };
     this.#pools.set(name, made);
     const [oldest] = this.#pools;
     if (this.#pools.size > MOST_NAMES && oldest !== undefined) this.#retire(oldest[0], oldest[1].pool);
@@ -124,7 +134,7 @@ export class TlsPools {
     for (const [name, { pool, dialer }] of this.#pools) if (dialer.verifiedBy < generation) this.#retire(name, pool);
   }
 
-  #retire(name: string, pool: EndpointPool): void {
+  #retire(name: string, pool: Pool): void {
     this.#pools.delete(name);
     void pool.close().catch(() => {});
   }
