@@ -4,14 +4,11 @@
  * packages/core/src/filter/istio-retries.test.ts.
  */
 
-import { Engine } from "@inmesh/core";
-import { compile } from "@inmesh/model";
-import * as undici from "undici";
+import { request as send } from "undici";
 import { describe, expect, it } from "vitest";
-import { SnapshotStore } from "../../core/src/snapshot/store.js";
-import { readCaseFile, resourcesOf, whyMissing } from "../../core/src/testing/recorded-cases.test.helper.js";
-import { HttpTransport } from "../src/client/transport.js";
-import { MeshDispatcher } from "../src/undici/mesh-dispatcher.js";
+import { readCaseFile, whyMissing } from "../../core/src/testing/recorded-cases.test.helper.js";
+import type { MeshDispatcher } from "../src/undici/mesh-dispatcher.js";
+import { compiledMesh, serviceEntry } from "./compiled-mesh.js";
 import { listen } from "./mesh.js";
 
 interface Case {
@@ -34,22 +31,9 @@ const FILE = "istio-retries.json";
  * Chance decides some: how long a back-off is, and with it whether a timeout comes first; and a busy machine is late. One of
  * so many runs must agree, all but the first of them one group after the other.
  */
-const RUNS = 8;
+const RUNS = 25;
 /** Most of the time passes in delays of the upstream's. */
 const GROUPS_AT_A_TIME = 8;
-
-const service = (port: number) => ({
-  apiVersion: "networking.istio.io/v1",
-  kind: "ServiceEntry",
-  metadata: { name: "pay", namespace: "shop" },
-  spec: {
-    hosts: ["pay.shop.svc.cluster.local"],
-    ports: [{ number: 80, name: "http", protocol: "HTTP" }],
-    location: "MESH_INTERNAL",
-    resolution: "STATIC",
-    endpoints: [{ address: "127.0.0.1", ports: { http: port } }],
-  },
-});
 
 describe("retries and timeouts over real sockets, beside real Istio", () => {
   it("gives the caller what Istio gave it, after as many requests to the upstream", {
@@ -59,7 +43,7 @@ describe("retries and timeouts over real sockets, beside real Istio", () => {
     if (missing !== undefined) return context.skip(missing);
     await using upstream = await scriptedUpstream();
     const judge = async ({ id, resources, cases }: Group, run: number): Promise<Case[]> => {
-      await using client = meshClient([service(upstream.port), ...resources]);
+      await using client = compiledMesh([serviceEntry("pay", [upstream.port]), ...resources]);
       const found = await Promise.all(
         cases.map((each, index) => play(client.dispatcher, upstream, each, `${id}/${index}/${run}`)),
       );
@@ -95,7 +79,7 @@ async function play(
   { request: { method, path, headers } }: Case,
   id: string,
 ): Promise<Case["expect"]> {
-  const answer = await undici.request(`http://pay.shop.svc.cluster.local${path}`, {
+  const answer = await send(`http://pay.shop.svc.cluster.local${path}`, {
     method: method as "GET",
     headers: { ...headers, "x-case": id },
     dispatcher,
@@ -132,21 +116,4 @@ async function scriptedUpstream() {
     );
   });
   return { port: server.port, asked, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
-}
-
-function meshClient(resources: readonly unknown[]) {
-  const store = new SnapshotStore();
-  const client = { namespace: "shop", service: "app", labels: {} };
-  store.publish(
-    compile({ resources: resourcesOf(resources), workloads: [], client, problems: [], version: 1 }, undefined),
-  );
-  const engine = new Engine({ store });
-  const transport = new HttpTransport({ clock: engine.clock, undici: () => undici });
-  return {
-    dispatcher: new MeshDispatcher({ engine, transport }),
-    async [Symbol.asyncDispose]() {
-      engine.close();
-      await transport.destroy(new Error("the test is over"));
-    },
-  };
 }

@@ -111,6 +111,22 @@ const LIBRARIES: [string, () => Promise<unknown>][] = [
     },
   ],
   [
+    "got, in an inbound request",
+    () => served(() => got(URL_, { retry: { calculateDelay: ({ computedValue }) => computedValue && 1 } })),
+  ],
+  [
+    "a loop by hand, in an inbound request",
+    () =>
+      served(async () => {
+        for (let left = 2; ; left--) {
+          const answer = await fetch(URL_);
+          await answer.text();
+          if (answer.ok) return;
+          if (left === 0) throw new Error(`${answer.status}`);
+        }
+      }),
+  ],
+  [
     "p-retry around fetch, in an inbound request",
     () => served(() => pRetry(() => fetch(URL_).then(throwing), { retries: 2, ...NOW })),
   ],

@@ -148,6 +148,17 @@ describe("R12: an answer by which the peer says that its application saw nothing
     },
   );
 
+  it("is not waited for as long as another endpoint is left, whatever it asks for", async () => {
+    const busy = answers(503, { headers: { "x-inmesh-not-processed": "true", "retry-after": "1" } });
+    const { clock, send, times } = setup(busy);
+    const start = clock.now();
+    send("reviews");
+    await clock.advanceAsync(5_000);
+    const [, second, third] = times().map((at) => at - start);
+    expect(second).toBeLessThan(100);
+    expect(third).toBeGreaterThanOrEqual(1_000); // both have said so
+  });
+
   it("is not where the rule has no retries, nor with another status, nor when the body is gone", async () => {
     const attempts = async (script: ReturnType<typeof answers>, route: FakeRoute, options: TestCallOptions) => {
       const test = setup(script, route);

@@ -61,8 +61,9 @@ class Retries implements RetryDriver {
       call.noRetry = "retried_below";
       return false;
     }
-    // RFC 9110 §15.6.4, RFC 6585 §4. What a peer that is overloaded asks for, it asks for itself: another one need not be waited for.
-    const asks = (status === 429 || status === 503) && !(unprocessed && (call.cluster?.states.length ?? 0) > 1);
+    // What a peer that is overloaded asks for, it asks for itself: another one need not be waited for.
+    const elsewhere = unprocessed && call.cluster!.hasUntried([...(call.tried ?? []), attempt.endpoint]); // an attempt exists
+    const asks = !elsewhere && (status === 429 || status === 503); // RFC 9110 §15.6.4, RFC 6585 §4
     call.retryAfterMs = asks ? retryAfterMs(header("retry-after"), this.#clock.wallTime()) : 0;
     return this.#allowed(call, attempt, attempt.sent && !unprocessed);
   }
