@@ -1,6 +1,13 @@
 /** `inmesh endpoints`: where the instances of a service are, and what the processes that call them see. */
 
-import { type ClustersView, type EndpointView, type ServiceView, snapshotView } from "@inmesh/core/admin";
+import {
+  type ClustersView,
+  type EndpointView,
+  type Out,
+  outText,
+  type ServiceView,
+  snapshotView,
+} from "@inmesh/core/admin";
 import { clusterName, type Document, type Endpoint, type Snapshot } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
@@ -41,12 +48,21 @@ interface Row {
   readonly inFlight: number;
   readonly attempts: number;
   readonly failures: number;
-  /** Longest of what any process has left; 0 when all use it. */
+  /** Longest of what any process has left; 0 when all use it, and when only health checks keep it out. */
   readonly ejectedForMs: number;
+  /** Processes that send it no calls. */
   readonly ejectedBy: readonly string[];
   /** Processes whose circuit breaker of the endpoint is not closed. */
   readonly brokenBy: readonly string[];
+  /** Why not. */
+  readonly out: readonly (Out & { readonly process: string })[];
 }
+
+/** Only where somebody is left out. */
+const WHY_COLUMN = {
+  title: "WHY",
+  cell: ({ out }: Row): string => [...new Set(out.map(outText))].join("; "),
+};
 
 /** Of names that were looked up: where they lead, or where the endpoint comes from. */
 const NAME_COLUMN = {
@@ -58,7 +74,8 @@ const EXAMPLES = `
 Examples:
   inmesh endpoints                  of every service
   inmesh endpoints reviews          of one
-IN FLIGHT, FAILED and STATE are what the running processes see; an ejected endpoint refused connections.
+IN FLIGHT, FAILED and STATE are what the running processes see. An ejected endpoint refused connections, or outlierDetection
+or its health checks found it sick: WHY says which, by each process for itself.
 `;
 
 export function endpointsCommand(ports: CommandPorts): Command {
@@ -107,6 +124,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
               cell: stateText,
               paint: (text) => cli.paint(text === "ok" ? "green" : "red", text),
             },
+            ...(rows.some(({ out }) => out.length > 0) ? [WHY_COLUMN] : []),
             { title: "WORKLOADS", cell: ({ workloads }) => workloads.join(",") },
             { title: "LOCALITY", cell: ({ locality }) => locality, wide: true },
             { title: "WEIGHT", cell: ({ weight }) => `${weight}`, wide: true, align: "right" },
@@ -205,7 +223,7 @@ function liveState(live: readonly LiveEndpoint[], id: string) {
   const seen = live.filter(({ endpoint }) => endpoint.id === id);
   const sum = (field: "inFlight" | "attempts" | "failures"): number =>
     seen.reduce((total, { endpoint }) => total + endpoint[field], 0);
-  const ejected = seen.filter(({ endpoint }) => endpoint.ejectedForMs > 0);
+  const ejected = seen.filter(({ endpoint: { ejectedForMs, out = [] } }) => ejectedForMs > 0 || out.length > 0);
   return {
     inFlight: sum("inFlight"),
     attempts: sum("attempts"),
@@ -213,6 +231,7 @@ function liveState(live: readonly LiveEndpoint[], id: string) {
     ejectedForMs: Math.max(0, ...ejected.map(({ endpoint }: { endpoint: EndpointView }) => endpoint.ejectedForMs)),
     ejectedBy: [...new Set(ejected.map(({ by }) => by))],
     brokenBy: [...new Set(seen.filter(({ broken }) => broken).map(({ by }) => by))],
+    out: ejected.flatMap(({ endpoint: { out = [] }, by }) => out.map((each) => ({ ...each, process: by }))),
   };
 }
 
@@ -229,7 +248,9 @@ function subsetNames(documents: readonly Document[]): string[] {
 }
 
 function stateText({ ejectedForMs, ejectedBy, brokenBy }: Row): string {
-  if (ejectedForMs > 0) return `ejected by ${ejectedBy.length} for ${formatMs(ejectedForMs)}`;
+  if (ejectedBy.length > 0) {
+    return `ejected by ${ejectedBy.length}${ejectedForMs > 0 ? ` for ${formatMs(ejectedForMs)}` : ""}`;
+  }
   return brokenBy.length > 0 ? `breaker open in ${brokenBy.length}` : "ok";
 }
 

@@ -78,7 +78,13 @@ describe("inmesh services, endpoints, routes", () => {
               stats: {},
               endpoints: [
                 { ...seen, id: "10.0.0.1:80", inFlight: 3, attempts: 90, failures: 2, ejectedForMs: 0 },
-                { ...seen, id: "10.0.0.2:80", inFlight: 0, attempts: 10, failures: 9, ejectedForMs: 8_000 },
+                {
+                  ...{ ...seen, id: "10.0.0.2:80", inFlight: 0, attempts: 10, failures: 9, ejectedForMs: 8_000 },
+                  out: [
+                    { by: "outlierDetection", reason: "5 attempts in a row failed", sinceMs: 22_000, forMs: 8_000 },
+                    { by: "healthCheck", reason: "3 health checks in a row failed: 503", sinceMs: 9_000, forMs: 0 },
+                  ],
+                },
               ],
               breakers: [{ endpoint: "10.0.0.1:80", state: "open" }],
             },
@@ -104,7 +110,9 @@ describe("inmesh services, endpoints, routes", () => {
     });
     const { stdout } = await runCli(["endpoints", "reviews.shop"], { cwd });
     expect(stdout).toMatch(/reviews\.shop +10\.0\.0\.1:80 .+ breaker open in 1/);
-    expect(stdout).toMatch(/reviews\.shop +10\.0\.0\.2:80 +80 +v2 +v2 +0 +10 +9 +ejected by 1 for 8s/);
+    expect(stdout).toMatch(
+      /reviews\.shop +10\.0\.0\.2:80 +80 +v2 +v2 +0 +10 +9 +ejected by 1 for 8s +5 attempts in a row failed, for 8000 ms more; 3 health checks in a row failed: 503/,
+    );
   });
 
   it("lists what names stand for, as far as processes have looked them up", async () => {

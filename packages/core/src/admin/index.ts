@@ -1,9 +1,11 @@
 export type { AdmissionReading } from "../admission/admission.js";
 export type { GateReading } from "../admission/gate.js";
 export { tlsText } from "../explain/tls-text.js";
+export { type Out, outText } from "../health/out-story.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
+export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
@@ -17,10 +19,12 @@ export type {
   ClusterView,
   EndpointView,
   EventsView,
+  HealthCheckView,
   InboundStats,
   LimitsView,
   LimitView,
   OutboundStats,
+  OutlierView,
   RequestsView,
   RequestView,
   RouteView,

@@ -3,14 +3,25 @@
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { tlsText } from "../explain/tls-text.js";
+import type { EndpointHealth } from "../health/endpoint-health.js";
+import { outsOf } from "../health/out-story.js";
+import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
 import type { Engine } from "../stack/engine.js";
 import { breakersView, limitsView } from "./limits-view.js";
-import type { ClustersView, EndpointView, InboundStats, OutboundStats, StatsView } from "./views.js";
+import type {
+  ClustersView,
+  EndpointView,
+  HealthCheckView,
+  InboundStats,
+  OutboundStats,
+  OutlierView,
+  StatsView,
+} from "./views.js";
 
 export function clustersView({ clusters, clock }: Engine): ClustersView {
   const now = clock.now();
   return {
-    clusters: clusters.all().map(({ config, stats, states, retriesLeft, limits, breakers }) => ({
+    clusters: clusters.all().map(({ config, stats, states, usable, panic, retriesLeft, limits, breakers }) => ({
       name: config.name,
       host: config.host,
       port: config.port,
@@ -21,6 +32,7 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
       ...(retriesLeft !== undefined && { retriesLeft }),
       limits: limitsView(limits, now),
       ...(breakers && { breakers: breakersView(breakers, now) }),
+      ...{ usable: usable.length, panic },
       endpoints: states.map((state) => endpointView(state, now)),
     })),
   };
@@ -63,10 +75,8 @@ function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats
   };
 }
 
-function endpointView(
-  { endpoint, inFlight, attempts, failures, latencyMs, ejectedUntil }: EndpointState,
-  now: number,
-): EndpointView {
+function endpointView(state: EndpointState, now: number): EndpointView {
+  const { endpoint, inFlight, attempts, failures, latencyMs, ejectedUntil, outlierUntil, outlier, health } = state;
   return {
     id: endpoint.id,
     address: endpoint.address,
@@ -78,7 +88,18 @@ function endpointView(
     attempts,
     failures,
     latencyMs,
-    ejectedForMs: Math.max(0, ejectedUntil - now),
+    ejectedForMs: Math.max(0, ejectedUntil - now, outlierUntil - now),
+    out: outsOf(state, now),
+    ...(outlier && { outlier: outlierView(outlier) }),
+    ...(health && { check: checkView(health, now) }),
     workloads: endpoint.workloads,
   };
+}
+
+function outlierView({ errors, gatewayErrors, localErrors, ejections, spared }: EndpointOutlier): OutlierView {
+  return { errors, gatewayErrors, localErrors, ejections, spared };
+}
+
+function checkView({ successes, failures, checks, checkedAt, found }: EndpointHealth, now: number): HealthCheckView {
+  return { successes, failures, checks, agoMs: checkedAt < 0 ? -1 : now - checkedAt, found };
 }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { explain } from "../explain/explain.js";
 import { FakeClock } from "../runtime/fake-clock.js";
 import { answers, inTurn, refuses } from "../testing/behaviour.js";
+import { fakeOutlier } from "../testing/fake-snapshot.js";
 import { testEngine } from "../testing/test-engine.js";
+import { endpointsOut } from "./endpoints-out.js";
 import { EventLog } from "./event-log.js";
 import { stackView } from "./routing-view.js";
 import { snapshotView } from "./snapshot-view.js";
@@ -65,6 +68,33 @@ describe("admin views", () => {
     const stats = statsView(engine, { service: "web", namespace: "shop", inbound });
     expect(stats).toMatchObject({ atMs: clock.now(), service: "web", unrouted: 0, inbound });
     expect(stats.outbound[0]?.cells.reduce((sum, count) => sum + count)).toBe(1);
+  });
+
+  it("show who is left out, why, since when and for how long, and explanations say so, too", () => {
+    const outlier = fakeOutlier({ consecutiveErrors: 2, maxEjectionRatio: 0.5, intervalMs: 1_000 });
+    const endpoints = ["10.0.0.1:80", "10.0.0.2:80"];
+    const { engine, network, send, clock, store } = testEngine({
+      clusters: { reviews: { endpoints, loadBalancer: "roundRobin", policy: { outlier } } },
+    });
+    network.script("*", answers(200, { afterMs: 0 })).script("10.0.0.1:80", answers(500, { afterMs: 0 }));
+    for (let n = 0; n < 4; n++) send("reviews");
+    clock.advance(2_000);
+    const [cluster] = clustersView(engine).clusters;
+    const out = [{ by: "outlierDetection", reason: "2 attempts in a row failed", sinceMs: 2_000, forMs: 28_000 }];
+    expect(cluster).toMatchObject({
+      usable: 1,
+      panic: false,
+      endpoints: [
+        { id: "10.0.0.1:80", ejectedForMs: 28_000, out, outlier: { ejections: 1, spared: 0 } },
+        { id: "10.0.0.2:80", ejectedForMs: 0, out: [] },
+      ],
+    });
+    const text = "10.0.0.1:80: 2 attempts in a row failed, for 28000 ms more";
+    const outOf = endpointsOut(engine.clusters, clock);
+    const { destinations, steps } = explain(store.current!, { method: "GET", url: "http://reviews/" }, { outOf });
+    expect([destinations[0]?.out, steps.at(-1)]).toEqual([[text], `reviews has 2 endpoints, 1 usable: ${text}`]);
+    clock.advance(28_000);
+    expect(clustersView(engine).clusters[0]).toMatchObject({ usable: 2, endpoints: [{ out: [] }, { out: [] }] });
   });
 
   it("keep the last 500 events", () => {

@@ -5,6 +5,7 @@
 
 import type { Problem } from "@inmesh/model";
 import type { GateReading } from "../admission/gate.js";
+import type { Out } from "../health/out-story.js";
 import type { MirrorReading } from "../mirror/mirror-tally.js";
 import type { WouldView } from "../rehearsal/would.js";
 import type { WouldReading } from "../rehearsal/would-stats.js";
@@ -106,6 +107,10 @@ export interface ClusterView {
   readonly limits?: LimitsView;
   /** Its circuit breakers, as far as calls have come to them; absent where policy has none. */
   readonly breakers?: readonly BreakerView[];
+  /** Endpoints that calls may go to now. Absent from older processes. */
+  readonly usable?: number;
+  /** So few of them are well that all are used. */
+  readonly panic?: boolean;
   readonly endpoints: readonly EndpointView[];
 }
 
@@ -167,9 +172,38 @@ export interface EndpointView {
   readonly failures: number;
   /** Moving average; -1 before the first sample or where the balancer keeps none. */
   readonly latencyMs: number;
-  /** For how much longer it is left alone because it refused connections; 0 when in use. */
+  /** For how much longer it is left alone, as far as that is up to time; 0 when in use, and when only health checks keep it out. */
   readonly ejectedForMs: number;
+  /** Why it is left alone; empty when in use. Absent from older processes. */
+  readonly out?: readonly Out[];
+  /** What outlier detection has counted; absent while there was nothing to count. */
+  readonly outlier?: OutlierView;
+  /** What its health checks found; absent where there are none. */
+  readonly check?: HealthCheckView;
   readonly workloads: readonly string[];
+}
+
+export interface OutlierView {
+  /** Failures in a row, by what they may eject for. */
+  readonly errors: number;
+  readonly gatewayErrors: number;
+  readonly localErrors: number;
+  /** Since start. */
+  readonly ejections: number;
+  /** Times it was not ejected because as many others as may be were out. */
+  readonly spared: number;
+}
+
+export interface HealthCheckView {
+  /** In a row. */
+  readonly successes: number;
+  readonly failures: number;
+  /** Since start. */
+  readonly checks: number;
+  /** Ms since the last one; -1 before it. */
+  readonly agoMs: number;
+  /** What that found: `200`, `no answer within 1000 ms`. */
+  readonly found: string;
 }
 
 /** GET /stats: counters since start; a reader subtracts two readings. */

@@ -108,6 +108,19 @@ export class ClusterRuntime {
     return this.#asked instanceof ByRequest ? this.#asked.states : this.#states;
   }
 
+  /** Endpoints that calls may go to now. */
+  get usable(): readonly EndpointState[] {
+    if (this.#asked !== undefined) return this.states;
+    const now = this.#options.clock.now();
+    if (now >= this.#health.changesAt) this.#offer(now); // nobody called since
+    return this.#health.choice.usable;
+  }
+
+  /** So few endpoints are well that all are used. */
+  get panic(): boolean {
+    return this.#asked === undefined && this.#health.choice.panic;
+  }
+
   /** What its names stand for; undefined where there are none, or nobody asked yet. */
   get lookedUp(): readonly Endpoint[] | undefined {
     const known = this.#asked instanceof ByRequest ? this.states.length > 0 : this.#byName?.started === true;

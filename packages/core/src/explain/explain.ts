@@ -30,22 +30,25 @@ import type {
 } from "./explanation.js";
 import { originsOf } from "./origins.js";
 import { passedBy } from "./passed-by.js";
-import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, sendingStep } from "./steps.js";
+import { lookupStep, matchSteps, mirroringStep, modeStep, OBSERVES, outStep, sendingStep } from "./steps.js";
 import { tlsText } from "./tls-text.js";
 import { placeIn } from "./written.js";
 
 export interface ExplainOptions {
   /** The process was started to observe: its requests go out as if the mesh were not there. @default false */
   readonly onlyObserves?: boolean;
+  /** Endpoints of a cluster that get no calls now and why, as far as somebody knows. @default nobody does */
+  readonly outOf?: (cluster: string) => readonly string[];
 }
 
 /** @throws {MeshError} `CONFIG_INVALID` when `asked` is no request */
 export function explain(
   snapshot: Snapshot,
   asked: ExplainRequest,
-  { onlyObserves = false }: ExplainOptions = {},
+  { onlyObserves = false, outOf }: ExplainOptions = {},
 ): Explanation {
   const request = new AskedRequest(asked);
+  const explainWith = (of: Snapshot, it: AskedRequest): Explanation => withHealth(explainBy(of, it), outOf);
   const { withPolicy } = snapshot;
   if (withPolicy === undefined && !onlyObserves) return explainWith(snapshot, request);
   const would = explainWith(withPolicy ?? snapshot, request);
@@ -54,7 +57,15 @@ export function explain(
   return { ...answer, steps: [modeStep(snapshot, would), ...answer.steps], would };
 }
 
-function explainWith(snapshot: Snapshot, request: AskedRequest): Explanation {
+/** Besides what policy says: who is left out at the moment. */
+function withHealth(answer: Explanation, outOf: ExplainOptions["outOf"]): Explanation {
+  if (outOf === undefined) return answer;
+  const destinations = answer.destinations.map((each) => ({ ...each, out: outOf(each.cluster) }));
+  const steps = destinations.filter(({ out }) => out.length > 0).map(outStep);
+  return steps.length === 0 ? answer : { ...answer, destinations, steps: [...answer.steps, ...steps] };
+}
+
+function explainBy(snapshot: Snapshot, request: AskedRequest): Explanation {
   const virtualHost = snapshot.routes.lookup(request.host, request.port);
   const answer = blank(snapshot, request, virtualHost, [lookupStep(request, virtualHost, snapshot)]);
   if (virtualHost === undefined) {
@@ -211,7 +222,7 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
     dnsName === undefined ? [] : [endpointId(address, at)],
   );
   const tls = known === undefined ? null : explainedTls(snapshot, known.policy.tls);
-  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp, tls };
+  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp, out: [], tls };
 }
 
 function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
@@ -224,7 +235,7 @@ function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
 }
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
-  const { weight: _, lookedUp: __, tls: ___, ...where } = explainedDestination(snapshot, destination);
+  const { weight: _, lookedUp: __, out: ___, tls: ____, ...where } = explainedDestination(snapshot, destination);
   return { ...where, percent: percentOf(ratio), field };
 }
 

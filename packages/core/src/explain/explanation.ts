@@ -40,6 +40,8 @@ export interface ExplainedDestination {
   readonly endpoints: number;
   /** `address:port` of those that a name was looked up for, as far as the process that answers has called them. */
   readonly lookedUp: readonly string[];
+  /** Those that get no calls now and why, `10.0.0.1:80: 5 attempts in a row failed, for 900 ms more`, likewise. */
+  readonly out: readonly string[];
   /** How its connections are encrypted; null for plaintext, and when the cluster does not exist. */
   readonly tls: ExplainedTls | null;
 }

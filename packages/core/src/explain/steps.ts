@@ -94,6 +94,11 @@ function namesStory(snapshot: Snapshot, cluster: Cluster, lookedUp: readonly str
   return names.length === 0 ? "" : ` (${names.map(({ id }) => id).join(", ")}: looked up by the process that calls)`;
 }
 
+/** Who gets no calls at the moment. */
+export function outStep({ cluster, endpoints, out }: ExplainedDestination): string {
+  return `${cluster} has ${endpoints} endpoints, ${Math.max(0, endpoints - out.length)} usable: ${out.join("; ")}`;
+}
+
 /** Of one copy. */
 export function mirroringStep(snapshot: Snapshot, { cluster, percent, endpoints, field }: ExplainedMirror): string {
   const known = snapshot.cluster(cluster);

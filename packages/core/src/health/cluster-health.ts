@@ -113,8 +113,7 @@ export class ClusterHealth {
     const { name } = this.#config;
     const out = new Set(states.filter((state) => !state.healthy(now)));
     for (const state of out) {
-      if (!this.#out.has(state))
-        onHealth(`${state.endpoint.id} of ${name} is out: ${outReasons(state, now).join(", ")}`);
+      if (!this.#out.has(state)) onHealth(`${state.endpoint.id} of ${name} is out: ${outReasons(state, now)}`);
     }
     for (const state of this.#out) {
       if (!out.has(state) && !state.removed) onHealth(`${state.endpoint.id} of ${name} is in use again`);

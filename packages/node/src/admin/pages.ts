@@ -1,7 +1,15 @@
 /** What the admin endpoint answers, by path. GET never changes anything. */
 
 import { type Explanation, explain, MeshError } from "@inmesh/core";
-import { clustersView, requestsView, snapshotInUse, snapshotView, stackView, statsView } from "@inmesh/core/admin";
+import {
+  clustersView,
+  endpointsOut,
+  requestsView,
+  snapshotInUse,
+  snapshotView,
+  stackView,
+  statsView,
+} from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
 import { serverInfo } from "./server-info.js";
 
@@ -83,7 +91,9 @@ function explainPage({ store, engine, settings }: DataPlane, query: URLSearchPar
     headers[name] = [...(headers[name] ?? []), line.slice(at + 1).trim()];
   }
   const asked = { method: query.get("method") ?? "GET", url, headers };
-  return explain(snapshotInUse(current, engine.clusters), asked, { onlyObserves: settings.mode === "observe" });
+  const { clusters, clock } = engine;
+  const onlyObserves = settings.mode === "observe";
+  return explain(snapshotInUse(current, clusters), asked, { onlyObserves, outOf: endpointsOut(clusters, clock) });
 }
 
 function limitOf(query: URLSearchParams): number | undefined {
