@@ -68,7 +68,14 @@ export const MESH_ERRORS = {
     "tls_unavailable",
     "the DestinationRule asks for TLS that cannot be had: a mode that this version does not originate, a file that cannot be used; nothing was sent",
   ),
-  NO_ENDPOINT: info(503, 14, true, "UH", "no_healthy_upstream", "the service or subset has no endpoint"),
+  NO_ENDPOINT: info(
+    503,
+    14,
+    true,
+    "UH",
+    "no_healthy_upstream",
+    "the service or subset has no endpoint, or none that is well",
+  ),
   OVERFLOW: info(
     503,
     14,
