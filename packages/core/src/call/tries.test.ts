@@ -43,6 +43,14 @@ describe("Tries", () => {
     expect(tries.before(asked(), 0)).toBe(0);
   });
 
+  it("counts what failed for another reason than that nothing was left to try", () => {
+    const tries = new Tries();
+    const overflowed = over(asked(), 1, undefined);
+    overflowed.error = new Error("a retry was one request too many");
+    tries.note(overflowed, 0);
+    expect(tries.before(asked(), 0)).toBe(1);
+  });
+
   it("takes the most of calls that ran beside each other", () => {
     const tries = new Tries();
     tries.note(over(asked(), 3, "attempts_exhausted"), 0);

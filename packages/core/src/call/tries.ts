@@ -42,7 +42,7 @@ export class Tries {
 
   /** A call is over. One that succeeded has no successor. */
   note(call: Call, now: number): void {
-    const failed = call.noRetry !== undefined || TRY_LATER.has(call.status);
+    const failed = call.noRetry !== undefined || call.error !== undefined || TRY_LATER.has(call.status);
     if (!failed) {
       if (call.status < 400 && this.#spent !== undefined) this.#spent.delete(keyOf(call));
       return;

@@ -53,4 +53,30 @@ describe("FakeClock", () => {
     clock.advance(10);
     expect(fired).toEqual([55, 65]);
   });
+
+  it("steps from timer to timer, says when the next one is due, and how many are awaited", () => {
+    const clock = new FakeClock();
+    const fired: string[] = [];
+    clock.after(5, () => fired.push("after"));
+    const hold = clock.hold(5, () => fired.push("hold"));
+    clock.hold(9, () => fired.push("late"));
+    hold.cancel();
+    expect([clock.nextAt, clock.pending, clock.held]).toEqual([5, 2, 1]);
+    clock.step();
+    expect([clock.now(), fired]).toEqual([5, ["after"]]);
+    clock.step();
+    clock.step();
+    expect([clock.now(), clock.nextAt, clock.held, fired]).toEqual([9, Number.POSITIVE_INFINITY, 0, ["after", "late"]]);
+  });
+
+  it("goes on from a stall inside a timer, never backwards", () => {
+    const clock = new FakeClock();
+    const fired: number[] = [];
+    clock.after(5, () => clock.stall(100));
+    clock.after(20, () => fired.push(clock.now()));
+    clock.advance(10);
+    expect(clock.now()).toBe(105);
+    clock.advance(0);
+    expect([clock.now(), fired]).toEqual([105, [105]]);
+  });
 });

@@ -7,6 +7,7 @@ interface Entry {
   readonly order: number;
   readonly fn: () => void;
   readonly everyMs: number | undefined;
+  readonly held: boolean;
   cancelled: boolean;
 }
 
@@ -17,6 +18,7 @@ export class FakeClock implements Clock {
   /** A binary heap, first to fire first; cancelled entries are dropped when they come up. */
   readonly #heap: Entry[] = [];
   #pending = 0;
+  #held = 0;
 
   now(): number {
     return this.#now;
@@ -27,20 +29,30 @@ export class FakeClock implements Clock {
   }
 
   after(ms: number, fn: () => void): Timer {
-    return this.#add(ms, fn, undefined);
+    return this.#add(ms, fn, undefined, false);
   }
 
   hold(ms: number, fn: () => void): Timer {
-    return this.after(ms, fn);
+    return this.#add(ms, fn, undefined, true);
   }
 
   every(ms: number, fn: () => void): Timer {
-    return this.#add(ms, fn, Math.max(ms, 0.001));
+    return this.#add(ms, fn, Math.max(ms, 0.001), false);
   }
 
   /** Timers still armed: zero at the end of a test that leaks none. */
   get pending(): number {
     return this.#pending;
+  }
+
+  /** Of these, waits that somebody awaits. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** When the next timer fires; Infinity where none is armed. */
+  get nextAt(): number {
+    return this.#next(Number.POSITIVE_INFINITY)?.at ?? Number.POSITIVE_INFINITY;
   }
 
   /** Moves wall time alone, as an administrator or NTP does. */
@@ -55,14 +67,14 @@ export class FakeClock implements Clock {
 
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
-      this.#now = Math.max(this.#now, next.at);
-      if (next.everyMs === undefined) this.#cancel(next);
-      else next.at = this.#now + next.everyMs; // missed turns are not made up for, as with setInterval
-      this.#sink(0);
-      next.fn();
-    }
-    this.#now = end;
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) this.#fire(next);
+    this.#now = Math.max(this.#now, end); // a timer may have stalled beyond it
+  }
+
+  /** Time passes until the next timer fires, and only that one does. Nothing happens where none is armed. */
+  step(): void {
+    const next = this.#next(Number.POSITIVE_INFINITY);
+    if (next !== undefined) this.#fire(next);
   }
 
   /** As `advance`, but lets promises settle before each timer and after the last. */
@@ -73,12 +85,21 @@ export class FakeClock implements Clock {
       this.advance(Math.max(0, next.at - this.#now));
       await settle();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 
-  #add(ms: number, fn: () => void, everyMs: number | undefined): Timer {
-    const entry: Entry = { at: this.#now + Math.max(0, ms), order: this.#order++, fn, everyMs, cancelled: false };
+  #fire(next: Entry): void {
+    this.#now = Math.max(this.#now, next.at);
+    if (next.everyMs === undefined) this.#cancel(next);
+    else next.at = this.#now + next.everyMs; // missed turns are not made up for, as with setInterval
+    this.#sink(0);
+    next.fn();
+  }
+
+  #add(ms: number, fn: () => void, everyMs: number | undefined, held: boolean): Timer {
+    const entry: Entry = { at: this.#now + Math.max(0, ms), order: this.#order++, fn, everyMs, held, cancelled: false };
     this.#pending += 1;
+    if (held) this.#held += 1;
     const heap = this.#heap;
     let position = heap.length;
     while (position > 0) {
@@ -95,6 +116,7 @@ export class FakeClock implements Clock {
     if (entry.cancelled) return;
     entry.cancelled = true;
     this.#pending -= 1;
+    if (entry.held) this.#held -= 1;
   }
 
   /** The first to fire, if that is by `end`. */

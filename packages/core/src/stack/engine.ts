@@ -241,7 +241,8 @@ export class Engine {
       throwLater(this.clock, error); // the caller must get its answer all the same
     }
     const { context } = call;
-    if (call.noRetry !== undefined || call.attempts > 1 || call.tries !== undefined || context?.tries !== undefined) {
+    const inVain = call.noRetry !== undefined || call.error !== undefined;
+    if (inVain || call.attempts > 1 || call.tries !== undefined || context?.tries !== undefined) {
       noteTries(call, call.endedAt);
     }
     call.forget();
