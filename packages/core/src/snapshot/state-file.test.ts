@@ -182,6 +182,14 @@ describe("StateFile", () => {
     expect(await readdir(directory)).toEqual(["policy.jsonl"]);
   });
 
+  it("is saved by several of one process at the same moment", async () => {
+    const { open, directory, warnings } = await setup();
+    const states = Array.from({ length: 8 }, () => open());
+    for (const state of states) state.save({ documents: POLICY, leases: [HERE] });
+    await Promise.all(states.map((state) => state.close()));
+    expect([warnings, await readdir(directory)]).toEqual([[], ["policy.jsonl"]]);
+  });
+
   it("is not written into a folder that others may write", async () => {
     const { open, directory, warnings } = await setup();
     await mkdir(directory, { recursive: true });

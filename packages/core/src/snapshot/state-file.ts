@@ -61,6 +61,9 @@ export function stateDirectory(
 }
 
 export class StateFile {
+  /** Several meshes of one process may save the same state at the same moment. */
+  static #made = 0;
+  readonly #temporary: string;
   readonly #directory: string;
   readonly #path: string;
   readonly #clock: Clock;
@@ -77,6 +80,7 @@ export class StateFile {
   constructor({ directory, clock = systemClock, maxAgeMs = MAX_AGE_MS, onWarning = () => {} }: StateFileOptions) {
     this.#directory = directory;
     this.#path = join(directory, FILE);
+    this.#temporary = `${this.#path}.${process.pid}-${StateFile.#made++}.tmp`;
     this.#clock = clock;
     this.#maxAgeMs = maxAgeMs;
     this.#onWarning = onWarning;
@@ -148,7 +152,7 @@ export class StateFile {
   async #write(): Promise<void> {
     const content = this.#wanted;
     if (content === undefined) return;
-    const temporary = `${this.#path}.${process.pid}.tmp`;
+    const temporary = this.#temporary;
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await this.#checkDirectory();

@@ -1,0 +1,41 @@
+/** `npm run chaos -- [faults|metastable|compare …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12]` */
+
+import { parseArgs } from "node:util";
+import { inFull, recoveries } from "./chaos.js";
+import { printRecoveries, printVerdicts } from "./report.js";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    "per-second": { type: "string", default: "500" },
+    seconds: { type: "string", default: "20" },
+    patience: { type: "string", default: "1" },
+    after: { type: "string", default: "12" },
+  },
+});
+const form = {
+  perSecond: Number(values["per-second"]),
+  seconds: Number(values.seconds),
+  patience: Number(values.patience),
+};
+const parts = positionals.length === 0 ? ["faults", "metastable"] : positionals;
+if (!(form.perSecond >= 1) || !(form.seconds >= 2)) usage("--per-second is a number from 1, --seconds one from 2");
+
+let broken = false;
+for (const part of parts) {
+  if (part === "faults") {
+    const verdicts = await inFull(form);
+    console.log(printVerdicts(verdicts));
+    broken ||= verdicts.some((verdict) => verdict.broken.length > 0);
+  } else if (part === "metastable") {
+    const seen = await recoveries(Number(values.after));
+    console.log(printRecoveries(seen));
+    broken ||= seen.some((recovery) => recovery.broken.length > 0);
+  } else usage(`"${part}" is none of faults, metastable, compare`);
+}
+if (broken) process.exitCode = 1;
+
+function usage(message: string): never {
+  console.error(`chaos: ${message}`);
+  process.exit(2);
+}

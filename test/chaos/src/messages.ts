@@ -1,0 +1,79 @@
+/** What the chaos says to the programs it starts, and what they answer. One message of IPC each. */
+
+/** How a backend answers from now on, or one request asks to be answered (header `x-chaos`). */
+export type FaultKind =
+  /** 503 before anything was carried out. */
+  | "error"
+  /** Carried out, head and half of the body sent, then a TCP reset. */
+  | "reset-after-headers"
+  /** Carried out, then a head that comes a byte at a time. */
+  | "slow-head"
+  /** Carried out, the head at once, the body a byte at a time. */
+  | "slow-body"
+  /** The event loop stands still before the answer. */
+  | "stall";
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Share of the requests, 0–1. */
+  readonly ratio: number;
+  /** Only the backend of this number; absent: all of them. */
+  readonly at?: number;
+}
+
+export type ToBackend =
+  /** Connections stay, nothing is read or answered any more, and nobody new is let in: what a peer looks like whose machine is gone. */
+  | { readonly type: "half-open" }
+  /** One request takes so long, in ms, from now on. */
+  | { readonly type: "work-ms"; readonly ms: number }
+  /** Forgets what was cached. */
+  | { readonly type: "forget" };
+
+export type FromBackend = { readonly type: "listening"; readonly port: number };
+
+export interface Load {
+  /** First part of the ids of its requests, unique in a run. */
+  readonly name: string;
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** Share of plain POSTs, and of POSTs with an Idempotency-Key, 0–1; the rest are GETs. */
+  readonly posts: number;
+  readonly keyedPosts: number;
+  readonly fault?: Fault;
+  /** What each request asks for: one of so many things. Absent: each its own. */
+  readonly things?: number;
+  /** The caller stands still for so long, in ms, again and again. */
+  readonly stallMs?: number;
+}
+
+export type ClientKind = "mesh" | "agent" | "opossum" | "cockatiel" | "retry-agent";
+
+export type ToCaller =
+  | { readonly type: "run"; readonly client: ClientKind; readonly load: Load; readonly origins: readonly string[] }
+  | { readonly type: "exit" };
+
+export type Method = "GET" | "POST" | "POST+key";
+
+export interface Outcome {
+  readonly id: string;
+  readonly method: Method;
+  /** When it was sent, in ms since the load began. */
+  readonly at: number;
+  readonly ms: number;
+  /** 0: no answer. */
+  readonly status: number;
+  /** The whole answer was read, and it is the one for this id. */
+  readonly ok: boolean;
+  /** Of a failure: the mesh's code, else the error's; `status 503` for an answer of the backend. */
+  readonly reason: string;
+}
+
+export type FromCaller =
+  | { readonly type: "ready" }
+  | {
+      readonly type: "outcomes";
+      readonly load: string;
+      readonly outcomes: readonly Outcome[];
+      /** The longest time that its event loop stood still without being asked to, in ms. */
+      readonly lateMs: number;
+    };

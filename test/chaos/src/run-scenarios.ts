@@ -1,0 +1,64 @@
+/** Runs scenarios on a stage and judges them. */
+
+import type { ChaosProcess } from "./chaos-process.js";
+import type { ClientKind, FromCaller, ToCaller } from "./messages.js";
+import { alwaysBroken, type Scenario } from "./scenario/scenario.js";
+import type { Stage } from "./stage.js";
+import type { Tally } from "./tally.js";
+
+export interface Verdict {
+  readonly tally: Tally;
+  readonly broken: readonly string[];
+}
+
+/** A caller that waits longer than this for its turn, in ms, says more about the machine than about the mesh. */
+const BREATHLESS_MS = 150;
+const MOST_RUNS = 2;
+
+/** Again when it does not hold and the machine was out of breath. */
+export async function fairly<Judged extends { readonly tally: Tally; readonly broken: readonly string[] }>(
+  run: (time: number) => Promise<Judged>,
+): Promise<Judged> {
+  for (let time = 1; ; time++) {
+    const judged = await run(time);
+    if (judged.broken.length === 0 || judged.tally.lateMs < BREATHLESS_MS || time === MOST_RUNS) return judged;
+  }
+}
+
+export async function runScenario(
+  stage: Stage,
+  caller: Caller,
+  scenario: Scenario,
+  client: ClientKind = "mesh",
+  time = 1,
+): Promise<Verdict> {
+  const load = { name: `${client}-${time}-${scenario.name.replace(/\W+/g, "-")}`, ...scenario.load };
+  const [result] = await Promise.all([stage.run(caller, load, client), scenario.act?.(stage)]);
+  const tally = { ...result, name: scenario.name };
+  return { tally, broken: [...alwaysBroken(tally), ...scenario.broken(tally)] };
+}
+
+type Caller = ChaosProcess<ToCaller, FromCaller>;
+
+/** One after the other; what a scenario took from the stage is replaced before the next. */
+export async function inTurn(
+  stage: Stage,
+  caller: Caller,
+  scenarios: readonly Scenario[],
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const scenario of scenarios) {
+    const run = async (time: number): Promise<Verdict> => {
+      const verdict = await runScenario(stage, caller, scenario, "mesh", time);
+      if (scenario.destroys) await stage.replaceLast();
+      return verdict;
+    };
+    verdicts.push(await fairly(run));
+  }
+  return verdicts;
+}
+
+/** All at a time. */
+export function atOnce(stage: Stage, caller: Caller, scenarios: readonly Scenario[]): Promise<readonly Verdict[]> {
+  return Promise.all(scenarios.map((scenario) => fairly((time) => runScenario(stage, caller, scenario, "mesh", time))));
+}

@@ -1,0 +1,124 @@
+/** A mesh on this machine: a registry folder, backends of one service, a caller, and their logs. */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ChaosProcess } from "./chaos-process.js";
+import { readLedger } from "./ledger.js";
+import type { ClientKind, FromBackend, FromCaller, Load, ToBackend, ToCaller } from "./messages.js";
+import type { WorkshopOptions } from "./program/workshop.js";
+import { type Tally, tally } from "./tally.js";
+
+export interface StageOptions {
+  readonly backends: number;
+  /** Istio's and our own documents, of namespace `shop`. The service is `shelf`. */
+  readonly policy: string;
+  readonly work?: WorkshopOptions;
+}
+
+export interface Backend {
+  readonly process: ChaosProcess<ToBackend, FromBackend>;
+  readonly origin: string;
+  readonly number: number;
+}
+
+type Caller = ChaosProcess<ToCaller, FromCaller>;
+
+export class Stage implements AsyncDisposable {
+  readonly backends: Backend[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), "inmesh-chaos-"));
+  readonly #work: WorkshopOptions;
+  readonly #all: ChaosProcess<object, { readonly type: string }>[] = [];
+  #started = 0;
+
+  private constructor({ work = {}, policy }: StageOptions) {
+    this.#work = work;
+    mkdirSync(join(this.#folder, "mesh"));
+    mkdirSync(join(this.#folder, "log"));
+    writeFileSync(join(this.#folder, "mesh", "policy.yaml"), policy);
+  }
+
+  static async open(options: StageOptions): Promise<Stage> {
+    const stage = new Stage(options);
+    try {
+      const wanted = Array.from({ length: options.backends }, (_, number) => stage.startBackend(number));
+      stage.backends.push(...(await Promise.all(wanted)));
+      return stage;
+    } catch (error) {
+      await stage[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** A further process, or one in the place of another. @param number which backend a fault means by `at` @param work beside the stage's */
+  async startBackend(number: number, work: WorkshopOptions = {}): Promise<Backend> {
+    const name = `shelf-${number}-${this.#started++}`;
+    const started = new ChaosProcess<ToBackend, FromBackend>({
+      name,
+      program: "backend",
+      register: true,
+      env: {
+        ...this.#environment(),
+        INMESH_SERVICE: "shelf",
+        CHAOS_LOG: join(this.#folder, "log", name),
+        CHAOS_NUMBER: String(number),
+        CHAOS_WORK: JSON.stringify({ ...this.#work, ...work }),
+      },
+    });
+    this.#all.push(started as never);
+    const { port } = await started.hear((message): message is FromBackend => message.type === "listening");
+    return { process: started, origin: `http://127.0.0.1:${port}`, number };
+  }
+
+  /** Ends the last backend for good, whatever became of it, and starts another one in its place. */
+  async replaceLast(): Promise<void> {
+    const last = this.backends.pop()!; // a stage has several
+    last.process.signal("SIGKILL");
+    await last.process.ended;
+    this.backends.push(await this.startBackend(last.number));
+  }
+
+  async startCaller(): Promise<Caller> {
+    const started: Caller = new ChaosProcess({
+      name: "caller",
+      program: "caller",
+      register: false,
+      env: this.#environment(),
+    });
+    this.#all.push(started as never);
+    await started.hear((message): message is FromCaller => message.type === "ready");
+    return started;
+  }
+
+  /** One load, from its first request to its last answer. */
+  async run(caller: Caller, load: Load, client: ClientKind = "mesh"): Promise<Tally> {
+    const heard = caller.hear(
+      (message): message is Extract<FromCaller, { type: "outcomes" }> =>
+        message.type === "outcomes" && message.load === load.name,
+      load.seconds * 1_000,
+    );
+    caller.send({ type: "run", client, load, origins: this.backends.map(({ origin }) => origin) });
+    const { outcomes, lateMs } = await heard;
+    return tally(load.name, { outcomes, lateMs }, readLedger(join(this.#folder, "log")));
+  }
+
+  /** Lines on stderr: what a process complained of. */
+  get complaints(): readonly string[] {
+    return this.#all.filter(({ errors }) => errors !== "").map(({ name, errors }) => `${name}: ${errors}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const each of this.#all) each.signal("SIGKILL");
+    await Promise.all(this.#all.map(({ ended }) => ended));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #environment(): Record<string, string> {
+    return {
+      HOME: this.#folder,
+      XDG_CACHE_HOME: join(this.#folder, "cache"),
+      INMESH_CONFIG: join(this.#folder, "mesh"),
+      INMESH_NAMESPACE: "shop",
+    };
+  }
+}
