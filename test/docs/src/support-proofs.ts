@@ -50,6 +50,7 @@ export const PROOFS = {
   limits: "packages/node/test/limits.test.ts",
   outliers: "packages/core/src/outlier/outlier-detection.test.ts",
   "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
+  "retries and hedging": "packages/http/test/resilience.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
 } as const;
 
@@ -330,8 +331,12 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     "probes",
     "fallback",
   ].map((path) => yes(path, "our kinds", "our kinds, validation")),
-  Resilience: ["host", "loadBalancer", "subsetting", "healthCheck", "retry", "hedging", "server"].map((path) =>
-    yes(path, "our kinds", "our kinds, validation"),
-  ),
+  Resilience: [
+    ...["host", "loadBalancer", "subsetting", "healthCheck", "server"].map((path) =>
+      yes(path, "our kinds", "our kinds, validation"),
+    ),
+    yes("retry", "retries and hedging", "our kinds, validation"),
+    yes("hedging", "retries and hedging", "our kinds, validation"),
+  ],
   RateLimit: [yes("host", "our kinds"), yes("rules", "our kinds", "our kinds, validation")],
 };

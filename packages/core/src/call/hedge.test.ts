@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { BREAKER } from "../breaker/breaker-policy.test.helper.js";
+import { loadOpossum } from "../breaker/opossum-switch.js";
 import type { MeshError } from "../errors.js";
 import { answers, type Behaviour, inTurn, queues, refuses, resets, type Script, silent } from "../testing/behaviour.js";
 import type { FakeCluster, FakeRoute } from "../testing/fake-snapshot.js";
@@ -184,6 +186,8 @@ describe("the end of a call with several attempts out", () => {
 });
 
 describe("what keeps hedges back, and never fails the call", () => {
+  beforeAll(loadOpossum);
+
   it("the retry budget: three of the process by default, though Istio sets none", async () => {
     const test = setup(silent(), { timeoutMs: 1_000, policy: { hedging: { maxAttempts: 2, delayMs: 100 } } });
     const calls = Array.from({ length: 10 }, () => test.send("reviews"));
@@ -207,6 +211,48 @@ describe("what keeps hedges back, and never fails the call", () => {
     });
     const { exchange } = await callAndWait();
     expect([network.written.length, exchange.events]).toEqual([1, ["head 200", "end"]]);
+  });
+
+  it("a circuit breaker that opened meanwhile, even one with another destination", async () => {
+    const fallback = {
+      kind: "destination",
+      destination: { cluster: "other", host: "other", port: 80, subset: "", weight: 1 },
+    } as const;
+    const test = testEngine({
+      clusters: {
+        reviews: { endpoints: ENDPOINTS, policy: { hedging: HEDGING, breaker: { ...BREAKER, fallback } } },
+        other: ["10.0.2.1:80"],
+      },
+      hosts: { reviews: [{}], other: [{}] },
+    });
+    test.network.script("*", inTurn(slow(600), ...Array.from({ length: 6 }, () => slow(20, 503)), slow(20)));
+    const { call, exchange } = test.send("reviews");
+    for (let each = 0; each < 6; each++) test.send("reviews"); // all fail within 20 ms: it opens
+    await test.clock.advanceAsync(2_000);
+    expect([exchange.events, call.attempts, call.cluster?.config.name]).toEqual([["head 200", "end"], 1, "reviews"]);
+    for (const { limits, states } of test.engine.clusters.all()) {
+      expect(limits).toMatchObject({ active: 0, retries: 0 });
+      expect(states.every(({ inFlight }) => inFlight === 0)).toBe(true);
+    }
+  });
+
+  it("endpoints whose breakers are open", async () => {
+    const test = testEngine({
+      clusters: {
+        reviews: { endpoints: ENDPOINTS, policy: { hedging: HEDGING, breaker: { ...BREAKER, scope: "endpoint" } } },
+      },
+    });
+    const bad = new Set(ENDPOINTS.slice(1));
+    for (const id of ENDPOINTS) test.network.script(id, bad.has(id) ? slow(5, 503) : slow(5));
+    for (let each = 0; each < 60; each++) {
+      test.send("reviews");
+      await test.clock.advanceAsync(6);
+    }
+    const before = test.network.written.length;
+    test.network.script(ENDPOINTS[0]!, slow(400));
+    const { call, exchange } = test.send("reviews");
+    await test.clock.advanceAsync(1_000);
+    expect([exchange.events, call.attempts, test.network.written.length - before]).toEqual([["head 200", "end"], 1, 1]);
   });
 
   it("the request it is made for being a repeat, or having repeated enough", async () => {

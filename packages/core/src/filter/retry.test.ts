@@ -325,6 +325,19 @@ describe("backoffMs", () => {
     expect(Math.abs(mean - ceiling / 2)).toBeLessThan(ceiling * 0.03);
   });
 
+  it("R17: stays finite and in bounds over 100,000 steps of random policies and retry numbers", () => {
+    const random = seededRandom(17);
+    for (let step = 0; step < 100_000; step++) {
+      const backoffBaseMs = random.next() < 0.1 ? 0 : 10 ** (random.next() * 8 - 1);
+      const backoffMaxMs = random.next() < 0.1 ? 0 : 10 ** (random.next() * 9 - 1);
+      const retryNumber = random.next() < 0.1 ? random.int(2 ** 31) : 1 + random.int(40);
+      const ms = backoffMs(retryNumber, fakeRetry({ backoffBaseMs, backoffMaxMs }), random);
+      if (!(Number.isFinite(ms) && ms >= 0 && ms <= backoffMaxMs)) {
+        expect.fail(`${ms} ms before retry ${retryNumber} of base ${backoffBaseMs}, at most ${backoffMaxMs}`);
+      }
+    }
+  });
+
   it("R17: stays finite over 100,000 steps", () => {
     const random = seededRandom(1);
     for (let retryNumber = 1; retryNumber <= 100_000; retryNumber++) {
