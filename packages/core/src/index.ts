@@ -50,4 +50,5 @@ export type {
   Store,
 } from "./snapshot/source.js";
 export { SnapshotStore, type SnapshotStoreOptions } from "./snapshot/store.js";
-export { type CallObserver, Engine, type EngineOptions } from "./stack/engine.js";
+export { type CallObserver, Engine } from "./stack/engine.js";
+export type { EngineOptions } from "./stack/engine-options.js";

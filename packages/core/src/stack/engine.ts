@@ -20,12 +20,9 @@ import { attemptsStory, requestLine } from "../call/story.js";
 import { noteTries, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
-import type { EndpointState } from "../cluster/endpoint-state.js";
 import { Names } from "../dns/names.js";
-import type { NameResolver } from "../dns/resolver.js";
 import { MeshError } from "../errors.js";
 import { HealthChecks } from "../health/health-checks.js";
-import type { HealthProber } from "../health/health-prober.js";
 import { ClientZoneReader } from "../locality/client-zones.js";
 import { Mirrors } from "../mirror/mirrors.js";
 import { Rehearsal } from "../rehearsal/rehearsal.js";
@@ -35,47 +32,12 @@ import { type Random, systemRandom } from "../runtime/random.js";
 import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
-import type { SnapshotStore } from "../snapshot/store.js";
 import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
 import { attemptHeaders } from "./attempt-headers.js";
+import type { EngineOptions, SnapshotReader } from "./engine-options.js";
 import { ENTRY_ROLES, EXIT_ROLES, OUTBOUND } from "./outbound.js";
 import { type AttemptNext, compileStack, type Stack, type StageView } from "./stack.js";
-
-/** Where snapshots come from: as much of the store as the engine uses. */
-export type SnapshotReader = Pick<SnapshotStore, "current" | "subscribe" | "ready">;
-
-export interface EngineOptions {
-  readonly store: SnapshotReader;
-  /** @default the system's */
-  readonly clock?: Clock;
-  /** @default the system's */
-  readonly random?: Random;
-  /** Looks up the names that endpoints have for addresses. @default the system's */
-  readonly resolver?: NameResolver;
-  /** How long a call waits for the first snapshot, in ms. @default 5_000 */
-  readonly configWaitMs?: number;
-  /** Hosts that are none of this mesh's business, whatever the registry says; host in lower case. @default none */
-  readonly excludes?: (host: string, port: number) => boolean;
-  /** Every request goes out as if the mesh were not there; what policy would do is rehearsed. @default false */
-  readonly onlyObserves?: boolean;
-  /** Of this process, as others see it, for `x-forwarded-for` of mirrored requests and for affinity by source. @default "127.0.0.1" */
-  readonly address?: () => string;
-  /** Unique among the processes of its kind: which endpoints it uses where policy has it use some of them. @default by chance */
-  readonly instance?: string;
-  /** Told once of what the calls themselves do not show, such as a mirror that does not exist. @default nobody hears it */
-  readonly onNotice?: (message: string) => void;
-  /** The process's servers begin to turn requests away, or stop it. @default nobody hears it */
-  readonly onShedding?: (message: string) => void;
-  /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
-  readonly onEndpointRemoved?: (state: EndpointState) => void;
-  /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */
-  readonly onHealth?: (message: string) => void;
-  /** A circuit breaker opened, is half open, or closed: likewise. @default nobody hears it */
-  readonly onBreaker?: (message: string) => void;
-  /** Asks endpoints how they are, where policy wants that. @default nobody is asked, and `onHealth` told so */
-  readonly healthProber?: HealthProber;
-}
 
 /** Hears about every call and attempt once they are over, but for mirrored ones. Must not throw, wait or keep the objects' bodies. */
 export interface CallObserver {
