@@ -1,6 +1,7 @@
 export type { Balancer } from "./balance/balancer.js";
 export { type BalancerOptions, type BalancingPolicy, createBalancer } from "./balance/create.js";
 export { XxHashLoader } from "./balance/xx-hash.js";
+export { Breaker } from "./breaker/breaker.js";
 export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stale-answers.js";
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
@@ -19,6 +20,7 @@ export { serverNameOf, tlsRefused, tlsSource } from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
+export { ClusterLimits } from "./limit/cluster-limits.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";

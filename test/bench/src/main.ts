@@ -2,6 +2,7 @@
 
 import { machine, print, type Report } from "./lib/table.js";
 import { analyzeBench } from "./row/analyze.js";
+import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
 import { envoy } from "./row/envoy.js";
 import { idle } from "./row/idle.js";
@@ -14,6 +15,7 @@ import { startUp } from "./row/start-up.js";
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   match,
   pick,
+  breaker,
   compile: compileBench,
   pipeline,
   analyze: analyzeBench,

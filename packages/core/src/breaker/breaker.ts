@@ -109,15 +109,11 @@ export class Breaker {
 
   /** An attempt of it is over. */
   record(attempt: Attempt, outcome: Outcome, now: number): void {
-    if (this.#over) return;
     if (attempt.probe) return this.#recordProbe(attempt, outcome, now);
     if (this.#state !== "closed" || outcome === "neutral" || attempt.startedAt < this.since) return;
-    const window = this.#window;
-    window.add(REQUESTS, now);
-    const slow = this.#isSlow(attempt, now);
-    if (outcome === "failure") window.add(FAILURES, now);
-    if (slow) window.add(SLOW, now);
-    if (slow || outcome === "failure") this.#judge(outcome === "failure", slow, now);
+    this.#window.add(REQUESTS, now);
+    const slow = this.#policy.slow !== undefined && this.#isSlow(attempt, now);
+    if (slow || outcome === "failure") this.#count(outcome === "failure", slow, now);
   }
 
   /** Nothing of it remains in opossum's hands. */
@@ -127,6 +123,12 @@ export class Breaker {
   }
 
   // ---- closed ----
+
+  #count(failed: boolean, slow: boolean, now: number): void {
+    if (failed) this.#window.add(FAILURES, now);
+    if (slow) this.#window.add(SLOW, now);
+    if (!this.#over) this.#judge(failed, slow, now);
+  }
 
   #judge(failed: boolean, slow: boolean, now: number): void {
     if (this.#window.sum(REQUESTS, now) < this.#policy.minRequests) {
@@ -262,7 +264,7 @@ export class Breaker {
   #recordProbe(attempt: Attempt, outcome: Outcome, now: number): void {
     const gate = this.#gate;
     attempt.probe = false;
-    if (gate === undefined || !gate.giveBack(attempt) || outcome === "neutral") return;
+    if (this.#over || gate === undefined || !gate.giveBack(attempt) || outcome === "neutral") return;
     const verdict = gate.count(outcome === "failure", this.#isSlow(attempt, now));
     if (verdict === undefined) return;
     const made = this.#make("failed", true)!; // loaded, or it would never have opened
