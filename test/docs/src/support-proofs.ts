@@ -330,7 +330,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     "openFor",
     "probes",
     "fallback",
-  ].map((path) => yes(path, "our kinds", "our kinds, validation")),
+  ].map((path) => yes(path, "limits", "our kinds", "our kinds, validation")),
   Resilience: [
     ...["host", "loadBalancer", "subsetting", "healthCheck", "server"].map((path) =>
       yes(path, "our kinds", "our kinds, validation"),

@@ -9,6 +9,7 @@ import { type Installed, isOurs } from "./footprint.js";
 export const JOBS: Readonly<Record<string, string>> = {
   "follow-redirects": "redirects of `mesh.http`, as axios and others expect them",
   "is-network-error": "how p-retry tells a network error from a fault in code",
+  opossum: "the circuit breaker's state machine, loaded with the first failure that one counts",
   "p-retry": "drives every attempt after a failed first",
   re2js: "regular expressions that come from policy, in linear time",
   undici: "connections to endpoints",
