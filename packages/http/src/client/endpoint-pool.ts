@@ -96,7 +96,7 @@ export class EndpointPool implements Pool, Hungry {
   dispatch(wire: WireAttempt): void {
     this.uses += 1;
     if (wire.authority !== this.authority) wire.writeHost();
-    const connection = this.#free.pop() ?? this.#open();
+    const connection = this.#free.pop() ?? (this.#waiting.size === 0 ? this.#open() : undefined);
     if (connection === undefined) this.#wait(wire);
     else if (connection.mayBeStale(wire) && !wire.mayReplay) this.#afterNews(connection, wire);
     else if (connection.carry(wire)) this.#onFree(connection);
@@ -189,7 +189,10 @@ export class EndpointPool implements Pool, Hungry {
   }
 
   #wait(wire: WireAttempt): void {
-    if (this.#cluster.mayWait(wire)) this.#waiting.add(wire, true);
+    const isFirst = this.#waiting.size === 0;
+    if (!this.#cluster.mayWait(wire)) return;
+    this.#waiting.add(wire, true);
+    if (!isFirst) this.feed(); // policy may allow more by now
   }
 
   #noteEmpty(): void {

@@ -80,7 +80,7 @@ export class Http2Connection implements Connection {
     try {
       connect({ hostname: "", protocol: "http:", port: "" }, (error, socket) => {
         if (this.#closed) socket?.destroy();
-        else if (socket === null) this.#fail(error as Error);
+        else if (error !== null) this.#fail(error);
         else this.#speak(socket);
       });
     } catch (error) {
@@ -150,7 +150,7 @@ export class Http2Connection implements Connection {
     if (this.#retired || this.#closed) return;
     this.#retired = true;
     if (this.#session === undefined) return this.#fail(new Error("the pool was closed"));
-    this.#session.close();
+    if (this.streams === 0) this.#session.close();
     this.#options.owner.changed(this);
   }
 
@@ -207,7 +207,9 @@ export class Http2Connection implements Connection {
     if (this.streams === 0) {
       this.#idleSince = clock.now();
       if (!this.#closed) this.#session?.unref();
-      this.#watchIdle();
+      // Not before: its GOAWAY would overtake the last request, and a server that heard it first takes none.
+      if (this.#retired) this.#session?.close();
+      else this.#watchIdle();
     }
     owner.changed(this);
   }

@@ -76,7 +76,7 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   // ---- from the cluster ----
 
   feed(): void {
-    if (this.#waiting.size > 0) this.#refill();
+    this.#openFor(this.#waiting.size);
   }
 
   // ---- from its connections ----
@@ -95,7 +95,7 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
     this.#options.connections.give();
     // Whoever waited for it hears why; who waits for a place goes on, unless there is nothing left to wait for.
     if (error !== undefined) this.#waiting.fail(error, this.#connections.size === 0 ? "all" : "connecting");
-    else if (this.#waiting.size > 0) this.#refill();
+    else this.#openFor(this.#waiting.size);
     this.#settle();
   }
 
@@ -122,30 +122,32 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   }
 
   #wait(wire: WireAttempt): void {
-    const limited = !this.#hasConnecting() && this.#open() === undefined;
+    this.#openFor(this.#waiting.size + 1);
+    const limited = this.#roomToCome() <= this.#waiting.size;
     if (limited && !this.#options.connections.mayWait(wire)) return;
     this.#waiting.add(wire, limited);
   }
 
-  /** One that is being made has room for those that wait, and for one more. */
-  #hasConnecting(): boolean {
+  /** Requests that connections being made will take. */
+  #roomToCome(): number {
     let room = 0;
     for (const connection of this.#connections) {
       if (connection.connecting) room += Math.min(connection.capacity, EXPECTED_STREAMS);
     }
-    return this.#waiting.size < room;
+    return room;
   }
 
-  #open(): Http2Connection | undefined {
+  /** Another connection, if those being made have no room for as many, and there may be another. */
+  #openFor(requests: number): void {
+    if (this.#roomToCome() >= requests) return;
     const { connect, scheme, clock, undici, onConnect, connections } = this.#options;
     let live = 0;
     for (const { retired } of this.#connections) if (!retired) live += 1;
-    if (live >= MAX_CONNECTIONS || !connections.take(live, this)) return undefined;
+    if (live >= MAX_CONNECTIONS || !connections.take(live, this)) return;
     onConnect();
     const policy = this.policy.connection;
     const connection = new Http2Connection({ connect, scheme, policy, clock, undici, owner: this });
     this.#connections.add(connection);
-    return connection;
   }
 
   #serve(): void {
@@ -156,12 +158,7 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
         connection.carry(wire);
       }
     }
-    if (this.#waiting.size > 0) this.#refill();
-  }
-
-  /** There are requests left, and perhaps nothing that will take them. */
-  #refill(): void {
-    if (!this.#hasConnecting()) this.#open();
+    this.#openFor(this.#waiting.size);
   }
 
   /** While it closes: done when nothing waits and nothing is open. */

@@ -34,6 +34,8 @@ export class Http2Request {
   #answered = false;
   /** The attempt was told of the end. */
   #told = false;
+  /** Its place is another's. */
+  #released = false;
   #paused = false;
   #wasPaused = false;
   /** The head was all of the answer. */
@@ -52,7 +54,7 @@ export class Http2Request {
     const { errors } = this.#options.undici;
     if (wire.upgrade !== null || wire.method === "CONNECT") {
       const what = wire.upgrade === null ? "CONNECT" : `an upgrade to ${wire.upgrade}`;
-      this.#options.over();
+      this.#release();
       return wire.onError(
         new errors.NotSupportedError(`${what} is not sent over HTTP/2, which policy wants spoken to this service`),
       );
@@ -60,14 +62,14 @@ export class Http2Request {
     try {
       wire.onConnect((reason) => this.#abort(reason));
     } catch {
-      return this.#options.over(); // given up meanwhile
+      return this.#release(); // given up meanwhile
     }
-    if (this.#told) return this.#options.over();
+    if (this.#told) return this.#release();
     try {
       this.#open();
     } catch (error) {
       // The request itself is at fault, such as a header twice that may stand there once.
-      if (this.#stream === undefined) this.#options.over();
+      if (this.#stream === undefined) this.#release();
       this.#told = true;
       wire.attempt.call.abort(error);
     }
@@ -124,7 +126,7 @@ export class Http2Request {
     stream.on("error", (error) => this.#fail(error));
     stream.once("close", () => {
       this.#fail(new Error(`the stream was closed with ${codeName(stream.rstCode)}`));
-      this.#options.over();
+      this.#release();
     });
   }
 
@@ -174,6 +176,7 @@ export class Http2Request {
       );
     }
     this.#told = true;
+    this.#release(); // before the caller hears of it: its next request finds the place free
     // The answer is there, and the rest of the request of no use: as undici, which closes such a connection.
     if (!stream.writableEnded) stream.close(NGHTTP2_CANCEL);
     this.#wire.onComplete(this.#trailers);
@@ -197,6 +200,12 @@ export class Http2Request {
     // Reset by itself, and not with its connection: that was no connection found closed.
     if (ofConnection === undefined) wire.attempt.reused = false;
     wire.onError(ofConnection ?? streamError);
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#options.over();
   }
 
   #abort(reason: unknown): void {
