@@ -14,7 +14,7 @@ const ENDPOINTS = 2;
 /** What watches attempts goes on for two seconds after the last one. */
 const SETTLED_MS = 3_000;
 /** Seconds after it was busy V8 collects garbage once more, which is in one or two of these. */
-const SLICES = 7;
+const SLICES = process.argv[3] === "bare" ? 1 : 7;
 const SLICE_MS = 3_000;
 const ALL = '"*.shop.svc.cluster.local"';
 const POLICY = `apiVersion: networking.istio.io/v1
@@ -45,12 +45,15 @@ interface Measured {
 }
 
 export async function idle(): Promise<Report> {
-  const { knownMb, calledMb, cpuShare } = await measureApart<Measured>(fileURLToPath(import.meta.url), ["measure"]);
+  const module = fileURLToPath(import.meta.url);
+  const { knownMb, calledMb, cpuShare } = await measureApart<Measured>(module, ["measure"]);
+  const bare = await measureApart<Measured>(module, ["measure", "bare"]);
   return {
     bench: `${CLUSTERS} clusters of ${ENDPOINTS} endpoints, limits, budgets, outlier detection and a breaker each`,
     rows: [
       { what: "heap, known", figure: `${knownMb.toFixed(1)} MB` },
       { what: "heap added by one call to each", figure: `${calledMb.toFixed(1)} MB` },
+      { what: "of that without any policy", figure: `${bare.calledMb.toFixed(1)} MB` },
       {
         what: `CPU while idle, median of ${SLICES} times ${SLICE_MS / 1_000} s`,
         figure: `${(cpuShare * 100).toFixed(3)} %`,
@@ -67,7 +70,7 @@ if (process.argv[2] === "measure" && process.send !== undefined) {
   const names = Array.from({ length: CLUSTERS }, (_, index) => `service-${index}`);
   store.publish(
     snapshot(
-      resources(POLICY),
+      resources(process.argv[3] === "bare" ? "" : POLICY),
       names.flatMap((name) => workloads(name, ENDPOINTS)),
     ),
   );
