@@ -30,6 +30,8 @@ export class RateLimitRule {
   policy: RateLimitPolicy;
   readonly buckets: TokenBuckets;
   readonly quotedName: string;
+  /** Its part of `RateLimit-Policy`. */
+  readonly item: string;
   passed = 0;
   refused = 0;
 
@@ -37,6 +39,7 @@ export class RateLimitRule {
     this.policy = policy;
     this.buckets = new TokenBuckets(policy);
     this.quotedName = quotedName(policy.name);
+    this.item = policyItem(this.quotedName, policy);
   }
 
   read(): RateLimitReading {
@@ -83,13 +86,14 @@ export class TakenTokens {
   headers(): string[] {
     let policies = "";
     let limits = "";
-    for (const [index, { policy, buckets, quotedName: name }] of this.#rules.entries()) {
+    for (let index = 0; index < this.#rules.length; index++) {
+      const rule = this.#rules[index]!; // within its length
       const bucket = this.#buckets[index]!; // grown together
-      const refused = this.#rules[index] === this.refusedBy;
-      const separator = index === 0 ? "" : ", ";
-      policies += separator + policyItem(name, policy);
       // Of a refusal it is the time that Retry-After says.
-      limits += separator + limitItem(name, bucket.tokens, refused ? this.retryAfter * 1_000 : buckets.fullMs(bucket));
+      const resetMs = rule === this.refusedBy ? this.retryAfter * 1_000 : rule.buckets.fullMs(bucket);
+      const item = limitItem(rule.quotedName, bucket.tokens, resetMs);
+      policies = index === 0 ? rule.item : `${policies}, ${rule.item}`;
+      limits = index === 0 ? item : `${limits}, ${item}`;
     }
     return ["RateLimit-Policy", policies, "RateLimit", limits];
   }
