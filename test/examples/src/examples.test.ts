@@ -59,6 +59,21 @@ describe("npm start -w examples/…", () => {
     expect(example.text).toBe("200 hello, /world\n418 short and stout\n");
   });
 
+  it("rate-limit: lets in what policy allows, then what can be served", async () => {
+    example = new Example("rate-limit");
+    expect(await example.ended, example.text).toBe(0);
+    expect(example.text.split("\n").map((line) => line.trim().replaceAll(/(?<=t=|\d )\d+$/g, "N"))).toEqual([
+      'ann 200 "default/tickets/by-customer";r=2;t=N',
+      'ann 200 "default/tickets/by-customer";r=1;t=N',
+      'ann 200 "default/tickets/by-customer";r=0;t=N',
+      expect.stringMatching(/^ann 429 "default\/tickets\/by-customer";r=0;t=(19|20) N$/),
+      'bob 200 "default/tickets/by-customer";r=2;t=N',
+      "report 503 OVERLOADED",
+      "buy 200",
+      "",
+    ]);
+  });
+
   it("nest: a controller calls a service by its name", async () => {
     const nest = await start("nest", 2);
     await nest.until("/emma", /in stock/);
