@@ -33,6 +33,12 @@ spec:
     priorities: [{ priority: CRITICAL, match: [{ uri: { prefix: /pay } }] }]
     priorityHeader: x-priority
 `;
+const RESILIENCE = `apiVersion: inmesh.dev/v1alpha1
+kind: Resilience
+metadata: { name: reviews, namespace: shop }
+spec: { host: reviews, retry: { percent: 20 }, hedging: { attempts: 2 } }
+`;
+
 const BREAKER = `apiVersion: inmesh.dev/v1alpha1
 kind: CircuitBreaker
 metadata: { name: reviews, namespace: shop }
@@ -141,8 +147,26 @@ describe("inmesh describe", () => {
 `);
     const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
     expect(json<{ services: { callers: unknown }[] }>().services[0]?.callers).toEqual([
-      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker] },
+      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker], repeats: null },
     ]);
+  });
+
+  it("tells what its callers repeat, and what is left of it", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    folder.write("mesh/resilience.yaml", RESILIENCE);
+    const stats = { retries: 31, hedges: 12, noRetry: { retry_rate: 7, not_idempotent: 3 } };
+    const name = "outbound|80||reviews.shop.svc.cluster.local";
+    const cluster = { name, host: "reviews.shop.svc.cluster.local", port: 80, subset: "", stats, retriesLeft: 4.7 };
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/clusters": { clusters: [cluster] } });
+    const { code, stdout, stderr } = await runCli(["describe", "reviews"], { cwd });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(
+      "callers    shop/web-1 to port 80: 31 retries so far, 12 of them hedges; 4 left by rate, 7 kept back\n",
+    );
+    const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
+    const repeats = { left: 4, made: 31, hedges: 12, keptBack: 7 };
+    expect(json<{ services: { callers: unknown[] }[] }>().services[0]?.callers[0]).toMatchObject({ repeats });
   });
 
   it("tells that policy is switched off", async () => {

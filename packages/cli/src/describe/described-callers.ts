@@ -1,4 +1,4 @@
-/** How the processes that call a service stand with the limits and circuit breakers of its policy. */
+/** How the processes that call a service stand with the limits, circuit breakers and retries of its policy. */
 
 import type { Lease } from "@inmesh/core";
 import type { BreakerView, ClustersView, ClusterView, LimitsView } from "@inmesh/core/admin";
@@ -14,9 +14,21 @@ export interface DescribedCaller {
   readonly subset: string;
   readonly limits: LimitsView | null;
   readonly breakers: readonly BreakerView[];
+  /** Where policy has retries by rate or hedging. */
+  readonly repeats: RepeatsView | null;
 }
 
-/** Where policy has neither limits nor breakers no process is asked. */
+/** Attempts beyond the first of each call. */
+export interface RepeatsView {
+  /** That the rate leaves; null without a rate. */
+  readonly left: number | null;
+  /** Since start: made, those among them that were hedges, and those that the rate kept back. */
+  readonly made: number;
+  readonly hedges: number;
+  readonly keptBack: number;
+}
+
+/** Where policy has nothing of the kind no process is asked. */
 export async function describeCallers(
   snapshot: Snapshot,
   { host, ports }: { readonly host: string; readonly ports: readonly { readonly number: number }[] },
@@ -26,8 +38,9 @@ export async function describeCallers(
 ): Promise<readonly DescribedCaller[]> {
   const guarded = ports.some(({ number }) =>
     ["", ...subsets].some((subset) => {
-      const { limits, retryBudget, breaker } = snapshot.cluster(clusterName(number, subset, host))?.policy ?? {};
-      return limits !== undefined || retryBudget !== undefined || breaker !== undefined;
+      const { limits, retryBudget, breaker, retryRate, hedging } =
+        snapshot.cluster(clusterName(number, subset, host))?.policy ?? {};
+      return [limits, retryBudget, breaker, retryRate, hedging].some((part) => part !== undefined);
     }),
   );
   if (!guarded) return [];
@@ -36,11 +49,26 @@ export async function describeCallers(
   return readings.flatMap(({ lease, view }) =>
     (view?.clusters ?? [])
       .filter((cluster) => cluster.host === host)
-      .map((cluster) => callerOf(processName(lease), cluster)),
+      .map((cluster) => callerOf(processName(lease), cluster, hedges(snapshot, cluster))),
   );
 }
 
-/** A process of an older version says nothing of either. */
-function callerOf(name: string, { port, subset, limits, breakers }: ClusterView): DescribedCaller {
-  return { name, port, subset, limits: limits ?? null, breakers: breakers ?? [] };
+function hedges(snapshot: Snapshot, { port, subset, host }: ClusterView): boolean {
+  return snapshot.cluster(clusterName(port, subset, host))?.policy.hedging !== undefined;
+}
+
+/** A process of an older version says nothing of all this. */
+function callerOf(
+  name: string,
+  { port, subset, limits, breakers, retriesLeft, stats }: ClusterView,
+  hedged: boolean,
+): DescribedCaller {
+  const repeats = {
+    left: retriesLeft === undefined ? null : Math.floor(retriesLeft),
+    made: stats?.retries ?? 0,
+    hedges: stats?.hedges ?? 0,
+    keptBack: stats?.noRetry?.retry_rate ?? 0,
+  };
+  const tells = hedged || retriesLeft !== undefined;
+  return { name, port, subset, limits: limits ?? null, breakers: breakers ?? [], repeats: tells ? repeats : null };
 }

@@ -1,19 +1,27 @@
-/** How full a caller's limits are, and how its circuit breakers stand, as a person would tell of it. */
+/** How full a caller's limits are, how its circuit breakers stand and what it repeats, as a person would tell of it. */
 
 import type { LimitsView, LimitView } from "@inmesh/core/admin";
-import type { DescribedCaller } from "../describe/described-callers.js";
+import type { DescribedCaller, RepeatsView } from "../describe/described-callers.js";
 
 export function callerLines(callers: readonly DescribedCaller[]): string[] {
-  return callers.flatMap(({ name, port, subset, limits, breakers }) => {
+  return callers.flatMap(({ name, port, subset, limits, breakers, repeats }) => {
     const place = `${name} to port ${port}${subset === "" ? "" : ` ${subset}`}`;
     const lines = limits === null ? [] : limitTexts(limits);
     return [
       ...(lines.length === 0 ? [] : [`${place}: ${lines.join("; ")}`]),
+      ...(repeats === null ? [] : [`${place}: ${repeatsText(repeats)}`]),
       ...breakers.map(({ text, resource, refused }) =>
         [`${place}: ${resource} ${text}`, ...(refused === 0 ? [] : [`${refused} refused so far`])].join("; "),
       ),
     ];
   });
+}
+
+/** `31 retries so far, 12 of them hedges; 4 left by rate, 7 kept back`. */
+function repeatsText({ left, made, hedges, keptBack }: RepeatsView): string {
+  const of = hedges === 0 ? "" : `, ${hedges} of them hedges`;
+  const rate = left === null ? "" : `; ${left} left by rate${keptBack === 0 ? "" : `, ${keptBack} kept back`}`;
+  return `${made} retries so far${of}${rate}`;
 }
 
 /** Only what is limited. */
