@@ -32,6 +32,8 @@ export class Attempt extends WheelNode {
   endedAt = 0;
   /** HTTP status of the answer; 0 when none came. */
   status = 0;
+  /** HTTP status that the answer amounts to, where policy judges by answers: another one than its own for gRPC. 0 before. */
+  meant = 0;
   phase: Phase = "queued";
   /** Something may have reached the peer. While false, even a POST can safely be sent again (pitfalls R1). */
   sent = false;

@@ -20,6 +20,7 @@ import { answerOutcome, classifyFailure, isPeersFault, isPerhapsLateness, isRefu
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
+import { statusMeant } from "./grpc-status.js";
 import type { Hedge } from "./hedge.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
@@ -243,6 +244,7 @@ export class Call extends WheelNode implements MatchRequest {
   attemptAnswered(attempt: Attempt, header: HeaderReader): boolean {
     const now = this.engine.clock.now();
     attempt.headAt = now;
+    attempt.meant = this.cluster!.judges ? statusMeant(this, attempt.status, header) : attempt.status; // it has a cluster
     if (attempt.wheelTick >= 0) this.engine.wheel.remove(attempt); // perTryTimeout runs until the head only
     const retry = this.stack!.retry; // an attempt exists, so the stack does
     const { hedge } = this;
@@ -250,14 +252,14 @@ export class Call extends WheelNode implements MatchRequest {
       hedge?.hasOthers(attempt) === true &&
       (attempt.status >= 500 || retry?.dislikes(this, attempt, header) === true)
     ) {
-      this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.status), undefined, now);
+      this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.meant), undefined, now);
       this.#noteTried(attempt);
       return false; // a better one may come
     }
     if (retry !== undefined) {
       if (retry.wantsAnswer(this, attempt, header)) {
         // A 200 is thrown away only for the gRPC failure it carries.
-        this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.status), undefined, now);
+        this.#settle(attempt, attempt.status === 200 ? "failure" : answerOutcome(attempt.meant), undefined, now);
         this.#noteTried(attempt);
         retry.again(this, attempt, undefined);
         return false;
@@ -277,7 +279,7 @@ export class Call extends WheelNode implements MatchRequest {
 
   attemptCompleted(attempt: Attempt): void {
     const now = this.engine.clock.now();
-    this.#settle(attempt, answerOutcome(attempt.status), undefined, now);
+    this.#settle(attempt, answerOutcome(attempt.meant), undefined, now);
     this.#finish(undefined, "neutral", now);
   }
 

@@ -3,6 +3,7 @@
 import type { RetryPolicy } from "@inmesh/model";
 import type { HeaderReader } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
+import { isGrpc } from "../call/grpc-status.js";
 import type { MeshErrorCode } from "../errors.js";
 
 /** What an answer is worth another attempt for, and what a failure. */
@@ -62,10 +63,4 @@ function retriedStatuses(on: ReadonlySet<string>, statusCodes: ReadonlySet<numbe
   if (on.has("gateway-error")) statuses.fill(1, 502, 505);
   if (on.has("retriable-4xx")) statuses[409] = 1;
   return statuses;
-}
-
-/** gRPC and gRPC-Web. */
-function isGrpc(call: Call): boolean {
-  const type = call.header("content-type");
-  return typeof type === "string" && type.startsWith("application/grpc");
 }

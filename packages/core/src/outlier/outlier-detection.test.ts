@@ -88,6 +88,21 @@ describe("outlier detection", () => {
     expect(out()).toEqual([0]);
   });
 
+  it("takes gRPC's answers for what their grpc-status says", () => {
+    const { script, send, clock, out } = setup(1, { consecutiveErrors: 2, maxEjectionRatio: 1 });
+    const call = (grpcStatus: string, type = "application/grpc") => {
+      script(0, answers(200, { headers: { "grpc-status": grpcStatus } }));
+      send("pay", { method: "POST", headers: ["content-type", type] });
+      clock.advance(1);
+    };
+    for (const status of ["14", "5", "14", "0", "13"]) call(status);
+    call("14", "application/json");
+    call("2");
+    expect(out()).toEqual([]);
+    call("12");
+    expect(out()).toEqual([0]);
+  });
+
   it("ends an ejection with the first sweep after baseEjectionTime, times its number in a row, up to the maximum", () => {
     const { script, serve, states, clock, out } = setup(1, {
       consecutiveErrors: 1,

@@ -81,7 +81,7 @@ it("ejects, readmits and forgives as sweeps would", () => {
       const index = upTo(count) - 1;
       const status = random.next() < failing ? [500, 502, 503][upTo(3) - 1]! : 200;
       model.answer(index, status, now);
-      const attempt = { endpoint: states[index]!, status, sent: true, error: undefined } as Attempt;
+      const attempt = { endpoint: states[index]!, status, meant: status, sent: true, error: undefined } as Attempt;
       if (detector.record(attempt, status >= 500 ? "failure" : "success", states, now)) ejections += 1;
       const differs = states.some(({ outlierUntil }, n) => outlierUntil > now !== model.hosts[n]!.ejectedAt >= 0);
       if (differs) expect.fail(`seed ${seed}, event ${event}: ${JSON.stringify([model.hosts, states, policy])}`);

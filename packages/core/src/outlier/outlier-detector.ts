@@ -49,7 +49,7 @@ export class OutlierDetector {
    * @returns whether one of them was ejected now
    */
   record(
-    { endpoint, status, sent, error }: Attempt,
+    { endpoint, status, meant, sent, error }: Attempt,
     outcome: Outcome,
     states: readonly EndpointState[],
     now: number,
@@ -57,10 +57,8 @@ export class OutlierDetector {
     const { splitsLocalErrors } = this.#policy;
     let out = now >= this.#ratesAt && this.#sweep(states, now);
     if (status > 0) {
-      // A 200 that failed without an error bore a gRPC status that says so.
-      const failed = this.#isError(status) || (outcome === "failure" && status === 200 && error === undefined);
-      if (!failed) this.#succeeded(endpoint);
-      else if (this.#failed(endpoint, isGatewayError(status), states, now)) out = true;
+      if (!this.#isError(meant)) this.#succeeded(endpoint);
+      else if (this.#failed(endpoint, isGatewayError(meant), states, now)) out = true;
     }
     // It was connected: as Envoy, that alone ends the row of local failures, whatever becomes of the request.
     if (sent && splitsLocalErrors) this.#arrived(endpoint);
