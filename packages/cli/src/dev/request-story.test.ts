@@ -53,6 +53,16 @@ describe("requestStory", () => {
       "attempt 1 10.0.0.3:4001 reset after 60 ms; UPSTREAM_RESET: it may have been carried out, and doing it twice would be wrong; the caller got 503 after 3.5 ms; mesh cost 4.2 us",
     ],
     [
+      "a retry for which there was no room",
+      { status: 503, error: "UPSTREAM_RESET", noRetry: "retry_budget", attempts: [attempt({ outcome: "reset" })] },
+      "attempt 1 10.0.0.3:4001 reset after 3 ms; UPSTREAM_RESET: as many retries as policy allows were under way; the caller got 503 after 3.5 ms; mesh cost 4.2 us",
+    ],
+    [
+      "an open breaker with something to fall back on",
+      { fallback: "stale", attempts: [] },
+      "the breaker is open, so the last good answer was given; the caller got 200 after 3.5 ms; mesh cost 4.2 us",
+    ],
+    [
       "an abort on purpose",
       { status: 503, error: "FAULT_ABORTED", attempts: [], meshUs: 0 },
       "aborted on purpose, nothing was sent; the caller got 503 after 3.5 ms; mesh cost 0 us",
@@ -78,6 +88,7 @@ describe("isEventful", () => {
     ["an answer 503", { status: 503 }, true],
     ["a second attempt", { attempts: [refused, second] }, true],
     ["a replay", { replayed: true }, true],
+    ["an answer in place of the one asked for", { fallback: "response" }, true],
   ])("%s", (_, given, expected) => expect(isEventful(request(given))).toBe(expected));
 
   it("tells what policy would have done, where it is only observed", () => {

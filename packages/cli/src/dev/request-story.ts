@@ -13,10 +13,20 @@ const NO_RETRY: Readonly<Record<string, string>> = {
   retried_below: "a service further down has tried it again in vain",
   retry_after: "its answer asks to wait for longer than there is time",
   retry_rate: "no retry was left in the budget",
+  retry_budget: "as many retries as policy allows were under way",
+  breaker_open: "a circuit breaker let nothing more through",
+  overloaded: "more requests would have made the overload worse",
   request_budget: "calls for the same inbound request were repeated often enough",
   answer_begun: "the caller had begun to get the answer",
   deadline: "no time was left",
   aborted: "the caller gave up",
+};
+
+/** What there was instead, because a circuit breaker was open. */
+const FALLBACKS: Readonly<Record<string, string>> = {
+  response: "the breaker is open, so policy's own answer was given",
+  stale: "the breaker is open, so the last good answer was given",
+  destination: "the breaker is open, so another destination was called",
 };
 
 /** @param from the service that made the call */
@@ -27,6 +37,7 @@ export function requestStory(from: string, request: RequestView): string {
   const parts = [
     ...(faultMs > 0 ? [`delayed on purpose by ${formatMillis(faultMs)}`] : []),
     ...(error === "FAULT_ABORTED" ? ["aborted on purpose, nothing was sent"] : []),
+    ...(request.fallback === undefined ? [] : [FALLBACKS[request.fallback] ?? request.fallback]),
     ...request.attempts.map((attempt, index) => attemptWords(attempt, request.attempts[index - 1])),
     ...(replayed ? ["sent again at once because the kept-alive connection had been closed"] : []),
     ...(error === "" || error === "FAULT_ABORTED"
@@ -40,8 +51,9 @@ export function requestStory(from: string, request: RequestView): string {
 }
 
 /** Whether there is something to tell: more than one attempt, a failure, or a fault; also one that policy would have made. */
-export function isEventful({ attempts, error, status, faultMs, replayed, would }: RequestView): boolean {
+export function isEventful({ attempts, error, status, faultMs, fallback, replayed, would }: RequestView): boolean {
   if (attempts.length > 1 || error !== "" || status >= 500 || faultMs > 0 || replayed) return true;
+  if (fallback !== undefined) return true;
   return would ? would.status >= 400 || would.retried || would.timedOut || would.delayMs > 0 : false;
 }
 

@@ -36,6 +36,7 @@ export function requestView(call: Call, now: number, would?: Would): RequestView
     meshUs: first === undefined ? 0 : Math.max(0, first.startedAt - call.startedAt - faultMs) * 1_000,
     faultMs,
     noRetry: call.noRetry ?? "",
+    ...(call.fallback !== "" && { fallback: call.fallback }),
     replayed: call.replayed,
     attempts: attempts.map(attemptView),
     would: would === undefined ? null : wouldView(would),
@@ -61,6 +62,7 @@ function attemptView(attempt: Attempt): AttemptView {
 }
 
 const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
+  OVERFLOW: "not sent",
   CONNECT_FAILED: "refused",
   UPSTREAM_RESET: "reset",
   STREAM_REFUSED: "turned away",

@@ -281,6 +281,8 @@ export interface RequestView {
   readonly meshUs: number;
   readonly faultMs: number;
   readonly noRetry: string;
+  /** What the caller got because a circuit breaker was open: `response`, `stale`, `destination`. Absent where nothing. */
+  readonly fallback?: string;
   readonly replayed: boolean;
   readonly attempts: readonly AttemptView[];
   /** Mode `observe`: what policy would have done; null in every other mode. */

@@ -1,5 +1,6 @@
 import type { BreakerFallback, Destination } from "@inmesh/model";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { requestsView } from "../admin/requests-view.js";
 import { settle } from "../runtime/fake-clock.js";
 import { answers } from "../testing/behaviour.js";
 import type { FakeSnapshotSpec } from "../testing/fake-snapshot.js";
@@ -37,6 +38,7 @@ it("answers with what policy says, marked", async () => {
     body: "[]",
   });
   expect([call.fallback, call.error, call.attempts]).toEqual(["response", undefined, 0]);
+  expect(requestsView(mesh.engine, 1).requests[0]).toMatchObject({ status: 200, fallback: "response", attempts: [] });
 });
 
 describe("another destination", () => {
@@ -111,6 +113,20 @@ describe("the last good answer", () => {
     }
     await mesh.clock.advance(3_001);
     expect(gets({ headers: ["accept-language", "de"] })).toBe("");
+  });
+
+  it("is given only to who asks with the same headers, but for those that say nothing of it", async () => {
+    await opened(fallback);
+    keep("/x", ["x-user", "ann", "Accept", "text/html", "traceparent", "00-1", "user-agent", "a"], []);
+    keep("/y", ["user-agent", "a"], ["vary", "user-agent"]);
+    const gets = (path: string, headers: readonly string[]) => mesh.send("a", { path, headers }).call.fallback;
+    expect(gets("/x", ["accept", "text/html", "X-User", "ann", "traceparent", "00-2", "x-request-id", "7"])).toBe(
+      "stale",
+    );
+    expect(gets("/x", ["accept", "text/html", "x-user", "bob"])).toBe("");
+    expect(gets("/x", ["accept", "text/html"])).toBe("");
+    expect(gets("/x", ["accept", "text/html", "x-user", "ann", "x-api-key", "k"])).toBe("");
+    expect([gets("/y", ["user-agent", "a"]), gets("/y", ["user-agent", "b"])]).toEqual(["stale", ""]);
   });
 
   it("is not kept where it may be for one person only", async () => {

@@ -1,7 +1,8 @@
 /**
  * The last good answers of clusters whose breaker falls back on them: whole answers to GET, in memory, bounded. Nothing that
- * is for one person alone is kept: no answer to a request with credentials or cookies, none that sets a cookie or says
- * `private` or `no-store` (pitfalls B13).
+ * is for one person alone is given to another: no answer to a request with credentials or cookies is kept, none that sets a
+ * cookie or says `private` or `no-store`; and since services have headers of their own for who asks (`x-user`, `x-api-key`), an
+ * answer is for requests with the same headers only, but for those that say nothing of it (pitfalls B13).
  */
 
 import type { Call } from "../call/call.js";
@@ -21,14 +22,14 @@ export interface KeptAnswer {
   readonly body: Uint8Array;
   /** Clock ms. */
   readonly at: number;
-  /** Request headers that the answer depends on, and what they were. */
+  /** Of the request headers that are no part of the key those that the answer depends on, and what they were. */
   readonly varies: readonly (readonly [name: string, value: string])[];
   readonly bytes: number;
 }
 
 export class StaleAnswers {
   readonly #clock: Clock;
-  /** By cluster and URL, in the order in which they were kept. */
+  /** By cluster, URL and headers, in the order in which they were kept. */
   readonly #kept = new Map<string, KeptAnswer>();
   #bytes = 0;
 
@@ -99,19 +100,34 @@ function variesOf(call: Call, headers: readonly string[]): KeptAnswer["varies"] 
   const names = new Set<string>();
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index]!.toLowerCase(); // flat pairs
-    if (name === "content-encoding") names.add("accept-encoding");
     if (name === "cache-control" && PRIVATE.test(headers[index + 1]!)) return undefined;
     if (name !== "vary") continue;
     for (const each of headers[index + 1]!.split(",")) names.add(each.trim().toLowerCase());
   }
   if (names.has("*")) return undefined;
-  return [...names].map((name) => [name, text(call, name)]);
+  return [...names].filter(saysNothing).map((name) => [name, text(call, name)]);
 }
 
 function text(call: Call, name: string): string {
   return String(call.header(name) ?? "");
 }
 
-function keyOf({ cluster, authority, path }: Call): string {
-  return `${cluster?.config.name} ${authority}${path}`;
+function keyOf({ cluster, authority, path, headers }: Call): string {
+  const lines: string[] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]!.toLowerCase(); // flat pairs: both indices are in range
+    if (!saysNothing(name)) lines.push(`${name}: ${headers[index + 1]}`);
+  }
+  return [`${cluster?.config.name} ${authority}${path}`, ...lines.sort()].join("\n");
 }
+
+/** Of tracing, the client's make and the connection: no service answers by them, unless it says so with `vary`. */
+function saysNothing(name: string): boolean {
+  return NEUTRAL.has(name) || NEUTRAL_FAMILIES.test(name);
+}
+
+const NEUTRAL = new Set([
+  ...["traceparent", "tracestate", "baggage", "b3", "sentry-trace", "uber-trace-id", "x-amzn-trace-id"],
+  ...["x-request-id", "x-correlation-id", "user-agent", "connection", "content-length", "date"],
+]);
+const NEUTRAL_FAMILIES = /^x-(?:b3|datadog|envoy|inmesh)-/;

@@ -102,7 +102,7 @@ export class Call extends WheelNode implements MatchRequest {
   hedge: Hedge | undefined = undefined;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
-  /** What the caller got because a breaker was open. */
+  /** What the caller got because a circuit breaker was open. */
   fallback: "" | "response" | "stale" | "destination" = "";
   /** Has a place among its cluster's retries: from the decision to try again until there is an answer. */
   retrying = false;
