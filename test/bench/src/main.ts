@@ -2,6 +2,7 @@
 
 import { machine, print, type Report } from "./lib/table.js";
 import { analyzeBench } from "./row/analyze.js";
+import { balance } from "./row/balance.js";
 import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
 import { envoy } from "./row/envoy.js";
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   match,
   pick,
   breaker,
+  balance,
   compile: compileBench,
   pipeline,
   analyze: analyzeBench,

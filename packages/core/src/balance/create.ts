@@ -9,6 +9,7 @@ import type { Balancer } from "./balancer.js";
 import { HashBalancer } from "./hash-balancer.js";
 import { LeastRequest } from "./least-request.js";
 import { PeakEwma } from "./peak-ewma.js";
+import { Prequal } from "./prequal.js";
 import { RandomBalancer } from "./random.js";
 import { RoundRobin } from "./round-robin.js";
 import { Subset } from "./subset.js";
@@ -58,6 +59,7 @@ function byLoad({ loadBalancer, warmup }: BalancingPolicy, { random }: BalancerO
     case "passThrough":
       return new RandomBalancer({ random });
     case "prequal":
+      return new Prequal({ random });
     case "peakEwma":
       return new PeakEwma({ random });
     case "leastRequest":
