@@ -18,8 +18,9 @@ export interface Balancer {
    * Called when membership, weights or health change.
    * @param usable the endpoints that may be picked now, in stable order; empty only where none may be
    * @param all of the cluster, those left alone for a while included
+   * @param minHealthRatio given to what divides endpoints into ranks: with a smaller share of one usable, all of it may be
    */
-  update(usable: readonly EndpointState[], all: readonly EndpointState[]): void;
+  update(usable: readonly EndpointState[], all: readonly EndpointState[], minHealthRatio?: number): void;
   /**
    * @param now clock ms
    * @param avoid tried by this call before: passed over where another is left, by strategies that would otherwise choose the

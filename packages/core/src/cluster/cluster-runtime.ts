@@ -326,8 +326,10 @@ export class ClusterRuntime {
   /** Hands the balancer whoever is not out at the moment. */
   #offer(now: number): void {
     if (this.#config.policy.locality?.kind === "zoneAware") this.#clientZones = this.#options.clientZones();
-    const { usable } = this.#health.choose(this.#states, now);
-    this.#balancer.update(usable, this.#states);
+    const { usable, calm } = this.#health.choose(this.#states, now);
+    const hasRanks = this.#config.policy.locality?.kind === "failover";
+    if (hasRanks) this.#balancer.update(calm, this.#states, this.#health.minHealthRatio);
+    else this.#balancer.update(usable, this.#states);
   }
 }
 

@@ -6,6 +6,8 @@ import type { EndpointState } from "../cluster/endpoint-state.js";
 export interface Choice {
   /** Those to pick from. Empty only where policy would rather fail (minHealthPercent 0, all ejected), or there are none. */
   readonly usable: readonly EndpointState[];
+  /** The same whatever the share of those that are healthy: for ranks, whose panics are their own. */
+  readonly calm: readonly EndpointState[];
   /** These and those that refused connections, which are picked when there is nobody else. */
   readonly permitted: readonly EndpointState[];
   /** So few are healthy that policy has all of them used. */
@@ -19,17 +21,19 @@ export function panicRatio(outlier: OutlierPolicy | undefined): number {
   return outlier?.minHealthRatio ?? PANIC_RATIO;
 }
 
-/**
- * @param states of one cluster; where localities or labels make ranks, of one rank
- * @param minHealthRatio see `panicRatio`
- */
+/** @param minHealthRatio see `panicRatio` */
 export function chooseAmong(states: readonly EndpointState[], now: number, minHealthRatio: number): Choice {
   const healthy = subset(states, (state) => state.healthy(now));
   const panic = healthy.length / states.length < minHealthRatio;
   const permitted = panic ? states : healthy;
-  // Ours alone never empty it: whoever refused a moment ago may be back, and an error is certain otherwise (pitfalls L1).
-  const accepting = subset(permitted, ({ ejectedUntil }) => ejectedUntil <= now);
-  return { usable: accepting.length > 0 ? accepting : permitted, permitted, panic };
+  const calm = preferred(healthy, now);
+  return { usable: panic ? preferred(states, now) : calm, calm, permitted, panic };
+}
+
+/** Those that did not refuse a moment ago; all when all did: they may be back, and an error is certain otherwise (pitfalls L1). */
+function preferred(states: readonly EndpointState[], now: number): readonly EndpointState[] {
+  const accepting = subset(states, ({ ejectedUntil }) => ejectedUntil <= now);
+  return accepting.length > 0 ? accepting : states;
 }
 
 /** Clock ms at which time alone changes the choice; Infinity for never. */

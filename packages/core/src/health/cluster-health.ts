@@ -23,7 +23,7 @@ export class ClusterHealth {
   #config: Cluster;
   /** Only where policy has outlierDetection. */
   #outliers: OutlierDetector | undefined;
-  #choice: Choice = { usable: [], permitted: [], panic: false };
+  #choice: Choice = { usable: [], calm: [], permitted: [], panic: false };
   #changesAt = Number.POSITIVE_INFINITY;
   /** Being checked. */
   #checked: ReadonlySet<EndpointState> = new Set();
@@ -44,6 +44,11 @@ export class ClusterHealth {
   /** Clock ms at which `choose` is due because time alone brings somebody back; Infinity when nobody is out. */
   get changesAt(): number {
     return this.#changesAt;
+  }
+
+  /** With a smaller share of healthy endpoints all are used. */
+  get minHealthRatio(): number {
+    return panicRatio(this.#config.policy.outlier);
   }
 
   /** @returns whether `choose` is due: only what the new policy says differently changes */
@@ -100,7 +105,7 @@ export class ClusterHealth {
   /** Who may be picked. To be asked whenever somebody came, went or changed. */
   choose(states: readonly EndpointState[], now: number): Choice {
     const before = this.#choice;
-    this.#choice = chooseAmong(states, now, panicRatio(this.#config.policy.outlier));
+    this.#choice = chooseAmong(states, now, this.minHealthRatio);
     this.#changesAt = nextChange(states, now);
     if (this.#out.size > 0 || this.#choice.permitted !== states || this.#choice.panic) this.#tell(before, states, now);
     return this.#choice;
@@ -121,6 +126,8 @@ export class ClusterHealth {
     this.#out = out;
     if (panic === before) return;
     const share = `${states.length - out.size} of ${states.length} endpoints of ${name} are well`;
-    onHealth(panic ? `only ${share}: all are used` : `${share}: the others are left out again`);
+    const used =
+      this.#config.policy.locality?.kind === "failover" ? "ranks with too few of them use all" : "all are used";
+    onHealth(panic ? `only ${share}: ${used}` : `${share}: the others are left out again`);
   }
 }

@@ -9,6 +9,7 @@ import type { Outcome } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { Random } from "../runtime/random.js";
 import { type ClientZones, type EndpointGroup, type GroupedEndpoints, groupEndpoints } from "./group-endpoints.js";
+import { rankPanic } from "./panic.js";
 
 /** `retryRemoteLocalities` changes its mind after every second attempt: Envoy's previous_priorities as Istio sets it. */
 const ATTEMPTS_PER_CHOICE = 2;
@@ -37,8 +38,12 @@ export class LocalityBalancer implements Balancer {
     this.#options = options;
   }
 
-  update(usable: readonly EndpointState[], all: readonly EndpointState[]): void {
+  update(usable: readonly EndpointState[], all: readonly EndpointState[], minHealthRatio = 0): void {
     const grouped = groupEndpoints(this.#policy, usable, all, this.#options.clientZones());
+    const panic = rankPanic(
+      grouped.groups.map((group) => ({ all: group.all.length, usable: group.usable.length })),
+      minHealthRatio,
+    );
     const before = this.#byKey;
     this.#byKey = new Map();
     this.#groupOf = new Map();
@@ -46,11 +51,11 @@ export class LocalityBalancer implements Balancer {
       const balancer = before.get(group.key) ?? this.#options.make();
       this.#byKey.set(group.key, balancer);
       for (const state of group.all) this.#groupOf.set(state, index);
-      balancer.update(group.usable, group.all);
+      balancer.update(panic?.panics[index] === true ? group.all : group.usable, group.all);
       return balancer;
     });
     this.#grouped = grouped;
-    this.#shares = grouped.shares();
+    this.#shares = panic?.shares ?? grouped.shares();
     this.#isEmpty = this.#shares.every((share) => share === 0);
     this.#usable = usable.length;
   }

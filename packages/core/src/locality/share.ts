@@ -16,9 +16,7 @@ const OVERPROVISIONING_PERCENT = 140;
  * @returns percent, whole, 100 together; all 0 where nobody is usable
  */
 export function rankShares(ranks: readonly GroupSize[]): number[] {
-  const able = ranks.map(({ all, usable }) =>
-    all === 0 ? 0 : Math.min(100, Math.floor((OVERPROVISIONING_PERCENT * usable) / all)),
-  );
+  const able = rankAbilities(ranks);
   const together = Math.min(100, sum(able));
   if (together === 0) return inProportion(ranks.map(({ usable }) => usable)); // nearly all is lost: less than 1 % of each
   let left = 100;
@@ -30,6 +28,13 @@ export function rankShares(ranks: readonly GroupSize[]): number[] {
   const first = able.findIndex((each) => each > 0); // rounding's
   shares[first]! += left;
   return shares;
+}
+
+/** How much of all calls each rank could bear, in percent, whole. */
+export function rankAbilities(ranks: readonly GroupSize[]): number[] {
+  return ranks.map(({ all, usable }) =>
+    all === 0 ? 0 : Math.min(100, Math.floor((OVERPROVISIONING_PERCENT * usable) / all)),
+  );
 }
 
 /**
