@@ -96,6 +96,29 @@ describe("hedging", () => {
     expect(network.written).toHaveLength(2);
   });
 
+  it("goes elsewhere even where retries need not", async () => {
+    const retry = { on: ["5xx"], avoidPreviousHosts: false };
+    for (let seed = 0; seed < 10; seed++) {
+      const test = testEngine(
+        {
+          clusters: { reviews: { endpoints: ENDPOINTS, policy: { hedging: HEDGING } } },
+          hosts: { reviews: [{ retry }] },
+        },
+        { seed },
+      );
+      test.network.script("*", silent());
+      const { exchange } = test.send("reviews");
+      await test.clock.advanceAsync(400);
+      expect(new Set(exchange.attempts.map(({ endpoint }) => endpoint)).size).toBe(3);
+    }
+  });
+
+  it("is disarmed in the tick in which its last attempt ends", () => {
+    const { send, engine } = setup(refuses());
+    const { exchange } = send("reviews");
+    expect([exchange.events, engine.wheel.size]).toEqual([["fail CONNECT_FAILED"], 0]);
+  });
+
   it("costs calls of clusters without it nothing but a look", async () => {
     const { callAndWait } = setup(slow(10), { policy: { hedging: undefined as never } });
     const { call } = await callAndWait();
