@@ -48,6 +48,7 @@ export const PROOFS = {
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
   limits: "packages/node/test/limits.test.ts",
+  "endpoint health": "packages/node/test/endpoint-health.test.ts",
   outliers: "packages/core/src/outlier/outlier-detection.test.ts",
   "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
   "retries and hedging": "packages/http/test/resilience.test.ts",
@@ -195,7 +196,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("trafficPolicy.retryBudget", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
     {
-      ...yes("trafficPolicy.outlierDetection", "outliers, beside Envoy", "outliers"),
+      ...yes("trafficPolicy.outlierDetection", "outliers, beside Envoy", "outliers", "endpoint health"),
       verdict: "differs",
       how: "As measured with Envoy; besides, attempts that this process itself held up (its event loop stood still, its own limits, lookups) count for nobody, and an endpoint that refuses connections is passed over for 0.5 to 10 s while another is left.",
     },
@@ -332,9 +333,11 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     "fallback",
   ].map((path) => yes(path, "limits", "our kinds", "our kinds, validation")),
   Resilience: [
-    ...["host", "loadBalancer", "subsetting", "healthCheck", "server"].map((path) =>
-      yes(path, "our kinds", "our kinds, validation"),
-    ),
+    ...["host", "loadBalancer", "subsetting", "server"].map((path) => yes(path, "our kinds", "our kinds, validation")),
+    {
+      ...yes("healthCheck", "endpoint health", "our kinds"),
+      how: "`http` over HTTP/1.1: of a service that speaks HTTP/2 check its `tcp`, or another `port`.",
+    },
     yes("retry", "retries and hedging", "our kinds, validation"),
     yes("hedging", "retries and hedging", "our kinds, validation"),
   ],
