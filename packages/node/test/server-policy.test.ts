@@ -250,6 +250,57 @@ describe("rate limits", () => {
   });
 });
 
+describe("work for a caller that left", () => {
+  it("ends downstream, too, where it was given the signal; what is detached goes on, without deadline", async () => {
+    const { made } = await meshes("", ["web", "back"]);
+    const [web, back] = made as [Mesh, Mesh];
+    const [arrived, closed, done] = [deferred(), deferred(), deferred()];
+    const deadlines: Record<string, unknown> = {};
+    const server = back.attach(
+      http.createServer((request, response) => {
+        deadlines[request.url ?? ""] = planeOf(back).engine.contexts.current()?.deadlineAt;
+        if (request.url === "/detached") return response.end("done");
+        response.on("close", () => closed.resolve());
+        arrived.resolve();
+        return undefined;
+      }),
+    );
+    closing.push(() => server.close().closeAllConnections());
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    await until(() => planeOf(web).store.current?.services.has("back.default.svc.cluster.local") === true);
+    const { leave } = await running("node:http", web, async () => {
+      const signal = web.signal()!;
+      await web.fetch("http://back/", { signal }).catch(() => {});
+      expect(signal.aborted).toBe(true);
+      await web.detach(async () => {
+        expect(web.signal()).toBeUndefined();
+        expect(await (await web.fetch("http://back/detached")).text()).toBe("done");
+        done.resolve();
+      });
+      return "";
+    });
+    void leave({ headers: { "x-inmesh-timeout-ms": "9000" } }, arrived.promise);
+    await Promise.all([closed.promise, done.promise]);
+    expect(deadlines).toEqual({ "/": expect.closeTo(performance.now() + 9_000, -4), "/detached": Infinity });
+  });
+});
+
+describe("maxEventLoopDelay", () => {
+  it("turns away while the event loop is late every time, and lets in again when it is not", async () => {
+    const { mesh } = await meshes(ours("Resilience", "{ host: web, server: { maxEventLoopDelay: 60ms } }"));
+    const { ask } = await running("node:http", mesh, (path) => {
+      const until = performance.now() + (path === "/hard" ? 120 : 0);
+      while (performance.now() < until);
+      return "";
+    });
+    const hard = await Promise.all(Array.from({ length: 20 }, () => ask({ path: "/hard" })));
+    const statuses = new Set(hard.map(({ status }) => status));
+    expect(statuses).toEqual(new Set([200, 503]));
+    expect(hard.find(({ status }) => status === 503)?.body).toMatch(/the event loop is \d+ ms late/);
+    await until(async () => (await ask()).status === 200);
+  });
+});
+
 describe("a caller in the mesh", () => {
   it("has what one process sheds served by another, at once, also a POST", async () => {
     const { made } = await meshes(ONE_AT_A_TIME, ["front", "web", "web"]);

@@ -83,7 +83,11 @@ export class Inbound {
   /** The same for a request on an HTTP/2 stream, whichever of Node's two interfaces the application uses. */
   stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result | true {
     if (this.serves(stream)) return work();
-    if (stream.destroyed || head.headers[":method"] === "CONNECT") return this.uncounted(head, work);
+    if (stream.destroyed) return this.uncounted(head, work);
+    if (head.headers[":method"] === "CONNECT") {
+      const rejection = this.#judgeLeaving(ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
+      return rejection === undefined ? this.uncounted(head, work) : rejectStream(stream, head, rejection);
+    }
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
     stream.once("close", () => this.#close(inbound));
@@ -105,16 +109,8 @@ export class Inbound {
 
   /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. */
   upgrade(request: IncomingMessage, work: () => boolean): boolean {
-    const { gate, clock } = this.#engine;
-    if (gate?.active !== true) return this.uncounted(request, work);
-    const now = clock.now();
-    const entered = gate.enter(ServedHead.of(request), request.socket.remoteAddress ?? "", now);
-    if (entered === undefined || entered instanceof Admitted) {
-      entered?.end(0, now);
-      return this.uncounted(request, work);
-    }
-    this.#refused += 1;
-    return answerUpgrade(request.socket, entered);
+    const rejection = this.#judgeLeaving(ServedHead.of(request), request.socket.remoteAddress);
+    return rejection === undefined ? this.uncounted(request, work) : answerUpgrade(request.socket, rejection);
   }
 
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
@@ -201,6 +197,20 @@ export class Inbound {
     if (rejection === DEADLINE_PASSED) this.#expired += 1;
     else this.#refused += 1;
     return rejection;
+  }
+
+  /** Of a request after which its connection leaves HTTP. */
+  #judgeLeaving(head: ServedHead, source = ""): Rejection | undefined {
+    const { gate, clock } = this.#engine;
+    if (gate?.active !== true) return undefined;
+    const now = clock.now();
+    const entered = gate.enter(head, source, now);
+    if (entered === undefined || entered instanceof Admitted) {
+      entered?.end(0, now);
+      return undefined;
+    }
+    this.#refused += 1;
+    return entered;
   }
 
   #rejection(inbound: InboundRequest, head: ServedHead, source: string): Rejection | undefined {

@@ -71,7 +71,13 @@ export function checkResilience(spec: ResilienceSpec, path: Path, report: Report
     if (priority === undefined) report.error(place, "the entry names no priority. Write priority: CRITICAL.");
     checkMatches(match, [...place, "match"], report);
   }
-  if (server.priorityHeader) report.check([...at, "priorityHeader"], matchNameFault(server.priorityHeader));
+  const { priorityHeader } = server;
+  if (!priorityHeader) return;
+  report.check([...at, "priorityHeader"], matchNameFault(priorityHeader));
+  // Servers take them out of a request before anything looks at it, since anybody can send them.
+  if (priorityHeader.toLowerCase().startsWith("x-inmesh-")) {
+    report.error([...at, "priorityHeader"], "headers named x-inmesh-… are between meshes. Name another, x-priority.");
+  }
 }
 
 function checkHealthCheck(spec: HealthCheckSpec | undefined, path: Path, report: Report): void {
