@@ -55,8 +55,9 @@ function compileAdmission(resource: Resource<ResilienceSpec>): AdmissionPolicy |
     maxConcurrency,
     ...(adapts && {
       adaptive: {
-        minConcurrency: adaptiveConcurrency.min || ADAPTIVE.min,
-        maxConcurrency: adaptiveConcurrency.max || ADAPTIVE.max,
+        // The default of the one that is not written makes room for the other.
+        minConcurrency: adaptiveConcurrency.min || Math.min(ADAPTIVE.min, adaptiveConcurrency.max || ADAPTIVE.max),
+        maxConcurrency: adaptiveConcurrency.max || Math.max(ADAPTIVE.max, adaptiveConcurrency.min ?? 0),
       },
     }),
     maxLoopDelayMs: durationMs(maxEventLoopDelay, 0),

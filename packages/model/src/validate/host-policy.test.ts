@@ -66,6 +66,10 @@ describe("validation of Resilience", () => {
     ["{host: a, server: {priorities: [{match: []}]}}", "spec.server.priorities[0] 4 the entry names no priority"],
     ['{host: a, server: {priorityHeader: "a b"}}', "spec.server.priorityHeader 4"],
     [
+      "{host: a, server: {priorityHeader: X-Inmesh-Priority}}",
+      "spec.server.priorityHeader 4 headers named x-inmesh-… are between meshes",
+    ],
+    [
       "{host: a, server: {priorities: [{priority: CRITICAL, match: [{uri: {regex: '('}}]}]}}",
       "spec.server.priorities[0].match[0].uri",
     ],
