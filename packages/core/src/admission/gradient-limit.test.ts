@@ -124,6 +124,15 @@ it.each(SEEDS)("follows a server that loses three quarters of what it can bear (
   expect(mean(late.map(({ medianMs }) => medianMs))).toBeLessThan(200);
 });
 
+it("does not grow by what nobody needs", () => {
+  const limit = new GradientLimit(BOUNDS, 0, seededRandom(1));
+  for (let index = 0; index < 1_000; index++) limit.sample(10, limit.begin(9), index * 10);
+  expect(limit.limit).toBe(20);
+  for (let index = 0; index < 1_000; index++) limit.sample(10, limit.begin(12), 10_000 + index * 10);
+  expect(limit.limit).toBeGreaterThan(20);
+  expect(limit.limit).toBeLessThan(30);
+});
+
 it("keeps within its bounds, also when they change", () => {
   const limit = new GradientLimit({ minConcurrency: 2, maxConcurrency: 10 }, 0, seededRandom(1));
   expect(limit.limit).toBe(10); // 20 is where it would begin
