@@ -43,6 +43,13 @@ export class ChaosProcess<To extends object, From extends { readonly type: strin
     return this.#errors.trim();
   }
 
+  /** The same, once. */
+  takeErrors(): string {
+    const { errors } = this;
+    this.#errors = "";
+    return errors;
+  }
+
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }

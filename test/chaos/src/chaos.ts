@@ -16,22 +16,38 @@ import type { Form } from "./scenario/scenario.js";
 import { standstills } from "./scenario/standstill.js";
 import { Stage } from "./stage.js";
 
-export async function answers(form: Form, apart: boolean): Promise<readonly Verdict[]> {
+/** @param apart one after the other */
+export async function answers(form: Form, apart: boolean, only = /./): Promise<readonly Verdict[]> {
   await using stage = await Stage.open({ backends: 2, policy: guarded(form.perSecond, form.patience) });
   const caller = await stage.startCaller();
-  const scenarios = badAnswers(form);
+  const scenarios = badAnswers(form).filter(({ name }) => only.test(name));
   const bad = await (apart ? inTurn : atOnce)(stage, caller, scenarios);
-  return [...bad, ...(await inTurn(stage, caller, standstills(form)))];
+  return [
+    ...bad,
+    ...(await inTurn(
+      stage,
+      caller,
+      standstills(form).filter(({ name }) => only.test(name)),
+    )),
+  ];
 }
 
-export async function endpoints(form: Form): Promise<readonly Verdict[]> {
-  await using stage = await Stage.open({ backends: 3, policy: guarded(form.perSecond, form.patience) });
-  return await inTurn(stage, await stage.startCaller(), [...deadEndpoints(form), rollingRestart(form)]);
+/** So that some requests are under way when a process goes, in ms. */
+const WORK_MS = 60;
+
+export async function endpoints(form: Form, only = /./): Promise<readonly Verdict[]> {
+  await using stage = await Stage.open({
+    backends: 3,
+    policy: guarded(form.perSecond, form.patience),
+    work: { workMs: WORK_MS },
+  });
+  const scenarios = [...deadEndpoints(form), rollingRestart(form)].filter(({ name }) => only.test(name));
+  return await inTurn(stage, await stage.startCaller(), scenarios);
 }
 
-/** One after the other, for figures. */
-export async function inFull(form: Form): Promise<readonly Verdict[]> {
-  return [...(await endpoints(form)), ...(await answers(form, true))];
+/** One after the other, for figures. @param only scenarios with such names */
+export async function inFull(form: Form, only: RegExp): Promise<readonly Verdict[]> {
+  return [...(await endpoints(form, only)), ...(await answers(form, true, only))];
 }
 
 /** Side by side, for time. */
@@ -50,9 +66,10 @@ export function recovery(index: number, form: MetastableForm): Promise<Recovery>
   });
 }
 
-export async function recoveries(afterSeconds: number): Promise<readonly Recovery[]> {
+export async function recoveries(afterSeconds: number, only: RegExp): Promise<readonly Recovery[]> {
   const all: Recovery[] = [];
-  for (const index of METASTABLE.keys()) {
+  for (const [index, { name }] of METASTABLE.entries()) {
+    if (!only.test(name)) continue;
     for (const guarded of [true, false]) all.push(await recovery(index, { guarded, afterSeconds }));
   }
   return all;

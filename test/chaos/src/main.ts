@@ -1,7 +1,8 @@
-/** `npm run chaos -- [faults|metastable|compare …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12]` */
+/** `npm run chaos -- [faults|metastable|compare …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
 
 import { parseArgs } from "node:util";
 import { inFull, recoveries } from "./chaos.js";
+import { compare, printCompared, writePage } from "./compare.js";
 import { printRecoveries, printVerdicts } from "./report.js";
 
 const { values, positionals } = parseArgs({
@@ -10,6 +11,7 @@ const { values, positionals } = parseArgs({
     "per-second": { type: "string", default: "500" },
     seconds: { type: "string", default: "20" },
     patience: { type: "string", default: "1" },
+    only: { type: "string", default: "." },
     after: { type: "string", default: "12" },
   },
 });
@@ -18,19 +20,24 @@ const form = {
   seconds: Number(values.seconds),
   patience: Number(values.patience),
 };
+const only = new RegExp(values.only, "i");
 const parts = positionals.length === 0 ? ["faults", "metastable"] : positionals;
 if (!(form.perSecond >= 1) || !(form.seconds >= 2)) usage("--per-second is a number from 1, --seconds one from 2");
 
 let broken = false;
 for (const part of parts) {
   if (part === "faults") {
-    const verdicts = await inFull(form);
+    const verdicts = await inFull(form, only);
     console.log(printVerdicts(verdicts));
     broken ||= verdicts.some((verdict) => verdict.broken.length > 0);
   } else if (part === "metastable") {
-    const seen = await recoveries(Number(values.after));
+    const seen = await recoveries(Number(values.after), only);
     console.log(printRecoveries(seen));
     broken ||= seen.some((recovery) => recovery.broken.length > 0);
+  } else if (part === "compare") {
+    const compared = await compare(form);
+    console.log(printCompared(compared));
+    if (process.env["INMESH_UPDATE_DOCS"] === "1") writePage(compared, form);
   } else usage(`"${part}" is none of faults, metastable, compare`);
 }
 if (broken) process.exitCode = 1;

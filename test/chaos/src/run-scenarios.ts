@@ -35,7 +35,7 @@ export async function runScenario(
   const load = { name: `${client}-${time}-${scenario.name.replace(/\W+/g, "-")}`, ...scenario.load };
   const [result] = await Promise.all([stage.run(caller, load, client), scenario.act?.(stage)]);
   const tally = { ...result, name: scenario.name };
-  return { tally, broken: [...alwaysBroken(tally), ...scenario.broken(tally)] };
+  return { tally, broken: [...alwaysBroken(tally), ...scenario.broken(tally), ...stage.takeComplaints()] };
 }
 
 type Caller = ChaosProcess<ToCaller, FromCaller>;

@@ -102,9 +102,12 @@ export class Stage implements AsyncDisposable {
     return tally(load.name, { outcomes, lateMs }, readLedger(join(this.#folder, "log")));
   }
 
-  /** Lines on stderr: what a process complained of. */
-  get complaints(): readonly string[] {
-    return this.#all.filter(({ errors }) => errors !== "").map(({ name, errors }) => `${name}: ${errors}`);
+  /** What processes complained of since the last time. */
+  takeComplaints(): readonly string[] {
+    return this.#all.flatMap((each) => {
+      const errors = each.takeErrors();
+      return errors === "" ? [] : [`${each.name} says: ${errors}`];
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,9 @@ import type { Client } from "./client.js";
 /** A mesh of its own, with breakers, budgets and ejections that nobody else has seen. */
 export async function meshClient(service: string): Promise<Client> {
   const mesh = await createMesh({ service: "caller", admin: "off", lease: "never" });
+  await mesh.ready();
+  // Whoever is refused is not in force, and its scenario would judge the defaults.
+  if (mesh.status.state !== "ready") throw new Error(`the policy is not in force: ${JSON.stringify(mesh.status)}`);
   return {
     async send({ path, method, headers, body }) {
       const reply = await mesh.fetch(`http://${service}${path}`, {

@@ -9,6 +9,8 @@ import { FAULT_HEADER } from "./fault-header.js";
 
 /** Between two looks at what is due, in ms. */
 const TICK_MS = 10;
+/** Every limit there is has passed by then, in ms: a call without an end is lost. */
+const LOST_MS = 15_000;
 /** Of the caller itself, in ms. */
 const STALL_EVERY_MS = 700;
 const WARM_UP: Omit<Load, "name"> = { perSecond: 1, seconds: 1, posts: 0, keyedPosts: 0 };
@@ -69,7 +71,7 @@ async function ask(client: Client, load: Load, index: number, startedAt: number)
     return { id, method, at: at - startedAt, ms, status, ok: reason === "", reason };
   };
   try {
-    const { status, text, code } = await client.send({
+    const sent = client.send({
       path: `/${id}${thing}`,
       method: method === "GET" ? "GET" : "POST",
       headers: {
@@ -79,6 +81,9 @@ async function ask(client: Client, load: Load, index: number, startedAt: number)
       body: method === "GET" ? undefined : `please do ${id}`,
       idempotent: method !== "POST",
     });
+    const reply = await Promise.race([sent, delay(LOST_MS, undefined, { ref: false })]);
+    if (reply === undefined) return ended(0, "no end");
+    const { status, text, code } = reply;
     if (code !== undefined) return ended(status, code);
     if (status !== 200) return ended(status, `status ${status}`);
     return ended(status, text === `done ${id}` ? "" : "another answer");
