@@ -2,6 +2,7 @@ export type { Balancer } from "./balance/balancer.js";
 export { type BalancerOptions, type BalancingPolicy, createBalancer } from "./balance/create.js";
 export { XxHashLoader } from "./balance/xx-hash.js";
 export { Breaker } from "./breaker/breaker.js";
+export { loadOpossum } from "./breaker/opossum-switch.js";
 export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stale-answers.js";
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";

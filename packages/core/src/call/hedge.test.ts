@@ -69,6 +69,24 @@ describe("hedging", () => {
     expect([call.attempt?.number, exchange.events, network.open]).toEqual([1, ["head 200", "end"], 0]);
   });
 
+  it("goes on with a call that has begun, whatever policy says meanwhile: one answer, and nothing left out", async () => {
+    const { clock, engine, network, publish, send } = setup(inTurn(slow(500, 503), slow(900), slow(400)));
+    const { exchange } = send("reviews");
+    publish({ clusters: { reviews: ENDPOINTS } });
+    await clock.advanceAsync(5_000);
+    expect([exchange.events, network.open]).toEqual([["head 200", "end"], 0]);
+    expect(engine.clusters.all()[0]!.limits.active).toBe(0);
+  });
+
+  it("waits for the others when a peer refuses an attempt before its application sees it, whatever is retried", async () => {
+    const refused = answers(429, { afterMs: 150, headers: { "x-inmesh-not-processed": "true" } });
+    const { callAndWait, network } = setup(inTurn(refused, answers(200, { afterMs: 60, bodyMs: 1_000 })), {
+      retry: { on: ["connect-failure"], backoffBaseMs: 200 },
+    });
+    const { exchange } = await callAndWait();
+    expect([exchange.events, network.written.length, network.open]).toEqual([["head 200", "end"], 2, 0]);
+  });
+
   it("sends at most as many as policy says, a delay apart", async () => {
     const { callAndWait, times } = setup(silent(), { timeoutMs: 2_000 });
     const { call, exchange } = await callAndWait();

@@ -77,10 +77,10 @@ export class Hedge extends WheelNode {
   }
 }
 
-/** An attempt of a call begins whose cluster hedges. */
-export function hedge(call: Call, attempt: Attempt, policy: HedgingPolicy): void {
+/** @param policy as it is when the attempt begins; a call that has begun to hedge goes on by the one that it began with */
+export function hedge(call: Call, attempt: Attempt, policy: HedgingPolicy | undefined): void {
   if (call.hedge === undefined) {
-    if (attempt.number > 1 || !call.idempotent || call.exchange.canHedge?.() !== true) return;
+    if (policy === undefined || attempt.number > 1 || !call.idempotent || call.exchange.canHedge?.() !== true) return;
     call.hedge = new Hedge(call, policy);
   }
   call.hedge.begun(attempt);

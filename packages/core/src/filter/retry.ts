@@ -46,13 +46,12 @@ class Retries implements RetryDriver {
   }
 
   dislikes(call: Call, attempt: Attempt, header: HeaderReader): boolean {
-    return this.#conditions.answer(call, attempt.status, header);
+    return isUnprocessed(attempt.status, header) || this.#conditions.answer(call, attempt.status, header);
   }
 
   wantsAnswer(call: Call, attempt: Attempt, header: HeaderReader): boolean {
     const { status } = attempt;
-    // R12: whoever retries at all retries what a peer refused before its application saw it.
-    const unprocessed = (status === 503 || status === 429) && header(NOT_PROCESSED_HEADER) !== undefined;
+    const unprocessed = isUnprocessed(status, header);
     if (!unprocessed && !this.#conditions.answer(call, status, header)) {
       if (status >= 500) call.noRetry = "not_retriable";
       return false;
@@ -166,6 +165,11 @@ class Retries implements RetryDriver {
     limits.holdRetry(call);
     return undefined;
   }
+}
+
+/** R12: whoever retries at all retries what a peer refused before its application saw it. */
+function isUnprocessed(status: number, header: HeaderReader): boolean {
+  return (status === 503 || status === 429) && header(NOT_PROCESSED_HEADER) !== undefined;
 }
 
 /** MeshMode observe: the rule's own conditions want to see every answer's head, too. */

@@ -294,7 +294,7 @@ export class Engine {
     call.attempt = attempt;
     if (number > call.attempts) call.attempts = number; // a replay comes again with its own
     const { hedging } = cluster.config.policy;
-    if (hedging !== undefined) hedge(call, attempt, hedging);
+    if (hedging !== undefined || call.hedge !== undefined) hedge(call, attempt, hedging); // policy may change meanwhile
     next(attempt);
   };
 

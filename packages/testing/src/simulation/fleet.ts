@@ -21,7 +21,9 @@ export interface SimEndpoint {
   readonly faults: Set<Fault>;
 }
 
-const ZONES = ["a", "b", "c"];
+export const ZONES = ["a", "b", "c"];
+/** Where the simulated process runs. */
+export const HOME = { region: "r", zone: "a", subZone: "" };
 
 export class Fleet {
   readonly services: readonly string[];
@@ -58,7 +60,7 @@ export class Fleet {
     const endpoint: SimEndpoint = {
       id: `10.0.${number >> 8}.${number & 255}:80`,
       service,
-      locality: { region: "r", zone, subZone: "" },
+      locality: { ...HOME, zone },
       weight: draw.chance(0.8) ? 1 : draw.whole(0, 5),
       version: draw.oneOf(["v1", "v2"]),
       medianMs: draw.skewed(6, 0.7),

@@ -4,7 +4,9 @@ import type { Attempt } from "@inmesh/core";
 import { accounting } from "./invariant/accounting.js";
 import { answeredOnce } from "./invariant/answered-once.js";
 import { attempts } from "./invariant/attempts.js";
+import { breaker } from "./invariant/breaker.js";
 import { deadlines } from "./invariant/deadlines.js";
+import { ejection } from "./invariant/ejection.js";
 import type { Invariant, MakeInvariant, Scene } from "./invariant/invariant.js";
 import { leases } from "./invariant/leases.js";
 import { limits } from "./invariant/limits.js";
@@ -18,7 +20,9 @@ export const INVARIANTS: Readonly<Record<string, MakeInvariant>> = {
   accounting,
   answeredOnce,
   attempts,
+  breaker,
   deadlines,
+  ejection,
   leases,
   limits,
   membership,
@@ -47,6 +51,10 @@ export class Monitor implements TrafficListener {
 
   heard(exchange: SimExchange, word: Word): void {
     for (const each of this.#invariants) each.heard?.(exchange, word);
+  }
+
+  breakerChanged(): void {
+    for (const each of this.#invariants) each.breakerChanged?.();
   }
 
   settled(): void {

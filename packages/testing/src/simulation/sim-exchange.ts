@@ -53,6 +53,10 @@ export class SimExchange implements Exchange {
     return this.replayable;
   }
 
+  canHedge(): boolean {
+    return this.replayable;
+  }
+
   mirror(): MirrorExchange | undefined {
     return this.network.copy(this);
   }
@@ -102,6 +106,10 @@ export class SimMirror extends SimExchange implements MirrorExchange {
   constructor(options: SimExchangeOptions, readyMs: number | undefined) {
     super(options);
     this.#readyMs = readyMs;
+  }
+
+  override canHedge(): boolean {
+    return false;
   }
 
   whole(then: Parameters<MirrorExchange["whole"]>[0]): void {

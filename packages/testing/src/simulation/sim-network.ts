@@ -129,6 +129,8 @@ function afflict({ kind, until }: Fault, plan: Plan, draw: Draw): Partial<Plan> 
 class SimConnection {
   readonly attempt: Attempt;
   readonly exchange: SimExchange;
+  /** That it was picked from; the call may go on to another one. */
+  readonly cluster: string;
   readonly #network: SimNetwork;
   readonly #endpoint: SimEndpoint;
   #timer: { cancel(): void } | undefined;
@@ -139,6 +141,7 @@ class SimConnection {
     this.exchange = exchange;
     this.attempt = attempt;
     this.#endpoint = endpoint;
+    this.cluster = attempt.call.cluster?.config.name ?? "";
     attempt.abort = () => this.#cancel(); // even before it stands
   }
 

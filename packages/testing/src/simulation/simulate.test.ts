@@ -1,19 +1,21 @@
 import type { Call, Engine } from "@inmesh/core";
+import type { BreakerPolicy, Snapshot, TrafficPolicy } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { type SimulationOptions, simulate } from "./simulate.js";
 
 Error.stackTraceLimit = 0; // nobody reads the stacks of failures that are made on purpose
 
 /** Of `npm test`; `npm run simulate` has longer ones, and more. */
-const SEEDS = 150;
+const SEEDS = 100;
 const SHORT: SimulationOptions = { durationMs: 400 };
+const BUSY: SimulationOptions = { durationMs: 400, callsPerSecond: 300 };
 
 type Cluster = ReturnType<Engine["clusters"]["all"]>[number];
 
 /** Whether a simulation of an engine that is broken like this says so, by that invariant, in one of so many seeds. */
-async function notices(invariant: string, prepare: (engine: Engine) => void, seeds = 20): Promise<boolean> {
+async function notices(invariant: string, prepare: (engine: Engine) => void, seeds = 60): Promise<boolean> {
   for (let seed = 1; seed <= seeds; seed++) {
-    const { violations } = await simulate(seed, { ...SHORT, prepare });
+    const { violations } = await simulate(seed, { ...BUSY, prepare });
     if (violations.some((violation) => violation.invariant === invariant)) return true;
   }
   return false;
@@ -32,6 +34,21 @@ function eachCluster(engine: Engine, change: (cluster: Cluster) => void): void {
     }
     return cluster;
   };
+}
+
+/** Other policy for every cluster than the registry shows. */
+function otherPolicy(engine: Engine, change: (policy: TrafficPolicy) => TrafficPolicy): void {
+  const { clusters } = engine;
+  const { get, update } = { get: clusters.get.bind(clusters), update: clusters.update.bind(clusters) };
+  const changed = (snapshot: Snapshot): Snapshot => ({
+    ...snapshot,
+    cluster: (name) => {
+      const config = snapshot.cluster(name);
+      return config && { ...config, policy: change(config.policy) };
+    },
+  });
+  clusters.get = (snapshot, name) => get(changed(snapshot), name);
+  clusters.update = (snapshot) => update(changed(snapshot));
 }
 
 /** Every call, before it starts. */
@@ -141,6 +158,28 @@ describe("a simulation of an engine that is broken", () => {
       }),
     );
     expect(never).toBe(true);
+  });
+
+  it("sees more ejected than policy allows", async () => {
+    const seen = await notices("ejection", (engine) =>
+      otherPolicy(engine, ({ outlier, ...policy }) => ({
+        ...policy,
+        ...(outlier && { outlier: { ...outlier, maxEjectionRatio: 1 } }),
+      })),
+    );
+    expect(seen).toBe(true);
+  });
+
+  it("sees breakers that open or probe before their time", async () => {
+    const hasty = (change: Partial<BreakerPolicy>) =>
+      notices("breaker", (engine) =>
+        otherPolicy(engine, ({ breaker, ...policy }) => ({
+          ...policy,
+          ...(breaker && { breaker: { ...breaker, ...change } }),
+        })),
+      );
+    expect(await hasty({ openMs: 1 })).toBe(true);
+    expect(await hasty({ minRequests: 1 })).toBe(true);
   });
 
   it("sees deadlines that nobody keeps", async () => {

@@ -5,6 +5,7 @@
  */
 
 import { Engine, SnapshotStore } from "@inmesh/core";
+import { loadOpossum } from "@inmesh/core/internal";
 import { FakeResolver } from "@inmesh/core/testing";
 import { Draw } from "./draw.js";
 import { ENDPOINT_FAULTS, EVENTS, type FaultKind, scheduleFaults } from "./fault.js";
@@ -13,12 +14,13 @@ import { Load } from "./load.js";
 import { MeshView } from "./mesh-view.js";
 import { Monitor } from "./monitor.js";
 import { SimNetwork } from "./sim-network.js";
+import { SimProber } from "./sim-prober.js";
 import { type Violation, World } from "./world.js";
 
 export interface SimulationOptions {
   /** Callers call and faults happen for this long, in simulated ms; what is under way then goes on to its end. @default 2_000 */
   readonly durationMs?: number;
-  /** @default drawn, 20 to 120 */
+  /** @default drawn, 30 to 300 */
   readonly callsPerSecond?: number;
   /** @default drawn, 1 to 3 */
   readonly services?: number;
@@ -43,18 +45,18 @@ export interface SimulationReport {
 
 /** By which everything that was begun has ended, in simulated ms after the load: Retry-After, perhaps of several attempts, is the longest. */
 const PATIENCE_MS = 200_000;
-/** Longer than anything the engine remembers by a timer: it watches its event loop for a minute after the last call. */
-const IDLE_MS = 120_000;
+/** Longer than anything that an engine remembers by a timer when nobody calls: that its event loop is watched. */
+const IDLE_MS = 10_000;
 
 /** Numbers of the streams of chance. */
-const STREAM = { shape: 0, fleet: 1, policy: 2, faults: 3, network: 4, load: 5, engine: 6 };
+const STREAM = { shape: 0, fleet: 1, policy: 2, faults: 3, network: 4, load: 5, engine: 6, prober: 7 };
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationReport> {
   const draw = (stream: number): Draw => new Draw(seed, stream);
   const shape = draw(STREAM.shape);
   const {
     services = shape.whole(1, 3),
-    callsPerSecond = shape.oneOf([20, 60, 120]),
+    callsPerSecond = shape.oneOf([30, 100, 300]),
     durationMs = 2_000,
     faults = [...ENDPOINT_FAULTS, ...EVENTS],
     prepare,
@@ -66,9 +68,22 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const fleet = new Fleet(draw(STREAM.fleet), services);
   const store = new SnapshotStore({ clock });
   const network = new SimNetwork({ world, fleet, draw: draw(STREAM.network), listener: monitor });
-  const engine = new Engine({ store, clock, random: draw(STREAM.engine).random, resolver: new FakeResolver(clock) });
+  const prober = new SimProber(world, fleet, draw(STREAM.prober));
+  const engine = new Engine({
+    store,
+    clock,
+    random: draw(STREAM.engine).random,
+    resolver: new FakeResolver(clock),
+    instance: "simulated",
+    healthProber: prober,
+    onHealth: (message) => world.note(message),
+    onBreaker: (message) => {
+      world.note(message);
+      monitor.breakerChanged();
+    },
+  });
   const view = new MeshView({ world, fleet, draw: draw(STREAM.policy), store });
-  await engine.xxHash.load(); // takes real time, which a simulation has none of
+  await Promise.all([engine.xxHash.load(), loadOpossum()]); // takes real time, which a simulation has none of
   prepare?.(engine);
 
   const publish = (): void => view.publish();
@@ -84,7 +99,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     onPolicy: () => view.change(),
   });
   const load = new Load({ world, fleet, draw: draw(STREAM.load), network, view, engine, durationMs, callsPerSecond });
-  monitor.watch({ world, engine, network, view, load });
+  monitor.watch({ world, engine, network, view, load, prober });
 
   while (!(load.over && network.open.size === 0 && world.own === 0) && clock.now() < durationMs + PATIENCE_MS) {
     if (clock.pending === 0) break; // whoever waits now waits for ever

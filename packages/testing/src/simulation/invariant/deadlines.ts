@@ -27,13 +27,13 @@ export const deadlines: MakeInvariant = ({ world, load }) => {
     settled() {
       for (const { exchange } of load.waiting) {
         if (late(deadlineOf(exchange))) world.violate("deadlines", `${exchange.name} goes on after it was due`);
-        const attempt = exchange.sends.at(-1);
         const { perTryTimeoutMs = 0 } = exchange.call?.route?.retry ?? {};
         const timeoutMs = exchange.call?.route?.timeoutMs ?? 0;
-        if (attempt === undefined || perTryTimeoutMs === 0 || (timeoutMs > 0 && perTryTimeoutMs >= timeoutMs)) continue;
-        if (attempt.phase !== "queued" && attempt.phase !== "written") continue;
-        if (late(attempt.startedAt + perTryTimeoutMs)) {
-          world.violate("deadlines", `attempt ${attempt.number} of ${exchange.name} outlives its perTryTimeout`);
+        if (perTryTimeoutMs === 0 || (timeoutMs > 0 && perTryTimeoutMs >= timeoutMs)) continue;
+        for (const { number, phase, startedAt } of exchange.sends) {
+          if ((phase === "queued" || phase === "written") && late(startedAt + perTryTimeoutMs)) {
+            world.violate("deadlines", `attempt ${number} of ${exchange.name} outlives its perTryTimeout`);
+          }
         }
       }
     },

@@ -5,6 +5,7 @@ import type { Load } from "../load.js";
 import type { MeshView } from "../mesh-view.js";
 import type { SimExchange, Word } from "../sim-exchange.js";
 import type { SimNetwork } from "../sim-network.js";
+import type { SimProber } from "../sim-prober.js";
 import type { World } from "../world.js";
 
 /** What an invariant may look at. */
@@ -14,6 +15,7 @@ export interface Scene {
   readonly network: SimNetwork;
   readonly view: MeshView;
   readonly load: Load;
+  readonly prober: SimProber;
 }
 
 /** Each part is called where it is there. */
@@ -25,6 +27,8 @@ export interface Invariant {
   /** Its connection is free, whoever ended it; before anybody is told. */
   freed?(attempt: Attempt): void;
   heard?(exchange: SimExchange, word: Word): void;
+  /** A circuit breaker opened, is half open, or closed. */
+  breakerChanged?(): void;
   /** Something happened, and everything that follows from it at once. */
   settled?(): void;
   /** Nobody waits for an answer any more, nothing is on its way. */

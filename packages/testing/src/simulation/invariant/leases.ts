@@ -13,10 +13,9 @@ export const leases: MakeInvariant = ({ world, engine, network, load }) => {
   const compare = (): void => {
     const open = new Map<EndpointState, number>();
     const active = new Map<string, number>();
-    for (const { attempt } of network.open) {
+    for (const { attempt, cluster } of network.open) {
       open.set(attempt.endpoint, (open.get(attempt.endpoint) ?? 0) + 1);
-      const name = attempt.call.cluster?.config.name ?? "";
-      active.set(name, (active.get(name) ?? 0) + 1);
+      active.set(cluster, (active.get(cluster) ?? 0) + 1);
     }
     for (const state of states) {
       const real = open.get(state) ?? 0;

@@ -13,7 +13,7 @@ export const limits: MakeInvariant = ({ world, network, view, load, engine }) =>
 
   const activeOf = (cluster: string): number => {
     let active = 0;
-    for (const { attempt } of network.open) if (attempt.call.cluster?.config.name === cluster) active += 1;
+    for (const open of network.open) if (open.cluster === cluster) active += 1;
     return active;
   };
 
