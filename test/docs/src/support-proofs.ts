@@ -32,6 +32,9 @@ export const PROOFS = {
   "traffic policy": "packages/model/src/compile/traffic-policy.test.ts",
   "connection lifetime": "packages/http/test/connection-policy.test.ts",
   connections: "packages/http/test/dispatcher.test.ts",
+  "connection limits": "packages/http/test/connection-limits.test.ts",
+  "HTTP/2": "packages/http/test/http2.test.ts",
+  "HTTP/2 connections": "packages/http/test/http2-connections.test.ts",
   tls: "packages/http/test/tls.test.ts",
   "tls, whole": "packages/node/test/tls.test.ts",
   "tls, compiled": "packages/model/src/compile/cluster-tls.test.ts",
@@ -193,6 +196,24 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("trafficPolicy.connectionPool.http.idleTimeout", "traffic policy"),
     yes("trafficPolicy.connectionPool.http.http2MaxRequests", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRetries", "limits"),
+    {
+      ...yes("trafficPolicy.connectionPool.tcp.maxConnections", "connection limits"),
+      verdict: "differs",
+      how: "As Envoy's, over all endpoints of a service, port and subset, of which each may have one. Connections that an http.Agent keeps (`mesh.agent()`) are not counted.",
+    },
+    {
+      ...yes("trafficPolicy.connectionPool.http.http1MaxPendingRequests", "connection limits"),
+      verdict: "differs",
+      how: "Requests that wait because no further connection may be opened. Envoy counts those, too, whose connection is just being opened, and refuses some of a burst that comes before any is there.",
+    },
+    yes("trafficPolicy.connectionPool.http.maxConcurrentStreams", "HTTP/2 connections"),
+    yes("trafficPolicy.connectionPool.http.h2UpgradePolicy", "HTTP/2", "HTTP/2 connections", "traffic policy"),
+    {
+      ...yes("trafficPolicy.connectionPool.http.useClientProtocol", "traffic policy"),
+      verdict: "differs",
+      how: "The calls of HTTP clients in Node come as HTTP/1.1, and so they go out.",
+    },
+    yes("trafficPolicy.connectionPool.http.http2KeepAlive", "HTTP/2 connections", "traffic policy"),
     yes("trafficPolicy.retryBudget", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
     {
@@ -261,6 +282,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("localityLbSetting", "localities, compiled", "localities"),
     yes("zoneAwareLbSetting", "localities, compiled", "localities"),
     yes("defaultTrafficPolicy", "golden/mesh-defaults", "traffic policy"),
+    yes("h2UpgradePolicy", "traffic policy", "HTTP/2"),
   ],
   Service: [
     yes("ports[].name", "services"),

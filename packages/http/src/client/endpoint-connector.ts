@@ -1,6 +1,7 @@
 /** Makes the connections to one endpoint, whatever host their requests name. */
 
 import { AsyncResource } from "node:async_hooks";
+import { getDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { Undici } from "./undici-module.js";
@@ -27,6 +28,16 @@ export function keepAliveDelay({ keepAlive }: ConnectionPolicy): number {
   return keepAlive?.timeMs ?? KEEP_ALIVE_MS;
 }
 
+/**
+ * A name's addresses are tried one after the other, of both families in turn: each has this long, in ms, unless the process
+ * gives more. Node's own 250 ms give up routes that are slow and good (pitfalls P6). Addresses need none of it.
+ */
+const ADDRESS_MS = 500;
+
+export function addressMs(): number {
+  return Math.max(ADDRESS_MS, getDefaultAutoSelectFamilyAttemptTimeout());
+}
+
 /** @param of whose endpoint: its address may be another by the time of the next connection (resolution DNS_ROUND_ROBIN) */
 export function endpointConnector(
   of: { readonly endpoint: Endpoint },
@@ -38,6 +49,7 @@ export function endpointConnector(
   const connect = buildConnector({
     timeout: policy.connectTimeoutMs,
     keepAliveInitialDelay: keepAliveDelay(policy),
+    autoSelectFamilyAttemptTimeout: addressMs(),
     ...socketPath,
   });
   return inTurn((named, callback) => {

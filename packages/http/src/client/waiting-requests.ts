@@ -3,8 +3,15 @@
 import type { ClusterLimits } from "./cluster-connections.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
+/** Places at the front of the line that may be empty before they are cleared away. */
+const EMPTY_PLACES = 1_024;
+
 export class WaitingRequests {
-  readonly #wires = new Set<WireAttempt>();
+  readonly #members = new Set<WireAttempt>();
+  /** Those that are no members have left. Not the set's own order: it walks over all that left to find the first. */
+  #line: WireAttempt[] = [];
+  /** Places before it are empty. */
+  #head = 0;
   readonly #left: () => void;
 
   /** @param left told when one left by itself */
@@ -13,44 +20,58 @@ export class WaitingRequests {
   }
 
   get size(): number {
-    return this.#wires.size;
+    return this.#members.size;
   }
 
   /** @param limited no further connection may be opened, so that the wait is not the endpoint's doing */
   add(wire: WireAttempt, limited: boolean): void {
     const { attempt } = wire;
     if (limited) limitsOf(wire).wait(attempt);
-    this.#wires.add(wire);
+    this.#members.add(wire);
+    this.#line.push(wire);
     attempt.abort = () => {
-      if (this.#wires.delete(wire)) this.#left();
+      if (this.#members.delete(wire)) this.#left();
     };
   }
 
   /** The first one, which waits no longer. */
   next(): WireAttempt | undefined {
-    const [wire] = this.#wires;
-    if (wire === undefined) return undefined;
-    this.#wires.delete(wire);
-    const { attempt } = wire;
-    attempt.abort = undefined;
-    if (!attempt.waits) return wire;
-    const { call } = attempt;
-    const limits = limitsOf(wire);
-    if (limits.full) {
+    for (;;) {
+      const wire = this.#shift();
+      if (wire === undefined || !wire.attempt.waits) return wire;
+      const { attempt } = wire;
+      const { call } = attempt;
+      const limits = limitsOf(wire);
+      if (!limits.full) {
+        limits.resume(attempt);
+        return wire;
+      }
       wire.onError(limits.overflow("requests", call, call.cluster!.config)); // as below
-      return this.next();
     }
-    limits.resume(attempt);
-    return wire;
   }
 
   /** All of them, or those only whose own connection was being opened. */
   fail(error: unknown, which: "all" | "connecting" = "all"): void {
-    for (const wire of [...this.#wires]) {
+    for (const wire of [...this.#members]) {
       if (which === "connecting" && wire.attempt.waits) continue;
-      this.#wires.delete(wire);
-      wire.onError(error);
+      if (this.#members.delete(wire)) wire.onError(error);
     }
+  }
+
+  #shift(): WireAttempt | undefined {
+    while (this.#members.size > 0) {
+      const wire = this.#line[this.#head++]!; // every member is in the line
+      if (this.#head === EMPTY_PLACES) {
+        this.#line = this.#line.slice(this.#head);
+        this.#head = 0;
+      }
+      if (!this.#members.delete(wire)) continue;
+      wire.attempt.abort = undefined;
+      return wire;
+    }
+    this.#line = [];
+    this.#head = 0;
+    return undefined;
   }
 }
 

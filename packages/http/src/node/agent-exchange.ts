@@ -4,8 +4,8 @@ import { errorMonitor } from "node:events";
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
-import { errorCode, NOT_PROCESSED_HEADER } from "@inmesh/core/internal";
-import { keepAliveDelay } from "../client/endpoint-connector.js";
+import { errorCode, NOT_PROCESSED_HEADER, setImmediate } from "@inmesh/core/internal";
+import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
 import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
 import { hideHeaders } from "../server/inbound-headers.js";
@@ -58,7 +58,9 @@ export function meshConnection(
 
 /** In plaintext: TLS is what a cluster's policy says, never what the scheme says. */
 function open({ socketPath, host, port }: AgentRequestOptions): Socket {
-  return socketPath ? connect(socketPath) : connect({ host: host ?? "localhost", port: Number(port), noDelay: true });
+  if (socketPath) return connect(socketPath);
+  const autoSelectFamilyAttemptTimeout = addressMs();
+  return connect({ host: host ?? "localhost", port: Number(port), noDelay: true, autoSelectFamilyAttemptTimeout });
 }
 
 export interface AgentExchangeOptions {
@@ -137,9 +139,11 @@ export class AgentExchange implements Exchange {
     const socket = open(options).setKeepAlive(true, keepAliveDelay(connection));
     attempt.abort = (reason) => socket.destroy(reason);
     const limitMs = connection.connectTimeoutMs;
-    const timer = this.call.engine.clock.after(limitMs, () => {
+    const late = (): void => {
+      if (!socket.connecting) return; // it was, and this process had not looked (pitfalls L10)
       socket.destroy(Object.assign(new Error(`no connection within ${limitMs} ms`), { code: "ETIMEDOUT" }));
-    });
+    };
+    const timer = this.call.engine.clock.after(limitMs, () => void setImmediate(late));
     const failed = (error: Error): void => {
       timer.cancel();
       attempt.fail(error);

@@ -90,9 +90,20 @@ function policyOf(
   return trafficPolicy(blocks, tls, target, context, annotated?.metadata.annotations[LOAD_BALANCER_ANNOTATION]);
 }
 
-/** Beside TLS, which stays because switching policy off must not open a door: the address that the caller asked for. */
-function keptWithoutPolicy({ loadBalancer }: PolicyBlocks): PolicyBlocks {
-  return loadBalancer?.simple === "PASSTHROUGH" ? { loadBalancer: { simple: "PASSTHROUGH" } } : {};
+/**
+ * Beside TLS, which stays because switching policy off must not open a door: the address that the caller asked for, and
+ * the version of HTTP, as a server may know no other.
+ */
+function keptWithoutPolicy({ loadBalancer, connectionPool }: PolicyBlocks): PolicyBlocks {
+  const { h2UpgradePolicy, useClientProtocol } = connectionPool?.http ?? {};
+  return {
+    ...(loadBalancer?.simple === "PASSTHROUGH" && { loadBalancer: { simple: "PASSTHROUGH" } }),
+    ...((h2UpgradePolicy || useClientProtocol) && {
+      connectionPool: {
+        http: { ...(h2UpgradePolicy && { h2UpgradePolicy }), ...(useClientProtocol && { useClientProtocol }) },
+      },
+    }),
+  };
 }
 
 /**

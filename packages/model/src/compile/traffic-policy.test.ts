@@ -102,6 +102,8 @@ describe("connectionPool", () => {
     const pools = http === "" ? [] : [rule(`trafficPolicy: {connectionPool: {http: {${http}}}}`)];
     const resources = [service(`[{port: 80, name: ${name}}]`), meshConfig(`{h2UpgradePolicy: ${ofMesh}}`), ...pools];
     expect(policy(resources).connection.protocol).toBe(protocol);
+    const off = resource("MeshMode", "istio-system/off", '{mode: "off"}'); // a server may know no other
+    expect(policy([...resources, off]).connection.protocol).toBe(protocol);
   });
 });
 

@@ -20,22 +20,8 @@ const NODES_PROBES = "Node has its own: 10 probes, one each second. The time bef
 
 /** What a traffic policy may hold, for all ports and for a single one. */
 const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
-  limit("connectionPool.tcp.maxConnections", "Connections are not limited"),
   { path: "connectionPool.tcp.tcpKeepalive.probes", consequence: NODES_PROBES },
   { path: "connectionPool.tcp.tcpKeepalive.interval", consequence: NODES_PROBES },
-  limit("connectionPool.http.http1MaxPendingRequests", "Waiting requests are not limited"),
-  limit("connectionPool.http.maxConcurrentStreams", "Streams are not limited"),
-  {
-    path: "connectionPool.http.h2UpgradePolicy",
-    consequence: "HTTP/1.1 is not upgraded.",
-    unless: (value) => value !== "UPGRADE",
-  },
-  {
-    path: "connectionPool.http.useClientProtocol",
-    consequence: "The protocol of the call decides.",
-    unless: (value) => value === false,
-  },
-  { path: "connectionPool.http.http2KeepAlive", consequence: "No HTTP/2 pings are sent." },
   {
     path: "tls.mode",
     consequence:
@@ -75,6 +61,7 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "defaultDestinationRuleExportTo",
   "defaultHttpRetryPolicy",
   "defaultTrafficPolicy",
+  "h2UpgradePolicy",
   "localityLbSetting",
   "zoneAwareLbSetting",
 ]);
@@ -127,7 +114,6 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     },
     { path: "tcpKeepalive.probes", consequence: NODES_PROBES },
     { path: "tcpKeepalive.interval", consequence: NODES_PROBES },
-    { path: "h2UpgradePolicy", consequence: "HTTP/1.1 is not upgraded.", unless: (value) => value !== "UPGRADE" },
     { path: "serviceEntryVisibility", consequence: "A ServiceEntry is seen as its exportTo says." },
     { path: "discoverySelectors", consequence: "The documents of every namespace count." },
     { path: "pathNormalization", consequence: "Paths are matched and sent as the application wrote them." },
@@ -157,10 +143,6 @@ const MESH_CONFIG_ROWS: ReadonlySet<string | undefined> = new Set(
 /** A field of the whole mesh that works, or has rows above that say what does not. Any other is for proxies only. */
 export function isKnownMeshField(field: string): boolean {
   return MESH_CONFIG_HONOURED.has(field) || MESH_CONFIG_ROWS.has(field);
-}
-
-function limit(path: string, fact: string): Omit<NotHonouredField, "kind"> {
-  return { path, consequence: `${fact}.`, unless: (value) => value === 0 }; // 0 is unlimited
 }
 
 function below(place: string, field: Omit<NotHonouredField, "kind">): Omit<NotHonouredField, "kind"> {

@@ -31,8 +31,8 @@ describe("notHonoured", () => {
     ],
     [
       "DestinationRule",
-      "host: a\ntrafficPolicy: {outlierDetection: {}, loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s}, http: {maxRetries: 3, http2MaxRequests: 9, http1MaxPendingRequests: 3, idleTimeout: 1s, maxRequestsPerConnection: 1}}}",
-      ["spec.trafficPolicy.connectionPool.http.http1MaxPendingRequests"],
+      "host: a\ntrafficPolicy: {outlierDetection: {}, loadBalancer: {simple: RANDOM}, connectionPool: {tcp: {connectTimeout: 1s, tcpKeepalive: {time: 9s, probes: 3}}, http: {maxRetries: 3, http2MaxRequests: 9, http1MaxPendingRequests: 3, h2UpgradePolicy: UPGRADE, idleTimeout: 1s, maxRequestsPerConnection: 1}}}",
+      ["spec.trafficPolicy.connectionPool.tcp.tcpKeepalive.probes"],
     ],
     [
       "DestinationRule",

@@ -8,7 +8,7 @@ import { type ConnectionOptions, connect, type PeerCertificate, type TLSSocket }
 import { type Clock, MeshError } from "@inmesh/core";
 import { errorCode, setImmediate, tlsSource } from "@inmesh/core/internal";
 import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
-import { keepAliveDelay, UNIX } from "../endpoint-connector.js";
+import { addressMs, keepAliveDelay, UNIX } from "../endpoint-connector.js";
 import { wrongPeer } from "./peer-name.js";
 import type { Trust } from "./trust.js";
 
@@ -168,7 +168,9 @@ export class Dialer {
 
   #address(): ConnectionOptions {
     const { address, port } = this.#options.of.endpoint;
-    return address.startsWith(UNIX) ? { path: address.slice(UNIX.length) } : { host: address, port };
+    return address.startsWith(UNIX)
+      ? { path: address.slice(UNIX.length) }
+      : { host: address, port, ...{ autoSelectFamilyAttemptTimeout: addressMs() } }; // left out of the types
   }
 
   #usable(generation: number): Ticket | undefined {
