@@ -59,8 +59,8 @@ describe("the command line", () => {
     await using __ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-2" });
     await using ___ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-3", inmeshVersion: "0.0.9" });
     const [, most, least] = (await runCli(["version"], { cwd })).stdout.split("\n");
-    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 3)");
-    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 3)");
+    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 4)");
+    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 4)");
     expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
     expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 4\n");
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
