@@ -183,7 +183,7 @@ describe("the end of a call over sockets", () => {
       const limits = { maxConnections: 1, maxPendingRequests: 0, maxRequests: 0, maxRetries: 0 };
       return {
         service: { endpoints: [server.port], policy: { limits } },
-        begun: ({ engine }) => server.sockets.size > 0 && engine.clusters.all()[0]?.stats.inFlight === 2,
+        begun: ({ engine }) => server.sockets.size === 1 && engine.clusters.all()[0]?.limits.pending === 1,
       };
     },
   };
