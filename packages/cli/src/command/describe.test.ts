@@ -33,6 +33,11 @@ spec:
     priorities: [{ priority: CRITICAL, match: [{ uri: { prefix: /pay } }] }]
     priorityHeader: x-priority
 `;
+const SUBSETTING = `apiVersion: inmesh.dev/v1alpha1
+kind: Resilience
+metadata: { name: reviews, namespace: shop }
+spec: { host: reviews, subsetting: { size: 2 } }
+`;
 const RESILIENCE = `apiVersion: inmesh.dev/v1alpha1
 kind: Resilience
 metadata: { name: reviews, namespace: shop }
@@ -70,7 +75,7 @@ describe("inmesh describe", () => {
                2 "canary": everything
                    goes to reviews.shop:80 v1 90%, reviews.shop:80 v2 10%; timeout 3s; 3 retries on 5xx,reset, each attempt at most 1s
   policy     of DestinationRule/shop/reviews (reviews.yaml:12)
-               balanced by leastRequest; connects within 10s; TLS DISABLE
+               balanced by least request; connects within 10s; TLS DISABLE
                subset v1 (version=v1): 1 endpoint
                subset v2 (version=v2): 1 endpoint
   seen       by every running process
@@ -147,8 +152,23 @@ describe("inmesh describe", () => {
 `);
     const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
     expect(json<{ services: { callers: unknown }[] }>().services[0]?.callers).toEqual([
-      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker], repeats: null },
+      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker], repeats: null, balancing: null },
     ]);
+  });
+
+  it("tells how its callers spread their calls", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    folder.write("mesh/resilience.yaml", SUBSETTING);
+    const group = { name: "rank 0 (eu/eu-1)", share: 0.7, endpoints: 4, usable: 2 };
+    const balancing = { notes: ["uses 2 of 4 endpoints"], groups: [group] };
+    const cluster = { host: "reviews.shop.svc.cluster.local", port: 80, subset: "", balancing };
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/clusters": { clusters: [cluster] } });
+    const { stdout } = await runCli(["describe", "reviews"], { cwd });
+    expect(stdout).toContain("balanced by least request; each process uses 2 endpoints; connects within 10s");
+    expect(stdout).toContain("shop/web-1 to port 80: rank 0 (eu/eu-1) 70%, 2 of 4 in use; uses 2 of 4 endpoints\n");
+    const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
+    expect(json<{ services: { callers: unknown[] }[] }>().services[0]?.callers[0]).toMatchObject({ balancing });
   });
 
   it("tells what its callers repeat, and what is left of it", async () => {

@@ -1,7 +1,7 @@
-/** How the processes that call a service stand with the limits, circuit breakers and retries of its policy. */
+/** How the processes that call a service stand with the limits, circuit breakers, retries and balancing of its policy. */
 
 import type { Lease } from "@inmesh/core";
-import type { BreakerView, ClustersView, ClusterView, LimitsView } from "@inmesh/core/admin";
+import type { BalancerView, BreakerView, ClustersView, ClusterView, LimitsView } from "@inmesh/core/admin";
 import type { Snapshot } from "@inmesh/model";
 import { clusterName } from "@inmesh/model";
 import type { AdminClient } from "../live/admin-client.js";
@@ -16,6 +16,8 @@ export interface DescribedCaller {
   readonly breakers: readonly BreakerView[];
   /** Where policy has retries by rate or hedging. */
   readonly repeats: RepeatsView | null;
+  /** Where its policy has more than a strategy: hashes, localities, a subset. */
+  readonly balancing: BalancerView | null;
 }
 
 /** Attempts beyond the first of each call. */
@@ -38,9 +40,10 @@ export async function describeCallers(
 ): Promise<readonly DescribedCaller[]> {
   const guarded = ports.some(({ number }) =>
     ["", ...subsets].some((subset) => {
-      const { limits, retryBudget, breaker, retryRate, hedging } =
+      const { limits, retryBudget, breaker, retryRate, hedging, hash, locality, subsetSize } =
         snapshot.cluster(clusterName(number, subset, host))?.policy ?? {};
-      return [limits, retryBudget, breaker, retryRate, hedging].some((part) => part !== undefined);
+      const spread = [hash, locality, subsetSize];
+      return [limits, retryBudget, breaker, retryRate, hedging, ...spread].some((part) => part !== undefined);
     }),
   );
   if (!guarded) return [];
@@ -60,7 +63,7 @@ function hedges(snapshot: Snapshot, { port, subset, host }: ClusterView): boolea
 /** A process of an older version says nothing of all this. */
 function callerOf(
   name: string,
-  { port, subset, limits, breakers, retriesLeft, stats }: ClusterView,
+  { port, subset, limits, breakers, retriesLeft, stats, balancing }: ClusterView,
   hedged: boolean,
 ): DescribedCaller {
   const repeats = {
@@ -70,5 +73,9 @@ function callerOf(
     keptBack: stats?.noRetry?.retry_rate ?? 0,
   };
   const tells = hedged || retriesLeft !== undefined;
-  return { name, port, subset, limits: limits ?? null, breakers: breakers ?? [], repeats: tells ? repeats : null };
+  return {
+    ...{ name, port, subset, limits: limits ?? null, breakers: breakers ?? [] },
+    repeats: tells ? repeats : null,
+    balancing: balancing ?? null,
+  };
 }

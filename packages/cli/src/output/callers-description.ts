@@ -1,20 +1,29 @@
-/** How full a caller's limits are, how its circuit breakers stand and what it repeats, as a person would tell of it. */
+/** How full a caller's limits are, how its circuit breakers stand and what it repeats, how its calls are spread, as a person would tell of it. */
 
-import type { LimitsView, LimitView } from "@inmesh/core/admin";
+import type { BalancerView, LimitsView, LimitView } from "@inmesh/core/admin";
 import type { DescribedCaller, RepeatsView } from "../describe/described-callers.js";
 
 export function callerLines(callers: readonly DescribedCaller[]): string[] {
-  return callers.flatMap(({ name, port, subset, limits, breakers, repeats }) => {
+  return callers.flatMap(({ name, port, subset, limits, breakers, repeats, balancing }) => {
     const place = `${name} to port ${port}${subset === "" ? "" : ` ${subset}`}`;
     const lines = limits === null ? [] : limitTexts(limits);
     return [
       ...(lines.length === 0 ? [] : [`${place}: ${lines.join("; ")}`]),
+      ...(balancing === null ? [] : [`${place}: ${balancingLine(balancing)}`]),
       ...(repeats === null ? [] : [`${place}: ${repeatsText(repeats)}`]),
       ...breakers.map(({ text, resource, refused }) =>
         [`${place}: ${resource} ${text}`, ...(refused === 0 ? [] : [`${refused} refused so far`])].join("; "),
       ),
     ];
   });
+}
+
+/** `rank 0 (eu/eu-1) 70%, 1 of 2 endpoints in use; rank 1 (us/us-1) 30%, 2 of 2; ring of 1024 points`. */
+function balancingLine({ notes, groups = [] }: BalancerView): string {
+  const shares = groups.map(({ name, share, usable, endpoints }) => {
+    return `${name} ${Math.round(share * 1_000) / 10}%, ${usable} of ${endpoints} in use`;
+  });
+  return [...shares, ...notes].join("; ");
 }
 
 /** `31 retries so far, 12 of them hedges; 4 left by rate, 7 kept back`. */

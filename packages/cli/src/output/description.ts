@@ -1,5 +1,6 @@
 /** A service as a person would tell of it. */
 
+import { balancingText } from "@inmesh/core/admin";
 import type { Route } from "@inmesh/model";
 import type { Described } from "../describe/described-service.js";
 import { callerLines } from "./callers-description.js";
@@ -147,7 +148,7 @@ function policyLines({ destinationRule, policy, subsets, tls }: Described, at: (
     policy === null
       ? []
       : [
-          `  balanced by ${policy.loadBalancer}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls.mode}`,
+          `  balanced by ${balancingText(policy)}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls.mode}`,
         ];
   const parts = subsets.map(({ name, labels, endpoints }) => {
     const chosen = Object.entries(labels)

@@ -1,5 +1,7 @@
 export type { AdmissionReading } from "../admission/admission.js";
 export type { GateReading } from "../admission/gate.js";
+export type { BalancerGroupView, BalancerView } from "../balance/balancer.js";
+export { balancingText } from "../explain/balancing-text.js";
 export { tlsText } from "../explain/tls-text.js";
 export { type Out, outText } from "../health/out-story.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";

@@ -21,20 +21,23 @@ import type {
 export function clustersView({ clusters, clock }: Engine): ClustersView {
   const now = clock.now();
   return {
-    clusters: clusters.all().map(({ config, stats, states, usable, panic, retriesLeft, limits, breakers }) => ({
-      name: config.name,
-      host: config.host,
-      port: config.port,
-      subset: config.subset,
-      loadBalancer: config.policy.loadBalancer,
-      tls: tlsText(config.policy.tls),
-      stats: stats.read(),
-      ...(retriesLeft !== undefined && { retriesLeft }),
-      limits: limitsView(limits, now),
-      ...(breakers && { breakers: breakersView(breakers, now) }),
-      ...{ usable: usable.length, panic },
-      endpoints: states.map((state) => endpointView(state, now)),
-    })),
+    clusters: clusters
+      .all()
+      .map(({ config, stats, states, usable, panic, retriesLeft, limits, breakers, balancing }) => ({
+        name: config.name,
+        host: config.host,
+        port: config.port,
+        subset: config.subset,
+        loadBalancer: config.policy.loadBalancer,
+        ...(balancing && { balancing }),
+        tls: tlsText(config.policy.tls),
+        stats: stats.read(),
+        ...(retriesLeft !== undefined && { retriesLeft }),
+        limits: limitsView(limits, now),
+        ...(breakers && { breakers: breakersView(breakers, now) }),
+        ...{ usable: usable.length, panic },
+        endpoints: states.map((state) => endpointView(state, now)),
+      })),
   };
 }
 

@@ -5,6 +5,7 @@
 
 import type { Problem } from "@inmesh/model";
 import type { GateReading } from "../admission/gate.js";
+import type { BalancerView } from "../balance/balancer.js";
 import type { Out } from "../health/out-story.js";
 import type { MirrorReading } from "../mirror/mirror-tally.js";
 import type { WouldView } from "../rehearsal/would.js";
@@ -98,6 +99,8 @@ export interface ClusterView {
   readonly port: number;
   readonly subset: string;
   readonly loadBalancer: string;
+  /** How its calls are spread now: sizes of rings and subsets, shares of localities. Absent where `loadBalancer` says it all. */
+  readonly balancing?: BalancerView;
   /** Of its connections, in words; `DISABLE` for plaintext. */
   readonly tls: string;
   readonly stats: CallStatsReading;

@@ -1,5 +1,6 @@
 import type { Locality, LocalityPolicy, TrafficPolicy } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { clustersView } from "../admin/traffic-view.js";
 import { balancerContract } from "../balance/balancer.contract.js";
 import { LeastRequest } from "../balance/least-request.js";
 import { seededRandom } from "../runtime/random.js";
@@ -72,11 +73,15 @@ describe("localities", () => {
   });
 
   it("spill over when fewer than 71 % of the nearest are left, and come back", () => {
-    const { shares, out } = setup({ "eu/eu-1/a": 10, "eu/eu-2/a": 10 }, { locality: FAILOVER });
+    const { shares, out, engine } = setup({ "eu/eu-1/a": 10, "eu/eu-2/a": 10 }, { locality: FAILOVER });
     expect(shares(500)).toEqual([100, 0]);
     out(0, 5);
     const [near = 0] = shares();
     expect(Math.abs(near - 70)).toBeLessThan(3);
+    expect(clustersView(engine).clusters[0]?.balancing?.groups).toEqual([
+      { name: "rank 0 (eu/eu-1)", share: 0.7, endpoints: 10, usable: 5 },
+      { name: "rank 1 (eu/eu-2)", share: 0.3, endpoints: 10, usable: 10 },
+    ]);
   });
 
   it("that get no calls from here are said when nobody else is left", () => {
