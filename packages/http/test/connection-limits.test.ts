@@ -33,8 +33,9 @@ interface Given extends Omit<FakeService, "endpoints" | "connection" | "policy">
 }
 
 function meshTo(ports: readonly number[], { limits, ...more }: Given) {
-  const service = (given: Partial<LimitPolicy>): FakeService => ({
+  const service = (given: Partial<LimitPolicy>, route?: FakeService["route"]): FakeService => ({
     ...more,
+    ...(route && { route }),
     endpoints: ports,
     policy: { limits: { maxConnections: 0, maxPendingRequests: 0, maxRequests: 0, maxRetries: 0, ...given } },
   });
@@ -50,7 +51,7 @@ function meshTo(ports: readonly number[], { limits, ...more }: Given) {
     ask,
     limits: () => cluster().limits,
     states: () => cluster().states,
-    publish: (given: Partial<LimitPolicy>) => mesh.publish({ reviews: service(given) }),
+    publish: (...given: Parameters<typeof service>) => mesh.publish({ reviews: service(...given) }),
     [Symbol.asyncDispose]: () => mesh.close(),
   };
 }
@@ -156,13 +157,18 @@ describe.each(VERSIONS)("over %s", (_, version, connection) => {
 
   it("who is out of time while it waits blames nobody", async () => {
     await using server = await holding(version);
-    const route = { timeoutMs: 150 };
-    await using test = meshTo([server.port], { limits: { maxConnections: 1 }, connection, route });
-    const answers = await Promise.all([test.ask(), test.ask(), test.ask()]);
-    expect(answers.map(({ status }) => status)).toEqual([504, 504, 504]);
-    expect(answers.filter(({ text }) => text.includes("still waiting for a connection"))).toHaveLength(2);
-    expect(test.limits()).toMatchObject({ pending: 0, active: 0 });
-    expect(test.states()[0]).toMatchObject({ attempts: 3, failures: 1 });
+    const limits = { maxConnections: 1 };
+    await using test = meshTo([server.port], { limits, connection });
+    const first = test.ask();
+    await until(() => server.held.length === 1);
+    test.publish(limits, { timeoutMs: 20 });
+    const answers = await Promise.all([test.ask(), test.ask()]);
+    expect(answers.map(({ status }) => status)).toEqual([504, 504]);
+    for (const { text } of answers) expect(text).toContain("still waiting for a connection");
+    expect(test.limits()).toMatchObject({ pending: 0, active: 1 });
+    server.answer();
+    await first;
+    expect(test.states()[0]).toMatchObject({ attempts: 3, failures: 0 });
   });
 
   it("a policy that allows more is followed at once, and keeps what is open", async () => {

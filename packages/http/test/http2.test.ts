@@ -274,7 +274,8 @@ describe("a request over HTTP/2", () => {
     const body = new Readable({ read() {} });
     body.push("begun");
     expect(await test.ask("/", { method: "POST", body })).toMatchObject({ status: 413 });
-    await until(() => code === constants.NGHTTP2_CANCEL);
+    await until(() => code !== undefined); // the server may have stopped it first, with NO_ERROR
+    expect([constants.NGHTTP2_CANCEL, constants.NGHTTP2_NO_ERROR]).toContain(code);
     expect(body.destroyed).toBe(true);
   });
 

@@ -197,6 +197,19 @@ describe("http.request to a host of the mesh", () => {
     }
   });
 
+  it("sends a whole body in chunks where that is asked for", async () => {
+    for (const [headers, length] of [
+      [{ "Transfer-Encoding": "chunked" }, undefined],
+      [{ "Transfer-Encoding": "chunked", "Content-Length": "4" }, "4"],
+      [{}, "4"],
+    ] as const) {
+      const sent = http.request("http://reviews/", { method: "POST", headers }).end("text");
+      const { headers: got, body } = JSON.parse((await answer(sent)).text);
+      expect([got["content-length"], body]).toEqual([length, "text"]);
+      expect(got["transfer-encoding"]).toBe(length === undefined ? "chunked" : undefined);
+    }
+  });
+
   it("calls back for what was written and for the end", async () => {
     const called: string[] = [];
     const sent = http.request("http://reviews/", { method: "POST" });

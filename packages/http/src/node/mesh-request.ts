@@ -218,10 +218,18 @@ export class MeshRequest extends Writable implements OldHandler {
     const early = this.#early;
     if (early !== undefined) {
       this.#early = undefined;
-      this.#start(early.length === 0 ? null : early.length === 1 ? early[0]! : Buffer.concat(early));
+      const whole = early.length === 0 ? null : early.length === 1 ? early[0]! : Buffer.concat(early);
+      this.#start(whole !== null && this.#asksForChunks ? Readable.from([whole]) : whole);
     } else if (this.#body?.destroyed === false) this.#body.push(null);
     if (this.#connecting) this.#finishing = done;
     else done();
+  }
+
+  /** Its caller wants no Content-Length: what is a stream gets none. */
+  get #asksForChunks(): boolean {
+    return (
+      /\bchunked\b/i.test(String(this.#store.getHeader("transfer-encoding") ?? "")) && !this.hasHeader("content-length")
+    );
   }
 
   /** From here on headers are as good as sent: setting one throws ERR_HTTP_HEADERS_SENT, as on any OutgoingMessage. */

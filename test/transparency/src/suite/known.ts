@@ -42,9 +42,6 @@ const NOT_REUSED =
 const NO_ADDRESS =
   "request.socket has the address of an endpoint that the mesh knows, which a name that goes out as it was asked for is not";
 
-const FRAMING =
-  "how a body is framed is the mesh's: one that it has whole goes with a Content-Length, whatever Transfer-Encoding was asked for";
-
 const TOO_SHORT =
   "a body shorter than its Content-Length is an error of the caller's inside the mesh: what its connection carries next would be read as the rest";
 
@@ -66,7 +63,6 @@ export const KNOWN: readonly Known[] = [
   },
   { suite: "got", way: "inside", file: "hooks", tests: /^can retry without an agent$/, reason: NO_AGENT },
   { suite: "got", way: "inside", file: "http", tests: /^socket destroyed by the server/, reason: ANSWERED },
-  { suite: "got", way: "inside", file: "post", tests: /disabled for chunked transfer-encoding$/, reason: FRAMING },
   { suite: "got", way: "inside", file: "post", tests: /^`content-length` header is not over/, reason: TOO_SHORT },
   { suite: "got", way: "inside", file: "promise", tests: /^emits response event/, reason: NO_ADDRESS },
   { suite: "got", way: "inside", file: "stream", tests: /^reusedSocket getter$/, reason: NOT_REUSED },
