@@ -50,6 +50,7 @@ export const PROOFS = {
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
+  "limits, beside Envoy": "test/istio/src/limits.test.ts",
   limits: "packages/node/test/limits.test.ts",
   "endpoint health": "packages/node/test/endpoint-health.test.ts",
   outliers: "packages/core/src/outlier/outlier-detection.test.ts",
@@ -194,8 +195,8 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     },
     yes("trafficPolicy.connectionPool.tcp.maxConnectionDuration", "connection lifetime"),
     yes("trafficPolicy.connectionPool.http.idleTimeout", "traffic policy"),
-    yes("trafficPolicy.connectionPool.http.http2MaxRequests", "limits"),
-    yes("trafficPolicy.connectionPool.http.maxRetries", "limits"),
+    yes("trafficPolicy.connectionPool.http.http2MaxRequests", "limits, beside Envoy", "limits"),
+    yes("trafficPolicy.connectionPool.http.maxRetries", "limits, beside Envoy", "limits"),
     {
       ...yes("trafficPolicy.connectionPool.tcp.maxConnections", "connection limits"),
       verdict: "differs",
@@ -214,7 +215,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
       how: "The calls of HTTP clients in Node come as HTTP/1.1, and so they go out.",
     },
     yes("trafficPolicy.connectionPool.http.http2KeepAlive", "HTTP/2 connections", "traffic policy"),
-    yes("trafficPolicy.retryBudget", "limits"),
+    yes("trafficPolicy.retryBudget", "limits, beside Envoy", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRequestsPerConnection", "traffic policy", "connections"),
     {
       ...yes("trafficPolicy.outlierDetection", "outliers, beside Envoy", "outliers", "endpoint health"),
