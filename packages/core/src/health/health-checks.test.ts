@@ -108,6 +108,8 @@ describe("health checks", () => {
     clock.advance(6_000);
     expect(calls()).toEqual(new Set(IDS));
     expect(said.at(-1)).toBe("10.0.0.1:80 of pay is in use again");
+    const [back, other] = states();
+    expect(back!.since - other!.since).toBeGreaterThan(17_000); // it warms up anew, where policy has that
   });
 
   it("count a check that is not answered in time, and give it up", () => {

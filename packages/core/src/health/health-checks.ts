@@ -162,6 +162,7 @@ export class HealthChecks {
       return;
     state.unhealthy = !state.unhealthy;
     health.unhealthySince = state.unhealthy ? now : -1;
+    if (!state.unhealthy) state.since = now; // as good as new: where policy has newcomers warm up, so does it
     changed();
   }
 }
