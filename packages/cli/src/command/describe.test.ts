@@ -133,6 +133,34 @@ describe("inmesh describe", () => {
     });
   });
 
+  it("tells which endpoints get no calls from its callers, and why", async () => {
+    using folder = new TemporaryFolder();
+    const cwd = folder.path;
+    folder.write("mesh/reviews.yaml", REVIEWS);
+    folder.write(
+      "mesh/rule.yaml",
+      "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: outliers, namespace: shop}\nspec: {host: reviews, trafficPolicy: {outlierDetection: {}}}\n",
+    );
+    const out = [{ by: "outlierDetection", reason: "5 attempts in a row failed", sinceMs: 100, forMs: 900 }];
+    const endpoints = [
+      { id: "10.0.0.1:80", out },
+      { id: "10.0.0.2:80", out: [] },
+    ];
+    const cluster = {
+      host: "reviews.shop.svc.cluster.local",
+      port: 80,
+      subset: "",
+      usable: 1,
+      panic: false,
+      endpoints,
+    };
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/clusters": { clusters: [cluster] } });
+    const { stdout } = await runCli(["describe", "reviews"], { cwd });
+    expect(stdout).toContain(
+      "shop/web-1 to port 80: 1 of 2 endpoints in use; 10.0.0.1:80 is out: 5 attempts in a row failed, for 900 ms more\n",
+    );
+  });
+
   it("tells how full the limits of its callers are, and how their breakers stand", async () => {
     using folder = mesh();
     const cwd = folder.path;
@@ -152,7 +180,16 @@ describe("inmesh describe", () => {
 `);
     const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
     expect(json<{ services: { callers: unknown }[] }>().services[0]?.callers).toEqual([
-      { name: "shop/web-1", port: 80, subset: "v1", limits, breakers: [breaker], repeats: null, balancing: null },
+      {
+        name: "shop/web-1",
+        port: 80,
+        subset: "v1",
+        limits,
+        breakers: [breaker],
+        repeats: null,
+        balancing: null,
+        health: null,
+      },
     ]);
   });
 

@@ -1,7 +1,14 @@
 /** How the processes that call a service stand with the limits, circuit breakers, retries and balancing of its policy. */
 
 import type { Lease } from "@inmesh/core";
-import type { BalancerView, BreakerView, ClustersView, ClusterView, LimitsView } from "@inmesh/core/admin";
+import {
+  type BalancerView,
+  type BreakerView,
+  type ClustersView,
+  type ClusterView,
+  type LimitsView,
+  outText,
+} from "@inmesh/core/admin";
 import type { Snapshot } from "@inmesh/model";
 import { clusterName } from "@inmesh/model";
 import type { AdminClient } from "../live/admin-client.js";
@@ -18,6 +25,17 @@ export interface DescribedCaller {
   readonly repeats: RepeatsView | null;
   /** Where its policy has more than a strategy: hashes, localities, a subset. */
   readonly balancing: BalancerView | null;
+  /** While some endpoint gets no calls from it. */
+  readonly health: CallerHealth | null;
+}
+
+export interface CallerHealth {
+  readonly endpoints: number;
+  readonly usable: number;
+  /** So few are well that all are used. */
+  readonly panic: boolean;
+  /** Who is out and why. */
+  readonly out: readonly { readonly id: string; readonly reasons: readonly string[] }[];
 }
 
 /** Attempts beyond the first of each call. */
@@ -40,10 +58,12 @@ export async function describeCallers(
 ): Promise<readonly DescribedCaller[]> {
   const guarded = ports.some(({ number }) =>
     ["", ...subsets].some((subset) => {
-      const { limits, retryBudget, breaker, retryRate, hedging, hash, locality, subsetSize } =
+      const { limits, retryBudget, breaker, retryRate, hedging, hash, locality, subsetSize, outlier, healthCheck } =
         snapshot.cluster(clusterName(number, subset, host))?.policy ?? {};
       const spread = [hash, locality, subsetSize];
-      return [limits, retryBudget, breaker, retryRate, hedging, ...spread].some((part) => part !== undefined);
+      return [limits, retryBudget, breaker, retryRate, hedging, outlier, healthCheck, ...spread].some(
+        (part) => part !== undefined,
+      );
     }),
   );
   if (!guarded) return [];
@@ -61,11 +81,8 @@ function hedges(snapshot: Snapshot, { port, subset, host }: ClusterView): boolea
 }
 
 /** A process of an older version says nothing of all this. */
-function callerOf(
-  name: string,
-  { port, subset, limits, breakers, retriesLeft, stats, balancing }: ClusterView,
-  hedged: boolean,
-): DescribedCaller {
+function callerOf(name: string, cluster: ClusterView, hedged: boolean): DescribedCaller {
+  const { port, subset, limits, breakers, retriesLeft, stats, balancing } = cluster;
   const repeats = {
     left: retriesLeft === undefined ? null : Math.floor(retriesLeft),
     made: stats?.retries ?? 0,
@@ -77,5 +94,14 @@ function callerOf(
     ...{ name, port, subset, limits: limits ?? null, breakers: breakers ?? [] },
     repeats: tells ? repeats : null,
     balancing: balancing ?? null,
+    health: healthOf(cluster),
   };
+}
+
+function healthOf({ endpoints = [], usable, panic }: ClusterView): CallerHealth | null {
+  const out = endpoints.flatMap(({ id, out: reasons = [] }) =>
+    reasons.length === 0 ? [] : [{ id, reasons: reasons.map(outText) }],
+  );
+  if (out.length === 0 || usable === undefined) return null;
+  return { endpoints: endpoints.length, usable, panic: panic === true, out };
 }

@@ -1,14 +1,18 @@
 /** How full a caller's limits are, how its circuit breakers stand and what it repeats, how its calls are spread, as a person would tell of it. */
 
 import type { BalancerView, LimitsView, LimitView } from "@inmesh/core/admin";
-import type { DescribedCaller, RepeatsView } from "../describe/described-callers.js";
+import type { CallerHealth, DescribedCaller, RepeatsView } from "../describe/described-callers.js";
+
+/** Endpoints told one by one. */
+const MOST_TOLD = 3;
 
 export function callerLines(callers: readonly DescribedCaller[]): string[] {
-  return callers.flatMap(({ name, port, subset, limits, breakers, repeats, balancing }) => {
+  return callers.flatMap(({ name, port, subset, limits, breakers, repeats, balancing, health }) => {
     const place = `${name} to port ${port}${subset === "" ? "" : ` ${subset}`}`;
     const lines = limits === null ? [] : limitTexts(limits);
     return [
       ...(lines.length === 0 ? [] : [`${place}: ${lines.join("; ")}`]),
+      ...(health === null ? [] : [`${place}: ${healthText(health)}`]),
       ...(balancing === null ? [] : [`${place}: ${balancingLine(balancing)}`]),
       ...(repeats === null ? [] : [`${place}: ${repeatsText(repeats)}`]),
       ...breakers.map(({ text, resource, refused }) =>
@@ -16,6 +20,14 @@ export function callerLines(callers: readonly DescribedCaller[]): string[] {
       ),
     ];
   });
+}
+
+/** `2 of 3 endpoints in use; 10.0.0.1:80 is out: 5 attempts in a row failed, for 900 ms more`. */
+function healthText({ endpoints, usable, panic, out }: CallerHealth): string {
+  const used = panic ? ", sick ones too, because so few are well" : "";
+  const who = out.slice(0, MOST_TOLD).map(({ id, reasons }) => `${id} is out: ${reasons.join("; ")}`);
+  const rest = out.length > MOST_TOLD ? [`and ${out.length - MOST_TOLD} more`] : [];
+  return [`${usable} of ${endpoints} endpoints in use${used}`, ...who, ...rest].join("; ");
 }
 
 /** `rank 0 (eu/eu-1) 70%, 1 of 2 endpoints in use; rank 1 (us/us-1) 30%, 2 of 2; ring of 1024 points`. */
