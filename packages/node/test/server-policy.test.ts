@@ -293,10 +293,14 @@ describe("maxEventLoopDelay", () => {
       while (performance.now() < until);
       return "";
     });
-    const hard = await Promise.all(Array.from({ length: 20 }, () => ask({ path: "/hard" })));
-    const statuses = new Set(hard.map(({ status }) => status));
-    expect(statuses).toEqual(new Set([200, 503]));
-    expect(hard.find(({ status }) => status === 503)?.body).toMatch(/the event loop is \d+ ms late/);
+    const seen = new Map<number, string>();
+    // How many of them one turn of the loop brings is the system's choice.
+    await until(async () => {
+      const hard = await Promise.all(Array.from({ length: 10 }, () => ask({ path: "/hard" })));
+      for (const { status, body } of hard) seen.set(status, body);
+      return seen.has(200) && seen.has(503);
+    });
+    expect(seen.get(503)).toMatch(/the event loop is \d+ ms late/);
     await until(async () => (await ask()).status === 200);
   });
 });
