@@ -399,3 +399,14 @@ it("B2: keeps to its states under random outcomes, orders and abandoned calls", 
     mesh.engine.close();
   }
 });
+
+it("of an endpoint: refuses also where the request itself names the endpoint", async () => {
+  start({ scope: "endpoint" }, { endpoints: [], resolution: "passThrough", loadBalancer: "passThrough" }, { a: [{}] });
+  mesh.network.script("*", answers(503));
+  expect(await several(5)).toEqual(["503", "503", "503", "503", "fail BREAKER_OPEN"]);
+  const { limits } = mesh.engine.clusters.find("a")!; // called
+  expect([limits.active, mesh.network.open]).toEqual([0, 0]);
+  await mesh.clock.advance(5_000);
+  mesh.network.script("*", answers(200));
+  expect(await several(4)).toEqual(["200", "200", "200", "200"]);
+});

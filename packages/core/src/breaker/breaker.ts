@@ -203,7 +203,7 @@ export class Breaker {
     this.until = now + this.#policy.openMs;
     this.openings += 1;
     this.#closeSwitches();
-    this.#window.clear();
+    this.#window.clear(); // nothing is counted before it is closed again
     this.#options.onEvent(`${this.name} opened for ${this.#policy.openMs} ms: ${this.cause}`);
   }
 
@@ -213,7 +213,6 @@ export class Breaker {
     this.#gate = undefined;
     this.since = now;
     this.#closeSwitches();
-    this.#window.clear();
     this.#options.onEvent(`${this.name} closed: its probes did well`);
   }
 
