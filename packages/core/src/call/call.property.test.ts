@@ -148,8 +148,8 @@ describe("a call under random reports", () => {
           exchange.poke(exchange.attempts[random.int(exchange.attempts.length)]!);
       }
       for (const { call } of pairs) if (random.next() < 0.5) call.abort(new Error("caller"));
-      for (const { exchange } of pairs) for (const mirror of exchange.mirrors) mirror.finish();
       for (let turn = 0; turn < 200; turn++) {
+        for (const { exchange } of pairs) for (const mirror of exchange.mirrors) mirror.finish(); // some are made only now
         for (const { exchange } of pairs)
           for (const attempt of [exchange, ...exchange.mirrors].flatMap(({ attempts }) => attempts))
             if (attempt.phase !== "settled") attempt.fail(new Error("end"));
