@@ -87,6 +87,17 @@ describe("hedging", () => {
     expect([exchange.events, network.written.length, network.open]).toEqual([["head 200", "end"], 2, 0]);
   });
 
+  it("does not give up what is out because an attempt beside it cannot be made once more", async () => {
+    const closed: Behaviour = { kind: "reset", afterMs: 20, reused: true };
+    const { clock, network, publish, send } = setup(inTurn(slow(300), closed));
+    const { exchange } = send("reviews");
+    await clock.advanceAsync(110);
+    const limits = { maxConnections: 0, maxPendingRequests: 0, maxRequests: 1, maxRetries: 0 };
+    publish({ clusters: { reviews: { endpoints: ENDPOINTS, policy: { hedging: HEDGING, limits } } } });
+    await clock.advanceAsync(5_000);
+    expect([exchange.events, network.written.length, network.open]).toEqual([["head 200", "end"], 2, 0]);
+  });
+
   it("sends at most as many as policy says, a delay apart", async () => {
     const { callAndWait, times } = setup(silent(), { timeoutMs: 2_000 });
     const { call, exchange } = await callAndWait();

@@ -55,9 +55,14 @@ export class Hedge extends WheelNode {
     const call = this.#call;
     if (call.ended || call.answered || this.out.length === 0 || !this.#mayHedge()) return;
     if (call.context !== undefined) call.context.repeats += 1;
-    call.cluster!.limits.holdRetry(call); // attempts are out, so there is a cluster
+    const { attempts, retrying } = call;
+    const { limits } = call.cluster!; // attempts are out, so there is a cluster
+    limits.holdRetry(call);
     this.sent += 1;
-    call.stack!.attempt(call, call.attempts + 1); // and a stack
+    call.stack!.attempt(call, attempts + 1); // and a stack
+    if (call.attempts > attempts) return;
+    this.sent -= 1; // there was no endpoint for it
+    if (!retrying) limits.freeRetry(call);
   }
 
   /** As for retries; the last question takes what it allows. */

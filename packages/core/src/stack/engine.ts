@@ -277,15 +277,17 @@ export class Engine {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
     const { limits, breakers } = cluster;
+    // What keeps an attempt beside others from being made is no reason to give those up.
+    const beside = call.hedge !== undefined && call.hedge.out.length > 0;
     const stopped = breakers?.stops(call, cluster, now);
-    if (stopped !== undefined) return this.#stopped(call, number, next, stopped, now);
-    if (limits.full) return call.fail(limits.overflow("requests", call, cluster.config));
+    if (stopped !== undefined) return beside ? undefined : this.#stopped(call, number, next, stopped, now);
+    if (limits.full) return beside ? undefined : call.fail(limits.overflow("requests", call, cluster.config));
     const state = cluster.acquire(call, now);
-    if (state === undefined) return this.#lookUp(call, number, next, cluster);
+    if (state === undefined) return beside ? undefined : this.#lookUp(call, number, next, cluster);
     const stoppedThere = breakers?.stopsAt(state, call, now);
     if (stoppedThere !== undefined) {
       state.inFlight -= 1; // given back at once
-      return this.#stopped(call, number, next, stoppedThere, now);
+      return beside ? undefined : this.#stopped(call, number, next, stoppedThere, now);
     }
     if (cluster.judges) this.stalls.watch(now);
     limits.begin();

@@ -11,6 +11,7 @@ import type { Invariant, MakeInvariant, Scene } from "./invariant/invariant.js";
 import { leases } from "./invariant/leases.js";
 import { limits } from "./invariant/limits.js";
 import { membership } from "./invariant/membership.js";
+import { retryRate } from "./invariant/retry-rate.js";
 import { timers } from "./invariant/timers.js";
 import type { SimExchange, Word } from "./sim-exchange.js";
 import type { TrafficListener } from "./sim-network.js";
@@ -26,6 +27,7 @@ export const INVARIANTS: Readonly<Record<string, MakeInvariant>> = {
   leases,
   limits,
   membership,
+  retryRate,
   timers,
 };
 
