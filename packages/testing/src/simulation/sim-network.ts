@@ -182,6 +182,7 @@ class SimConnection {
     if ("x-inmesh-not-processed" in headers) network.unprocessed.add(attempt);
     const passedOn = attempt.head(status, header);
     if (!passedOn) {
+      network.world.note(`${exchange.name} attempt ${attempt.number} is answered ${status}, which nobody gets`);
       this.#close();
       return network.listener.reported(exchange, attempt);
     }
@@ -198,6 +199,7 @@ class SimConnection {
   }
 
   #fails(code: string): void {
+    this.#network.world.note(`${this.exchange.name} attempt ${this.attempt.number} fails: ${code}`);
     this.#close();
     this.attempt.fail(Object.assign(new Error(`${code} ${this.#endpoint.id}`), { code }));
     this.#network.listener.reported(this.exchange, this.attempt);
