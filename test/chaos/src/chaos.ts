@@ -12,42 +12,43 @@ import {
   watchRecovery,
 } from "./scenario/metastable.js";
 import { rollingRestart } from "./scenario/rolling-restart.js";
-import type { Form } from "./scenario/scenario.js";
+import type { Form, Scenario } from "./scenario/scenario.js";
 import { standstills } from "./scenario/standstill.js";
 import { Stage } from "./stage.js";
 
 /** @param apart one after the other */
-export async function answers(form: Form, apart: boolean, only = /./): Promise<readonly Verdict[]> {
+export async function answers(
+  form: Form,
+  apart: boolean,
+  only = /./,
+  onVerdict?: OnVerdict,
+): Promise<readonly Verdict[]> {
   await using stage = await Stage.open({ backends: 2, policy: guarded(form.perSecond, form.patience) });
   const caller = await stage.startCaller();
-  const scenarios = badAnswers(form).filter(({ name }) => only.test(name));
-  const bad = await (apart ? inTurn : atOnce)(stage, caller, scenarios);
-  return [
-    ...bad,
-    ...(await inTurn(
-      stage,
-      caller,
-      standstills(form).filter(({ name }) => only.test(name)),
-    )),
-  ];
+  const wanted = ({ name }: Scenario): boolean => only.test(name);
+  const scenarios = badAnswers(form).filter(wanted);
+  const bad = await (apart ? inTurn(stage, caller, scenarios, onVerdict) : atOnce(stage, caller, scenarios));
+  return [...bad, ...(await inTurn(stage, caller, standstills(form).filter(wanted), onVerdict))];
 }
+
+type OnVerdict = (verdict: Verdict) => void;
 
 /** So that some requests are under way when a process goes, in ms. */
 const WORK_MS = 60;
 
-export async function endpoints(form: Form, only = /./): Promise<readonly Verdict[]> {
+export async function endpoints(form: Form, only = /./, onVerdict?: OnVerdict): Promise<readonly Verdict[]> {
   await using stage = await Stage.open({
     backends: 3,
     policy: guarded(form.perSecond, form.patience),
     work: { workMs: WORK_MS },
   });
   const scenarios = [...deadEndpoints(form), rollingRestart(form)].filter(({ name }) => only.test(name));
-  return await inTurn(stage, await stage.startCaller(), scenarios);
+  return await inTurn(stage, await stage.startCaller(), scenarios, onVerdict);
 }
 
-/** One after the other, for figures. @param only scenarios with such names */
-export async function inFull(form: Form, only: RegExp): Promise<readonly Verdict[]> {
-  return [...(await endpoints(form, only)), ...(await answers(form, true, only))];
+/** One after the other, for figures. @param only scenarios with such names @param onVerdict each as it ends */
+export async function inFull(form: Form, only: RegExp, onVerdict: OnVerdict): Promise<readonly Verdict[]> {
+  return [...(await endpoints(form, only, onVerdict)), ...(await answers(form, true, only, onVerdict))];
 }
 
 /** Side by side, for time. */

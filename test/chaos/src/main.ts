@@ -27,7 +27,7 @@ if (!(form.perSecond >= 1) || !(form.seconds >= 2)) usage("--per-second is a num
 let broken = false;
 for (const part of parts) {
   if (part === "faults") {
-    const verdicts = await inFull(form, only);
+    const verdicts = await inFull(form, only, (verdict) => console.error(printVerdicts([verdict]).split("\n")[2]));
     console.log(printVerdicts(verdicts));
     broken ||= verdicts.some((verdict) => verdict.broken.length > 0);
   } else if (part === "metastable") {

@@ -45,6 +45,7 @@ export async function inTurn(
   stage: Stage,
   caller: Caller,
   scenarios: readonly Scenario[],
+  onVerdict: (verdict: Verdict) => void = () => {},
 ): Promise<readonly Verdict[]> {
   const verdicts: Verdict[] = [];
   for (const scenario of scenarios) {
@@ -53,7 +54,9 @@ export async function inTurn(
       if (scenario.destroys) await stage.replaceLast();
       return verdict;
     };
-    verdicts.push(await fairly(run));
+    const verdict = await fairly(run);
+    onVerdict(verdict);
+    verdicts.push(verdict);
   }
   return verdicts;
 }
