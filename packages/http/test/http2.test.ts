@@ -10,7 +10,7 @@ import { FormData, fetch, request } from "undici";
 import { describe, expect, it } from "vitest";
 import { createHttp, MeshAgent } from "../src/node/index.js";
 import { FRAME, listenFrames, listenHttp2, textOf } from "./http2-server.js";
-import { type FakeService, fakeMesh, listen, listenTcp, retries, until } from "./mesh.js";
+import { type FakeService, fakeMesh, listen, until } from "./mesh.js";
 
 interface MeshOptions {
   readonly connection?: Partial<ConnectionPolicy>;

@@ -6,7 +6,7 @@ import http, { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { request } from "undici";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { MeshAgent } from "../src/node/index.js";
+import { createHttp, MeshAgent } from "../src/node/index.js";
 import { fakeMesh, listen, listenTcp, until } from "./mesh.js";
 
 const SECOND = 1_000;
@@ -76,6 +76,9 @@ describe("an endpoint that is a name", () => {
     const mesh = fakeMesh({ reviews: { endpoints: [named] } });
     const { body } = await request("http://reviews/", { dispatcher: mesh.dispatcher });
     expect(await body.text()).toBe(address);
+    const [through] = await once(createHttp(mesh.client).get("http://reviews/"), "response");
+    expect([through.socket.remoteAddress, through.socket.remotePort]).toEqual([address, port]);
+    await through.toArray();
     const agent = new MeshAgent(mesh.client);
     const [response] = await once(http.get("http://reviews/", { agent }), "response");
     expect(response.socket.autoSelectFamilyAttemptedAddresses).toHaveLength(address === "::1" ? 1 : 2);

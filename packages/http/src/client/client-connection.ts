@@ -13,10 +13,13 @@ const FRESH_MS = 1;
 export interface Connection {
   /** Counts one more request. @returns whether the socket had served before */
   use(): boolean;
+  /** Where it leads, where the endpoint's address is a name. */
+  readonly remoteAddress: string | undefined;
 }
 
 export class ClientConnection implements Connection {
   readonly client: Client;
+  remoteAddress: string | undefined = undefined;
   /** Takes a request at once. */
   free = false;
   /** Its place is given back. */

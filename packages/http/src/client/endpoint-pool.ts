@@ -5,6 +5,7 @@
  * needs; a stack of those that are free costs 2 us less per request (docs/design/2026-11-27-request-path.md).
  */
 
+import { isIP } from "node:net";
 import type { Clock } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
@@ -69,10 +70,10 @@ export class EndpointPool implements Pool, Hungry {
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const { idleTimeoutMs, maxRequestsPerConnection, maxAgeMs = 0 } = policy.connection;
     const keepAliveTimeout = idleTimeoutMs || KEEP_ALIVE_MS;
-    const options: Client.Options = {
-      connect: (named, callback) => {
+    const options: Client.Options & { readonly connect: buildConnector.connector } = {
+      connect: (asked, callback) => {
         onConnect();
-        connect(named, callback);
+        connect(asked, callback);
       },
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
@@ -85,8 +86,17 @@ export class EndpointPool implements Pool, Hungry {
     };
     const onFree = (connection: ClientConnection): void => this.#onFree(connection);
     const origin = `http://${this.authority}`;
+    const isNamed = isIP(of.endpoint.address) === 0;
     this.#make = () => {
-      const connection = new ClientConnection(new undici.Client(origin, options), onFree);
+      const own = isNamed
+        ? {
+            ...options,
+            connect: named(options.connect, (at) => {
+              connection.remoteAddress = at;
+            }),
+          }
+        : options;
+      const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), onFree);
       connection.client.on("disconnect", () => this.#onDisconnect(connection));
       if (maxAgeMs > 0) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
       return connection;
@@ -225,6 +235,18 @@ export class EndpointPool implements Pool, Hungry {
     }
     this.#noteEmpty();
   }
+}
+
+/** Tells where a name led. */
+function named(
+  connect: buildConnector.connector,
+  tell: (address: string | undefined) => void,
+): buildConnector.connector {
+  return (asked, callback) =>
+    connect(asked, (...result) => {
+      if (result[0] === null) tell(result[1].remoteAddress);
+      callback(...result);
+    });
 }
 
 /** A URL of it reads back as it is: undici writes it on the wire unchanged. */

@@ -58,7 +58,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   protected abstract onUpgrade(status: number, headers: RawHeaders, socket: Duplex): void;
   protected abstract handOver(): void;
   /** @param attempt on a connection; undefined: the answer comes without one */
-  abstract connected(attempt: Attempt | undefined): void;
+  abstract connected(attempt: Attempt | undefined, remoteAddress?: string): void;
   abstract responseStarted(): void;
   abstract bodySent(chunk: unknown): void;
   abstract requestSent(): void;

@@ -21,7 +21,7 @@ export interface OldHandler {
   onBodySent?(chunk: unknown): void;
   onRequestSent?(): void;
   /** Ours alone: the request is on a connection, each time that it is tried; undefined: it is answered without one. */
-  onConnected?(attempt: Attempt | undefined): void;
+  onConnected?(attempt: Attempt | undefined, remoteAddress?: string): void;
 }
 
 export type HeaderRecord = Record<string, string | string[] | undefined>;

@@ -42,8 +42,8 @@ export class OldShapeExchange extends HttpExchange {
     this.plain.dispatch(this.options, this.#handler);
   }
 
-  override connected(attempt: Attempt | undefined): void {
-    this.#handler.onConnected?.(attempt);
+  override connected(attempt: Attempt | undefined, remoteAddress?: string): void {
+    this.#handler.onConnected?.(attempt, remoteAddress);
   }
 
   override responseStarted(): void {

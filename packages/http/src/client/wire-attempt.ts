@@ -35,8 +35,8 @@ export interface AttemptOwner {
   openBody(): unknown;
   /** Whether the request's own body is what went wrong. */
   bodyFailedWith(error: unknown): boolean;
-  /** It is on a connection. */
-  connected(attempt: Attempt): void;
+  /** It is on a connection. @param remoteAddress where its endpoint is a name */
+  connected(attempt: Attempt, remoteAddress: string | undefined): void;
   responseStarted(): void;
   information(status: number, headers: RawHeaders, text: string): void;
   head(status: number, headers: RawHeaders, resume: () => void, text: string): boolean;
@@ -127,7 +127,7 @@ export class WireAttempt {
     }
     this.#abort = abort;
     this.attempt.started(this.connection?.use() ?? false, abort);
-    this.#exchange.connected(this.attempt);
+    this.#exchange.connected(this.attempt, this.connection?.remoteAddress);
   }
 
   onResponseStarted(): void {

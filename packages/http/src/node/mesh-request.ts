@@ -305,10 +305,11 @@ export class MeshRequest extends Writable implements OldHandler {
     this.#abort = abort;
   }
 
-  onConnected(attempt: Attempt | undefined): void {
+  onConnected(attempt: Attempt | undefined, remoteAddress?: string): void {
     if (attempt !== undefined) {
       this.#wasSent = true;
-      this.#endpoint = attempt.endpoint.endpoint;
+      const { endpoint } = attempt.endpoint;
+      this.#endpoint = remoteAddress === undefined ? endpoint : { ...endpoint, address: remoteAddress };
       this.#socket?.leadTo(this.#endpoint);
     }
     this.#origin.connected = this.#wasSent;

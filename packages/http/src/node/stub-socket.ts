@@ -33,7 +33,7 @@ export class StubSocket extends Duplex {
     this.connecting = connecting;
   }
 
-  /** To the endpoint of the attempt under way. A socket file has no address; a name that goes out as asked has none that is known. */
+  /** To the endpoint of the attempt under way. A socket file has no address. */
   leadTo({ address, port }: Endpoint): void {
     const family = isIP(address);
     if (family === 0) return;

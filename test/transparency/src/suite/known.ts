@@ -39,9 +39,6 @@ const WHOLE_BEFORE =
 const NOT_REUSED =
   "reusedSocket is never true: a connection that its peer had closed is the mesh's to replace, and nobody else's to try again";
 
-const NO_ADDRESS =
-  "request.socket has the address of an endpoint that the mesh knows, which a name that goes out as it was asked for is not";
-
 const TOO_SHORT =
   "a body shorter than its Content-Length is an error of the caller's inside the mesh: what its connection carries next would be read as the rest";
 
@@ -64,7 +61,6 @@ export const KNOWN: readonly Known[] = [
   { suite: "got", way: "inside", file: "hooks", tests: /^can retry without an agent$/, reason: NO_AGENT },
   { suite: "got", way: "inside", file: "http", tests: /^socket destroyed by the server/, reason: ANSWERED },
   { suite: "got", way: "inside", file: "post", tests: /^`content-length` header is not over/, reason: TOO_SHORT },
-  { suite: "got", way: "inside", file: "promise", tests: /^emits response event/, reason: NO_ADDRESS },
   { suite: "got", way: "inside", file: "stream", tests: /^reusedSocket getter$/, reason: NOT_REUSED },
   { suite: "undici", way: "outside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },
   { suite: "undici", way: "inside", file: "test/node-test/debug.js", tests: /^debug#fetch$/, reason: TWICE },

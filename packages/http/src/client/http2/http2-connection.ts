@@ -54,6 +54,7 @@ export class Http2Connection implements Connection {
   #retired = false;
   #closed = false;
   #error: Error | undefined;
+  remoteAddress: string | undefined = undefined;
   /** Requests on it now. */
   streams = 0;
   #served = 0;
@@ -163,6 +164,7 @@ export class Http2Connection implements Connection {
 
   #speak(socket: Socket | TLSSocket): void {
     const { policy } = this.#options;
+    this.remoteAddress = socket.remoteAddress;
     const session = startSession("http://inmesh", {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
