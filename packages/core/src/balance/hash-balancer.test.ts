@@ -11,7 +11,7 @@ const xxHash = new XxHashLoader();
 await xxHash.load();
 const hash = xxHash.hash!; // WebAssembly is there, or nothing below holds
 
-const RING = { kind: "ringHash", minimumRingSize: 65_536 } as const;
+const RING = { kind: "ringHash", minimumRingSize: 8_192 } as const;
 const MAGLEV = { kind: "maglev", tableSize: 65_537 } as const;
 
 let calls = 0;

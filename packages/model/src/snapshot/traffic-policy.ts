@@ -160,7 +160,7 @@ export interface WarmupPolicy {
 /** Which localities calls go to. Made for this client: of all that is written, only what its own locality is concerned by. */
 export type LocalityPolicy = LocalityDistribution | LocalityFailover | ZoneAwareness;
 
-/** Shares decide; who is healthy does not. */
+/** Shares as written; one of which too few endpoints are usable (less than 1/1.4) gives calls to the others. */
 export interface LocalityDistribution {
   readonly kind: "distribute";
   /** A locality that none of them means gets no calls. */
