@@ -48,9 +48,13 @@ export interface Load {
 
 export type ClientKind = "mesh" | "agent" | "opossum" | "cockatiel" | "retry-agent";
 
-export type ToCaller =
-  | { readonly type: "run"; readonly client: ClientKind; readonly load: Load; readonly origins: readonly string[] }
-  | { readonly type: "exit" };
+export interface ToCaller {
+  readonly type: "run";
+  readonly client: ClientKind;
+  readonly load: Load;
+  /** For clients that have no mesh. */
+  readonly origins: readonly string[];
+}
 
 export type Method = "GET" | "POST" | "POST+key";
 

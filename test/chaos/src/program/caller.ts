@@ -16,10 +16,8 @@ const STALL_EVERY_MS = 700;
 const WARM_UP: Omit<Load, "name"> = { perSecond: 1, seconds: 1, posts: 0, keyedPosts: 0 };
 const SERVICE = process.env["CHAOS_SERVICE"] ?? "shelf";
 
-process.on("message", (message: ToCaller) => {
-  if (message.type === "exit") process.disconnect();
-  else void run(message.client, message.load, message.origins);
-});
+process.on("message", ({ client, load, origins }: ToCaller) => void run(client, load, origins));
+process.on("disconnect", () => process.exit(1)); // the chaos is gone
 tell({ type: "ready" });
 
 async function run(kind: ClientKind, load: Load, origins: readonly string[]): Promise<void> {

@@ -40,6 +40,8 @@ export interface Recovery {
   /** Goodput of each second, 0–1. */
   readonly seconds: readonly number[];
   readonly broken: readonly string[];
+  /** Of these, what may not be on any machine. */
+  readonly never: readonly string[];
 }
 
 const WORKERS = 4;
@@ -116,7 +118,9 @@ export async function watchRecovery(
   const endsAt = seconds * 1_000;
   const backAfterMs = backAfter(tally, goneAt, endsAt);
   const late = backAfterMs === undefined || backAfterMs > BACK_WITHIN_MS;
+  const never = alwaysBroken(tally);
   return {
+    never,
     name: guarded ? name : `${name}; no protection`,
     tally,
     before: goodput(tally.outcomes, 0, CALM_MS),
@@ -127,7 +131,7 @@ export async function watchRecovery(
       goodput(tally.outcomes, second * 1_000, (second + 1) * 1_000),
     ),
     broken: [
-      ...alwaysBroken(tally),
+      ...never,
       ...(guarded && late ? [`goodput is not back at 95 % within 10 s: ${backAfterMs ?? "never"}`] : []),
     ],
   };
