@@ -23,7 +23,6 @@ const MOST_OF_LINE = 1_024;
 const STATUS_LINE = /^HTTP\/1\.[01] ([2-5]\d\d)(?: |$)/;
 
 /** Would end the line. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it looks for
 const UNSENDABLE = /[\0-\x20\x7f]/;
 
 export interface HttpHealthProberOptions {

@@ -1,13 +1,7 @@
 /** Picking an endpoint and giving it back: 10 to 10,000 endpoints, every strategy. */
 
 import { seededRandom, systemClock } from "@inmesh/core";
-import {
-  type Balancer,
-  type BalancingPolicy,
-  createBalancer,
-  EndpointState,
-  XxHashLoader,
-} from "@inmesh/core/internal";
+import { type BalancingPolicy, createBalancer, EndpointState, XxHashLoader } from "@inmesh/core/internal";
 import { loop } from "../lib/loop.js";
 import type { Report } from "../lib/table.js";
 
