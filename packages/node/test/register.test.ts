@@ -91,6 +91,18 @@ describe("register", () => {
     expect([script.out(), script.errors()]).toEqual(["200 plain\ndone\n", ""]);
   });
 
+  it("warns of a document that is refused and has no earlier version", async () => {
+    const folder = newFolder();
+    const rule = "kind: VirtualService\nmetadata: { name: app }\nspec: { hosts: [app], http: [{ timeout: soon }] }\n";
+    writeFileSync(join(folder, "rule.yaml"), `apiVersion: networking.istio.io/v1\n${rule}`);
+    const app = start("bare.mjs", { folder });
+    await app.port();
+    await until(() => app.errors() !== "");
+    expect(app.errors()).toMatch(
+      /^inmesh: VirtualService\/default\/app is refused: found "soon", expected a duration.*\n$/,
+    );
+  });
+
   it.each([
     ["INMESH_SERVICE", "../evil", /^inmesh: INMESH_SERVICE is "\.\.\/evil": expected a DNS label.*without the mesh\n$/],
     ["INMESH_CONFIG", "consul://c:8500", /^inmesh: INMESH_CONFIG .*later version.*\n$/],

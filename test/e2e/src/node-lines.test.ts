@@ -8,7 +8,10 @@ let dev: DevProcess | undefined;
 
 afterEach(() => dev?.dispose());
 
-describe.each(NODE_LINES)("on Node %s", (line) => {
+/** bad-days.test.ts has longer ones, on the Node that runs the tests. */
+const others = NODE_LINES.filter((line) => line.split(".")[0] !== process.versions.node.split(".")[0]);
+
+describe.each(others)("on Node %s", (line) => {
   it("the bookshop survives its bad days", async (context) => {
     const node = await nodeOfLine(line);
     if (node === undefined) {
@@ -24,11 +27,11 @@ describe.each(NODE_LINES)("on Node %s", (line) => {
     expect(dev.text).toContain(`node v${line}`);
     const log = readRequestLog(/^log (.*)$/m.exec(dev.text)?.[1] ?? "");
     expectNoHarm(log, ["calm", "kill", "rolling"]);
-    const others = log.requests.filter(
+    const marias = log.requests.filter(
       (request) => request.phase === "calm" && isPage(request) && request.user === "maria",
     );
     expect(
-      count(others, ({ version }) => version !== "v2"),
+      count(marias, ({ version }) => version !== "v2"),
       "maria's pages that v2 did not serve",
     ).toBe(0);
     expect(dev.pids.filter(isAlive)).toEqual([]);

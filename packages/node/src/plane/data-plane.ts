@@ -264,7 +264,9 @@ export class DataPlane {
       refused.add(message);
       if (this.#refused.has(message)) continue;
       this.events.add("problem", message);
-      this.log.info(message);
+      // Without an earlier version calls go on as if nobody had written anything, which its author does not expect.
+      if (kept) this.log.info(message);
+      else this.log.warn(message);
     }
     this.#refused = refused;
   }
