@@ -3,12 +3,10 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { MemoryRegistry } from "@inmesh/core";
 import type { ClustersView, EventsView } from "@inmesh/core/admin";
-import { parseDocuments } from "@inmesh/model";
 import { afterEach, expect, it } from "vitest";
-import { createMesh } from "../src/create-mesh.js";
 import { until } from "./until.js";
+import { meshOfYaml } from "./yaml-mesh.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -64,13 +62,7 @@ spec:
     unhealthyThreshold: 2
     healthyThreshold: 1
 `;
-  const { documents, problems } = parseDocuments(yaml, { file: "pay.yaml" });
-  expect(problems).toEqual([]);
-  const registry = new MemoryRegistry();
-  await registry.apply(documents);
-  const mesh = await createMesh({ service: "shop", config: registry, propagationDelayMs: 0 });
-  closing.push(() => mesh.close());
-  await mesh.ready();
+  const mesh = await meshOfYaml(yaml, "shop", closing);
   const read = async <View>(page: string) => (await (await fetch(`${mesh.adminUrl}${page}`)).json()) as View;
   const usable = async () => (await read<ClustersView>("/clusters")).clusters[0]?.usable;
   const ask = async () => (await mesh.fetch("http://pay.example/")).status;

@@ -3,10 +3,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { MemoryRegistry } from "@inmesh/core";
-import { parseDocuments } from "@inmesh/model";
 import { afterEach, expect, it } from "vitest";
-import { createMesh } from "../src/create-mesh.js";
+import { meshOfYaml } from "./yaml-mesh.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -55,13 +53,7 @@ kind: MeshMode
 metadata: { name: off, namespace: istio-system }
 spec: { mode: "off" }`;
   for (const all of [documents, [...documents, off]]) {
-    const { documents: parsed, problems } = parseDocuments(all.join("\n---\n"), { file: "stock.yaml" });
-    expect(problems).toEqual([]);
-    const registry = new MemoryRegistry();
-    await registry.apply(parsed);
-    const mesh = await createMesh({ service: "shop", config: registry, propagationDelayMs: 0 });
-    closing.push(() => mesh.close());
-    await mesh.ready();
+    const mesh = await meshOfYaml(all.join("\n---\n"), "shop", closing);
     const response = await mesh.fetch("http://stock.example/items", { method: "POST", body: "order" });
     expect([response.status, await response.text()]).toEqual([200, "two"]);
   }

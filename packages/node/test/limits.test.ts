@@ -3,11 +3,9 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { MemoryRegistry } from "@inmesh/core";
-import { parseDocuments } from "@inmesh/model";
 import { afterEach, expect, it } from "vitest";
-import { createMesh } from "../src/create-mesh.js";
 import { until } from "./until.js";
+import { meshOfYaml } from "./yaml-mesh.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -43,13 +41,7 @@ spec:
   http: [{ retries: { attempts: 1, retryOn: 5xx }, route: [{ destination: { host: stock.example } }] }]`,
     ...documents,
   ].join("\n---\n");
-  const { documents: parsed, problems } = parseDocuments(yaml, { file: "stock.yaml" });
-  expect(problems).toEqual([]);
-  const registry = new MemoryRegistry();
-  await registry.apply(parsed);
-  const mesh = await createMesh({ service: "shop", config: registry, propagationDelayMs: 0 });
-  closing.push(() => mesh.close());
-  await mesh.ready();
+  const mesh = await meshOfYaml(yaml, "shop", closing);
   const ask = async () => {
     const response = await mesh.fetch("http://stock.example/");
     return { status: response.status, error: response.headers.get("x-inmesh-error"), text: await response.text() };

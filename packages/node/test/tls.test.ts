@@ -3,15 +3,14 @@
 import { rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
-import { type Explanation, MemoryRegistry } from "@inmesh/core";
+import type { Explanation } from "@inmesh/core";
 import type { ClustersView } from "@inmesh/core/admin";
-import { parseDocuments } from "@inmesh/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestAuthority } from "../../http/test/certificates.js";
 import { listenTls, type TlsTestServer } from "../../http/test/tls-server.js";
-import { createMesh } from "../src/create-mesh.js";
 import type { Mesh } from "../src/mesh.js";
 import { newFolder, start } from "./child.js";
+import { meshOfYaml } from "./yaml-mesh.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -77,13 +76,7 @@ spec:
 }
 
 async function meshWith(yaml: string): Promise<Mesh> {
-  const { documents: parsed, problems } = parseDocuments(yaml, { file: "edition.yaml" });
-  expect(problems).toEqual([]);
-  const registry = new MemoryRegistry();
-  await registry.apply(parsed);
-  const mesh = await createMesh({ service: "web", config: registry, propagationDelayMs: 0 });
-  closing.push(() => mesh.close());
-  await mesh.ready();
+  const mesh = await meshOfYaml(yaml, "web", closing, "edition.yaml");
   expect(mesh.status).toMatchObject({ state: "ready" });
   return mesh;
 }

@@ -10,6 +10,7 @@ import type { HashAlgorithm, HashKey } from "@inmesh/model";
 import { request as send } from "undici";
 import { describe, expect, it, vi } from "vitest";
 import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 const ENDPOINTS = 7;
 const REQUESTS = 150;
@@ -35,9 +36,6 @@ const CASES: readonly { name: string; hash: HashAlgorithm; weights: readonly num
   },
 ];
 
-const TYPE = "type.googleapis.com/envoy.extensions";
-const at = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
-
 function hashPolicy(key: HashKey): unknown {
   if (key.kind === "header") return { header: { header_name: key.name } };
   if (key.kind === "queryParameter") return { query_parameter: { name: key.name } };
@@ -53,12 +51,6 @@ function configuration(ports: readonly number[]): unknown {
       { header: { key: "x-rule", value: "of the rule" }, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" },
     ],
   }));
-  const manager = {
-    "@type": `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: "in",
-    route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
-    http_filters: [{ name: "router", typed_config: { "@type": `${TYPE}.filters.http.router.v3.Router` } }],
-  };
   const clusters = CASES.map(({ name, hash, weights }) => ({
     name,
     type: "STATIC",
@@ -78,16 +70,7 @@ function configuration(ports: readonly number[]): unknown {
       ],
     },
   }));
-  return {
-    node: { id: "hashing", cluster: "hashing" },
-    admin: { address: at(0) },
-    static_resources: {
-      listeners: [
-        { name: "in", address: at(0), filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }] },
-      ],
-      clusters,
-    },
-  };
+  return envoyConfiguration("hashing", routes, clusters);
 }
 
 /** Servers that say their own port. */

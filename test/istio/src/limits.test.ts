@@ -18,6 +18,7 @@ import * as undici from "undici";
 import { describe, expect, it } from "vitest";
 import { resourcesIn } from "../../../packages/core/src/testing/policy-resources.test.helper.js";
 import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 interface Case {
   readonly name: string;
@@ -70,29 +71,14 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const TYPE = "type.googleapis.com/envoy.extensions";
 const UNLIMITED = 4_294_967_295;
-const at = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
 
 /** @param ports of the upstreams, one for each case */
 function configuration(ports: readonly number[]) {
-  const manager = {
-    "@type": `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: "in",
-    route_config: {
-      virtual_hosts: [
-        {
-          name: "all",
-          domains: ["*"],
-          routes: CASES.map(({ name, attempts = 0 }) => ({
-            match: { prefix: `/${name}/` },
-            route: { cluster: name, ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }) },
-          })),
-        },
-      ],
-    },
-    http_filters: [{ name: "router", typed_config: { "@type": `${TYPE}.filters.http.router.v3.Router` } }],
-  };
+  const routes = CASES.map(({ name, attempts = 0 }) => ({
+    match: { prefix: `/${name}/` },
+    route: { cluster: name, ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }) },
+  }));
   const clusters = CASES.map(({ name, tcp, http, retryBudget }, index) => ({
     name,
     type: "STATIC",
@@ -117,16 +103,7 @@ function configuration(ports: readonly number[]) {
       endpoints: [{ lb_endpoints: [{ endpoint: { address: at(ports[index]!) } }] }],
     }, // one for each
   }));
-  return {
-    node: { id: "limits", cluster: "limits" },
-    admin: { address: at(0) },
-    static_resources: {
-      listeners: [
-        { name: "in", address: at(0), filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }] },
-      ],
-      clusters,
-    },
-  };
+  return envoyConfiguration("limits", routes, clusters);
 }
 
 function documents({ name, tcp = undefined, http, retryBudget, attempts = 0 }: Case, port: number): string {

@@ -15,6 +15,7 @@ import { request as send } from "undici";
 import { describe, expect, it } from "vitest";
 import { resourcesIn } from "../../../packages/core/src/testing/policy-resources.test.helper.js";
 import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 const MOST_ENDPOINTS = 20;
 /** Of calls to endpoints that do not answer; the others have all the time they need. */
@@ -220,8 +221,6 @@ function outlierOf(spec: Readonly<Record<string, unknown>>): Record<string, unkn
   };
 }
 
-const TYPE = "type.googleapis.com/envoy.extensions";
-const at = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
 const portsOf = ({ endpoints, steps }: Case, ports: readonly number[], closed: number): readonly number[] =>
   steps.some(([doing]) => doing === "refused") ? [closed] : ports.slice(0, endpoints);
 
@@ -230,12 +229,6 @@ function configuration(specs: readonly Readonly<Record<string, unknown>>[], port
     match: { prefix: `/${name}/` },
     route: { cluster: name, timeout: steps.some(([doing]) => doing === "hang") ? `${TIMEOUT_MS / 1_000}s` : "10s" },
   }));
-  const manager = {
-    "@type": `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: "in",
-    route_config: { virtual_hosts: [{ name: "all", domains: ["*"], routes }] },
-    http_filters: [{ name: "router", typed_config: { "@type": `${TYPE}.filters.http.router.v3.Router` } }],
-  };
   const clusters = CASES.map((each, index) => ({
     name: each.name,
     type: "STATIC",
@@ -250,16 +243,7 @@ function configuration(specs: readonly Readonly<Record<string, unknown>>[], port
       endpoints: [{ lb_endpoints: portsOf(each, ports, closed).map((port) => ({ endpoint: { address: at(port) } })) }],
     },
   }));
-  return {
-    node: { id: "outliers", cluster: "outliers" },
-    admin: { address: at(0) },
-    static_resources: {
-      listeners: [
-        { name: "in", address: at(0), filter_chains: [{ filters: [{ name: "http", typed_config: manager }] }] },
-      ],
-      clusters,
-    },
-  };
+  return envoyConfiguration("outliers", routes, clusters);
 }
 
 async function listen(listener: RequestListener): Promise<Server> {

@@ -34,20 +34,11 @@ export class WaitingRequests {
     };
   }
 
-  /** The first one, which waits no longer. */
+  /** The first one, which waits no longer: whether it may go is asked once it has its connection. */
   next(): WireAttempt | undefined {
-    for (;;) {
-      const wire = this.#shift();
-      if (wire === undefined || !wire.attempt.waits) return wire;
-      const { attempt } = wire;
-      const { call } = attempt;
-      const limits = limitsOf(wire);
-      if (!limits.full) {
-        limits.resume(attempt);
-        return wire;
-      }
-      wire.onError(limits.overflow("requests", call, call.cluster!.config)); // as below
-    }
+    const wire = this.#shift();
+    if (wire?.attempt.waits) limitsOf(wire).resume(wire.attempt);
+    return wire;
   }
 
   /** All of them, or those only whose own connection was being opened. */
