@@ -5,7 +5,8 @@ import type { TrafficPolicySpec } from "../kind/traffic-policy.js";
 import type { Resource } from "../resource.js";
 import type { ClientContext } from "../snapshot/snapshot.js";
 import { getOrMake } from "./get-or-make.js";
-import { compareSpecificity, hostCovers, isWildcard, qualifiedHost } from "./host.js";
+import { qualifiedHost } from "./host.js";
+import { HostMap } from "./host-map.js";
 import { hasLabels } from "./labels.js";
 import { effectiveExportTo, isVisible } from "./visibility.js";
 
@@ -21,15 +22,9 @@ export interface DestinationPolicy {
   readonly subsets: ReadonlyMap<string, SubsetSpec>;
 }
 
-interface HostPolicies {
-  readonly exact: Map<string, DestinationPolicy>;
-  /** Most specific first. */
-  readonly wildcards: [host: string, policy: DestinationPolicy][];
-}
-
 export class DestinationRuleIndex {
   /** By namespace of the rules. */
-  readonly #levels = new Map<string, HostPolicies>();
+  readonly #levels = new Map<string, HostMap<DestinationPolicy>>();
   readonly #made = new Map<string, DestinationPolicy>();
   readonly #client: ClientContext;
   readonly #rootNamespace: string;
@@ -55,7 +50,6 @@ export class DestinationRuleIndex {
       getOrMake(groups, key, () => []).push(resource);
     }
     for (const [key, group] of groups) this.#add(key, group, defaultExportTo, previous);
-    for (const { wildcards } of this.#levels.values()) wildcards.sort(([a], [b]) => compareSpecificity(a, b));
   }
 
   /** The first level that names the host wins, even by a wildcard: levels never merge. */
@@ -63,9 +57,7 @@ export class DestinationRuleIndex {
     const root = this.#rootNamespace;
     const { namespace: own } = this.#client;
     for (const namespace of own === root ? [serviceNamespace, root] : [own, serviceNamespace, root]) {
-      const level = this.#levels.get(namespace);
-      if (level === undefined) continue;
-      const found = level.exact.get(host) ?? level.wildcards.find(([pattern]) => hostCovers(pattern, host))?.[1];
+      const found = this.#levels.get(namespace)?.find(host);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -85,9 +77,7 @@ export class DestinationRuleIndex {
     const slash = key.indexOf("/");
     const namespace = key.slice(0, slash);
     const host = key.slice(slash + 1);
-    const level = getOrMake(this.#levels, namespace, (): HostPolicies => ({ exact: new Map(), wildcards: [] }));
-    if (isWildcard(host)) level.wildcards.push([host, policy]);
-    else level.exact.set(host, policy);
+    getOrMake(this.#levels, namespace, () => new HostMap<DestinationPolicy>()).set(host, policy);
   }
 }
 

@@ -5,34 +5,25 @@
 
 import type { Resource } from "../resource.js";
 import { getOrMake } from "./get-or-make.js";
-import { compareSpecificity, hostCovers, isWildcard, qualifiedHost } from "./host.js";
+import { qualifiedHost } from "./host.js";
+import { HostMap } from "./host-map.js";
 
 type Named = Resource<{ readonly host?: string | undefined; readonly subset?: string | undefined }>;
 
-interface Level<Document> {
-  readonly exact: Map<string, Document[]>;
-  /** Most specific first. */
-  readonly wildcards: [host: string, documents: Document[]][];
-}
-
 export class HostPolicyIndex<Document extends Named> {
   /** By namespace of the documents. */
-  readonly #levels = new Map<string, Level<Document>>();
+  readonly #levels = new Map<string, HostMap<Document[]>>();
 
   /** @param resources oldest first */
   constructor(resources: readonly Document[]) {
     for (const resource of resources) {
       const { namespace, spec } = resource;
       const host = qualifiedHost(spec.host ?? "", namespace);
-      const { exact, wildcards } = getOrMake(this.#levels, namespace, () => ({ exact: new Map(), wildcards: [] }));
-      if (!isWildcard(host)) getOrMake(exact, host, () => []).push(resource);
-      else {
-        const same = wildcards.find(([pattern]) => pattern === host);
-        if (same === undefined) wildcards.push([host, [resource]]);
-        else same[1].push(resource);
-      }
+      const level = getOrMake(this.#levels, namespace, () => new HostMap<Document[]>());
+      const known = level.get(host);
+      if (known === undefined) level.set(host, [resource]);
+      else known.push(resource);
     }
-    for (const { wildcards } of this.#levels.values()) wildcards.sort(([a], [b]) => compareSpecificity(a, b));
   }
 
   /**
@@ -51,8 +42,6 @@ export class HostPolicyIndex<Document extends Named> {
 
   /** Those of a namespace that speak for a host, oldest first: of its exact name, or else of the longest wildcard. */
   all(host: string, namespace: string): readonly Document[] {
-    const level = this.#levels.get(namespace);
-    if (level === undefined) return [];
-    return level.exact.get(host) ?? level.wildcards.find(([pattern]) => hostCovers(pattern, host))?.[1] ?? [];
+    return this.#levels.get(namespace)?.find(host) ?? [];
   }
 }
