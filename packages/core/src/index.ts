@@ -40,11 +40,15 @@ export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-re
 export type { PipelineStatus, Refusal } from "./snapshot/pipeline.js";
 export type {
   ApplyResult,
+  ChangeNote,
+  KnownService,
   Lease,
   LeaseHandle,
   LeaseSpec,
   Registrar,
   RegistryView,
+  Revision,
+  ServiceRef,
   Source,
   SourceStatus,
   Store,

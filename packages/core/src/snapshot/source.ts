@@ -3,7 +3,7 @@
  * `@inmesh/core/testing` holds the suite that every implementation passes.
  */
 
-import type { Document, Locality, Problem, WorkloadPort } from "@inmesh/model";
+import type { Document, Locality, Problem, Workload, WorkloadPort } from "@inmesh/model";
 
 /** A running process as it registers itself. Ports empty: it only calls. */
 export interface LeaseSpec {
@@ -31,6 +31,22 @@ export interface LeaseSpec {
 export interface Lease extends LeaseSpec {
   /** `<namespace>.<service>.<instance>`. */
   readonly name: string;
+  /** Share of calls among its kind, where the registry keeps one. @default 1 */
+  readonly weight?: number;
+  /** False: the registry's own checks say that it must not be called. @default true */
+  readonly healthy?: boolean;
+}
+
+/** A service by its short name and its namespace. */
+export interface ServiceRef {
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** One that a registry knows by name. */
+export interface KnownService extends ServiceRef {
+  /** Whether its instances are in the view: all of them, or none because there is none. */
+  readonly loaded: boolean;
 }
 
 /**
@@ -44,6 +60,13 @@ export interface RegistryView {
    */
   readonly documents: readonly Document[];
   readonly leases: readonly Lease[];
+  /** Instances that others registered: they can be called, and are no processes of the mesh. @default none */
+  readonly workloads?: readonly Workload[];
+  /**
+   * Of a registry that tells instances only of services in use: every service there is, each object the same as before
+   * unless it changed. Absent: leases and workloads say it all.
+   */
+  readonly services?: readonly KnownService[];
   /** What could not be parsed, or was there twice. */
   readonly problems: readonly Problem[];
 }
@@ -55,6 +78,8 @@ export interface SourceStatus {
   readonly since: number;
   /** Why it is stale, in one sentence. */
   readonly reason?: string;
+  /** How far behind the server that answers may be, in ms, where it says so: it has not heard of its leader for that long. */
+  readonly lagMs?: number;
 }
 
 export interface Source {
@@ -64,6 +89,12 @@ export interface Source {
    */
   watch(listener: (view: RegistryView) => void): void;
   readonly status: SourceStatus;
+  /**
+   * This process calls the service, or is about to: its instances are wanted in the view from now on. Idempotent and
+   * cheap; called again now and then while the service is in use, and a source may stop telling of one that is not.
+   * Absent where everything is told anyway.
+   */
+  use?(service: ServiceRef): void;
   close(): Promise<void>;
 }
 
@@ -86,10 +117,33 @@ export interface ApplyResult {
   readonly where: string;
 }
 
+/** Who changes policy and why; goes into the history. */
+export interface ChangeNote {
+  readonly who: string;
+  readonly reason?: string;
+}
+
+/** One change of one document, as the history keeps it. */
+export interface Revision {
+  /** Names it among the revisions of its document: `rollback` takes it. */
+  readonly id: string;
+  readonly key: string;
+  /** Wall time, ms since 1970. */
+  readonly at: number;
+  readonly who: string;
+  readonly reason?: string;
+  readonly outcome: "created" | "configured" | "deleted";
+  /** YAML or JSON of the document before and after the change; absent where it did not exist. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
 /** Write side of policy. Documents are validated by the caller; a store only keeps them. */
 export interface Store {
   list(): Promise<readonly Document[]>;
-  apply(documents: readonly Document[]): Promise<readonly ApplyResult[]>;
+  apply(documents: readonly Document[], note?: ChangeNote): Promise<readonly ApplyResult[]>;
   /** Keys `Kind/namespace/name`; unknown ones are left out of the result. */
-  delete(keys: readonly string[]): Promise<readonly ApplyResult[]>;
+  delete(keys: readonly string[], note?: ChangeNote): Promise<readonly ApplyResult[]>;
+  /** Changes of one document, the newest first. Absent where none are kept. */
+  history?(key: string): Promise<readonly Revision[]>;
 }

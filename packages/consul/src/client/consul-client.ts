@@ -1,0 +1,151 @@
+/**
+ * The `consul` package's client, and what it lacks: calls it has no method for (config entries, Connect, any field it
+ * drops) go over the same transport and come back with their status, headers and parsed body.
+ */
+
+import { EventEmitter } from "node:events";
+import http from "node:http";
+import https from "node:https";
+import Consul from "consul";
+import { ConsulError } from "./consul-error.js";
+import { type ConsulTarget, shownTarget } from "./consul-target.js";
+
+export interface ConsulRequest {
+  readonly method?: "GET" | "PUT" | "POST" | "DELETE";
+  /** Below `/v1`, with a leading slash, each part encoded by `path`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number>>;
+  /** Sent as it is when a Buffer, else as JSON. */
+  readonly body?: unknown;
+  /** For the whole exchange, in ms. @default 10_000 */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface ConsulAnswer {
+  /** 200, or 404 where that is an answer: nothing there. */
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  /** Parsed JSON; a string where the answer is text; undefined where it is empty. */
+  readonly body: unknown;
+}
+
+/** The transport that every call of the package goes over. */
+interface Transport {
+  _request(options: object): Promise<http.IncomingMessage & { body?: unknown }>;
+  _ext(event: "onRequest", hook: (request: PendingRequest, next: () => void) => void): void;
+}
+
+interface PendingRequest {
+  transport: { request: typeof http.request };
+}
+
+interface ResponseError extends Error {
+  readonly response?: http.IncomingMessage & { readonly body?: unknown };
+}
+
+const TIMEOUT_MS = 10_000;
+
+export class ConsulClient {
+  readonly target: ConsulTarget;
+  readonly #consul: Consul & Transport;
+  readonly #agent: http.Agent;
+
+  constructor(target: ConsulTarget) {
+    this.target = target;
+    const { host, port, secure, token, tls } = target;
+    const { ca, cert, key, serverName } = tls ?? {};
+    this.#agent = secure
+      ? new https.Agent({
+          keepAlive: true,
+          ...(ca !== undefined && { ca }),
+          ...(cert !== undefined && { cert }),
+          ...(key !== undefined && { key }),
+          ...(serverName !== undefined && { servername: serverName }),
+        })
+      : new http.Agent({ keepAlive: true });
+    const named = host.includes(":") ? `[${host}]` : host;
+    this.#consul = new Consul({
+      ...{ host: named, port, secure, agent: this.#agent },
+      ...(token !== undefined && { defaults: { token } }),
+    }) as Consul & Transport;
+    this.#consul._ext("onRequest", (request, next) => {
+      request.transport = noticingCuts(request.transport);
+      next();
+    });
+  }
+
+  /** The package's own calls. */
+  get api(): Consul {
+    return this.#consul;
+  }
+
+  /** For display. */
+  get shown(): string {
+    return shownTarget(this.target);
+  }
+
+  /** @throws {ConsulError} but for 2xx and 404 */
+  async ask({
+    method = "GET",
+    path,
+    query = {},
+    body,
+    timeoutMs = TIMEOUT_MS,
+    signal,
+  }: ConsulRequest): Promise<ConsulAnswer> {
+    const { token, dc } = this.target;
+    const ctx = new EventEmitter();
+    const cancel = (): void => void ctx.emit("cancel");
+    if (signal?.aborted) throw new ConsulError("unreachable", "the question was withdrawn", { cause: signal.reason });
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const response = await this.#consul._request({
+        ...{ method, path, ctx, timeout: timeoutMs, name: `${method} ${path}` },
+        headers: token === undefined ? {} : { "x-consul-token": token },
+        query: { ...(dc !== undefined && { dc }), ...query },
+        ...(body !== undefined && { body }),
+      });
+      return { status: response.statusCode ?? 200, headers: response.headers, body: response.body };
+    } catch (error) {
+      const response = (error as ResponseError).response;
+      if (response?.statusCode === 404) return { status: 404, headers: response.headers, body: response.body };
+      throw consulError(error as ResponseError, this.shown);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** Parts of a path, each encoded. */
+export function path(strings: TemplateStringsArray, ...parts: readonly string[]): string {
+  return strings.reduce((made, text, index) => made + encodeURIComponent(parts[index - 1] ?? "") + text);
+}
+
+/** The package waits for the end of an answer, which never comes when the connection ends first. */
+function noticingCuts(transport: { request: typeof http.request }): { request: typeof http.request } {
+  const request = (options: http.RequestOptions): http.ClientRequest => {
+    const made = transport.request(options);
+    made.on("response", (response) => {
+      response.on("error", () => {}); // said by `close`
+      response.once("close", () => {
+        if (!response.complete) made.emit("error", new Error("the answer was cut off"));
+      });
+    });
+    return made;
+  };
+  return { request: request as typeof http.request };
+}
+
+function consulError(error: ResponseError, shown: string): ConsulError {
+  const { response } = error;
+  if (response === undefined) return new ConsulError("unreachable", `${shown}: ${error.message}`, { cause: error });
+  const status = response.statusCode ?? 0;
+  const text = typeof response.body === "string" ? response.body.trim().slice(0, 300) : "";
+  const kind = status >= 400 && status < 500 && status !== 429 ? "refused" : "failed";
+  return new ConsulError(kind, `${shown} answered ${status}${text && `: ${text}`}`, { status, cause: error });
+}
