@@ -105,7 +105,7 @@ describe("register", () => {
 
   it.each([
     ["INMESH_SERVICE", "../evil", /^inmesh: INMESH_SERVICE is "\.\.\/evil": expected a DNS label.*without the mesh\n$/],
-    ["INMESH_CONFIG", "consul://c:8500", /^inmesh: INMESH_CONFIG .*later version.*\n$/],
+    ["INMESH_CONFIG", "xds://c:15010", /^inmesh: INMESH_CONFIG .*later version.*\n$/],
     [
       "INMESH_SERVIC",
       "x",

@@ -19,6 +19,7 @@ import { HttpClient, HttpHealthProber, HttpTransport, Notices, type Undici } fro
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
+import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import { advertisedAddress } from "./advertised-address.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
@@ -65,6 +66,8 @@ export class DataPlane {
   sharesPort = false;
   /** Set by POST /healthcheck/fail. */
   failing = false;
+  /** Grows by the registry's own server, before anything is asked of it. */
+  #excludes: (host: string, port: number) => boolean;
   #registry: OpenRegistry | undefined;
   #pipeline: Pipeline | undefined;
   #lease: LeaseKeeper | undefined;
@@ -84,6 +87,7 @@ export class DataPlane {
     this.log = log;
     this.startedAt = clock.now();
     this.events = new EventLog(clock);
+    this.#excludes = compileExclusion(settings.exclude);
     this.store = new SnapshotStore({
       clock,
       explain: () => this.#failure ?? this.#registry?.source.status.reason,
@@ -100,7 +104,7 @@ export class DataPlane {
       clock,
       configWaitMs,
       // Off: nothing is the mesh's business.
-      excludes: settings.mode === "off" ? () => true : compileExclusion(settings.exclude),
+      excludes: settings.mode === "off" ? () => true : (host, port) => this.#excludes(host, port),
       onlyObserves: settings.mode === "observe",
       address: () => advertisedAddress(this.servers.listeners, settings.address),
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
@@ -124,7 +128,7 @@ export class DataPlane {
 
   get registryUrl(): string {
     const { config } = this.settings;
-    return this.#registry?.url ?? (typeof config === "string" ? config : "memory");
+    return this.#registry?.url ?? (typeof config === "string" ? shownConfig(config) : "memory");
   }
 
   /** Advertised ports, in order. */
@@ -218,8 +222,9 @@ export class DataPlane {
       state: () => this.#registry?.state,
     });
     const onWarning = (warning: DiskWarning): void => void disk.take(warning);
-    const registry = await openRegistry({ settings, clock, env: process.env, onWarning });
+    const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
     this.#registry = registry;
+    if (registry.server !== undefined) this.#excludes = compileExclusion([...settings.exclude, registry.server]);
     const { namespace, service, labels, serviceAccount, locality } = settings;
     const self = {
       ...{ namespace, service, labels },

@@ -1,7 +1,7 @@
 /** The registry that a mesh's `config` names, and where its last good state is kept. */
 
 import { mkdir } from "node:fs/promises";
-import { type Clock, MemoryRegistry, type Registrar, type Source } from "@inmesh/core";
+import { type Clock, MemoryRegistry, type Random, type Registrar, type Source } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { StateFile, stateDirectory } from "@inmesh/core/internal";
 import { type Problem, parseDocuments } from "@inmesh/model";
@@ -9,42 +9,52 @@ import { homeDirectory } from "../settings/home-directory.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 
 export interface OpenRegistry {
-  /** For display: a path, or `memory`. */
+  /** For display: a path, `memory`, or a URL without anything secret. */
   readonly url: string;
   readonly source: Source;
   readonly registrar: Registrar;
   /** Undefined where there is nothing that could be away. */
   readonly state: StateFile | undefined;
+  /** Where its own traffic goes, which is none of the mesh's business: `host:port`, as option `exclude` takes it. */
+  readonly server?: string;
 }
 
 export interface OpenRegistryOptions {
   readonly settings: MeshSettings;
   readonly clock: Clock;
+  readonly random: Random;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told once per trouble. */
   readonly onWarning: (warning: Pick<Problem, "code" | "message">) => void;
 }
 
-export async function openRegistry({ settings, clock, env, onWarning }: OpenRegistryOptions): Promise<OpenRegistry> {
-  const { config, namespace, service, stateDir, ownConfig } = settings;
-  if (typeof config !== "string") {
-    const shared = "openSource" in config ? config : new MemoryRegistry({ documents: config, clock });
-    return { url: "memory", source: shared.openSource(), registrar: shared, state: undefined };
-  }
+export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRegistry> {
+  const { settings, clock, onWarning } = options;
+  const { config, ownConfig } = settings;
+  if (typeof config !== "string") return memory(config, clock);
   // Nobody named this folder, so nobody else makes it. A path that was named and is missing may still be mounted.
   if (ownConfig) {
     try {
       await mkdir(config, { recursive: true, mode: 0o700 });
     } catch (error) {
       onWarning({ code: "", message: noFolder(config, error) });
-      const nothing = new MemoryRegistry({ documents: [], clock });
-      return { url: "memory", source: nothing.openSource(), registrar: nothing, state: undefined };
+      return memory([], clock);
     }
   }
   const folder = new FolderRegistry({ path: config, parse: parseDocuments, clock, onWarning });
+  return { url: folder.path, source: folder, registrar: folder, state: stateOf(folder.path, options) };
+}
+
+function memory(config: Exclude<MeshSettings["config"], string>, clock: Clock): OpenRegistry {
+  const shared = "openSource" in config ? config : new MemoryRegistry({ documents: config, clock });
+  return { url: "memory", source: shared.openSource(), registrar: shared, state: undefined };
+}
+
+function stateOf(registry: string, { settings, clock, env, onWarning }: OpenRegistryOptions): StateFile {
+  const { namespace, service, stateDir } = settings;
   const where = stateDir === undefined ? env : { ...env, INMESH_STATE_DIR: stateDir };
-  const directory = stateDirectory(where, { registry: folder.path, namespace, service }, homeDirectory);
-  return { url: folder.path, source: folder, registrar: folder, state: new StateFile({ directory, clock, onWarning }) };
+  const directory = stateDirectory(where, { registry, namespace, service }, homeDirectory);
+  return new StateFile({ directory, clock, onWarning });
 }
 
 function noFolder(config: string, error: unknown): string {

@@ -6,6 +6,7 @@
 import type { Registrar, Source } from "@inmesh/core";
 import type { Document } from "@inmesh/model";
 import type { LogLevel } from "../log.js";
+import { schemeOf } from "./registry-url.js";
 import {
   dnsLabel,
   duration,
@@ -129,8 +130,8 @@ function config(value: unknown): string | readonly Document[] | SharedRegistry |
   if (typeof value === "object" && value !== null && "openSource" in value) return value as SharedRegistry;
   const path = text(value);
   if (typeof path !== "string") return path;
-  if (!/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
-  const scheme = path.slice(0, path.indexOf(":")).toLowerCase();
+  const scheme = schemeOf(path);
+  if (scheme === undefined) return path;
   if (scheme === "consul" || scheme === "xds") {
     return { invalid: `${scheme}:// registries come with a later version; this one reads a folder` };
   }

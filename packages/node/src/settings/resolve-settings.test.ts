@@ -83,7 +83,7 @@ describe("resolveSettings", () => {
     ["INMESH_SERVICE", "../evil", "DNS label"],
     ["INMESH_NAMESPACE", "Shop", "DNS label"],
     ["INMESH_MODE", "offf", "expected on, observe or off"],
-    ["INMESH_CONFIG", "consul://localhost:8500", "consul:// registries come with a later version"],
+    ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder or a policy file"],
     ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
     ["INMESH_PORTS", "http", "ports from 1 to 65535"],
     ["INMESH_PORTS", "70000", "ports from 1 to 65535"],

@@ -7,6 +7,7 @@ import { defaultService } from "./default-service.js";
 import { homeDirectory } from "./home-directory.js";
 import { nearest } from "./nearest.js";
 import { FOREIGN_VARIABLES, type MeshOptions, SETTING_NAMES, SETTINGS } from "./options.js";
+import { schemeOf, shownConfig } from "./registry-url.js";
 import { type ParseYaml, readSettingsFile } from "./settings-file.js";
 import { isInvalid, type Port } from "./values.js";
 
@@ -74,7 +75,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
   return {
     service,
     namespace: given("namespace") ?? "default",
-    config: typeof config === "string" ? resolve(cwd, config) : (config ?? (existsSync(local) ? local : homeConfig())),
+    config: typeof config === "string" ? located(config, cwd) : (config ?? (existsSync(local) ? local : homeConfig())),
     ownConfig: config === undefined && !existsSync(local),
     mode: given("mode") ?? "on",
     admin: given("admin") ?? "127.0.0.1:0",
@@ -94,6 +95,11 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
     propagationDelayMs: given("propagationDelayMs") ?? 1_000,
   };
+}
+
+/** A URL means the same wherever the process was started. */
+function located(config: string, cwd: string): string {
+  return schemeOf(config) === undefined ? resolve(cwd, config) : config;
 }
 
 /** Where services of one user meet when nobody says where. */
@@ -128,6 +134,7 @@ function unknownOf(options: MeshOptions): Readonly<Record<string, unknown>> {
 }
 
 function show(value: unknown): string {
-  const shown = JSON.stringify(value) ?? String(value);
+  const plain = typeof value === "string" ? shownConfig(value) : value;
+  const shown = JSON.stringify(plain) ?? String(plain);
   return shown.length > 80 ? `${shown.slice(0, 77)}…` : shown;
 }
