@@ -29,8 +29,12 @@ class ScriptedSource implements Source {
   }
 
   say(documents: readonly Document[], leases: readonly Lease[] = [], problems: readonly Problem[] = []): void {
+    this.show({ documents, leases, problems });
+  }
+
+  show(view: RegistryView): void {
     this.status = { state: "fresh", since: 0 };
-    this.#listener?.({ documents, leases, problems });
+    this.#listener?.(view);
   }
 
   async close(): Promise<void> {
@@ -152,6 +156,20 @@ describe("Pipeline", () => {
     source.say([one, namespace("two")]);
     await settle();
     expect(validated).toEqual(["Namespace/one/one", "Namespace/two/two"]);
+  });
+
+  it("takes instances that others registered, and what the registry says of weight and health", async () => {
+    const { source, pipeline, compiled } = setup();
+    pipeline.start();
+    const other = { ...{ name: "db-1", namespace: "shop", service: "db", address: "10.0.0.1", ports: [], labels: {} } };
+    const workloads = [{ ...other, weight: 1, healthy: true }];
+    const leases = [{ ...lease("a"), name: "shop.reviews.a", weight: 5, healthy: false }];
+    source.show({ documents: [], leases, workloads, problems: [] });
+    await settle();
+    expect(compiled.at(-1)?.workloads).toMatchObject([{ weight: 5, healthy: false }, other]);
+    source.show({ documents: [], leases, problems: [] });
+    await settle();
+    expect([compiled.length, compiled.at(-1)?.workloads.length]).toEqual([2, 1]);
   });
 
   it("makes the same workload of the same lease", async () => {

@@ -160,7 +160,8 @@ export class Pipeline {
   }
 
   /** The kept documents stand in for those refused from the first view on, and for the registry while it is away. */
-  #prepareState({ documents, leases, savedAt }: SavedState): void {
+  #prepareState({ savedAt, ...content }: SavedState): void {
+    const { documents } = content;
     this.#stateSavedAt = savedAt;
     const accepted = new Map<string, Accepted>();
     for (const document of documents) {
@@ -174,7 +175,7 @@ export class Pipeline {
       if (this.#view === undefined && !this.#closed && !away) return;
       timer.cancel();
       if (this.#view !== undefined || this.#closed) return;
-      this.#receive({ documents, leases, problems: [] }, true);
+      this.#receive({ ...content, problems: [] }, true);
     });
   }
 
@@ -198,6 +199,8 @@ export class Pipeline {
       before !== undefined &&
       sameItems(before.documents, view.documents) &&
       sameItems(before.leases, view.leases) &&
+      sameItems(before.workloads ?? [], view.workloads ?? []) &&
+      sameItems(before.services ?? [], view.services ?? []) &&
       sameItems(before.problems, view.problems)
     )
       return;
@@ -211,7 +214,7 @@ export class Pipeline {
       validated = this.#clock.now();
       const { accepted, problems } = judgement;
       const resources = [...accepted.values()].map(({ resource }) => resource);
-      const workloads = view.leases.map((lease) => this.#workload(lease));
+      const workloads = [...view.leases.map((lease) => this.#workload(lease)), ...(view.workloads ?? [])];
       snapshot = compile({ resources, workloads, client, problems, version: store.nextVersion }, store.current);
     } catch (error) {
       return this.#fail(error, view.problems);
@@ -228,8 +231,10 @@ export class Pipeline {
     this.#times.lastCompileMs = compiled - validated;
     store.publish(snapshot);
     this.#times.lastPublishMs = this.#clock.now() - compiled;
-    if (!this.#fromState)
-      state?.save({ documents: [...accepted.values()].map(({ document }) => document), leases: view.leases });
+    if (this.#fromState) return;
+    const { leases, workloads, services } = view;
+    const documents = [...accepted.values()].map(({ document }) => document);
+    state?.save({ documents, leases, ...(workloads && { workloads }), ...(services && { services }) });
   }
 
   #judge(view: RegistryView): Judgement {
@@ -271,8 +276,9 @@ export class Pipeline {
     let workload = this.#workloads.get(lease);
     if (workload === undefined) {
       const { name, namespace, service, address, ports, labels, locality, serviceAccount } = lease;
+      const { weight = 1, healthy = true } = lease;
       workload = {
-        ...{ name, namespace, service, address, ports, labels, weight: 1, healthy: true },
+        ...{ name, namespace, service, address, ports, labels, weight, healthy },
         ...(locality && { locality }),
         ...(serviceAccount !== undefined && { serviceAccount }),
       };

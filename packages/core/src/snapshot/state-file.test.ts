@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Problem, parseDocuments } from "@inmesh/model";
+import { type Problem, parseDocuments, type Workload } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "../folder/files.js";
 import { FakeClock } from "../runtime/fake-clock.js";
@@ -13,6 +14,7 @@ const HERE: Lease = { ...lease("a"), name: "shop.reviews.a" };
 const POLICY = parseDocuments("apiVersion: v1\nkind: Namespace\nmetadata: {name: one, labels: {__proto__: x}}\n", {
   file: "sub/a.yaml",
 }).documents;
+const OWNER = { registry: "consul://127.0.0.1:8500", namespace: "shop", service: "web" };
 const DAY_MS = 24 * 3_600_000;
 
 async function setup() {
@@ -23,7 +25,7 @@ async function setup() {
   const clock = new FakeClock();
   const warnings: Problem[] = [];
   const open = (options: Partial<StateFileOptions> = {}) =>
-    new StateFile({ directory, clock, onWarning: (warning) => warnings.push(warning), ...options });
+    new StateFile({ directory, owner: OWNER, clock, onWarning: (warning) => warnings.push(warning), ...options });
   const saved = async () => {
     const state = open();
     state.save({ documents: POLICY, leases: [HERE] });
@@ -31,6 +33,15 @@ async function setup() {
     expect(warnings).toEqual([]);
   };
   return { base, directory, file, clock, warnings, open, saved };
+}
+
+/** Changes the header and makes the checksum fit again, as somebody who knows the format would. */
+async function rewrite(file: string, change: (header: Record<string, unknown>) => void): Promise<void> {
+  const [first = "", ...rest] = (await readFile(file, "utf8")).split("\n");
+  const header = JSON.parse(first) as Record<string, unknown>;
+  change(header);
+  const body = [JSON.stringify(header), ...rest.slice(0, -2), ""].join("\n");
+  await writeFile(file, `${body}${JSON.stringify({ sha256: createHash("sha256").update(body).digest("hex") })}\n`);
 }
 
 describe("StateFile", () => {
@@ -48,6 +59,22 @@ describe("StateFile", () => {
       "700",
       "600",
     ]);
+  });
+
+  it("gives back instances that others registered, and the services that are known by name", async () => {
+    const { open } = await setup();
+    const workload: Workload = {
+      ...{ name: "db-1", namespace: "shop", service: "db", address: "10.0.0.1", labels: { tier: "x" } },
+      ...{ ports: [{ name: "http", number: 5432 }], weight: 5, healthy: false },
+    };
+    const services = [{ namespace: "shop", service: "db", loaded: true }];
+    const state = open();
+    state.save({ documents: [], leases: [], workloads: [workload], services });
+    await state.close();
+    expect(await open().load()).toMatchObject({ leases: [], workloads: [workload], services });
+    state.save({ documents: [], leases: [], workloads: [workload] });
+    await state.close();
+    expect((await open().load())?.services).toBeUndefined();
   });
 
   it("is nothing, without a word, before the first save", async () => {
@@ -142,15 +169,34 @@ describe("StateFile", () => {
     },
   );
 
-  it("is left alone when it is of another schema", async () => {
+  it.each<[string, (header: Record<string, unknown>) => void, RegExp]>([
+    ["is of a schema to come", (header) => Object.assign(header, { schema: 99 }), /schema is 99, expected 2/],
+    ["is of an older schema", (header) => Object.assign(header, { schema: 1 }), /schema is 1, expected 2/],
+    ["is something else", (header) => Object.assign(header, { format: "x" }), /it is no state of inmesh/],
+    [
+      "names nobody",
+      (header) => Object.assign(header, { owner: "me" }),
+      /it is that of \?\/\? at \?, expected shop\/web at consul:\/\/127\.0\.0\.1:8500/,
+    ],
+  ])("is left alone, however sound its checksum, when it %s", async (_, change, reason) => {
     const { open, saved, file, warnings } = await setup();
     await saved();
-    const { createHash } = await import("node:crypto");
-    const lines = (await readFile(file, "utf8")).split("\n");
-    const body = `${lines.slice(0, -2).join("\n")}\n`.replace('"schema":1', '"schema":99');
-    await writeFile(file, `${body}${JSON.stringify({ sha256: createHash("sha256").update(body).digest("hex") })}\n`);
+    await rewrite(file, change);
     expect(await open().load()).toBeUndefined();
-    expect(warnings[0]?.message).toMatch(/schema is 99, expected 1/);
+    expect(warnings).toEqual([expect.objectContaining({ code: "IM0706", message: expect.stringMatching(reason) })]);
+    expect(warnings[0]?.message).toContain(`the state in ${file} is not used`);
+    expect(warnings[0]?.message).toContain("Remove the file");
+  });
+
+  it.each([
+    { ...OWNER, registry: "consul://127.0.0.1:8501" },
+    { ...OWNER, namespace: "bank" },
+    { ...OWNER, service: "api" },
+  ])("is left alone when it was copied from %j", async (owner) => {
+    const { open, saved, warnings } = await setup();
+    await saved();
+    expect(await open({ owner }).load()).toBeUndefined();
+    expect(warnings[0]?.message).toMatch(/it is that of shop\/web at consul:\/\/127.0.0.1:8500, expected \w+\/\w+ at /);
   });
 
   it("is too old after a week, but not when the clock was set back", async () => {

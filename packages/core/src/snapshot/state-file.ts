@@ -2,7 +2,7 @@
  * The last good policy on disk, for a start while the registry is away. It decides where requests go, so it is an input
  * to be distrusted: only a file that this user wrote, that nobody else may write, whole and not too old is used.
  *
- * It holds policy documents and the leases last seen, as JSON lines between a header and a checksum; no keys. Endpoints
+ * It holds policy documents and the instances last seen, as JSON lines between a header and a checksum; no keys. Endpoints
  * from old leases may be gone: calls find out as they do for any endpoint that refuses.
  */
 
@@ -11,14 +11,27 @@ import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Document, Problem } from "@inmesh/model";
+import type { Document, Problem, Workload } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { registryProblem } from "./registry-problem.js";
-import type { Lease } from "./source.js";
+import type { KnownService, Lease } from "./source.js";
 
+/** What a start without registry needs; the parts of a RegistryView by the same names. */
 export interface StateContent {
   readonly documents: readonly Document[];
   readonly leases: readonly Lease[];
+  /** @default none */
+  readonly workloads?: readonly Workload[];
+  /** Absent where the registry tells everything anyway. */
+  readonly services?: readonly KnownService[];
+}
+
+/** Whose state it is. Stands in the file, so that one of another registry or service is seen to be that. */
+export interface StateOwner {
+  /** As it may be shown: no secret. */
+  readonly registry: string;
+  readonly namespace: string;
+  readonly service: string;
 }
 
 export interface SavedState extends StateContent {
@@ -29,6 +42,7 @@ export interface SavedState extends StateContent {
 export interface StateFileOptions {
   /** See `stateDirectory`. Made, with its parents, at the first save. */
   readonly directory: string;
+  readonly owner: StateOwner;
   readonly clock?: Clock;
   /** Older content is left alone, in ms. @default 7 days */
   readonly maxAgeMs?: number;
@@ -37,7 +51,7 @@ export interface StateFileOptions {
 }
 
 const FORMAT = "inmesh-state";
-const SCHEMA = 1;
+const SCHEMA = 2;
 const FILE = "policy.jsonl";
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -49,7 +63,7 @@ const LINES_PER_TURN = 256;
 /** `$INMESH_STATE_DIR`, else `$XDG_CACHE_HOME/inmesh`, and in it a folder per registry and service. */
 export function stateDirectory(
   env: Readonly<Record<string, string | undefined>>,
-  { registry, namespace, service }: { readonly registry: string; readonly namespace: string; readonly service: string },
+  { registry, namespace, service }: StateOwner,
   home: () => string = homedir,
 ): string {
   const base = env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(home(), ".cache"), "inmesh");
@@ -66,6 +80,7 @@ export class StateFile {
   readonly #temporary: string;
   readonly #directory: string;
   readonly #path: string;
+  readonly #owner: StateOwner;
   readonly #clock: Clock;
   readonly #maxAgeMs: number;
   readonly #onWarning: (warning: Problem) => void;
@@ -77,8 +92,15 @@ export class StateFile {
   #writing: Promise<void> = Promise.resolve();
   #failing = false;
 
-  constructor({ directory, clock = systemClock, maxAgeMs = MAX_AGE_MS, onWarning = () => {} }: StateFileOptions) {
+  constructor({
+    directory,
+    owner,
+    clock = systemClock,
+    maxAgeMs = MAX_AGE_MS,
+    onWarning = () => {},
+  }: StateFileOptions) {
     this.#directory = directory;
+    this.#owner = { registry: owner.registry, namespace: owner.namespace, service: owner.service };
     this.#path = join(directory, FILE);
     this.#temporary = `${this.#path}.${process.pid}-${StateFile.#made++}.tmp`;
     this.#clock = clock;
@@ -90,7 +112,7 @@ export class StateFile {
   async load(): Promise<SavedState | undefined> {
     try {
       const text = await this.#read();
-      const found = text === undefined ? undefined : parseState(text);
+      const found = text === undefined ? undefined : parseState(text, this.#owner);
       if (found === undefined) return undefined;
       // A clock set back makes it look newer than now: no reason to throw it away.
       if (this.#clock.wallTime() - found.savedAt > this.#maxAgeMs)
@@ -101,7 +123,7 @@ export class StateFile {
         registryProblem(
           "IM0706",
           "warning",
-          `the state in ${this.#path} is not used: ${reasonOf(error)}. Without it a start needs the registry; remove the file or correct its owner and mode.`,
+          `the state in ${this.#path} is not used: ${reasonOf(error)}. Without it a start needs the registry. ${adviceFor(error)}`,
         ),
       );
       return undefined;
@@ -180,26 +202,33 @@ export class StateFile {
     }
   }
 
-  async #writeLines(handle: FileHandle, { documents, leases }: StateContent): Promise<void> {
+  async #writeLines(handle: FileHandle, content: StateContent): Promise<void> {
     const hash = createHash("sha256");
     const write = async (text: string): Promise<void> => {
       hash.update(text);
       await handle.write(text);
     };
     const savedAt = this.#clock.wallTime();
-    await write(`${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt })}\n`);
-    const items = [...documents, ...leases];
+    const { documents, leases, workloads = [], services } = content;
+    const lists = services === undefined ? {} : { lists: ["services"] };
+    await write(`${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt, owner: this.#owner, ...lists })}\n`);
+    const items: [object, () => object][] = [
+      ...documents.map((document): [object, () => object] => [document, () => ({ document: flatten(document) })]),
+      ...leases.map((lease): [object, () => object] => [lease, () => ({ lease })]),
+      ...workloads.map((workload): [object, () => object] => [workload, () => ({ workload })]),
+      ...(services ?? []).map((service): [object, () => object] => [service, () => ({ service })]),
+    ];
     for (let start = 0; start < items.length; start += LINES_PER_TURN) {
-      const lines = items.slice(start, start + LINES_PER_TURN).map((item) => this.#line(item));
+      const lines = items.slice(start, start + LINES_PER_TURN).map(([item, content]) => this.#line(item, content));
       await write(lines.join(""));
     }
     await handle.write(`${JSON.stringify({ sha256: hash.digest("hex") })}\n`);
   }
 
-  #line(item: Document | Lease): string {
+  #line(item: object, content: () => object): string {
     let line = this.#lines.get(item);
     if (line === undefined) {
-      line = `${JSON.stringify("origin" in item ? { document: flatten(item) } : { lease: item })}\n`;
+      line = `${JSON.stringify(content())}\n`;
       this.#lines.set(item, line);
     }
     return line;
@@ -232,33 +261,61 @@ export class StateFile {
   }
 }
 
-/** Why the state must not be used, in words. */
-class Unusable extends Error {}
+/** Why the state must not be used, in words, and what is to be done. */
+class Unusable extends Error {
+  readonly advice: string;
+
+  constructor(message: string, advice = "Remove the file: the next one is written as soon as the registry answers.") {
+    super(message);
+    this.advice = advice;
+  }
+}
+
+function adviceFor(error: unknown): string {
+  return error instanceof Unusable ? error.advice : "Remove it, or see that this user may read it.";
+}
 
 function checkOwner({ uid, mode }: { readonly uid: number; readonly mode: number }, what: string): void {
   const self = process.getuid?.();
   if (self === undefined) return; // no such thing on this system
-  if (uid !== self) throw new Unusable(`${what} belongs to user ${uid}, expected ${self}`);
-  if ((mode & 0o022) !== 0) throw new Unusable(`${what} can be written by others (mode ${(mode & 0o777).toString(8)})`);
+  const trust = "Look who wrote it, then remove it or correct its owner and mode.";
+  if (uid !== self) throw new Unusable(`${what} belongs to user ${uid}, expected ${self}`, trust);
+  if ((mode & 0o022) !== 0)
+    throw new Unusable(`${what} can be written by others (mode ${(mode & 0o777).toString(8)})`, trust);
 }
 
-function parseState(text: string): SavedState {
+function parseState(text: string, owner: StateOwner): SavedState {
   const end = text.lastIndexOf("\n", text.length - 2) + 1;
   const trailer = parseLine(text.slice(end));
   const sha256 = createHash("sha256").update(text.slice(0, end)).digest("hex");
   if (trailer["sha256"] !== sha256) throw new Unusable("its checksum does not match, it is damaged or cut off");
   const [header = "", ...lines] = text.slice(0, end).trimEnd().split("\n");
-  const { format, schema, savedAt } = parseLine(header);
-  if (format !== FORMAT || schema !== SCHEMA || typeof savedAt !== "number")
-    throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
+  const { format, schema, savedAt, owner: found, lists } = parseLine(header);
+  if (format !== FORMAT || typeof savedAt !== "number") throw new Unusable("it is no state of inmesh");
+  if (schema !== SCHEMA) throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
+  checkStateOwner(found, owner);
   const documents: Document[] = [];
   const leases: Lease[] = [];
+  const workloads: Workload[] = [];
+  const services: KnownService[] = [];
   for (const line of lines) {
-    const { document, lease } = parseLine(line);
+    const { document, lease, workload, service } = parseLine(line);
     if (document !== undefined) documents.push(unflatten(document as Flat));
     if (lease !== undefined) leases.push(lease as Lease);
+    if (workload !== undefined) workloads.push(workload as Workload);
+    if (service !== undefined) services.push(service as KnownService);
   }
-  return { documents, leases, savedAt };
+  const tellsServices = Array.isArray(lists) && lists.includes("services");
+  return { documents, leases, workloads, ...(tellsServices && { services }), savedAt };
+}
+
+/** The folder's name says the same, but a file can be copied. */
+function checkStateOwner(found: unknown, { registry, namespace, service }: StateOwner): void {
+  const saved = (typeof found === "object" && found !== null ? found : {}) as Partial<StateOwner>;
+  if (saved.registry === registry && saved.namespace === namespace && saved.service === service) return;
+  const text = (owner: Partial<StateOwner>): string =>
+    `${owner.namespace ?? "?"}/${owner.service ?? "?"} at ${owner.registry ?? "?"}`;
+  throw new Unusable(`it is that of ${text(saved)}, expected ${text({ registry, namespace, service })}`);
 }
 
 /** Objects without prototype, as documents hold them. */
@@ -294,7 +351,13 @@ function unflatten({ file, line, column, ...document }: Flat): Document {
 }
 
 function sameContent(a: StateContent, b: StateContent): boolean {
-  return sameItems(a.documents, b.documents) && sameItems(a.leases, b.leases);
+  return (
+    sameItems(a.documents, b.documents) &&
+    sameItems(a.leases, b.leases) &&
+    sameItems(a.workloads ?? [], b.workloads ?? []) &&
+    (a.services === undefined) === (b.services === undefined) &&
+    sameItems(a.services ?? [], b.services ?? [])
+  );
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {

@@ -53,8 +53,8 @@ function memory(config: Exclude<MeshSettings["config"], string>, clock: Clock): 
 function stateOf(registry: string, { settings, clock, env, onWarning }: OpenRegistryOptions): StateFile {
   const { namespace, service, stateDir } = settings;
   const where = stateDir === undefined ? env : { ...env, INMESH_STATE_DIR: stateDir };
-  const directory = stateDirectory(where, { registry, namespace, service }, homeDirectory);
-  return new StateFile({ directory, clock, onWarning });
+  const owner = { registry, namespace, service };
+  return new StateFile({ directory: stateDirectory(where, owner, homeDirectory), owner, clock, onWarning });
 }
 
 function noFolder(config: string, error: unknown): string {
