@@ -26,6 +26,7 @@ export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js"
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
+export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";

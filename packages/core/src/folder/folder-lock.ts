@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { MeshError } from "../errors.js";
 import { type Clock, sleep } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
+import type { Host } from "../snapshot/host.js";
 import { errorCode, type FileSystem, ignoreMissing } from "./files.js";
-import type { Host } from "./host.js";
 
 export interface FolderLockOptions {
   readonly directory: string;

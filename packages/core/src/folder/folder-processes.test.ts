@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocuments } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { createHost } from "../snapshot/host.js";
 import { lease, watched } from "../testing/registry-contract.js";
 import { nodeFiles, writeAtomically } from "./files.js";
 import { FolderRegistry } from "./folder-registry.js";
-import { createHost } from "./host.js";
 import { formatLease, stampOf } from "./lease-file.js";
 
 const SEQUENCE = 7;

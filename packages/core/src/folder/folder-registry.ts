@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Document, Problem } from "@inmesh/model";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { type Random, systemRandom } from "../runtime/random.js";
+import { createHost, type Host } from "../snapshot/host.js";
 import type {
   ApplyResult,
   LeaseHandle,
@@ -19,7 +20,6 @@ import type {
 } from "../snapshot/source.js";
 import { type FileSystem, nodeFiles } from "./files.js";
 import { FolderStore } from "./folder-store.js";
-import { createHost, type Host } from "./host.js";
 import { LeaseTable } from "./lease-table.js";
 import { LeaseWatch } from "./lease-watch.js";
 import { type ParseDocuments, PolicyFiles } from "./policy-files.js";

@@ -6,10 +6,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../runtime/clock.js";
 import { FakeClock } from "../runtime/fake-clock.js";
 import { systemRandom } from "../runtime/random.js";
+import { createHost } from "../snapshot/host.js";
 import { type FileSystem, nodeFiles } from "./files.js";
 import { LOCK } from "./folder-lock.js";
 import { FolderStore } from "./folder-store.js";
-import { createHost } from "./host.js";
 
 const SHOP = `# Who goes where.
 apiVersion: v1

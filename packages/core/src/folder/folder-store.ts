@@ -6,11 +6,11 @@ import { appendDocument, removeDocument, replaceDocument } from "@inmesh/model/i
 import { MeshError } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
+import type { Host } from "../snapshot/host.js";
 import type { ApplyResult, Store } from "../snapshot/source.js";
 import { uniqueDocuments } from "../snapshot/unique.js";
 import { errorCode, type FileSystem, writeAtomically } from "./files.js";
 import { type HeldLock, lockFolder } from "./folder-lock.js";
-import type { Host } from "./host.js";
 import type { ParseDocuments } from "./policy-files.js";
 import { isPolicyFile, readPolicyTree } from "./policy-tree.js";
 

@@ -34,6 +34,7 @@ describe("a lease file", () => {
       },
     ],
     ["an IPv6 address", { address: "::1" }],
+    ["a weight and tags", { weight: 5, tags: ["a", "b: c"] }],
   ])("says all of its lease again: %s", (_, change) => {
     const spec = { ...lease("a"), ...change };
     const { record } = roundTrip(spec);

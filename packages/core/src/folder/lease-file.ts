@@ -49,6 +49,7 @@ export function formatLease(lease: LeaseSpec, sequence: number, { host, started 
     "pid-started": started === "" ? undefined : started,
     host,
     admin: lease.admin,
+    tags: lease.tags === undefined ? undefined : JSON.stringify(lease.tags),
     version: lease.inmeshVersion,
     "schema-version": String(lease.schemaVersion),
   };
@@ -70,6 +71,7 @@ export function formatLease(lease: LeaseSpec, sequence: number, { host, started 
     ...(locality === undefined
       ? []
       : [`  locality: ${JSON.stringify(`${locality.region}/${locality.zone}/${locality.subZone}`)}`]),
+    ...(lease.weight === undefined ? [] : [`  weight: ${lease.weight}`]),
     ...(lease.serviceAccount === undefined ? [] : [`  serviceAccount: ${JSON.stringify(lease.serviceAccount)}`]),
   ];
   return `${lines.join("\n")}\n`;
@@ -113,6 +115,8 @@ export function readLease(name: string, document: Document | undefined): LeaseRe
   const admin = note("admin");
   const serviceAccount = text(spec["serviceAccount"]);
   const locality = readLocality(text(spec["locality"]));
+  const weight = Number(text(spec["weight"])) || 1;
+  const tags = readTags(note("tags"));
   const lease: Lease = {
     name,
     namespace,
@@ -123,6 +127,8 @@ export function readLease(name: string, document: Document | undefined): LeaseRe
     labels: readLabels(record(spec["labels"])),
     ...(locality && { locality }),
     ...(serviceAccount !== "" && { serviceAccount }),
+    ...(Number.isInteger(weight) && weight > 1 && { weight }),
+    ...(tags.length > 0 && { tags }),
     pid,
     ...(admin !== "" && { admin }),
     ttlMs: Math.min(MAX_TTL_MS, Math.max(MIN_TTL_MS, ttlMs)),
@@ -156,6 +162,15 @@ function readLabels(value: Readonly<Record<string, unknown>>): Record<string, st
   const labels: Record<string, string> = Object.create(null);
   for (const [key, label] of Object.entries(value)) labels[key] = text(label);
   return labels;
+}
+
+function readTags(value: string): string[] {
+  try {
+    const tags: unknown = JSON.parse(value || "[]");
+    return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [];
+  } catch {
+    return [];
+  }
 }
 
 function readLocality(value: string): Locality | undefined {

@@ -8,10 +8,10 @@
 import type { Problem } from "@inmesh/model";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
+import type { Host } from "../snapshot/host.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import type { Lease } from "../snapshot/source.js";
 import type { FileStat } from "./files.js";
-import type { Host } from "./host.js";
 import { isStampOf, type LeaseRecord, leaseNameOf, readLease, readSequence } from "./lease-file.js";
 import type { ParseDocuments } from "./policy-files.js";
 

@@ -5,11 +5,11 @@ import type { Problem } from "@inmesh/model";
 import { backoffMs } from "../runtime/backoff.js";
 import type { Clock, Timer } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
+import type { Host } from "../snapshot/host.js";
 import { leaseName } from "../snapshot/lease-name.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import type { LeaseHandle, LeaseSpec, Registrar } from "../snapshot/source.js";
 import { errorCode, type FileSystem, writeAtomically } from "./files.js";
-import type { Host } from "./host.js";
 import { formatLease, leaseFile, stampOf } from "./lease-file.js";
 
 export interface FolderRegistrarOptions {

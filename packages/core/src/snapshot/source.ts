@@ -17,6 +17,10 @@ export interface LeaseSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly locality?: Locality;
   readonly serviceAccount?: string;
+  /** Share of calls among its kind, 1 to 65535. @default 1 */
+  readonly weight?: number;
+  /** Words by which tools around the registry choose; the mesh itself does not. @default none */
+  readonly tags?: readonly string[];
   readonly pid: number;
   /** `http://127.0.0.1:port` of the admin endpoint; absent when switched off. */
   readonly admin?: string;
@@ -31,8 +35,6 @@ export interface LeaseSpec {
 export interface Lease extends LeaseSpec {
   /** `<namespace>.<service>.<instance>`. */
   readonly name: string;
-  /** Share of calls among its kind, where the registry keeps one. @default 1 */
-  readonly weight?: number;
   /** False: the registry's own checks say that it must not be called. @default true */
   readonly healthy?: boolean;
 }
