@@ -28,13 +28,7 @@ export {
   fakeRoute,
   fakeSnapshot,
 } from "./testing/fake-snapshot.js";
-export {
-  lease,
-  namespace,
-  type RegistryFixture,
-  registryContract,
-  type TestApi,
-  type WatchedSource,
-  watched,
-} from "./testing/registry-contract.js";
+export { keys, label, lease, namespace, type WatchedSource, watched } from "./testing/registry-cases.js";
+export { registryContract } from "./testing/registry-contract.js";
+export type { RegistryAbility, RegistryFixture, TestApi } from "./testing/registry-fixture.js";
 export { type TestCallOptions, type TestEngine, type TestEngineOptions, testEngine } from "./testing/test-engine.js";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseDocuments } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHost } from "../snapshot/host.js";
-import { lease, watched } from "../testing/registry-contract.js";
+import { lease, watched } from "../testing/registry-cases.js";
 import { nodeFiles, writeAtomically } from "./files.js";
 import { FolderRegistry } from "./folder-registry.js";
 import { formatLease, stampOf } from "./lease-file.js";

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocuments } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { FakeClock } from "../runtime/fake-clock.js";
 import type { RegistryView } from "../snapshot/source.js";
-import { lease, registryContract, watched } from "../testing/registry-contract.js";
+import { lease, watched } from "../testing/registry-cases.js";
+import { registryContract } from "../testing/registry-contract.js";
 import { type FileSystem, nodeFiles } from "./files.js";
 import { FolderRegistry, type FolderRegistryOptions } from "./folder-registry.js";
 
@@ -51,6 +53,23 @@ function failing(methods: readonly (keyof FileSystem)[], matches: (path: string)
   return { files, fault };
 }
 
+/** A disk that can be taken away, and one that takes its time. */
+function troubled() {
+  const trouble = { away: false, slowMs: 0 };
+  const files = { ...nodeFiles };
+  for (const method of ["list", "names", "stat", "read", "create", "rename", "remove", "touch"] as const) {
+    const real = nodeFiles[method] as (...args: unknown[]) => Promise<unknown>;
+    Object.assign(files, {
+      [method]: async (...args: unknown[]) => {
+        if (trouble.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, trouble.slowMs));
+        if (trouble.away) throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+        return await real(...args);
+      },
+    });
+  }
+  return { files, trouble };
+}
+
 /** Resolves as soon as `holds` does. */
 async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
   const until = performance.now() + 5_000;
@@ -65,8 +84,9 @@ registryContract(
   async () => {
     const path = await mkdtemp(join(tmpdir(), "inmesh-folder-"));
     const opened: FolderRegistry[] = [];
-    const openOne = (): FolderRegistry => {
-      const registry = new FolderRegistry({ path, parse: parseDocuments });
+    const { files, trouble } = troubled();
+    const openOne = (options: Partial<FolderRegistryOptions> = {}): FolderRegistry => {
+      const registry = new FolderRegistry({ path, parse: parseDocuments, files, rescanMs: 100, ...options });
       opened.push(registry);
       return registry;
     };
@@ -74,14 +94,28 @@ registryContract(
     return {
       store: writer,
       registrar: writer,
-      openSource: openOne,
+      openSource: () => openOne(),
+      openStore: () => openOne(),
+      dyingRegistrar: openOne({ clock: new FakeClock() }),
+      goAway: async () => {
+        trouble.away = true;
+        return async () => {
+          trouble.away = false;
+        };
+      },
+      forgetLeases: () => rm(join(path, ".workloads"), { recursive: true, force: true }),
+      slowDown: (ms) => {
+        trouble.slowMs = ms / 6; // one question is several calls
+      },
       close: async () => {
+        trouble.slowMs = 0;
         await Promise.all(opened.map((registry) => registry.close()));
         await rm(path, { recursive: true });
       },
     };
   },
   { describe, it, expect },
+  ["dyingRegistrar", "goAway", "forgetLeases", "slowDown"],
 );
 
 describe("FolderRegistry reads policy files", () => {

@@ -1,7 +1,7 @@
 import { parseDocuments, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import type { LeaseSpec } from "../snapshot/source.js";
-import { lease } from "../testing/registry-contract.js";
+import { lease } from "../testing/registry-cases.js";
 import { formatLease, isStampOf, leaseNameOf, readLease, readSequence, stampOf } from "./lease-file.js";
 
 const MACHINE = { host: "here", started: "4711" };

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../runtime/fake-clock.js";
 import { seededRandom } from "../runtime/random.js";
 import type { LeaseSpec } from "../snapshot/source.js";
-import { lease } from "../testing/registry-contract.js";
+import { lease } from "../testing/registry-cases.js";
 import { formatLease, stampOf } from "./lease-file.js";
 import { LeaseTable, TICK_MS } from "./lease-table.js";
 

@@ -10,6 +10,7 @@ registryContract(
       store: registry,
       registrar: registry,
       openSource: () => registry.openSource(),
+      openStore: () => registry,
       close: () => registry.close(),
     };
   },

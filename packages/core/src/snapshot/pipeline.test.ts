@@ -9,7 +9,7 @@ import {
 } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { FakeClock, settle } from "../runtime/fake-clock.js";
-import { lease, namespace } from "../testing/registry-contract.js";
+import { lease, namespace } from "../testing/registry-cases.js";
 import { Pipeline, type PipelineOptions } from "./pipeline.js";
 import { registryProblem } from "./registry-problem.js";
 import type { Lease, RegistryView, Source, SourceStatus } from "./source.js";

@@ -6,7 +6,7 @@ import { type Problem, parseDocuments, type Workload } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { nodeFiles } from "../folder/files.js";
 import { FakeClock } from "../runtime/fake-clock.js";
-import { lease, namespace } from "../testing/registry-contract.js";
+import { lease, namespace } from "../testing/registry-cases.js";
 import type { Lease } from "./source.js";
 import { StateFile, type StateFileOptions, stateDirectory } from "./state-file.js";
 

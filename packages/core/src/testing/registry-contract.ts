@@ -3,35 +3,23 @@
  * that shipping it ships no framework.
  */
 
-import { type Document, parseDocuments } from "@inmesh/model";
-import { systemClock } from "../runtime/clock.js";
-import type { LeaseSpec, Registrar, RegistryView, Source, Store } from "../snapshot/source.js";
+import { annotations, creationTime, find, keys, label, lease, namespace, watched } from "./registry-cases.js";
+import type { ContractTest, RegistryAbility, RegistryFixture, TestApi } from "./registry-fixture.js";
+import { troubleContract } from "./registry-trouble-contract.js";
 
-export interface RegistryFixture {
-  readonly store: Store;
-  readonly registrar: Registrar;
-  /** Another reader of the same registry, as another process would be. Closed by `close`. */
-  openSource(): Source;
-  close(): Promise<void>;
-}
+/** Consul's values end at 512 KiB, with all that a registry adds. */
+const BIG_CHARS = 400_000;
+const CHANGES = 12;
 
-/** The part of vitest (or jest) that the suite uses. */
-export interface TestApi {
-  describe(name: string, body: () => void): void;
-  it(name: string, body: () => Promise<void>): void;
-  expect(actual: unknown): {
-    toBe(expected: unknown): void;
-    toEqual(expected: unknown): void;
-    toMatchObject(expected: object): void;
-    readonly rejects: { toMatchObject(expected: object): Promise<void> };
-  };
-}
-
-const WAIT_MS = 5_000;
-
-export function registryContract(name: string, create: () => Promise<RegistryFixture>, api: TestApi): void {
+/** @param abilities those of the fixture: what it cannot do is not asked of it */
+export function registryContract(
+  name: string,
+  create: () => Promise<RegistryFixture>,
+  api: TestApi,
+  abilities: readonly RegistryAbility[] = [],
+): void {
   const { describe, it, expect } = api;
-  const test = (title: string, body: (fixture: RegistryFixture) => Promise<void>): void =>
+  const test: ContractTest = (title, body) =>
     it(title, async () => {
       const fixture = await create();
       try {
@@ -46,7 +34,8 @@ export function registryContract(name: string, create: () => Promise<RegistryFix
       const source = fixture.openSource();
       expect(source.status.state).toBe("connecting");
       const view = await watched(source).until(() => true);
-      expect(view).toEqual({ documents: [], leases: [], problems: [] });
+      const { documents, leases, problems } = view;
+      expect({ documents, leases, problems }).toEqual({ documents: [], leases: [], problems: [] });
       expect(source.status.state).toBe("fresh");
     });
 
@@ -97,9 +86,60 @@ export function registryContract(name: string, create: () => Promise<RegistryFix
       expect((await store.list()).map(({ key }) => key)).toEqual([one]);
     });
 
-    test("loses nothing when many apply at once", async ({ store }) => {
+    test("takes what is as big as a registry may be asked to take", async ({ store, openSource }) => {
+      const reader = watched(openSource());
+      const big = namespace("big", {}, { text: "x".repeat(BIG_CHARS) });
+      await store.apply([big]);
+      const view = await reader.until((each) => keys(each).length === 1);
+      expect(annotations(find(view, "big"))).toEqual(annotations(big));
+      expect(await store.apply([big])).toMatchObject([{ outcome: "unchanged" }]);
+    });
+
+    test("keeps the time of creation when a document changes", async ({ store }) => {
+      await store.apply([namespace("one")]);
+      const created = (await store.list()).map(creationTime);
+      await store.apply([namespace("one", { changed: "yes" })]);
+      expect((await store.list()).map(creationTime)).toEqual(created);
+    });
+
+    test("tells changes in their order, and the last one for certain", async ({ store, openSource }) => {
+      const source = openSource();
+      const seen: number[] = [];
+      source.watch((view) => seen.push(Number(label(find(view, "counter"), "n") ?? 0)));
+      const reader = watched(source);
+      for (let n = 1; n <= CHANGES; n++) await store.apply([namespace("counter", { n: String(n) })]);
+      await reader.until((view) => label(find(view, "counter"), "n") === String(CHANGES));
+      expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    });
+
+    test("shows a registry that was emptied as empty, and as fresh", async ({ store, openSource }) => {
+      await store.apply([namespace("one"), namespace("two")]);
+      const source = openSource();
+      const reader = watched(source);
+      await reader.until((view) => keys(view).length === 2);
+      await store.delete(["Namespace/one/one", "Namespace/two/two"]);
+      await reader.until((view) => keys(view).length === 0);
+      expect(source.status.state).toBe("fresh");
+      expect(await store.list()).toEqual([]);
+      await store.apply([namespace("three")]);
+      await reader.until((view) => keys(view).join() === "Namespace/three/three");
+    });
+
+    test("lets two writers of one document have their say one after the other", async ({ store, openStore }) => {
+      const writers = [store, openStore()];
+      const writes = Array.from({ length: CHANGES }, (_, n) =>
+        writers[n % 2]!.apply([namespace("one", { n: `${n}` })]),
+      );
+      const outcomes = (await Promise.all(writes)).flat().map(({ outcome }) => outcome);
+      expect(outcomes.filter((outcome) => outcome === "created").length).toBe(1);
+      expect(outcomes.filter((outcome) => outcome === "configured").length).toBe(CHANGES - 1);
+      expect((await store.list()).length).toBe(1);
+    });
+
+    test("loses nothing when many apply at once", async ({ store, openStore }) => {
       const names = Array.from({ length: 20 }, (_, index) => `many-${index}`);
-      await Promise.all(names.map((each) => store.apply([namespace(each)])));
+      const writers = [store, openStore()];
+      await Promise.all(names.map((each, index) => writers[index % 2]!.apply([namespace(each)])));
       expect((await store.list()).map((document) => document.name).sort()).toEqual([...names].sort());
     });
 
@@ -108,7 +148,8 @@ export function registryContract(name: string, create: () => Promise<RegistryFix
       const spec = lease("a");
       const handle = await registrar.register(spec);
       const [seen] = (await reader.until((view) => view.leases.length === 1)).leases;
-      expect({ ...seen, labels: { ...seen?.labels } }).toEqual({ ...spec, name: "shop.reviews.a" });
+      expect(seen).toMatchObject({ ...spec, name: "shop.reviews.a" });
+      expect({ ...seen?.labels }).toEqual({ ...spec.labels });
       await handle.update({ ports: [...spec.ports, { number: 9090, name: "admin" }], labels: { version: "v2" } });
       const updated = await reader.until((view) => view.leases[0]?.ports.length === 2);
       expect(updated.leases[0]?.labels["version"]).toBe("v2");
@@ -144,81 +185,7 @@ export function registryContract(name: string, create: () => Promise<RegistryFix
       await watched(openSource()).until((view) => keys(view).length === 1);
       expect(reader.count).toBe(seen);
     });
+
+    troubleContract(test, expect, abilities);
   });
-}
-
-export interface WatchedSource {
-  /** Views so far. */
-  readonly count: number;
-  /** The last view, or the first one to come, of which `accepts` is true. Rejects after five seconds with the last view. */
-  until(accepts: (view: RegistryView) => boolean): Promise<RegistryView>;
-}
-
-/** Watches a source and lets a test wait for what it says. */
-export function watched(source: Source): WatchedSource {
-  let last: RegistryView | undefined;
-  let count = 0;
-  const waiting = new Set<() => void>();
-  source.watch((view) => {
-    last = view;
-    count += 1;
-    for (const look of [...waiting]) look();
-  });
-  return {
-    get count() {
-      return count;
-    },
-    until: (accepts) =>
-      new Promise((resolve, reject) => {
-        const finish = (settle: () => void): void => {
-          timer.cancel();
-          waiting.delete(look);
-          settle();
-        };
-        const look = (): void => {
-          const view = last;
-          if (view !== undefined && accepts(view)) finish(() => resolve(view));
-        };
-        const timer = systemClock.hold(WAIT_MS, () =>
-          finish(() =>
-            reject(new Error(`no such view in ${WAIT_MS} ms, the last was ${JSON.stringify(last, null, 1)}`)),
-          ),
-        );
-        waiting.add(look);
-        look();
-      }),
-  };
-}
-
-/** Of service `reviews` in namespace `shop`, alive as long as this process. */
-export function lease(instance: string): LeaseSpec {
-  return {
-    namespace: "shop",
-    service: "reviews",
-    instance,
-    address: "127.0.0.1",
-    ports: [{ number: 8080, name: "http" }],
-    labels: { version: "v1", "app.kubernetes.io/name": "reviews" },
-    locality: { region: "eu", zone: "eu-1", subZone: "rack-2" },
-    serviceAccount: "reviews",
-    pid: process.pid,
-    admin: "http://127.0.0.1:9901",
-    ttlMs: 15_000,
-    inmeshVersion: "0.1.0",
-    schemaVersion: 1,
-  };
-}
-
-/** The smallest document there is. */
-export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): Document {
-  const value = { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } };
-  return parseDocuments(JSON.stringify(value), { file: "" }).documents[0]!; // the text above is one document
-}
-
-function keys({ documents }: RegistryView): string[] {
-  return documents.map(({ key }) => key).sort();
-}
-
-function find({ documents }: RegistryView, name: string): Document | undefined {
-  return documents.find((document) => document.name === name);
 }
