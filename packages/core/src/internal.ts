@@ -29,6 +29,7 @@ export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./run
 export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
+export { PolicyTexts, type PolicyTextsOptions, type TextChange, type TextEdit } from "./snapshot/policy-texts.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
 export { uniqueDocuments } from "./snapshot/unique.js";

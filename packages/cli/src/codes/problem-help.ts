@@ -395,4 +395,11 @@ spec:
     remedy: "Changes arrive a little later. On Linux raise fs.inotify.max_user_watches, or use a local disk.",
     message: "IM0709 warning the folder cannot be watched: too many watches",
   },
+  IM0713: {
+    severity: "warning",
+    when: ours("IM0713", ": `inmesh rollback` does not know of it"),
+    remedy: "Give the folder `.history` to the user who applies, or remove it: it is made anew.",
+    message:
+      "IM0713 warning the change of VirtualService/shop/reviews is not in the history: …/.history cannot be written",
+  },
 };

@@ -10,10 +10,12 @@ import { type Random, systemRandom } from "../runtime/random.js";
 import { createHost, type Host } from "../snapshot/host.js";
 import type {
   ApplyResult,
+  ChangeNote,
   LeaseHandle,
   LeaseSpec,
   Registrar,
   RegistryView,
+  Revision,
   Source,
   SourceStatus,
   Store,
@@ -34,7 +36,7 @@ export interface FolderRegistryOptions {
   /** A folder, or a single policy file, whose folder then holds the leases. */
   readonly path: string;
   readonly parse: ParseDocuments;
-  /** Told once per trouble with the lease of this process. */
+  /** Told once per trouble with the lease of this process, and of a change that is not in the history. */
   readonly onWarning?: (warning: Problem) => void;
   /** Calls `fn` at the end of the process, until the function returned is called. @default process.once("exit") */
   readonly onExit?: (fn: () => void) => () => void;
@@ -78,7 +80,10 @@ export class FolderRegistry implements Source, Store, Registrar {
     this.#table = new LeaseTable({ clock, random, host, parse });
     const directory = join(isPolicyFile(this.path) ? dirname(this.path) : this.path, LEASES);
     this.#registrar = new FolderRegistrar({ directory, files, clock, random, host, onWarning });
-    this.#store = new FolderStore({ root: this.path, files, clock, random, host, parse, namespace: DEFAULT_NAMESPACE });
+    this.#store = new FolderStore({
+      ...{ root: this.path, files, clock, random, host, parse, onWarning },
+      namespace: DEFAULT_NAMESPACE,
+    });
     this.#policyWatch = new PolicyWatch({
       root: this.path,
       files,
@@ -133,12 +138,16 @@ export class FolderRegistry implements Source, Store, Registrar {
     return this.#store.list();
   }
 
-  apply(documents: readonly Document[]): Promise<readonly ApplyResult[]> {
-    return this.#store.apply(documents);
+  apply(documents: readonly Document[], note?: ChangeNote): Promise<readonly ApplyResult[]> {
+    return this.#store.apply(documents, note);
   }
 
-  delete(keys: readonly string[]): Promise<readonly ApplyResult[]> {
-    return this.#store.delete(keys);
+  delete(keys: readonly string[], note?: ChangeNote): Promise<readonly ApplyResult[]> {
+    return this.#store.delete(keys, note);
+  }
+
+  history(key: string): Promise<readonly Revision[]> {
+    return this.#store.history(key);
   }
 
   /** Removes the leases of this process and stops watching; idempotent. */

@@ -8,6 +8,7 @@ import { FakeClock } from "../runtime/fake-clock.js";
 import { systemRandom } from "../runtime/random.js";
 import { createHost } from "../snapshot/host.js";
 import { type FileSystem, nodeFiles } from "./files.js";
+import { HISTORY } from "./folder-history.js";
 import { LOCK } from "./folder-lock.js";
 import { FolderStore } from "./folder-store.js";
 
@@ -52,6 +53,9 @@ const namespace = (name: string, labels?: object) =>
 const virtualService = (name: string, spec: object = {}, inNamespace = "default") =>
   document({ apiVersion: "networking.istio.io/v1", kind: "VirtualService", metadata: { name }, spec }, inNamespace);
 
+/** All that lies there, but for the history. */
+const policyIn = async (path: string) => (await readdir(path)).filter((name) => name !== HISTORY);
+
 describe("FolderStore applies", () => {
   it("into the file that holds the document, and leaves all else in it as it was", async () => {
     const { path, store, text } = await setup();
@@ -64,7 +68,7 @@ describe("FolderStore applies", () => {
     expect(written).toMatch(
       /^# Who goes where\.\napiVersion: v1\nkind: Namespace\nmetadata: .*labels: \{ ?a: b ?\}.* # ours\n---/s,
     );
-    expect(await readdir(path)).toEqual(["shop.yaml"]);
+    expect(await policyIn(path)).toEqual(["shop.yaml"]);
   });
 
   it("into a file of its own, named after it, with the time of its creation", async () => {
@@ -98,6 +102,20 @@ describe("FolderStore applies", () => {
     expect((await store.apply(config))[0]?.outcome).toBe("unchanged");
   });
 
+  it("MeshConfig with its type into a file whose name does not tell it", async () => {
+    const { path, store, text } = await setup();
+    await writeFile(
+      join(path, "settings.yaml"),
+      "apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig # ours\nconnectTimeout: 1s\n",
+    );
+    const config = parseDocuments("connectTimeout: 3s", { file: "mesh.yaml" }).documents;
+    expect((await store.apply(config))[0]).toMatchObject({ outcome: "configured", where: "settings.yaml" });
+    expect(await text("settings.yaml")).toBe(
+      "apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig # ours\nconnectTimeout: 3s\n",
+    );
+    expect((await store.apply(config))[0]?.outcome).toBe("unchanged");
+  });
+
   it("to the single file that is the registry, and makes it when it is not there", async () => {
     const { path, store, text } = await setup({ file: "policy.yaml" });
     await store.apply([namespace("one"), namespace("two")]);
@@ -105,7 +123,7 @@ describe("FolderStore applies", () => {
       "one",
       "two",
     ]);
-    expect(await readdir(path)).toEqual(["policy.yaml"]);
+    expect(await policyIn(path)).toEqual(["policy.yaml"]);
   });
 
   it("through a link to the file behind it, whose mode stays", async () => {
@@ -138,7 +156,7 @@ describe("FolderStore deletes", () => {
     ]);
     expect(await text("shop.yaml")).toBe(SHOP.slice(SHOP.indexOf("---")));
     await store.delete(["Namespace/bank/bank"]);
-    expect(await readdir(path)).toEqual([]);
+    expect(await policyIn(path)).toEqual([]);
   });
 
   it("every copy of it", async () => {
@@ -147,7 +165,7 @@ describe("FolderStore deletes", () => {
     await writeFile(join(path, "b.yaml"), `${SHOP.split("---")[0]}---\n${SHOP.split("---")[0]}`);
     const results = await store.delete(["Namespace/shop/shop"]);
     expect(results.map(({ where }) => where)).toEqual(["a.yaml", "b.yaml"]);
-    expect([(await store.list()).map(({ name }) => name), await readdir(path)]).toEqual([["bank"], ["a.yaml"]]);
+    expect([(await store.list()).map(({ name }) => name), await policyIn(path)]).toEqual([["bank"], ["a.yaml"]]);
   });
 });
 
@@ -161,7 +179,7 @@ describe("FolderStore and other writers", () => {
     await Promise.all(Array.from({ length: 10 }, (_, n) => open().apply([namespace(`n-${n}`, { done: "yes" })])));
     const stored = await open().list();
     expect(stored.filter(({ value }) => JSON.stringify(value["metadata"]).includes('"done":"yes"'))).toHaveLength(10);
-    expect(await readdir(path)).toEqual(["all.yaml"]);
+    expect(await policyIn(path)).toEqual(["all.yaml"]);
   });
 
   it("takes over the lock of a process that died", async () => {
@@ -174,7 +192,7 @@ describe("FolderStore and other writers", () => {
     const began = performance.now();
     await store.apply([namespace("one")]);
     expect(performance.now() - began).toBeLessThan(5_000); // half of what an unknown one would be given
-    expect(await readdir(path)).toEqual(["namespace-one-one.yaml"]);
+    expect(await policyIn(path)).toEqual(["namespace-one-one.yaml"]);
   });
 
   it("waits for one that lives", async () => {
@@ -190,7 +208,7 @@ describe("FolderStore and other writers", () => {
     expect(applied).toBe(false);
     await rm(lock);
     await applying;
-    expect(await readdir(path)).toEqual(["namespace-one-one.yaml"]);
+    expect(await policyIn(path)).toEqual(["namespace-one-one.yaml"]);
   });
 
   it("writes nothing more once others took it for dead", async () => {
@@ -220,6 +238,6 @@ describe("FolderStore and other writers", () => {
       code: "CONFIG_UNAVAILABLE",
       message: expect.stringContaining(code),
     });
-    expect([await text("shop.yaml"), await readdir(path)]).toEqual([SHOP, ["shop.yaml"]]);
+    expect([await text("shop.yaml"), await policyIn(path)]).toEqual([SHOP, ["shop.yaml"]]);
   });
 });

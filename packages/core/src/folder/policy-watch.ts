@@ -8,6 +8,7 @@ import type { Problem } from "@inmesh/model";
 import type { Clock, Timer } from "../runtime/clock.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import { errorCode, type FileStat, type FileSystem, TEMPORARY, type Watching } from "./files.js";
+import { HISTORY } from "./folder-history.js";
 import { LOCK } from "./folder-lock.js";
 import type { PolicyFiles } from "./policy-files.js";
 import { type PolicyTree, readPolicyTree } from "./policy-tree.js";
@@ -212,7 +213,7 @@ export class PolicyWatch {
   #onEvent(name: string | null): void {
     // Our own leases and files half written. Other dot names count: Kubernetes swaps a ConfigMap by renaming `..data`.
     if (name === LEASES) return this.#options.onLeaseFolder();
-    if (name?.endsWith(TEMPORARY) || name?.startsWith(LOCK)) return;
+    if (name?.endsWith(TEMPORARY) || name?.startsWith(LOCK) || name === HISTORY) return;
     this.#heard = true;
     this.#lookIn(DEBOUNCE_MS);
   }

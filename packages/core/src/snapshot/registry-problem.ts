@@ -13,6 +13,7 @@ export const REGISTRY_PROBLEMS = {
   IM0707: "the state cannot be saved",
   IM0708: "the policy could not be compiled",
   IM0709: "the folder cannot be watched and is only looked at from time to time",
+  IM0713: "a change is made and not in the history",
 } as const satisfies Record<`IM${number}`, string>;
 
 export type RegistryProblemCode = keyof typeof REGISTRY_PROBLEMS;
