@@ -138,11 +138,13 @@ export type {
 export type {
   Endpoint,
   EndpointSet,
+  KnownService,
   Locality,
   Protocol,
   Resolution,
   Service,
   ServicePort,
+  ServiceRef,
   Workload,
   WorkloadPort,
 } from "./snapshot/workload.js";

@@ -6,6 +6,7 @@ import {
   parseDocuments,
   type Snapshot,
   validateDocument,
+  type Workload,
 } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { FakeClock, settle } from "../runtime/fake-clock.js";
@@ -32,9 +33,9 @@ class ScriptedSource implements Source {
     this.show({ documents, leases, problems });
   }
 
-  show(view: RegistryView): void {
+  show(view: Partial<RegistryView>): void {
     this.status = { state: "fresh", since: 0 };
-    this.#listener?.(view);
+    this.#listener?.({ documents: [], leases: [], problems: [], ...view });
   }
 
   async close(): Promise<void> {
@@ -103,7 +104,35 @@ spec:
   return parseDocuments(text, { file: `${name}.yaml` }).documents[0] ?? expect.fail("no document");
 }
 
+const foreignWorkload: Workload = {
+  ...{ name: "db-1", namespace: "shop", service: "db", address: "10.0.0.9", labels: {}, weight: 7, healthy: false },
+  ports: [{ number: 5432, name: "" }],
+};
+
 describe("Pipeline", () => {
+  it("compiles again when names, or instances of others, changed, and only then", async () => {
+    const { source, pipeline, compiled } = setup();
+    pipeline.start();
+    const web = { namespace: "shop", service: "web", loaded: false };
+    const db = { ...web, service: "db" };
+    const steps: Partial<RegistryView>[] = [
+      {},
+      { services: [] }, // that no name is known is another thing than that everything is told
+      { services: [web] },
+      { services: [web], workloads: [] },
+      { services: [web, db] },
+      { services: [web, db], workloads: [foreignWorkload] },
+    ];
+    const counts: number[] = [];
+    for (const step of [...steps, steps.at(-1) ?? {}]) {
+      source.show(step);
+      await settle();
+      counts.push(compiled.length);
+    }
+    expect(counts).toEqual([1, 2, 3, 3, 4, 5, 5]);
+    expect(compiled.map(({ services }) => services?.length)).toEqual([undefined, 0, 1, 2, 2]);
+  });
+
   it("publishes what the registry says, one version after the other", async () => {
     const { source, store, pipeline, resources } = setup();
     pipeline.start();

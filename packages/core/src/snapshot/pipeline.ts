@@ -66,6 +66,8 @@ export interface PipelineStatus {
   readonly problems: readonly Problem[];
 }
 
+const NONE: readonly never[] = [];
+
 type Verdict = ReturnType<PipelineSteps["validate"]>;
 
 interface Accepted {
@@ -199,8 +201,8 @@ export class Pipeline {
       before !== undefined &&
       sameItems(before.documents, view.documents) &&
       sameItems(before.leases, view.leases) &&
-      sameItems(before.workloads ?? [], view.workloads ?? []) &&
-      sameItems(before.services ?? [], view.services ?? []) &&
+      sameItems(before.workloads ?? NONE, view.workloads ?? NONE) &&
+      sameServices(before.services, view.services) &&
       sameItems(before.problems, view.problems)
     )
       return;
@@ -214,8 +216,10 @@ export class Pipeline {
       validated = this.#clock.now();
       const { accepted, problems } = judgement;
       const resources = [...accepted.values()].map(({ resource }) => resource);
-      const workloads = [...view.leases.map((lease) => this.#workload(lease)), ...(view.workloads ?? [])];
-      snapshot = compile({ resources, workloads, client, problems, version: store.nextVersion }, store.current);
+      const { services } = view;
+      const workloads = [...view.leases.map((lease) => this.#workload(lease)), ...(view.workloads ?? NONE)];
+      const input = { resources, workloads, client, problems, version: store.nextVersion };
+      snapshot = compile(services === undefined ? input : { ...input, services }, store.current);
     } catch (error) {
       return this.#fail(error, view.problems);
     }
@@ -299,6 +303,11 @@ export class Pipeline {
 
 function reference({ kind, namespace, name }: ResourceRef): ResourceRef {
   return { kind, namespace, name };
+}
+
+/** That everything is told is another thing than that no name is known. */
+function sameServices(a: RegistryView["services"], b: RegistryView["services"]): boolean {
+  return (a === undefined) === (b === undefined) && sameItems(a ?? NONE, b ?? NONE);
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {

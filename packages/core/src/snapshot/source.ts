@@ -3,7 +3,9 @@
  * `@inmesh/core/testing` holds the suite that every implementation passes.
  */
 
-import type { Document, Locality, Problem, Workload, WorkloadPort } from "@inmesh/model";
+import type { Document, KnownService, Locality, Problem, ServiceRef, Workload, WorkloadPort } from "@inmesh/model";
+
+export type { KnownService, ServiceRef } from "@inmesh/model";
 
 /** A running process as it registers itself. Ports empty: it only calls. */
 export interface LeaseSpec {
@@ -37,18 +39,6 @@ export interface Lease extends LeaseSpec {
   readonly name: string;
   /** False: the registry's own checks say that it must not be called. @default true */
   readonly healthy?: boolean;
-}
-
-/** A service by its short name and its namespace. */
-export interface ServiceRef {
-  readonly namespace: string;
-  readonly service: string;
-}
-
-/** One that a registry knows by name. */
-export interface KnownService extends ServiceRef {
-  /** Whether its instances are in the view: all of them, or none because there is none. */
-  readonly loaded: boolean;
 }
 
 /**

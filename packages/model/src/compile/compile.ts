@@ -12,7 +12,7 @@ import { type Cluster, clusterName } from "../snapshot/cluster.js";
 import type { ServerPolicy } from "../snapshot/resilience.js";
 import type { RouteTable } from "../snapshot/route.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
-import type { EndpointSet, Service, Workload } from "../snapshot/workload.js";
+import type { EndpointSet, KnownService, Service, ServiceRef, Workload } from "../snapshot/workload.js";
 import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
 import { Generations } from "./generations.js";
@@ -27,6 +27,11 @@ export interface CompileInput {
   readonly resources: readonly Resource[];
   /** Leases as workloads; WorkloadEntry resources join them here. The same holds for their identity. */
   readonly workloads: readonly Workload[];
+  /**
+   * Of a registry that tells instances only of services in use: every name there is. The same holds for their identity.
+   * Absent: `workloads` say it all.
+   */
+  readonly services?: readonly KnownService[];
   readonly client: ClientContext;
   /** Findings so far, kept with the snapshot as they are. */
   readonly problems: readonly Problem[];
@@ -63,14 +68,14 @@ class CompiledSnapshot implements Snapshot {
   #olderPolicy: CompiledSnapshot | undefined;
 
   constructor(input: CompileInput, previous: CompiledSnapshot | undefined, withPolicy = false) {
-    const { resources, workloads, client, problems, version } = input;
+    const { resources, workloads, services, client, problems, version } = input;
     this.#input = input;
     const old = previous !== undefined && isSameClient(previous.client, client) ? previous : undefined;
     this.version = version;
     this.problems = problems;
     this.client = old?.client ?? client;
     this.#view = new ClientView(
-      { resources, workloads, client: this.client, withPolicy },
+      { resources, workloads, services, client: this.client, withPolicy },
       old === undefined ? undefined : old.#view,
     );
     const earlier = old === undefined ? [] : [old, old.#withPolicy, old.#olderPolicy];
@@ -100,6 +105,10 @@ class CompiledSnapshot implements Snapshot {
 
   get sidecar(): ResourceRef | undefined {
     return refOf(this.#view.sidecar);
+  }
+
+  get egress(): readonly ServiceRef[] {
+    return this.#view.egress();
   }
 
   /** Made when it is asked for: in mode `off` that is only by somebody who wants an explanation. */

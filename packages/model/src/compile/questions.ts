@@ -9,10 +9,23 @@ import { portEntry } from "./cluster.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
 import type { GatewayRoute } from "./gateway-parent.js";
 import type { ConsistentHashSpec } from "./load-balancer.js";
+import { IMPLICIT_PORT } from "./services.js";
 import type { ClientView } from "./view.js";
 
 export function serviceOf(view: ClientView, host: string): Service | undefined {
   return view.service(host);
+}
+
+/**
+ * Of a destination that names none: the only port there is, or the one the caller addressed. Other ports of an implicit
+ * service come and go, so a rule that leads there from another host means port 80.
+ * @param addressed host of the service that the caller addressed, at `port`; empty where there is none
+ */
+export function impliedPort(view: ClientView, host: string, addressed: string, port: number): number {
+  const service = view.service(host);
+  if (service?.implicit) return service.host === addressed ? port : IMPLICIT_PORT;
+  const only = service?.ports.length === 1 ? service.ports[0] : undefined;
+  return only?.number ?? port;
 }
 
 /** Of a host that is a service. */

@@ -10,41 +10,69 @@ import { type JoinedServices, joinServices, joins } from "./joined-service.js";
 import { entryServices, kubernetesService } from "./services.js";
 import { isVisible } from "./visibility.js";
 
+/** What hangs on hosts alone. */
+interface HostIndex {
+  readonly byAddress: ReadonlyMap<string, string>;
+  readonly under: Map<string, boolean>;
+  /** Most specific first. */
+  readonly wildcards: readonly string[];
+}
+
 export class ServiceMap {
   readonly byHost: ReadonlyMap<string, Service>;
-  readonly #byAddress = new Map<string, Service>();
-  readonly #under = new Map<string, boolean>();
-  /** Most specific first. */
-  readonly #wildcards: readonly Service[];
+  readonly #index: HostIndex;
 
-  constructor(byHost: ReadonlyMap<string, Service>) {
+  /** @param index of the same hosts and addresses. @default made of them */
+  private constructor(byHost: ReadonlyMap<string, Service>, index: HostIndex = indexHosts(byHost.values())) {
     this.byHost = byHost;
-    const wildcards: Service[] = [];
-    for (const service of byHost.values()) {
-      for (const address of service.addresses) if (!this.#byAddress.has(address)) this.#byAddress.set(address, service);
-      if (isWildcard(service.host)) wildcards.push(service);
-    }
-    this.#wildcards = wildcards.sort((a, b) => compareSpecificity(a.host, b.host));
+    this.#index = index;
+  }
+
+  static create(byHost: ReadonlyMap<string, Service>): ServiceMap {
+    return new ServiceMap(byHost);
+  }
+
+  /** With other objects for some services, whose hosts and addresses are the same. */
+  with(replaced: readonly Service[]): ServiceMap {
+    const others = replaced.filter((service) => this.byHost.get(service.host) !== service);
+    if (others.length === 0) return this;
+    const byHost = new Map(this.byHost);
+    for (const service of others) byHost.set(service.host, service);
+    return new ServiceMap(byHost, this.#index);
   }
 
   /** By a virtual address. */
   at(address: string): Service | undefined {
-    return this.#byAddress.get(address);
+    const host = this.#index.byAddress.get(address);
+    return host === undefined ? undefined : this.byHost.get(host);
   }
 
   /** The most specific wildcard ServiceEntry that means `host`. */
   covering(host: string): Service | undefined {
-    return this.#wildcards.find((service) => hostCovers(service.host, host));
+    const pattern = this.#index.wildcards.find((wildcard) => hostCovers(wildcard, host));
+    return pattern === undefined ? undefined : this.byHost.get(pattern);
   }
 
   /** Whether a pattern covers the host of any service. */
   anyUnder(pattern: string): boolean {
-    return getOrMake(this.#under, pattern, () => [...this.byHost.keys()].some((host) => hostCovers(pattern, host)));
+    return getOrMake(this.#index.under, pattern, () =>
+      [...this.byHost.keys()].some((host) => hostCovers(pattern, host)),
+    );
   }
 
   find(host: string): Service | undefined {
     return this.byHost.get(host) ?? this.covering(host);
   }
+}
+
+function indexHosts(services: Iterable<Service>): HostIndex {
+  const byAddress = new Map<string, string>();
+  const wildcards: string[] = [];
+  for (const { host, addresses } of services) {
+    for (const address of addresses) if (!byAddress.has(address)) byAddress.set(address, host);
+    if (isWildcard(host)) wildcards.push(host);
+  }
+  return { byAddress, under: new Map(), wildcards: wildcards.sort(compareSpecificity) };
 }
 
 export interface ServiceSources {

@@ -8,7 +8,7 @@
 import type { ServiceSpec } from "../kind/service.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { Resource } from "../resource.js";
-import type { Resolution, Service, ServicePort } from "../snapshot/workload.js";
+import type { KnownService, Resolution, Service, ServicePort } from "../snapshot/workload.js";
 import { CLUSTER_DOMAIN } from "./host.js";
 import { kubernetesProtocol, parseProtocol } from "./service-port.js";
 import { effectiveExportTo } from "./visibility.js";
@@ -97,8 +97,14 @@ export function entryServices(resource: Resource<ServiceEntrySpec>, exportTo: re
 /**
  * Port 80 stands for whatever the process listens on first. Its other ports answer too, each for itself, but are not
  * listed: they come and go with instances, and a rule must not be compiled anew for that.
+ * @param known what a registry that tells instances only of services in use says of it
  */
-export function implicitService(name: string, namespace: string, exportTo: readonly string[]): Service {
+export function implicitService(
+  name: string,
+  namespace: string,
+  exportTo: readonly string[],
+  known: KnownService | undefined,
+): Service {
   return {
     host: serviceHost(name, namespace),
     name,
@@ -111,6 +117,8 @@ export function implicitService(name: string, namespace: string, exportTo: reado
     addresses: [],
     subjectAltNames: [],
     resource: "",
+    ...(known && { knownAs: [{ namespace: known.namespace, service: known.service }] }),
+    ...(known?.loaded === false && { pending: true }),
   };
 }
 

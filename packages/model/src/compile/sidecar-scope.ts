@@ -9,7 +9,7 @@
 import type { EgressListenerSpec, SidecarSpec } from "../kind/sidecar.js";
 import type { Resource } from "../resource.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
-import { hostCovers, hostsOverlap } from "./host.js";
+import { hostCovers, hostsOverlap, isWildcard } from "./host.js";
 import { hasLabels } from "./labels.js";
 
 export interface SidecarScope {
@@ -17,6 +17,8 @@ export interface SidecarScope {
   /** False: everything is imported. */
   readonly narrows: boolean;
   readonly outboundPolicy: MeshSettings["outboundPolicy"] | undefined;
+  /** Hosts that it names, where patterns are none. Namespace `*`: of any. */
+  readonly named: readonly { readonly namespace: string; readonly host: string }[];
   /** Calls to this host and port are the mesh's. */
   seesService(namespace: string, host: string, port: number): boolean;
   /** Rules may send to this port. */
@@ -87,6 +89,7 @@ function compileScope(resource: Resource<SidecarSpec>, clientNamespace: string):
     narrows,
     // Absent: the mesh's. Present without a mode: the protobuf's zero value.
     outboundPolicy: outboundTrafficPolicy && (outboundTrafficPolicy.mode ?? "REGISTRY_ONLY"),
+    named: listeners.flatMap(({ included }) => included.filter(({ host }) => !isWildcard(host))),
     importsPort,
     seesService: (namespace, host, port) =>
       !narrows || inCharge(port).some((listener) => covers(listener, namespace, host)),

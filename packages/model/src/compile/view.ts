@@ -12,15 +12,19 @@ import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
-import type { Service } from "../snapshot/workload.js";
+import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
+import { DeclaredNames, type ToldServices } from "./declared-names.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
+import { egressServices, NO_EGRESS } from "./egress.js";
 import { GATEWAY_ROUTE_KINDS, type GatewayRoute } from "./gateway-parent.js";
 import { GatewayRouteIndex } from "./gateway-route-index.js";
 import { Generations } from "./generations.js";
 import { getOrMake } from "./get-or-make.js";
 import { qualifiedHost } from "./host.js";
 import { HostPolicyIndex } from "./host-policy-index.js";
+import { type ImplicitServices, implicitServices } from "./implicit-services.js";
 import { partsWithPort } from "./joined-service.js";
+import { KnownNames } from "./known-names.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
@@ -29,7 +33,6 @@ import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./route
 import { compileServerPolicy } from "./server-policy.js";
 import { type RememberedServices, ServiceMap, visibleServices } from "./service-map.js";
 import { serviceMembers } from "./service-members.js";
-import { implicitService } from "./services.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
 import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
 import { type VirtualServiceFacts, VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
@@ -39,6 +42,8 @@ import { type Members, WorkloadIndex } from "./workload-index.js";
 export interface ViewInput {
   readonly resources: readonly Resource[];
   readonly workloads: Members;
+  /** See `CompileInput.services`. */
+  readonly services?: readonly KnownService[] | undefined;
   readonly client: ClientContext;
   /** Every policy is in force, whatever a MeshMode says. */
   readonly withPolicy?: boolean;
@@ -50,6 +55,7 @@ interface Remembered extends RememberedServices {
   readonly rules: WeakMap<Resource, VirtualServiceFacts>;
   /** Of a DestinationRule its namespace and host. */
   readonly hosts: WeakMap<Resource, readonly string[]>;
+  readonly told: ToldServices;
 }
 
 export class ClientView {
@@ -73,14 +79,21 @@ export class ClientView {
   readonly #rateLimits: HostPolicyIndex<Resource<RateLimitSpec>>;
   readonly #workloads: WorkloadIndex;
   readonly #routed: RoutedPorts;
-  readonly #implicit: ReadonlyMap<string, Service>;
+  /** Of a registry that tells instances only of services in use. */
+  readonly #names: KnownNames | undefined;
+  readonly #implicit: ImplicitServices;
+  /** As far as `#names` concerns them. */
+  readonly #declared: DeclaredNames | undefined;
   readonly #remembered: Remembered;
   /** Members by service host, as far as asked for. */
   readonly #members: Generations<Members>;
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
-  constructor({ resources, workloads, client, withPolicy = false }: ViewInput, previous: ClientView | undefined) {
+  constructor(
+    { resources, workloads, services, client, withPolicy = false }: ViewInput,
+    previous: ClientView | undefined,
+  ) {
     const { removed, added } = listChange(previous?.resources ?? [], resources);
     const same = previous !== undefined && removed.length === 0 && added.length === 0;
     const old = previous;
@@ -104,6 +117,7 @@ export class ClientView {
             workloads: new WeakMap(),
             rules: new WeakMap(),
             hosts: new WeakMap(),
+            told: new WeakMap(),
           };
     const mode = modeInForce(kinds.MeshMode, client, mesh.rootNamespace);
     this.mode = withPolicy ? { ...mode, mode: "on" } : mode;
@@ -164,27 +178,35 @@ export class ClientView {
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
-    this.#implicit = implicitServices(this.#workloads, exportTo.service, sameSettings ? old : undefined);
+    const { names, changed } = namesAfter(old === undefined ? undefined : old.#names, services);
+    this.#names = names;
+    const implicitBefore = sameSettings && old ? old.#implicit : undefined;
+    this.#implicit = implicitServices(this.#workloads, names, changed, exportTo.service, implicitBefore);
     const sameRules =
       old !== undefined && this.virtualServices === old.virtualServices && this.gatewayRoutes === old.gatewayRoutes;
     this.#routed = sameRules ? old.#routed : this.#routedPorts();
-    const sameServices =
+    const sameDeclared =
       old !== undefined &&
       sameScope &&
-      this.#implicit === old.#implicit &&
       kinds.Service === before?.Service &&
       kinds.ServiceEntry === before?.ServiceEntry &&
       (this.#scope?.narrows !== true || sameRules);
-    this.services = sameServices ? old.services : new ServiceMap(this.#visibleServices());
+    const { replaced } = this.#implicit;
+    if (sameDeclared && this.#implicit.services === old.#implicit.services) {
+      this.#declared = old.#declared;
+      this.services = old.services;
+    } else if (sameDeclared && replaced !== undefined && (names === undefined) === (old.#names === undefined)) {
+      this.#declared = old.#declared;
+      const { byHost } = old.services;
+      const own = replaced.flatMap(([earlier, now]) => (byHost.get(now.host) === earlier ? now : []));
+      this.services = old.services.with([...own, ...this.#toldNow(changed)]);
+    } else {
+      const made = this.#visibleServices();
+      this.#declared = names && new DeclaredNames(made.values(), (key) => this.document(key), this.#remembered.told);
+      for (const service of this.#toldNow()) made.set(service.host, service);
+      this.services = ServiceMap.create(made);
+    }
     this.#members = new Generations(old === undefined ? undefined : old.#members);
-  }
-
-  /** For implicitServices only. */
-  static implicitOf(view: ClientView): {
-    services: ReadonlyMap<string, Service>;
-    leases: ReadonlyMap<string, Members>;
-  } {
-    return { services: view.#implicit, leases: view.#workloads.leases };
   }
 
   /** That narrows what is seen. */
@@ -194,6 +216,12 @@ export class ClientView {
 
   service(host: string): Service | undefined {
     return this.services.find(host);
+  }
+
+  /** See `Snapshot.egress`. */
+  egress(): readonly ServiceRef[] {
+    if (this.#names === undefined || this.#scope === undefined) return NO_EGRESS;
+    return egressServices(this.#scope, this.services);
   }
 
   destinationPolicy(host: string, service: Service | undefined): DestinationPolicy | undefined {
@@ -240,13 +268,20 @@ export class ClientView {
     return compileServerPolicy(limits, this.#resiliences.find(host, levels));
   }
 
-  /** Whether a rule may send to the port: a listed one, or, of an implicit service, one that somebody listens on. */
+  /**
+   * Whether a rule may send to the port: a listed one, or, of an implicit service, one that somebody listens on. Who listens
+   * where is not known of one that has no process at the moment, or none that the registry told of yet: any will do.
+   */
   hasPort(service: Service, port: number): boolean {
-    const { namespace, host, implicit } = service;
+    const { namespace, host, implicit, pending } = service;
     const imported = this.#scope?.importsPort(namespace, host, port) !== false || isRouted(this.#routed, host, port);
     if (!imported) return false;
     if (service.ports.some(({ number }) => number === port)) return true;
-    return implicit && this.members(service).some(({ ports }) => ports.some(({ number }) => number === port));
+    if (!implicit) return false;
+    const members = this.members(service);
+    return (
+      pending === true || members.length === 0 || members.some(({ ports }) => ports.some((p) => p.number === port))
+    );
   }
 
   /** Whether a call may address it: not what the Sidecar lets rules alone send to. */
@@ -293,9 +328,14 @@ export class ClientView {
     );
   }
 
+  #toldNow(changed?: readonly string[]): readonly Service[] {
+    const names = this.#names;
+    return names === undefined ? [] : (this.#declared?.tell(names, changed) ?? []);
+  }
+
   #visibleServices(): Map<string, Service> {
     const { Service, ServiceEntry } = this.#byKind;
-    const sources = { kubernetes: Service, entries: ServiceEntry, implicit: this.#implicit.values() };
+    const sources = { kubernetes: Service, entries: ServiceEntry, implicit: this.#implicit.services.values() };
     const scope = this.#scope;
     return visibleServices(
       sources,
@@ -321,22 +361,11 @@ function standsForItself({ implicit, resolution }: Service): boolean {
   return !implicit && resolution !== "static";
 }
 
-function implicitServices(
-  index: WorkloadIndex,
-  exportTo: readonly string[],
-  previous: ClientView | undefined,
-): ReadonlyMap<string, Service> {
-  const old = previous && ClientView.implicitOf(previous);
-  if (old !== undefined) {
-    if (index.leases === old.leases) return old.services;
-    const keys = [...index.leases.keys()];
-    if (keys.length === old.services.size && keys.every((key) => old.services.has(key))) return old.services;
-  }
-  const services = new Map<string, Service>();
-  for (const key of index.leases.keys()) {
-    const slash = key.indexOf("/");
-    const made = old?.services.get(key);
-    services.set(key, made ?? implicitService(key.slice(slash + 1), key.slice(0, slash), exportTo));
-  }
-  return services;
+function namesAfter(
+  before: KnownNames | undefined,
+  list: readonly KnownService[] | undefined,
+): { readonly names: KnownNames | undefined; readonly changed: readonly string[] } {
+  if (before !== undefined && list !== undefined) return before.with(list);
+  const names = list && KnownNames.create(list);
+  return { names, changed: [...((names ?? before)?.keys() ?? [])] };
 }

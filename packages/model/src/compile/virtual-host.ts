@@ -11,11 +11,10 @@ import { gatewayComesFirst, gatewayRoutesFor } from "./gateway-precedence.js";
 import { compileGatewayRoutes } from "./gateway-route.js";
 import { rulesForOthers } from "./meant-for.js";
 import type { Ask } from "./memo.js";
-import { delegateOf, hashOf, hasOwnRules, rulesOf, serviceOf } from "./questions.js";
+import { delegateOf, hashOf, hasOwnRules, impliedPort, rulesOf } from "./questions.js";
 import { SAFE_RETRY } from "./retry.js";
 import { compileRule, defaultRoute, type RouteContext } from "./route.js";
 import { createRouteFinder, type IndexedRoute } from "./route-index.js";
-import { IMPLICIT_PORT } from "./services.js";
 import type { ClientView } from "./view.js";
 
 export interface HostTarget {
@@ -138,16 +137,9 @@ function routeContext(target: HostTarget, { client, settings }: ClientView, ask:
   };
 }
 
-/**
- * Named, or the only one there is, or the one the caller addressed. Other ports of an implicit service come and go, so
- * a rule that leads there from another host means port 80.
- */
+/** Not by the service itself, which is another object as soon as its instances are told. */
 function destinationPort({ host = "", port }: DestinationSpec, target: HostTarget, ask: Ask): number {
-  if (port?.number) return port.number;
-  const service = ask(serviceOf, host);
-  if (service?.implicit) return service.host === target.service?.host ? target.port : IMPLICIT_PORT;
-  const only = service?.ports.length === 1 ? service.ports[0] : undefined;
-  return only?.number ?? target.port;
+  return port?.number || ask(impliedPort, host, target.service?.host ?? "", target.port);
 }
 
 function located(host: string, port: number, subset: string): Omit<Destination, "weight"> {

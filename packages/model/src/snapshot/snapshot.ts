@@ -5,7 +5,7 @@ import type { Resource, ResourceRef } from "../resource.js";
 import type { Cluster } from "./cluster.js";
 import type { ServerPolicy } from "./resilience.js";
 import type { RouteTable } from "./route.js";
-import type { EndpointSet, Locality, Service } from "./workload.js";
+import type { EndpointSet, Locality, Service, ServiceRef } from "./workload.js";
 
 /** Whose view a snapshot is: visibility, sourceLabels, sourceNamespace and Sidecar scope are decided at compile time. */
 export interface ClientContext {
@@ -47,6 +47,11 @@ export interface Snapshot {
   readonly modeResource?: ResourceRef | undefined;
   /** The Sidecar that narrows what the client sees; absent where none does. */
   readonly sidecar?: ResourceRef | undefined;
+  /**
+   * Services that the Sidecar names and whose instances a registry tells only when they are in use: they are as good as
+   * called. At most 200; absent or empty where there are none.
+   */
+  readonly egress?: readonly ServiceRef[];
   /** The same documents with every policy in force, whatever the mode; absent in mode `on`, where this snapshot is that. */
   readonly withPolicy?: Snapshot | undefined;
   /** For the process's own servers; nothing in it while policy is off. */

@@ -30,6 +30,18 @@ export interface ServicePort {
 /** `passThrough` (Istio's NONE): use the address the caller asked for. */
 export type Resolution = "static" | "dns" | "dnsRoundRobin" | "passThrough" | "dynamicDns";
 
+/** A service by its short name and its namespace, as registries name it. */
+export interface ServiceRef {
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/** One that a registry knows by name. */
+export interface KnownService extends ServiceRef {
+  /** Whether its instances have been told: all of them, or none because there is none. */
+  readonly loaded: boolean;
+}
+
 export interface Service {
   /** Fully qualified and lower-case: `reviews.shop.svc.cluster.local`, or a ServiceEntry host (wildcards included). */
   readonly host: string;
@@ -51,6 +63,16 @@ export interface Service {
   readonly resource: string;
   /** ServiceEntries of one namespace that declare this host together, each as if it were alone, the oldest first. */
   readonly joins?: readonly Service[];
+  /**
+   * Names under which a registry that tells instances only of services in use may have its instances: whoever calls it says
+   * that they are in use. Absent where everything is told, and where instances come from elsewhere.
+   */
+  readonly knownAs?: readonly ServiceRef[];
+  /**
+   * The instances of some of `knownAs` are not told yet: that it has no endpoint says nothing. An implicit service takes calls
+   * to any port meanwhile.
+   */
+  readonly pending?: true;
 }
 
 export interface Locality {
