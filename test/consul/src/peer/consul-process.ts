@@ -161,9 +161,14 @@ export class ConsulProcess {
     this.#child?.kill("SIGCONT");
   }
 
-  /** Killed and started again, with the data it wrote to disk, or with none where it keeps all in memory. */
-  async restart(): Promise<void> {
+  /**
+   * Killed and started again, with the data it wrote to disk, or with none where it keeps all in memory.
+   * @param forgetful without what was registered with it, as an agent on a new disk
+   */
+  async restart({ forgetful = false } = {}): Promise<void> {
     await this.kill();
+    const forgotten = forgetful ? ["services", "checks"] : [];
+    for (const each of forgotten) rmSync(join(this.folder, "data", each), { recursive: true, force: true });
     this.start();
     await this.ready();
   }

@@ -5,4 +5,17 @@ export { ConsulProcess, type ConsulReply } from "./consul-process.js";
 export { type DevAgent, type DevAgentOptions, startDevAgent } from "./dev-agent.js";
 export { type ConsulBinary, findConsul, isAtLeast } from "./find-consul.js";
 export { freePorts } from "./free-ports.js";
-export { startThreeServers, type ThreeServers, type ThreeServersOptions } from "./three-servers.js";
+export {
+  type Behaviour,
+  type Exchange,
+  garbage,
+  httpStatus,
+  only,
+  Relay,
+  type RelayedRequest,
+  reply,
+  silent,
+  slow,
+  truncated,
+} from "./relay.js";
+export { type Servers, type ServersOptions, startServers } from "./servers.js";

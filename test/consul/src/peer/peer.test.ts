@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import https from "node:https";
 import { describe, expect, it } from "vitest";
-import { createAuthority, findConsul, isAtLeast, startDevAgent, startThreeServers } from "./index.js";
+import { createAuthority, findConsul, isAtLeast, startDevAgent, startServers } from "./index.js";
 
 const binary = findConsul("the starters of Consul themselves");
 const TOKEN = "5c9a1f0e-0000-4000-8000-000000000001";
@@ -43,7 +43,7 @@ describe.skipIf(binary === undefined)("a real Consul", () => {
   });
 
   it("runs as three servers of which another leads when the leader is killed", async () => {
-    await using cluster = await startThreeServers(consul);
+    await using cluster = await startServers(consul, 3);
     const first = await cluster.leader();
     await first.must("PUT", "/v1/kv/a", "b");
     await first.kill();

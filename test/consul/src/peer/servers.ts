@@ -1,34 +1,34 @@
-/** Three servers that elect a leader, with their data on disk; each is an agent as well. */
+/** Servers with their data on disk, one or three that elect a leader; each is an agent as well. */
 
 import { ConsulProcess } from "./consul-process.js";
 import { defaultDeny } from "./dev-agent.js";
 import type { ConsulBinary } from "./find-consul.js";
 import { freePorts } from "./free-ports.js";
 
-export interface ThreeServersOptions {
+export interface ServersOptions {
   readonly managementToken?: string;
   /** More of Consul's configuration, for each. */
   readonly configuration?: Readonly<Record<string, unknown>>;
 }
 
-export interface ThreeServers extends AsyncDisposable {
-  readonly servers: readonly [ConsulProcess, ConsulProcess, ConsulProcess];
+export interface Servers extends AsyncDisposable {
+  readonly servers: readonly ConsulProcess[];
   /** Who leads, as those that run see it. Rejects while nobody does. */
   leader(): Promise<ConsulProcess>;
 }
 
-const SIZE = 3;
 const PORTS_EACH = 4;
 /** Until one of three leads; 1.8 s on a quiet machine. */
 const ELECTED_MS = 30_000;
 
-export async function startThreeServers(
+export async function startServers(
   binary: ConsulBinary,
-  { managementToken, configuration }: ThreeServersOptions = {},
-): Promise<ThreeServers> {
-  const ports = await freePorts(SIZE * PORTS_EACH);
+  size: 1 | 3,
+  { managementToken, configuration }: ServersOptions = {},
+): Promise<Servers> {
+  const ports = await freePorts(size * PORTS_EACH);
   const of = (server: number) => ports.slice(server * PORTS_EACH, (server + 1) * PORTS_EACH);
-  const all = Array.from({ length: SIZE }, (_, index) => of(index));
+  const all = Array.from({ length: size }, (_, index) => of(index));
   const joined = all.map(([, , , serf]) => `127.0.0.1:${serf}`);
   const servers = all.map(([http = 0, grpc = 0, server = 0, serf = 0], index) => {
     const process = new ConsulProcess({
@@ -36,7 +36,7 @@ export async function startThreeServers(
       ...(managementToken !== undefined && { token: managementToken }),
       configuration: {
         ports: { http, https: -1, grpc, dns: -1, server, serf_lan: serf, serf_wan: -1 },
-        ...{ server: true, bootstrap_expect: SIZE, retry_join: joined, retry_interval: "1s" },
+        ...{ server: true, bootstrap_expect: size, retry_join: size > 1 ? joined : [], retry_interval: "1s" },
         ...{ performance: { raft_multiplier: 1 }, connect: { enabled: true } },
         ...(managementToken !== undefined && { acl: defaultDeny(binary, managementToken) }),
         ...configuration,
@@ -56,7 +56,7 @@ export async function startThreeServers(
     throw error;
   }
   return {
-    servers: processes as [ConsulProcess, ConsulProcess, ConsulProcess],
+    servers: processes,
     [Symbol.asyncDispose]: end,
     async leader() {
       const asked = processes.filter(({ running }) => running);
