@@ -7,6 +7,7 @@ import { EventEmitter } from "node:events";
 import http from "node:http";
 import https from "node:https";
 import Consul from "consul";
+import { connectionReason } from "./connection-reason.js";
 import { ConsulError } from "./consul-error.js";
 import { type ConsulTarget, shownTarget } from "./consul-target.js";
 
@@ -20,6 +21,8 @@ export interface ConsulRequest {
   /** For the whole exchange, in ms. @default 10_000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Nobody waits for it: the process may end meanwhile. @default false */
+  readonly background?: boolean;
 }
 
 export interface ConsulAnswer {
@@ -37,10 +40,13 @@ interface Transport {
 }
 
 interface PendingRequest {
+  readonly opts: { readonly background?: boolean };
   transport: { request: typeof http.request };
 }
 
 interface ResponseError extends Error {
+  /** The answer's body could not be decoded. */
+  readonly isCodec?: boolean;
   readonly response?: http.IncomingMessage & { readonly body?: unknown };
 }
 
@@ -70,7 +76,7 @@ export class ConsulClient {
       ...(token !== undefined && { defaults: { token } }),
     }) as Consul & Transport;
     this.#consul._ext("onRequest", (request, next) => {
-      request.transport = noticingCuts(request.transport);
+      request.transport = noticingCuts(request.transport, request.opts.background === true);
       next();
     });
   }
@@ -93,6 +99,7 @@ export class ConsulClient {
     body,
     timeoutMs = TIMEOUT_MS,
     signal,
+    background = false,
   }: ConsulRequest): Promise<ConsulAnswer> {
     const { token, dc } = this.target;
     const ctx = new EventEmitter();
@@ -101,7 +108,7 @@ export class ConsulClient {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       const response = await this.#consul._request({
-        ...{ method, path, ctx, timeout: timeoutMs, name: `${method} ${path}` },
+        ...{ method, path, ctx, timeout: timeoutMs, name: `${method} ${path}`, background },
         headers: token === undefined ? {} : { "x-consul-token": token },
         query: { ...(dc !== undefined && { dc }), ...query },
         ...(body !== undefined && { body }),
@@ -110,7 +117,7 @@ export class ConsulClient {
     } catch (error) {
       const response = (error as ResponseError).response;
       if (response?.statusCode === 404) return { status: 404, headers: response.headers, body: response.body };
-      throw consulError(error as ResponseError, this.shown);
+      throw consulError(error as ResponseError, this);
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
@@ -127,13 +134,17 @@ export function path(strings: TemplateStringsArray, ...parts: readonly string[])
 }
 
 /** The package waits for the end of an answer, which never comes when the connection ends first. */
-function noticingCuts(transport: { request: typeof http.request }): { request: typeof http.request } {
+function noticingCuts(
+  transport: { request: typeof http.request },
+  background: boolean,
+): { request: typeof http.request } {
   const request = (options: http.RequestOptions): http.ClientRequest => {
     const made = transport.request(options);
+    if (background) made.on("socket", (socket) => socket.unref()); // the agent holds it again for the next request
     made.on("response", (response) => {
       response.on("error", () => {}); // said by `close`
       response.once("close", () => {
-        if (!response.complete) made.emit("error", new Error("the answer was cut off"));
+        if (!response.complete) made.emit("error", new CutOff());
       });
     });
     return made;
@@ -141,9 +152,17 @@ function noticingCuts(transport: { request: typeof http.request }): { request: t
   return { request: request as typeof http.request };
 }
 
-function consulError(error: ResponseError, shown: string): ConsulError {
+class CutOff extends Error {
+  override readonly message = "the answer was cut off";
+}
+
+function consulError(error: ResponseError, { target, shown }: ConsulClient): ConsulError {
   const { response } = error;
-  if (response === undefined) return new ConsulError("unreachable", `${shown}: ${error.message}`, { cause: error });
+  if (response === undefined) {
+    const garbled = error instanceof CutOff || error.isCodec === true;
+    const reason = error.isCodec === true ? "the answer is no JSON" : connectionReason(error, target);
+    return new ConsulError(garbled ? "garbled" : "unreachable", `${shown}: ${reason}`, { cause: error });
+  }
   const status = response.statusCode ?? 0;
   const text = typeof response.body === "string" ? response.body.trim().slice(0, 300) : "";
   const kind = status >= 400 && status < 500 && status !== 429 ? "refused" : "failed";

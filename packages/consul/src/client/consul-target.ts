@@ -13,6 +13,10 @@ export interface ConsulTarget {
   /** Namespace of the mesh in which services live that say nothing of one. */
   readonly namespace: string;
   readonly tls?: ConsulTls;
+  /** What is made of instances of others whose checks warn: called, with the weight they name for that, or not. @default "in" */
+  readonly warning?: "in" | "out";
+  /** Prepared queries by name, each a service of the mesh. */
+  readonly queries?: readonly string[];
 }
 
 export interface ConsulTls {
@@ -24,15 +28,18 @@ export interface ConsulTls {
   readonly serverName?: string;
 }
 
+export const DEFAULT_PREFIX = "inmesh";
+export const DEFAULT_NAMESPACE = "default";
+export const PLAIN_SCHEME = "consul:";
+export const SECURE_SCHEME = "consul+https:";
+
 /** The address as it may be shown: no token, and what decides where things are read from. */
-export function shownTarget({ host, port, dc, prefix, namespace }: ConsulTarget): string {
+export function shownTarget({ host, port, secure, dc, prefix, namespace }: ConsulTarget): string {
   const query = new URLSearchParams();
   if (dc !== undefined) query.set("dc", dc);
   if (prefix !== DEFAULT_PREFIX) query.set("prefix", prefix);
   if (namespace !== DEFAULT_NAMESPACE) query.set("namespace", namespace);
   const rest = query.toString();
-  return `consul://${host.includes(":") ? `[${host}]` : host}:${port}${rest && `?${rest}`}`;
+  const scheme = secure ? SECURE_SCHEME : PLAIN_SCHEME;
+  return `${scheme}//${host.includes(":") ? `[${host}]` : host}:${port}${rest && `?${rest}`}`;
 }
-
-export const DEFAULT_PREFIX = "inmesh";
-export const DEFAULT_NAMESPACE = "default";

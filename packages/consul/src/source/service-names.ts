@@ -1,0 +1,58 @@
+/** Services by name, from one watch of the catalog. */
+
+import type { KnownService, ServiceRef } from "@inmesh/core";
+import { ConsulError } from "../client/consul-error.js";
+import { CALLERS_SERVICE, serviceOf } from "../service-name.js";
+
+/** Consul's servers register themselves under it; no call of the mesh goes there. */
+const CONSUL_ITSELF = "consul";
+
+export class ServiceNames {
+  readonly #home: string;
+  #names: readonly string[] = [];
+  #refs = new Map<string, ServiceRef>();
+  #known = new Map<string, KnownService>();
+
+  /** @param home namespace of services that say nothing of one */
+  constructor(home: string) {
+    this.#home = home;
+  }
+
+  /** As Consul has them, sorted, without Consul itself. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  /** @returns whether anything changed */
+  update(names: readonly string[]): boolean {
+    const sorted = names.filter((name) => name !== CONSUL_ITSELF).sort();
+    if (sorted.length === this.#names.length && sorted.every((name, index) => name === this.#names[index]))
+      return false;
+    this.#names = sorted;
+    this.#refs = new Map(sorted.flatMap((name) => this.#addressable(name)));
+    return true;
+  }
+
+  /** Each object as before unless it changed. */
+  list(isLoaded: (name: string) => boolean): readonly KnownService[] {
+    const known = new Map<string, KnownService>();
+    for (const [name, ref] of this.#refs) {
+      const loaded = isLoaded(name);
+      const before = this.#known.get(name);
+      known.set(name, before?.loaded === loaded ? before : { ...ref, loaded });
+    }
+    this.#known = known;
+    return [...known.values()];
+  }
+
+  #addressable(name: string): [string, ServiceRef][] {
+    const ref = name === CALLERS_SERVICE ? undefined : serviceOf(name, this.#home);
+    return ref === undefined ? [] : [[name, ref]];
+  }
+}
+
+/** @throws {ConsulError} `garbled` */
+export function catalogNames(body: unknown, shown: string): readonly string[] {
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return Object.keys(body);
+  throw new ConsulError("garbled", `${shown} answered a question for the names of services with something else`);
+}
