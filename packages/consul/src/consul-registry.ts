@@ -10,8 +10,11 @@ import {
   systemClock,
   systemRandom,
 } from "@inmesh/core";
+import { createHost, type Host } from "@inmesh/core/internal";
+import type { Problem } from "@inmesh/model";
 import { ConsulClient } from "./client/consul-client.js";
 import type { ConsulTarget } from "./client/consul-target.js";
+import { ConsulRegistrar } from "./registrar/consul-registrar.js";
 import { ConsulSource } from "./source/consul-source.js";
 import type { ParseDocuments } from "./source/policy-keys.js";
 
@@ -22,16 +25,26 @@ export interface ConsulRegistryOptions {
   readonly scope?: "used" | "all";
   readonly clock?: Clock;
   readonly random?: Random;
+  /** @default this machine */
+  readonly host?: Host;
+  /** Told once per trouble of registering. @default nobody */
+  readonly onWarning?: (warning: Problem) => void;
 }
 
 export class ConsulRegistry implements Source {
   readonly client: ConsulClient;
+  /** Registers processes with the agent at the target's address. */
+  readonly registrar: ConsulRegistrar;
   readonly #source: ConsulSource;
   #closing: Promise<void> | undefined;
 
-  constructor({ target, parse, scope = "used", clock = systemClock, random = systemRandom }: ConsulRegistryOptions) {
-    this.client = new ConsulClient(target);
-    this.#source = new ConsulSource({ client: this.client, clock, random, parse, scope });
+  constructor(options: ConsulRegistryOptions) {
+    const { target, parse, scope = "used", clock = systemClock, random = systemRandom } = options;
+    const { host = createHost(), onWarning = () => {} } = options;
+    const client = new ConsulClient(target);
+    this.client = client;
+    this.registrar = new ConsulRegistrar({ client, clock, random, host, onWarning });
+    this.#source = new ConsulSource({ client, clock, random, parse, scope });
   }
 
   get status(): SourceStatus {
@@ -46,7 +59,7 @@ export class ConsulRegistry implements Source {
     this.#source.use(service);
   }
 
-  /** Stops watching; idempotent. */
+  /** Deregisters what it registered and stops watching; idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -57,6 +70,7 @@ export class ConsulRegistry implements Source {
   }
 
   async #close(): Promise<void> {
+    await this.registrar.close();
     await this.#source.close();
     this.client.close();
   }

@@ -5,5 +5,6 @@ export { ConsulError, type ConsulErrorKind } from "./client/consul-error.js";
 export { type ConsulTarget, type ConsulTls, shownTarget } from "./client/consul-target.js";
 export { isConsulUrl, parseConsulUrl } from "./client/consul-url.js";
 export { ConsulRegistry, type ConsulRegistryOptions } from "./consul-registry.js";
+export { ConsulRegistrar, type ConsulRegistrarOptions } from "./registrar/consul-registrar.js";
 export { ConsulSource, type ConsulSourceOptions } from "./source/consul-source.js";
 export type { ParseDocuments } from "./source/policy-keys.js";

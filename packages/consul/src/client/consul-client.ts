@@ -40,7 +40,8 @@ interface Transport {
 }
 
 interface PendingRequest {
-  readonly opts: { readonly background?: boolean };
+  /** Absent of the package's calls that are made without one. */
+  readonly ctx?: Context;
   transport: { request: typeof http.request };
 }
 
@@ -51,6 +52,16 @@ interface ResponseError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
+
+/** What the package carries along with a request; `cancel` ends it. */
+class Context extends EventEmitter {
+  readonly background: boolean;
+
+  constructor(background: boolean) {
+    super();
+    this.background = background;
+  }
+}
 
 export class ConsulClient {
   readonly target: ConsulTarget;
@@ -76,7 +87,7 @@ export class ConsulClient {
       ...(token !== undefined && { defaults: { token } }),
     }) as Consul & Transport;
     this.#consul._ext("onRequest", (request, next) => {
-      request.transport = noticingCuts(request.transport, request.opts.background === true);
+      request.transport = noticingCuts(request.transport, request.ctx?.background === true);
       next();
     });
   }
@@ -102,24 +113,35 @@ export class ConsulClient {
     background = false,
   }: ConsulRequest): Promise<ConsulAnswer> {
     const { token, dc } = this.target;
-    const ctx = new EventEmitter();
-    const cancel = (): void => void ctx.emit("cancel");
-    if (signal?.aborted) throw new ConsulError("unreachable", "the question was withdrawn", { cause: signal.reason });
-    signal?.addEventListener("abort", cancel, { once: true });
     try {
-      const response = await this.#consul._request({
-        ...{ method, path, ctx, timeout: timeoutMs, name: `${method} ${path}`, background },
-        headers: token === undefined ? {} : { "x-consul-token": token },
-        query: { ...(dc !== undefined && { dc }), ...query },
-        ...(body !== undefined && { body }),
-      });
+      const response = await cancellable({ signal, background }, (ctx) =>
+        this.#consul._request({
+          ...{ method, path, ctx, timeout: timeoutMs, name: `${method} ${path}` },
+          headers: token === undefined ? {} : { "x-consul-token": token },
+          query: { ...(dc !== undefined && { dc }), ...query },
+          ...(body !== undefined && { body }),
+        }),
+      );
       return { status: response.statusCode ?? 200, headers: response.headers, body: response.body };
     } catch (error) {
       const response = (error as ResponseError).response;
       if (response?.statusCode === 404) return { status: 404, headers: response.headers, body: response.body };
       throw consulError(error as ResponseError, this);
-    } finally {
-      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /**
+   * One of the package's own calls, with what it takes beside its own arguments.
+   * @throws {ConsulError} but for 2xx
+   */
+  async own<Result>(
+    call: (api: Consul, common: { readonly ctx: EventEmitter; readonly timeout: number }) => Promise<Result>,
+    { timeoutMs = TIMEOUT_MS, signal, background }: Pick<ConsulRequest, "timeoutMs" | "signal" | "background"> = {},
+  ): Promise<Result> {
+    try {
+      return await cancellable({ signal, background }, (ctx) => call(this.#consul, { ctx, timeout: timeoutMs }));
+    } catch (error) {
+      throw consulError(error as ResponseError, this);
     }
   }
 
@@ -131,6 +153,24 @@ export class ConsulClient {
 /** Parts of a path, each encoded. */
 export function path(strings: TemplateStringsArray, ...parts: readonly string[]): string {
   return strings.reduce((made, text, index) => made + encodeURIComponent(parts[index - 1] ?? "") + text);
+}
+
+async function cancellable<Result>(
+  {
+    signal,
+    background = false,
+  }: { readonly signal: AbortSignal | undefined; readonly background: boolean | undefined },
+  request: (ctx: Context) => Promise<Result>,
+): Promise<Result> {
+  const ctx = new Context(background);
+  const cancel = (): void => void ctx.emit("cancel");
+  if (signal?.aborted) throw new Error("the question was withdrawn", { cause: signal.reason });
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    return await request(ctx);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
 }
 
 /** The package waits for the end of an answer, which never comes when the connection ends first. */

@@ -109,6 +109,13 @@ export function leaseOf(entry: unknown, { namespace: home }: Pick<ConsulTarget, 
   };
 }
 
+/** Where the process of an instance runs; empty where it does not say. @param service `Service` of an entry */
+export function machineOf(service: unknown): Machine {
+  const meta = readMeta(record(service)["Meta"]);
+  const [host = "", started = ""] = ["host", "pid-started"].map((name) => unescapeText(readFact(meta, name)));
+  return { host, started };
+}
+
 /** What keeps whoever may register one service from speaking for another: the id must agree with the service's name. */
 function identityOf(id: string, name: string, home: string) {
   const [namespace = "", service = "", instance = "", ...more] = id.split(".");
