@@ -8,6 +8,7 @@ import { ConnectedMesh } from "./connected-mesh.js";
 import type { Mesh } from "./mesh.js";
 import { DataPlane } from "./plane/data-plane.js";
 import type { MeshOptions } from "./settings/options.js";
+import { isConsul } from "./settings/registry-url.js";
 import { type MeshSettings, resolveSettings } from "./settings/resolve-settings.js";
 import type { ParseYaml } from "./settings/settings-file.js";
 
@@ -18,6 +19,11 @@ import type { ParseYaml } from "./settings/settings-file.js";
 export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   const { parseDocument } = await import("yaml");
   const settings = readSettings(options, () => parseDocument);
+  const { config } = settings;
+  // Otherwise nobody would hear of it before the first call.
+  if (settings.mode !== "off" && typeof config === "string" && isConsul(config)) {
+    (await import("@inmesh/consul")).parseConsulUrl(config, process.env);
+  }
   const plane = new DataPlane({ settings, undici: importUndici });
   if (settings.mode === "off") return new ConnectedMesh(plane, () => {});
   const undo = patchSeams(settings.patch ?? [], settings.mode, () => plane);

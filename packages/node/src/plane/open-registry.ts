@@ -6,6 +6,7 @@ import { FolderRegistry } from "@inmesh/core/folder";
 import { StateFile, stateDirectory } from "@inmesh/core/internal";
 import { type Problem, parseDocuments } from "@inmesh/model";
 import { homeDirectory } from "../settings/home-directory.js";
+import { isConsul } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 
 export interface OpenRegistry {
@@ -28,10 +29,16 @@ export interface OpenRegistryOptions {
   readonly onWarning: (warning: Pick<Problem, "code" | "message">) => void;
 }
 
+/** @throws {MeshError} CONFIG_INVALID when a URL names no registry that can be used */
 export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRegistry> {
   const { settings, clock, onWarning } = options;
   const { config, ownConfig } = settings;
   if (typeof config !== "string") return memory(config, clock);
+  if (isConsul(config)) {
+    const { openConsul } = await import("./open-consul.js");
+    const consul = openConsul(config, options);
+    return { ...consul, state: stateOf(consul.url, options) };
+  }
   // Nobody named this folder, so nobody else makes it. A path that was named and is missing may still be mounted.
   if (ownConfig) {
     try {

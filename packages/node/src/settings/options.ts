@@ -6,7 +6,7 @@
 import type { Registrar, Source } from "@inmesh/core";
 import type { Document } from "@inmesh/model";
 import type { LogLevel } from "../log.js";
-import { schemeOf } from "./registry-url.js";
+import { isConsul, schemeOf } from "./registry-url.js";
 import {
   dnsLabel,
   duration,
@@ -27,7 +27,7 @@ export interface MeshOptions {
   readonly service?: string;
   /** DNS label. @default "default" */
   readonly namespace?: string;
-  /** The registry: a folder or policy file, documents, or a `MemoryRegistry` that several meshes share. @default "./mesh" where it exists, else "~/.inmesh/mesh" */
+  /** The registry: a folder or policy file, `consul://host:8500`, documents, or a `MemoryRegistry` that several meshes share. @default "./mesh" where it exists, else "~/.inmesh/mesh" */
   readonly config?: string | readonly Document[] | SharedRegistry;
   /**
    * `off`: nothing is touched, calls go out as if inmesh were not there. `observe`: they do, too, and what policy would have
@@ -93,7 +93,7 @@ type Settings = { readonly [Name in keyof Required<MeshOptions>]: Setting<Requir
 export const SETTINGS: Settings = {
   service: { variable: "INMESH_SERVICE", read: dnsLabel, expects: "a DNS label" },
   namespace: { variable: "INMESH_NAMESPACE", read: dnsLabel, expects: "a DNS label" },
-  config: { variable: "INMESH_CONFIG", read: config, expects: "a folder or a policy file" },
+  config: { variable: "INMESH_CONFIG", read: config, expects: "a folder, a policy file or consul://host:8500" },
   mode: { variable: "INMESH_MODE", read: mode, expects: "on, observe or off" },
   admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
   labels: { variable: "INMESH_LABELS", read: labels, expects: "key=value, comma-separated" },
@@ -123,6 +123,8 @@ export const FOREIGN_VARIABLES: ReadonlySet<string> = new Set([
   "INMESH_CASES",
   "INMESH_REQUIRE_PEERS",
   "INMESH_TOOLS_DIR",
+  "INMESH_CONSUL_BIN",
+  "INMESH_CONSUL_VERSION",
 ]);
 
 function config(value: unknown): string | readonly Document[] | SharedRegistry | Invalid {
@@ -131,11 +133,10 @@ function config(value: unknown): string | readonly Document[] | SharedRegistry |
   const path = text(value);
   if (typeof path !== "string") return path;
   const scheme = schemeOf(path);
-  if (scheme === undefined) return path;
-  if (scheme === "consul" || scheme === "xds") {
-    return { invalid: `${scheme}:// registries come with a later version; this one reads a folder` };
-  }
-  return { invalid: "expected a folder or a policy file" };
+  // What the URL of a Consul says is judged when it is opened: most processes need not load what reads it.
+  if (scheme === undefined || isConsul(path)) return path;
+  const expected = "expected a folder, a policy file or consul://host:8500";
+  return { invalid: scheme === "xds" ? `xds:// registries come with a later version; ${expected}` : expected };
 }
 
 function leaseTtl(value: unknown): number | Invalid {

@@ -5,6 +5,12 @@ export function schemeOf(config: string): string | undefined {
   return /^([a-z][a-z0-9+.-]+):\/\//i.exec(config)?.[1]?.toLowerCase();
 }
 
+/** `consul+https` speaks TLS. */
+export function isConsul(config: string): boolean {
+  const scheme = schemeOf(config);
+  return scheme === "consul" || scheme === "consul+https";
+}
+
 /** Without `user@` and without a query parameter that may hold a token. A path, and any other text, is left as it is. */
 export function shownConfig(config: string): string {
   if (schemeOf(config) === undefined) return config;

@@ -38,6 +38,12 @@ describe("resolveSettings", () => {
     );
   });
 
+  it("shows no token of a registry that it refuses", () => {
+    for (const url of ["xds://s3cret@istiod:15010", "etcd://x:s3cret@host?token=s3cret"]) {
+      expect(() => resolve({ config: url })).toThrow(/^(?!.*s3cret).*option config is "\w+:\/\/(istiod|host)/);
+    }
+  });
+
   it("takes an empty variable for one that is not set", () => {
     expect(resolve({}, { INMESH_NAMESPACE: "", INMESH_PORTS: "" }).settings).toMatchObject({
       namespace: "default",
@@ -72,6 +78,8 @@ describe("resolveSettings", () => {
     ["INMESH_PATCH", "none", "patch", []],
     ["INMESH_EXCLUDE", "*.example.com, :9200", "exclude", ["*.example.com", ":9200"]],
     ["INMESH_CONFIG_WAIT_MS", "250", "configWaitMs", 250],
+    ["INMESH_CONFIG", "consul://host:8500?dc=east", "config", "consul://host:8500?dc=east"],
+    ["INMESH_CONFIG", "consul+https://host", "config", "consul+https://host"],
     ["INMESH_ADMIN", "off", "admin", "off"],
     ["INMESH_ADMIN", "[::1]:9000", "admin", "[::1]:9000"],
     ["INMESH_ADMIN", "unix:/tmp/a.sock", "admin", "unix:/tmp/a.sock"],
@@ -83,7 +91,7 @@ describe("resolveSettings", () => {
     ["INMESH_SERVICE", "../evil", "DNS label"],
     ["INMESH_NAMESPACE", "Shop", "DNS label"],
     ["INMESH_MODE", "offf", "expected on, observe or off"],
-    ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder or a policy file"],
+    ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder, a policy file or consul://host:8500"],
     ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
     ["INMESH_PORTS", "http", "ports from 1 to 65535"],
     ["INMESH_PORTS", "70000", "ports from 1 to 65535"],

@@ -1,0 +1,21 @@
+/** Consul as the registry of a process. Loaded by those whose `config` names one. */
+
+import { ConsulRegistry, parseConsulUrl, shownTarget } from "@inmesh/consul";
+import { parseDocuments } from "@inmesh/model";
+import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
+
+/** @throws {MeshError} CONFIG_INVALID when the URL, or Consul's own variables, cannot be used */
+export function openConsul(
+  url: string,
+  { clock, random, env, onWarning }: OpenRegistryOptions,
+): Omit<OpenRegistry, "state"> {
+  const target = parseConsulUrl(url, env);
+  const { host, port } = target;
+  const registry = new ConsulRegistry({ target, clock, random, parse: parseDocuments, onWarning });
+  return {
+    url: shownTarget(target),
+    source: registry,
+    registrar: registry.registrar,
+    server: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+  };
+}
