@@ -17,6 +17,7 @@ import type { ConsulTarget } from "./client/consul-target.js";
 import { ConsulRegistrar } from "./registrar/consul-registrar.js";
 import { ConsulSource } from "./source/consul-source.js";
 import type { ParseDocuments } from "./source/policy-keys.js";
+import { ConsulStore } from "./store/consul-store.js";
 
 export interface ConsulRegistryOptions {
   readonly target: ConsulTarget;
@@ -35,6 +36,8 @@ export class ConsulRegistry implements Source {
   readonly client: ConsulClient;
   /** Registers processes with the agent at the target's address. */
   readonly registrar: ConsulRegistrar;
+  /** Writes policy into the key-value store, with its history. */
+  readonly store: ConsulStore;
   readonly #source: ConsulSource;
   #closing: Promise<void> | undefined;
 
@@ -44,6 +47,7 @@ export class ConsulRegistry implements Source {
     const client = new ConsulClient(target);
     this.client = client;
     this.registrar = new ConsulRegistrar({ client, clock, random, host, onWarning });
+    this.store = new ConsulStore({ client, parse, clock, random });
     this.#source = new ConsulSource({ client, clock, random, parse, scope });
   }
 

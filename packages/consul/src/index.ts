@@ -8,3 +8,4 @@ export { ConsulRegistry, type ConsulRegistryOptions } from "./consul-registry.js
 export { ConsulRegistrar, type ConsulRegistrarOptions } from "./registrar/consul-registrar.js";
 export { ConsulSource, type ConsulSourceOptions } from "./source/consul-source.js";
 export type { ParseDocuments } from "./source/policy-keys.js";
+export { ConsulStore, type ConsulStoreOptions } from "./store/consul-store.js";

@@ -9,12 +9,12 @@ export function policyPrefix({ prefix }: Pick<ConsulTarget, "prefix">): string {
 
 /** @param key `Kind/namespace/name` */
 export function policyKey(target: Pick<ConsulTarget, "prefix">, key: string): string {
-  const [kind = "", namespace = "", name = ""] = key.split("/");
-  return `${policyPrefix(target)}${namespace}/${kind}/${name}`;
+  const [kind = "", namespace = "", ...name] = key.split("/");
+  return `${policyPrefix(target)}${namespace}/${kind}/${name.join("%2F")}`;
 }
 
 /** Below it one key for each change of a document. @param key `Kind/namespace/name` */
 export function historyPrefix({ prefix }: Pick<ConsulTarget, "prefix">, key: string): string {
-  const [kind = "", namespace = "", name = ""] = key.split("/");
-  return `${prefix}/history/${namespace}/${kind}/${name}/`;
+  const [kind = "", namespace = "", ...name] = key.split("/");
+  return `${prefix}/history/${namespace}/${kind}/${name.join("%2F")}/`;
 }

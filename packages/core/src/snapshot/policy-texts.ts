@@ -66,6 +66,15 @@ export class PolicyTexts {
     return this.#stored.has(path);
   }
 
+  documentsIn(path: string): readonly Document[] {
+    return this.#stored.get(path)?.documents ?? [];
+  }
+
+  /** What is there is written over by the next document that goes to the path. */
+  forget(path: string): void {
+    this.#stored.delete(path);
+  }
+
   /** What is there, as opposed to what is changed. */
   set(path: string, text: string): void {
     const { parse, namespace } = this.#options;

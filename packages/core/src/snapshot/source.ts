@@ -128,6 +128,8 @@ export interface Revision {
   /** YAML or JSON of the document before and after the change; absent where it did not exist. */
   readonly before?: string;
   readonly after?: string;
+  /** The texts were too large to be kept. @default false */
+  readonly omitted?: boolean;
 }
 
 /** Write side of policy. Documents are validated by the caller; a store only keeps them. */

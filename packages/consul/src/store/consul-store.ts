@@ -1,0 +1,257 @@
+/**
+ * The write side of policy in Consul: every change is checked against what was read and written together with its record
+ * in the history, or not at all. Whoever comes second reads again and makes his change on top.
+ */
+
+import {
+  type ApplyResult,
+  type ChangeNote,
+  type Clock,
+  MeshError,
+  type Random,
+  type Revision,
+  type Store,
+  sleep,
+  systemClock,
+  systemRandom,
+} from "@inmesh/core";
+import { backoffMs, PolicyTexts, type TextChange } from "@inmesh/core/internal";
+import type { Document } from "@inmesh/model";
+import type { ConsulClient } from "../client/consul-client.js";
+import { ConsulError } from "../client/consul-error.js";
+import { historyPrefix, policyKey, policyPrefix } from "../keys.js";
+import type { ParseDocuments } from "../source/policy-keys.js";
+import { type Batch, batchesOf, operationsOf, type PlannedChange } from "./change-plan.js";
+import { HistoryKeys } from "./history-keys.js";
+import { checkAndSet, readText, readTree } from "./kv-pair.js";
+import { formatRevision, parseRevision } from "./revision-record.js";
+import { commit, MOST_OPERATIONS } from "./transaction.js";
+
+export interface ConsulStoreOptions {
+  readonly client: ConsulClient;
+  readonly parse: ParseDocuments;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** Of Consul, per value, in bytes. */
+const MOST_VALUE_BYTES = 512 * 1024;
+/** In ms: a new leader is there after three or four seconds; other writers are done long before. */
+const PATIENCE_MS = 15_000;
+const RETRY = { baseMs: 20, maxMs: 1_000 };
+/** Of changes that a program makes without saying who it is. */
+const NOBODY: ChangeNote = { who: "unknown" };
+
+/** A change that is wanted: of a document, or its end. */
+interface Wish {
+  readonly key: string;
+  /** Undefined: the resource is to be deleted. */
+  readonly document?: Document;
+}
+
+/** What was read, and what is done about it. */
+interface Attempt {
+  readonly texts: PolicyTexts;
+  readonly indexes: Map<string, number>;
+}
+
+export class ConsulStore implements Store {
+  readonly #client: ConsulClient;
+  readonly #parse: ParseDocuments;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** Changes of this process wait for one another before they compete with those of others. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ client, parse, clock = systemClock, random = systemRandom }: ConsulStoreOptions) {
+    this.#client = client;
+    this.#parse = parse;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Oldest key first. @throws {MeshError} CONFIG_UNAVAILABLE */
+  list(): Promise<readonly Document[]> {
+    return this.#told(async () => (await this.#read()).texts.documents);
+  }
+
+  /**
+   * Each document goes to the key that holds it, else to the one named after it. Many at once are written in several
+   * transactions: those before a failing one stay.
+   * @throws {MeshError} CONFIG_INVALID for one that is too large, CONFIG_UNAVAILABLE
+   */
+  apply(documents: readonly Document[], note = NOBODY): Promise<readonly ApplyResult[]> {
+    return this.#change(
+      documents.map((document) => ({ key: document.key, document })),
+      note,
+    );
+  }
+
+  /** From every key that holds it. @throws {MeshError} CONFIG_UNAVAILABLE */
+  delete(keys: readonly string[], note = NOBODY): Promise<readonly ApplyResult[]> {
+    return this.#change(
+      keys.map((key) => ({ key })),
+      note,
+    );
+  }
+
+  /** @throws {MeshError} CONFIG_UNAVAILABLE */
+  history(key: string): Promise<readonly Revision[]> {
+    return this.#told(async () => {
+      const records = await readTree(this.#client, historyPrefix(this.#client.target, key));
+      const revisions = records.flatMap(({ text }) => parseRevision(text) ?? []);
+      return revisions.filter((revision) => revision.key === key).sort((a, b) => Number(b.id) - Number(a.id));
+    });
+  }
+
+  #change(wishes: readonly Wish[], note: ChangeNote): Promise<readonly ApplyResult[]> {
+    const done = this.#last.then(() => this.#told(() => this.#try(wishes, note)));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #try(wishes: readonly Wish[], note: ChangeNote): Promise<readonly ApplyResult[]> {
+    const giveUpAt = this.#clock.now() + PATIENCE_MS;
+    const results: ApplyResult[] = [];
+    let left = wishes;
+    /** A transaction of which nobody knows whether it took place. */
+    let doubt: Batch | undefined;
+    const take = ({ changes }: Batch): void => {
+      results.push(...changes.flatMap((change) => change.results));
+      left = left.slice(changes.length);
+      doubt = undefined;
+    };
+    for (let failures = 1; ; failures++) {
+      try {
+        if (doubt !== undefined && (await this.#happened(doubt))) take(doubt);
+        doubt = undefined;
+        const attempt = await this.#read();
+        for (const batch of batchesOf(await this.#plan(left, attempt, note))) {
+          if (batch.fits) doubt = batch;
+          const made = await this.#write(batch, attempt);
+          if (made) take(batch);
+          if (!made || !batch.fits) break; // what was read is old
+        }
+        doubt = undefined;
+        if (left.length === 0) return results;
+        if (this.#clock.now() > giveUpAt) throw this.#crowded();
+      } catch (error) {
+        const passing = error instanceof ConsulError && error.kind === "failed";
+        if (!passing || this.#clock.now() > giveUpAt) throw error;
+      }
+      await sleep(this.#clock, backoffMs(RETRY, failures, this.#random));
+    }
+  }
+
+  async #read(): Promise<Attempt> {
+    const { namespace } = this.#client.target;
+    const texts = new PolicyTexts({ parse: this.#parse, namespace });
+    const indexes = new Map<string, number>();
+    for (const { key, text, modifyIndex } of await readTree(this.#client, policyPrefix(this.#client.target))) {
+      texts.set(key, text);
+      indexes.set(key, modifyIndex);
+    }
+    return { texts, indexes };
+  }
+
+  /** One planned change for each wish. */
+  async #plan(wishes: readonly Wish[], { texts }: Attempt, note: ChangeNote): Promise<PlannedChange[]> {
+    const at = this.#clock.wallTime();
+    const changes = wishes.map(({ key, document }) =>
+      document === undefined ? texts.delete(key) : texts.put(document, () => this.#newPlace(key, texts), at),
+    );
+    for (const change of changes) refuseTooLarge(change);
+    const places = new HistoryKeys(this.#client);
+    await places.load(changes.flatMap((change) => (isChange(change) ? change.key : [])));
+    return changes.map((change) =>
+      change === undefined ? { results: [], edits: new Map() } : plannedChange(change, places, at, note),
+    );
+  }
+
+  /** What stands there and is no policy makes room. */
+  #newPlace(key: string, texts: PolicyTexts): string {
+    const place = policyKey(this.#client.target, key);
+    if (texts.documentsIn(place).length === 0) texts.forget(place);
+    return place;
+  }
+
+  /** @returns false when another writer was first; then nothing of it is written */
+  async #write({ changes, fits }: Batch, { indexes }: Attempt): Promise<boolean> {
+    const operations = operationsOf(changes, (key) => indexes.get(key) ?? 0);
+    if (operations.length === 0) return true;
+    if (!fits) return this.#writeLarge(changes[0]!, indexes); // a batch that fits nowhere is of one
+    const made = await commit(this.#client, operations);
+    if (made === undefined) return false;
+    for (const { key, text } of operations) {
+      if (text === undefined) indexes.delete(key);
+      else indexes.set(key, made.get(key) ?? 0);
+    }
+    return true;
+  }
+
+  /**
+   * A transaction takes less than a value may be, and this change is more. Its record first: an end between the two
+   * leaves a record of a change that was not made, never a change without a record.
+   */
+  async #writeLarge({ edits, record }: PlannedChange, indexes: Map<string, number>): Promise<boolean> {
+    if (record === undefined || !(await checkAndSet(this.#client, record.key, record.text, 0))) return false;
+    for (const [key, text] of edits) {
+      if (await checkAndSet(this.#client, key, text, indexes.get(key) ?? 0)) continue;
+      await commit(this.#client, [{ key: record.key, text: undefined, index: undefined }]);
+      return false;
+    }
+    const spare = record.spare.map((key) => ({ key, text: undefined, index: undefined }));
+    if (spare.length > 0) await commit(this.#client, spare.slice(0, MOST_OPERATIONS));
+    return true;
+  }
+
+  /** Whether a transaction took place whose answer was lost: its records say so, since they stand or fall with it. */
+  async #happened({ changes }: Batch): Promise<boolean> {
+    const record = changes.find((change) => change.record !== undefined)?.record;
+    return record !== undefined && (await readText(this.#client, record.key)) === record.text;
+  }
+
+  #crowded(): MeshError {
+    const { shown, target } = this.#client;
+    const message = `${shown}: others kept changing the keys below ${policyPrefix(target)} for ${PATIENCE_MS / 1_000} s; try again when they are done`;
+    return new MeshError("CONFIG_UNAVAILABLE", message);
+  }
+
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ConsulError)) throw error;
+      throw new MeshError("CONFIG_UNAVAILABLE", error.message, { cause: error });
+    }
+  }
+}
+
+/** @throws {MeshError} CONFIG_INVALID */
+function refuseTooLarge(change: TextChange | undefined): void {
+  if (change === undefined || change.outcome === "unchanged") return;
+  for (const { path, text } of change.edits) {
+    const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+    if (bytes <= MOST_VALUE_BYTES) continue;
+    const message = `${change.key} makes the key ${path} ${bytes} bytes long, and Consul keeps at most ${MOST_VALUE_BYTES} in one; nothing was written. Split it into several resources, such as VirtualServices for a host each`;
+    throw new MeshError("CONFIG_INVALID", message);
+  }
+}
+
+function plannedChange(change: TextChange, places: HistoryKeys, at: number, note: ChangeNote): PlannedChange {
+  const { key, outcome, edits, ...texts } = change;
+  const results = edits.map(({ path }) => ({ key, outcome, where: path }));
+  if (outcome === "unchanged") return { results, edits: new Map() };
+  const { who, reason } = note;
+  const { id, key: recordKey, spare } = places.next(key);
+  const revision: Revision = { id, key, at, who, ...(reason !== undefined && { reason }), outcome, ...texts };
+  return {
+    results,
+    edits: new Map(edits.map(({ path, text }) => [path, text])),
+    record: { key: recordKey, text: formatRevision(revision, MOST_VALUE_BYTES), spare },
+  };
+}
+
+function isChange(change: TextChange | undefined): change is TextChange {
+  return change !== undefined && change.outcome !== "unchanged";
+}
