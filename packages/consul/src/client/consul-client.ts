@@ -10,6 +10,7 @@ import Consul from "consul";
 import { connectionReason } from "./connection-reason.js";
 import { ConsulError } from "./consul-error.js";
 import { type ConsulTarget, shownTarget } from "./consul-target.js";
+import { refusalAdvice } from "./refusal-advice.js";
 
 export interface ConsulRequest {
   readonly method?: "GET" | "PUT" | "POST" | "DELETE";
@@ -206,5 +207,6 @@ function consulError(error: ResponseError, { target, shown }: ConsulClient): Con
   const status = response.statusCode ?? 0;
   const text = typeof response.body === "string" ? response.body.trim().slice(0, 300) : "";
   const kind = status >= 400 && status < 500 && status !== 429 ? "refused" : "failed";
-  return new ConsulError(kind, `${shown} answered ${status}${text && `: ${text}`}`, { status, cause: error });
+  const said = `${shown} answered ${status}${text && `: ${text}`}${refusalAdvice(status, text, target)}`;
+  return new ConsulError(kind, said, { status, cause: error });
 }

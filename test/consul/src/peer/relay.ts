@@ -148,7 +148,8 @@ export function slow(ms: number): Behaviour {
 /** An answer of the relay's own. @param body text, or what becomes JSON */
 export function reply(status: number, body: unknown, headers: IncomingHttpHeaders = {}): Behaviour {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return ({ send }) => send({ status, headers, body: Buffer.from(text) });
+  const type = { "content-type": "application/json" };
+  return ({ send }) => send({ status, headers: { ...type, ...headers }, body: Buffer.from(text) });
 }
 
 export function httpStatus(status: number, text: string): Behaviour {
@@ -163,15 +164,11 @@ export const truncated: Behaviour = async ({ ask, socket }) => {
     `HTTP/1.1 ${status} OK\r\ncontent-type: application/json\r\nx-consul-index: ${index}\r\ncontent-length: ${body.length + 10}\r\n\r\n`,
   );
   socket.write(body.subarray(0, body.length / 2));
-  await delay(10);
-  socket.resetAndDestroy();
+  socket.end();
 };
 
 /** 200 with an index, and nothing in it that anybody could read. */
-export const garbage: Behaviour = reply(200, "<html>log in to the hotel's network</html>", {
-  "content-type": "application/json",
-  "x-consul-index": "7",
-});
+export const garbage: Behaviour = reply(200, "<html>log in to the hotel's network</html>", { "x-consul-index": "7" });
 
 /** Never answers. */
 export const silent: Behaviour = () => {};
