@@ -11,6 +11,7 @@ import { ClusterBreakers } from "../breaker/cluster-breakers.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { Names } from "../dns/names.js";
+import { Waits } from "../dns/waits.js";
 import { ClusterHealth } from "../health/cluster-health.js";
 import type { HealthChecks } from "../health/health-checks.js";
 import { outStory } from "../health/out-story.js";
@@ -24,6 +25,7 @@ import { AsAsked } from "./as-asked.js";
 import { ByName } from "./by-name.js";
 import { ByRequest } from "./by-request.js";
 import { EndpointState } from "./endpoint-state.js";
+import type { ServiceUse } from "./service-use.js";
 
 export interface ClusterOptions {
   /** A circuit breaker opened, is half open, or closed: a line of a log. */
@@ -31,6 +33,7 @@ export interface ClusterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly names: Names;
+  readonly use: ServiceUse;
   readonly xxHash: XxHashLoader;
   /** Of this process, unique among its kind. */
   readonly instance: string;
@@ -71,6 +74,11 @@ export class ClusterRuntime {
   #asked: AsAsked | ByRequest | undefined;
   /** Only for clusters whose endpoints may be names: resolution DNS and DNS_ROUND_ROBIN. */
   #byName: ByName | undefined;
+  /** Clock ms from which on a call is to say that the service is in use; never where its registry tells everything. */
+  #usedAt: number;
+  /** For instances that the registry has not told yet. */
+  #untold: Waits | undefined;
+  #closed = false;
   /** From the first retry under such a policy on. */
   #retryRate: RetryRate | undefined;
   readonly #health: ClusterHealth;
@@ -78,6 +86,7 @@ export class ClusterRuntime {
   constructor(snapshot: Snapshot, config: Cluster, options: ClusterOptions) {
     this.#options = { ...options, onRemoved: (state) => this.#onRemoved(state, options.onRemoved) };
     this.#config = config;
+    this.#usedAt = saysUseAt(config);
     this.#balancer = createBalancer(config.policy, options);
     this.limits = new ClusterLimits(config.policy, options.clock.now());
     this.#updateBreakers(config);
@@ -129,9 +138,15 @@ export class ClusterRuntime {
 
   /** Called with every snapshot; does nothing when neither policy nor endpoints changed. */
   update(snapshot: Snapshot, config: Cluster): void {
+    this.#take(snapshot, config);
+    if (this.#untold !== undefined && !this.#awaitsInstances) this.#endWaits();
+  }
+
+  #take(snapshot: Snapshot, config: Cluster): void {
     const before = this.#config;
     if (config !== before) {
       this.#config = config;
+      if (config.service.knownAs !== before.service.knownAs) this.#usedAt = saysUseAt(config);
       this.#set = snapshot.endpoints(config);
       this.limits.update(config.policy, this.#options.clock.now());
       if (balancingKey(config.policy) !== balancingKey(before.policy)) {
@@ -155,6 +170,7 @@ export class ClusterRuntime {
    * Endpoints this call has failed on are avoided while another one is left.
    */
   acquire(call: Call, now: number): EndpointState | undefined {
+    if (now >= this.#usedAt) this.use(now);
     if (this.#asked !== undefined) return this.#asked.acquire(call, this.#config, now);
     if (now >= this.#health.changesAt) this.#offer(now);
     const { tried } = call;
@@ -165,6 +181,11 @@ export class ClusterRuntime {
     if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
     state.inFlight += 1;
     return state;
+  }
+
+  /** A call is about to need its endpoints: a registry that waits for this tells them from now on. */
+  use(now: number): void {
+    this.#usedAt = this.#options.use.note(this.#config.service, now);
   }
 
   /** Whether there is an endpoint that is none of these. */
@@ -179,13 +200,16 @@ export class ClusterRuntime {
   }
 
   /**
-   * The call found no endpoint: names are looked up, if there are any.
+   * The call found no endpoint: names are looked up, if there are any, and instances that the registry has yet to tell are
+   * waited for.
    * @param signal ends the wait
    * @returns settles once there is an endpoint or none will come; undefined when there is nothing to wait for
    */
   lookUp(call: Call, signal: AbortSignal): Promise<void> | undefined {
     if (this.#asked instanceof ByRequest) return this.#asked.wait(call, this.#config, signal);
-    return this.#byName?.wait(signal);
+    if (!this.#awaitsInstances) return this.#byName?.wait(signal);
+    this.#untold ??= new Waits();
+    return this.#untold.add(signal);
   }
 
   /** Why there is no endpoint, in words; empty where there is none to begin with. */
@@ -193,6 +217,8 @@ export class ClusterRuntime {
     if (this.#asked instanceof ByRequest) return this.#asked.complaint(call, this.#config);
     if (this.#health.choice.usable.length > 0) return this.#balancer.complaint ?? "";
     if (this.#states.length > 0) return outStory(this.#states, this.#options.clock.now());
+    if (this.#closed) return "the registry has no such service, port or subset any more";
+    if (this.#awaitsInstances) return "the registry has not told its instances yet";
     return this.#byName?.complaint ?? "";
   }
 
@@ -244,12 +270,23 @@ export class ClusterRuntime {
 
   /** Leaves the registry's view for good. */
   close(): void {
+    this.#closed = true;
     this.#asked?.close();
     this.#byName?.close();
     for (const state of this.#states) this.#remove(state);
     this.#states = [];
     this.#health.close();
     this.#offer(this.#options.clock.now());
+    this.#endWaits();
+  }
+
+  get #awaitsInstances(): boolean {
+    return this.#config.service.pending === true && this.#set.endpoints.length === 0 && !this.#closed;
+  }
+
+  #endWaits(): void {
+    this.#untold?.end();
+    this.#untold = undefined;
   }
 
   #updateBreakers({ policy: { breaker } }: Cluster): void {
@@ -331,6 +368,10 @@ export class ClusterRuntime {
     if (hasRanks) this.#balancer.update(calm, this.#states, this.#health.minHealthRatio);
     else this.#balancer.update(usable, this.#states);
   }
+}
+
+function saysUseAt({ service }: Cluster): number {
+  return service.knownAs === undefined ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }
 
 /** A call that has tried something has a route; an attempt beside others would be no use where one of those is. */

@@ -121,7 +121,8 @@ function intendRoute(
   }
   const { tls, loadBalancer } = cluster.policy;
   if (tls.refusal !== "") return { ...drawn, outcome: "tlsUnavailable", status: MESH_ERRORS.TLS_UNAVAILABLE.status };
-  if (loadBalancer !== "passThrough" && snapshot.endpoints(cluster).endpoints.length === 0) {
+  const known = cluster.service.pending !== true; // else a call would wait to hear of them
+  if (known && loadBalancer !== "passThrough" && snapshot.endpoints(cluster).endpoints.length === 0) {
     return { ...drawn, outcome: "noEndpoint", status: MESH_ERRORS.NO_ENDPOINT.status };
   }
   const edited = edits(route, destination, call, context);

@@ -171,7 +171,9 @@ export class Rehearsal {
     const { service, port } = virtualHost;
     const whole = service && clusters.get(policy, clusterName(port, "", service.host));
     call.cluster = whole ?? (destination && clusters.get(policy, destination.cluster));
-    if (call.cluster !== undefined) call.cluster.stats.inFlight += 1;
+    if (call.cluster === undefined) return;
+    call.cluster.stats.inFlight += 1;
+    call.cluster.use(this.#engine.clock.now()); // what there is to choose from is a part of the rehearsal
   }
 
   #record(call: Call, would: Would): void {

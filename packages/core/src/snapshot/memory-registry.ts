@@ -2,6 +2,7 @@
 
 import type { Document } from "@inmesh/model";
 import { type Clock, systemClock } from "../runtime/clock.js";
+import { LazySource } from "./lazy-source.js";
 import { leaseName } from "./lease-name.js";
 import type {
   ApplyResult,
@@ -10,6 +11,7 @@ import type {
   LeaseSpec,
   Registrar,
   RegistryView,
+  ServiceRef,
   Source,
   SourceStatus,
   Store,
@@ -19,21 +21,31 @@ import { uniqueDocuments } from "./unique.js";
 export interface MemoryRegistryOptions {
   readonly documents?: readonly Document[];
   readonly clock?: Clock;
+  /**
+   * Instances are told only of services in use, as a registry of many thousand does it, so many ms after the first use.
+   * @default everything is told
+   */
+  readonly lazy?: boolean | { readonly tellAfterMs: number };
 }
 
 /** Leases end with `remove` alone, since nobody here dies without the others. Several meshes of a process may share one. */
 export class MemoryRegistry implements Source, Store, Registrar {
   readonly #clock: Clock;
   readonly #readers = new Set<Reader>();
+  readonly #lazy: MemoryRegistryOptions["lazy"];
   readonly #own: Source;
+  readonly use?: (service: ServiceRef) => void;
   readonly #leases = new Map<string, Lease>();
   #documents: ReturnType<typeof uniqueDocuments>;
   #announcing = false;
 
-  constructor({ documents = [], clock = systemClock }: MemoryRegistryOptions = {}) {
+  constructor({ documents = [], clock = systemClock, lazy = false }: MemoryRegistryOptions = {}) {
     this.#clock = clock;
+    this.#lazy = lazy;
     this.#documents = uniqueDocuments(documents);
-    this.#own = this.openSource();
+    const own = this.openSource();
+    this.#own = own;
+    if (own.use !== undefined) this.use = (service) => own.use?.(service);
   }
 
   /** A reader that can be closed by itself, for each further mesh. */
@@ -43,7 +55,9 @@ export class MemoryRegistry implements Source, Store, Registrar {
       () => this.#view(),
       (open) => void (open ? this.#readers.add(reader) : this.#readers.delete(reader)),
     );
-    return reader;
+    if (!this.#lazy) return reader;
+    const { tellAfterMs = 0 } = this.#lazy === true ? {} : this.#lazy;
+    return new LazySource({ source: reader, clock: this.#clock, tellAfterMs });
   }
 
   get status(): SourceStatus {

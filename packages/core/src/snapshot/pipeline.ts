@@ -14,8 +14,9 @@ import type {
   Workload,
 } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
+import { Demand } from "./demand.js";
 import { registryProblem } from "./registry-problem.js";
-import type { Lease, RegistryView, Source, SourceStatus } from "./source.js";
+import type { Lease, RegistryView, ServiceRef, Source, SourceStatus } from "./source.js";
 import type { SavedState, StateFile } from "./state-file.js";
 import type { SnapshotStore } from "./store.js";
 
@@ -101,6 +102,8 @@ export class Pipeline {
   readonly #clock: Clock;
   readonly #verdicts = new WeakMap<Document, Verdict>();
   readonly #workloads = new WeakMap<Lease, Workload>();
+  /** Of a registry that tells instances only of services in use. */
+  readonly #demand: Demand | undefined;
   /** What is in force by key, of every document that the registry still has. */
   #accepted: ReadonlyMap<string, Accepted> = new Map();
   #view: RegistryView | undefined;
@@ -119,6 +122,10 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    const { source } = options;
+    if (source.use === undefined) return;
+    const use = (service: ServiceRef): void => source.use?.(service);
+    this.#demand = new Demand({ use, clock: this.#clock, onChange: () => this.#save() });
   }
 
   /** Starts the source. The store has a snapshot as soon as the registry, or else the kept state, gives one. */
@@ -134,6 +141,11 @@ export class Pipeline {
       if (saved !== undefined) this.#prepareState(saved);
       watch();
     });
+  }
+
+  /** A call needs the service, or still does: a registry that tells instances only of services in use tells its own. */
+  use(service: ServiceRef): void {
+    if (!this.#closed) this.#demand?.use(service);
   }
 
   get status(): PipelineStatus {
@@ -157,12 +169,14 @@ export class Pipeline {
   async close(): Promise<void> {
     this.#closed = true;
     this.#refresh?.cancel();
+    this.#demand?.close();
     await this.#options.source.close();
     await this.#options.state?.close();
   }
 
   /** The kept documents stand in for those refused from the first view on, and for the registry while it is away. */
-  #prepareState({ savedAt, ...content }: SavedState): void {
+  #prepareState({ savedAt, used = [], ...content }: SavedState): void {
+    this.#demand?.remember(used);
     const { documents } = content;
     this.#stateSavedAt = savedAt;
     const accepted = new Map<string, Accepted>();
@@ -206,7 +220,7 @@ export class Pipeline {
       sameItems(before.problems, view.problems)
     )
       return;
-    const { client, store, compile, state } = this.#options;
+    const { client, store, compile } = this.#options;
     const started = this.#clock.now();
     let validated = started;
     let judgement: Judgement;
@@ -235,10 +249,24 @@ export class Pipeline {
     this.#times.lastCompileMs = compiled - validated;
     store.publish(snapshot);
     this.#times.lastPublishMs = this.#clock.now() - compiled;
-    if (this.#fromState) return;
+    this.#demand?.declare(snapshot.egress ?? NONE);
+    this.#save();
+  }
+
+  /** What is in force, once the registry itself said so. */
+  #save(): void {
+    const view = this.#compiledView;
+    const { state } = this.#options;
+    if (state === undefined || view === undefined || this.#fromState) return;
     const { leases, workloads, services } = view;
-    const documents = [...accepted.values()].map(({ document }) => document);
-    state?.save({ documents, leases, ...(workloads && { workloads }), ...(services && { services }) });
+    const documents = [...this.#accepted.values()].map(({ document }) => document);
+    const used = this.#demand?.used;
+    state.save({
+      ...{ documents, leases },
+      ...(workloads && { workloads }),
+      ...(services && { services }),
+      ...(used && { used }),
+    });
   }
 
   #judge(view: RegistryView): Judgement {

@@ -77,6 +77,34 @@ describe("StateFile", () => {
     expect((await open().load())?.services).toBeUndefined();
   });
 
+  it("gives back which services were in use", async () => {
+    const { open, clock } = await setup();
+    const used = [{ namespace: "shop", service: "db", idleMs: 600_000 }];
+    const state = open();
+    state.save({ documents: [], leases: [], used });
+    await state.close();
+    expect((await open().load())?.used).toEqual(used);
+    const first = (await open().load())?.savedAt;
+    clock.advance(DAY_MS);
+    state.save({ documents: [], leases: [], used: [...used] });
+    await state.close();
+    expect((await open().load())?.savedAt).toBe(first);
+    state.save({ documents: [], leases: [] });
+    await state.close();
+    expect((await open().load())?.used).toEqual([]);
+  });
+
+  it("reads what the version before wrote, which did not say whose it is", async () => {
+    const { open, saved, file, warnings } = await setup();
+    await saved();
+    await rewrite(file, (header) => {
+      delete header["owner"];
+      header["schema"] = 1;
+    });
+    expect(await open().load()).toMatchObject({ leases: [HERE], used: [] });
+    expect(warnings).toEqual([]);
+  });
+
   it("is nothing, without a word, before the first save", async () => {
     const { open, warnings } = await setup();
     expect([await open().load(), warnings]).toEqual([undefined, []]);
@@ -171,7 +199,7 @@ describe("StateFile", () => {
 
   it.each<[string, (header: Record<string, unknown>) => void, RegExp]>([
     ["is of a schema to come", (header) => Object.assign(header, { schema: 99 }), /schema is 99, expected 2/],
-    ["is of an older schema", (header) => Object.assign(header, { schema: 1 }), /schema is 1, expected 2/],
+    ["is of a schema nobody wrote", (header) => Object.assign(header, { schema: 0 }), /schema is 0, expected 2/],
     ["is something else", (header) => Object.assign(header, { format: "x" }), /it is no state of inmesh/],
     [
       "names nobody",

@@ -13,6 +13,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Document, Problem, Workload } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
+import type { UsedService } from "./demand.js";
 import { registryProblem } from "./registry-problem.js";
 import type { KnownService, Lease } from "./source.js";
 
@@ -24,6 +25,8 @@ export interface StateContent {
   readonly workloads?: readonly Workload[];
   /** Absent where the registry tells everything anyway. */
   readonly services?: readonly KnownService[];
+  /** Services that were called, of a registry that tells instances only of those. @default none */
+  readonly used?: readonly UsedService[];
 }
 
 /** Whose state it is. Stands in the file, so that one of another registry or service is seen to be that. */
@@ -52,6 +55,8 @@ export interface StateFileOptions {
 
 const FORMAT = "inmesh-state";
 const SCHEMA = 2;
+/** Before it, a file did not say whose it is: its folder's name did, and held documents and leases alone. */
+const EARLIER_SCHEMA = 1;
 const FILE = "policy.jsonl";
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -209,7 +214,7 @@ export class StateFile {
       await handle.write(text);
     };
     const savedAt = this.#clock.wallTime();
-    const { documents, leases, workloads = [], services } = content;
+    const { documents, leases, workloads = [], services, used = [] } = content;
     const lists = services === undefined ? {} : { lists: ["services"] };
     await write(`${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt, owner: this.#owner, ...lists })}\n`);
     const items: [object, () => object][] = [
@@ -217,6 +222,7 @@ export class StateFile {
       ...leases.map((lease): [object, () => object] => [lease, () => ({ lease })]),
       ...workloads.map((workload): [object, () => object] => [workload, () => ({ workload })]),
       ...(services ?? []).map((service): [object, () => object] => [service, () => ({ service })]),
+      ...used.map((one): [object, () => object] => [one, () => ({ used: one })]),
     ];
     for (let start = 0; start < items.length; start += LINES_PER_TURN) {
       const lines = items.slice(start, start + LINES_PER_TURN).map(([item, content]) => this.#line(item, content));
@@ -292,21 +298,24 @@ function parseState(text: string, owner: StateOwner): SavedState {
   const [header = "", ...lines] = text.slice(0, end).trimEnd().split("\n");
   const { format, schema, savedAt, owner: found, lists } = parseLine(header);
   if (format !== FORMAT || typeof savedAt !== "number") throw new Unusable("it is no state of inmesh");
-  if (schema !== SCHEMA) throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
-  checkStateOwner(found, owner);
+  if (schema !== SCHEMA && schema !== EARLIER_SCHEMA)
+    throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
+  if (schema === SCHEMA) checkStateOwner(found, owner);
   const documents: Document[] = [];
   const leases: Lease[] = [];
   const workloads: Workload[] = [];
   const services: KnownService[] = [];
+  const used: UsedService[] = [];
   for (const line of lines) {
-    const { document, lease, workload, service } = parseLine(line);
+    const { document, lease, workload, service, ...rest } = parseLine(line);
     if (document !== undefined) documents.push(unflatten(document as Flat));
     if (lease !== undefined) leases.push(lease as Lease);
     if (workload !== undefined) workloads.push(workload as Workload);
     if (service !== undefined) services.push(service as KnownService);
+    if (rest["used"] !== undefined) used.push(rest["used"] as UsedService);
   }
   const tellsServices = Array.isArray(lists) && lists.includes("services");
-  return { documents, leases, workloads, ...(tellsServices && { services }), savedAt };
+  return { documents, leases, workloads, ...(tellsServices && { services }), used, savedAt };
 }
 
 /** The folder's name says the same, but a file can be copied. */
@@ -356,7 +365,8 @@ function sameContent(a: StateContent, b: StateContent): boolean {
     sameItems(a.leases, b.leases) &&
     sameItems(a.workloads ?? [], b.workloads ?? []) &&
     (a.services === undefined) === (b.services === undefined) &&
-    sameItems(a.services ?? [], b.services ?? [])
+    sameItems(a.services ?? [], b.services ?? []) &&
+    sameItems(a.used ?? [], b.used ?? [])
   );
 }
 

@@ -1,5 +1,6 @@
 /** What an engine is made of and whom it tells: of all of this only the store is a must. */
 
+import type { ServiceRef } from "@inmesh/model";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { NameResolver } from "../dns/resolver.js";
 import type { HealthProber } from "../health/health-prober.js";
@@ -32,6 +33,11 @@ export interface EngineOptions {
   readonly onNotice?: (message: string) => void;
   /** The process's servers begin to turn requests away, or stop it. @default nobody hears it */
   readonly onShedding?: (message: string) => void;
+  /**
+   * A call needs a service whose instances its registry tells only while it is in use; said before the call waits for them, and
+   * again about once a minute while it is called. Must not throw. @default nobody hears it
+   */
+  readonly onUse?: (service: ServiceRef) => void;
   /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
   /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */

@@ -20,6 +20,7 @@ import { attemptsStory, requestLine } from "../call/story.js";
 import { noteTries, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
+import { ServiceUse } from "../cluster/service-use.js";
 import { Names } from "../dns/names.js";
 import { MeshError } from "../errors.js";
 import { HealthChecks } from "../health/health-checks.js";
@@ -97,6 +98,7 @@ export class Engine {
     instance = String(random.int(2 ** 31)),
     onNotice = () => {},
     onShedding = () => {},
+    onUse = () => {},
     onEndpointRemoved,
     onHealth = () => {},
     onBreaker = () => {},
@@ -118,12 +120,14 @@ export class Engine {
     this.inForce = !onlyObserves;
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
-    const zones = new ClientZoneReader();
+    const use = new ServiceUse(onUse);
+    const zones = new ClientZoneReader((service) => use.note(service, clock.now()));
     this.#healthChecks = new HealthChecks({ clock, random, stalls: this.stalls, prober, onHealth });
     this.clusters = new Clusters({
       clock,
       random,
       names,
+      use,
       xxHash: this.xxHash,
       instance,
       clientZones: () => zones.read(store.current),
@@ -310,7 +314,7 @@ export class Engine {
     call.fail(breakerError(call, breaker, now));
   }
 
-  /** No endpoint: a cluster of names may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
+  /** No endpoint: a cluster of names, or one that the registry has yet to tell of, may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
   #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {
     const resume = (): void => {
       if (!cluster.has(call)) return this.#noEndpoint(call, cluster);

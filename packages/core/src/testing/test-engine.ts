@@ -14,6 +14,7 @@ export interface TestEngineOptions
   extends Pick<
     EngineOptions,
     | "onEndpointRemoved"
+    | "onUse"
     | "onHealth"
     | "onBreaker"
     | "healthProber"

@@ -110,6 +110,7 @@ export class DataPlane {
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),
       onShedding: noticed("shedding"),
+      onUse: (service) => this.#pipeline?.use(service),
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => this.events.add("breaker", message),

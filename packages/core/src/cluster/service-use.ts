@@ -1,0 +1,43 @@
+/** Says which services are in use, where their registry tells instances only of those; each at most once in a while. */
+
+import type { Service, ServiceRef } from "@inmesh/model";
+
+/** In ms. Registries keep telling for much longer after the last word. */
+const AGAIN_MS = 60_000;
+/** Names come and go in a registry: beyond so many, those said long ago are forgotten. */
+const MOST = 1_024;
+
+export class ServiceUse {
+  readonly #onUse: (service: ServiceRef) => void;
+  /** Clock ms of the last word, by `namespace/service`. */
+  readonly #saidAt = new Map<string, number>();
+
+  constructor(onUse: (service: ServiceRef) => void) {
+    this.#onUse = onUse;
+  }
+
+  /**
+   * It is called, or about to be.
+   * @returns clock ms from which on this is worth saying again; never for one whose registry tells everything
+   */
+  note({ knownAs }: Service, now: number): number {
+    if (knownAs === undefined) return Number.POSITIVE_INFINITY;
+    let nextAt = now + AGAIN_MS;
+    for (const name of knownAs) {
+      const key = `${name.namespace}/${name.service}`;
+      const againAt = (this.#saidAt.get(key) ?? Number.NEGATIVE_INFINITY) + AGAIN_MS;
+      if (againAt > now) {
+        nextAt = Math.min(nextAt, againAt); // said for another cluster
+        continue;
+      }
+      this.#saidAt.set(key, now);
+      if (this.#saidAt.size > MOST) this.#forget(now - AGAIN_MS);
+      this.#onUse(name);
+    }
+    return nextAt;
+  }
+
+  #forget(before: number): void {
+    for (const [key, at] of this.#saidAt) if (at <= before) this.#saidAt.delete(key);
+  }
+}
