@@ -3,7 +3,6 @@
  * Every example in YAML is judged by a test and must lead to its code. A list, so it is longer than other files.
  */
 
-import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
 import { DOCUMENT_PROBLEM_CODES, SET_PROBLEM_CODES } from "@inmesh/model";
 import {
   circuitBreaker,
@@ -18,6 +17,7 @@ import {
   TO_REVIEWS,
   virtualService,
 } from "./example-documents.js";
+import { REGISTRY_PROBLEM_HELP } from "./registry-problem-help.js";
 
 export interface ProblemHelp {
   /** As the page says it: some codes have more than one. */
@@ -35,7 +35,6 @@ export interface ProblemHelp {
 const OURS: Readonly<Record<string, string>> = {
   ...DOCUMENT_PROBLEM_CODES,
   ...SET_PROBLEM_CODES,
-  ...REGISTRY_PROBLEMS,
 };
 
 /** What the table of the code says, and what the page adds to it. */
@@ -339,67 +338,5 @@ spec:
     remedy: "Write it in the namespace of the service, or in the root namespace.",
     yaml: `${REVIEWS}---\n${rateLimit("front")}`,
   },
-  IM0701: {
-    severity: "error",
-    when: ours("IM0701", "; the message names both"),
-    remedy: "Keep one of the two. The first is used until then.",
-    yaml: `${virtualService(TO_REVIEWS)}---\n${virtualService(TO_REVIEWS)}`,
-  },
-  IM0702: {
-    severity: "error",
-    when: ours("IM0702", "; what it last said stays in force"),
-    remedy: "Make it readable for the user the process runs as: chmod, chown, or repair the link.",
-    message: "IM0702 error reviews.yaml cannot be read: no permission",
-  },
-  IM0703: {
-    severity: "warning",
-    when: ours("IM0703"),
-    remedy: "Another program, or a newer inmesh, wrote into .workloads. Remove the file, or bring all to one version.",
-    message: "IM0703 warning .workloads/shop.web.1.yaml is no lease: address is missing",
-  },
-  IM0704: {
-    severity: "warning",
-    when: ours("IM0704", "; it is tried again until it can"),
-    remedy:
-      "Others do not find this process. Check that it may write to .workloads in the registry, and that the disk has room.",
-    message: "IM0704 warning the lease of this process cannot be written: the disk is full",
-  },
-  IM0705: {
-    severity: "error",
-    when: ours("IM0705", "; the rest is left out"),
-    remedy: "Point the registry at the folder that holds only policy, or move other files elsewhere.",
-    message: "IM0705 error the folder holds more than 10000 files",
-  },
-  IM0706: {
-    severity: "warning",
-    when: ours("IM0706", ": foreign, damaged, too old, or open to others"),
-    remedy:
-      "It is written anew with the next policy. If others can write to the folder, correct its owner and mode (0700).",
-    message: "IM0706 warning the saved state is open to others",
-  },
-  IM0707: {
-    severity: "warning",
-    when: ours("IM0707"),
-    remedy: "Set INMESH_STATE_DIR to a folder the process may write to. Without it a start needs the registry.",
-    message: "IM0707 warning the state cannot be saved: the disk is read-only",
-  },
-  IM0708: {
-    severity: "error",
-    when: ours("IM0708", " (a fault of ours: please report it); the last snapshot stays in force"),
-    remedy: "Report the policy with the message; `inmesh analyze` may name the document that is behind it.",
-    message: "IM0708 error the policy could not be compiled: …",
-  },
-  IM0709: {
-    severity: "warning",
-    when: ours("IM0709"),
-    remedy: "Changes arrive a little later. On Linux raise fs.inotify.max_user_watches, or use a local disk.",
-    message: "IM0709 warning the folder cannot be watched: too many watches",
-  },
-  IM0713: {
-    severity: "warning",
-    when: ours("IM0713", ": `inmesh rollback` does not know of it"),
-    remedy: "Give the folder `.history` to the user who applies, or remove it: it is made anew.",
-    message:
-      "IM0713 warning the change of VirtualService/shop/reviews is not in the history: …/.history cannot be written",
-  },
+  ...REGISTRY_PROBLEM_HELP,
 };

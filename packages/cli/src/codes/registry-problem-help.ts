@@ -1,0 +1,74 @@
+/** What `inmesh help IM0701` and its like say: problems of the registry itself. See ./problem-help.ts. */
+
+import { REGISTRY_PROBLEMS } from "@inmesh/core/internal";
+import { TO_REVIEWS, virtualService } from "./example-documents.js";
+import type { ProblemHelp } from "./problem-help.js";
+
+const OURS: Readonly<Record<string, string>> = REGISTRY_PROBLEMS;
+const ours = (code: string, more = ""): string => `${OURS[code] ?? ""}${more}`;
+
+export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
+  IM0701: {
+    severity: "error",
+    when: ours("IM0701", "; the message names both"),
+    remedy: "Keep one of the two. The first is used until then.",
+    yaml: `${virtualService(TO_REVIEWS)}---\n${virtualService(TO_REVIEWS)}`,
+  },
+  IM0702: {
+    severity: "error",
+    when: ours("IM0702", "; what it last said stays in force"),
+    remedy: "Make it readable for the user the process runs as: chmod, chown, or repair the link.",
+    message: "IM0702 error reviews.yaml cannot be read: no permission",
+  },
+  IM0703: {
+    severity: "warning",
+    when: ours("IM0703"),
+    remedy: "Another program, or a newer inmesh, wrote into .workloads. Remove the file, or bring all to one version.",
+    message: "IM0703 warning .workloads/shop.web.1.yaml is no lease: address is missing",
+  },
+  IM0704: {
+    severity: "warning",
+    when: ours("IM0704", "; it is tried again until it can"),
+    remedy:
+      "Others do not find this process. Check that it may write to .workloads in the registry, and that the disk has room.",
+    message: "IM0704 warning the lease of this process cannot be written: the disk is full",
+  },
+  IM0705: {
+    severity: "error",
+    when: ours("IM0705", "; the rest is left out"),
+    remedy: "Point the registry at the folder that holds only policy, or move other files elsewhere.",
+    message: "IM0705 error the folder holds more than 10000 files",
+  },
+  IM0706: {
+    severity: "warning",
+    when: ours("IM0706", ": foreign, damaged, too old, or open to others"),
+    remedy:
+      "It is written anew with the next policy. If others can write to the folder, correct its owner and mode (0700).",
+    message: "IM0706 warning the saved state is open to others",
+  },
+  IM0707: {
+    severity: "warning",
+    when: ours("IM0707"),
+    remedy: "Set INMESH_STATE_DIR to a folder the process may write to. Without it a start needs the registry.",
+    message: "IM0707 warning the state cannot be saved: the disk is read-only",
+  },
+  IM0708: {
+    severity: "error",
+    when: ours("IM0708", " (a fault of ours: please report it); the last snapshot stays in force"),
+    remedy: "Report the policy with the message; `inmesh analyze` may name the document that is behind it.",
+    message: "IM0708 error the policy could not be compiled: …",
+  },
+  IM0709: {
+    severity: "warning",
+    when: ours("IM0709"),
+    remedy: "Changes arrive a little later. On Linux raise fs.inotify.max_user_watches, or use a local disk.",
+    message: "IM0709 warning the folder cannot be watched: too many watches",
+  },
+  IM0713: {
+    severity: "warning",
+    when: ours("IM0713", ": `inmesh rollback` does not know of it"),
+    remedy: "Give the folder `.history` to the user who applies, or remove it: it is made anew.",
+    message:
+      "IM0713 warning the change of VirtualService/shop/reviews is not in the history: …/.history cannot be written",
+  },
+};
