@@ -17,6 +17,8 @@ export interface ConsulTarget {
   readonly warning?: "in" | "out";
   /** Prepared queries by name, each a service of the mesh. */
   readonly queries?: readonly string[];
+  /** False: Consul's own config entries are not read, which saves a watch for each of their kinds. @default true */
+  readonly entries?: boolean;
 }
 
 export interface ConsulTls {

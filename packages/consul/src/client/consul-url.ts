@@ -35,6 +35,7 @@ const PARAMETERS = [
   "serverName",
   "warning",
   "queries",
+  "entries",
 ] as const;
 type Parameter = (typeof PARAMETERS)[number];
 type Parameters = Partial<Record<Parameter, string>>;
@@ -75,6 +76,7 @@ export function parseConsulUrl(text: string, env: Environment): ConsulTarget {
     ...(tls !== undefined && { tls }),
     ...(given.warning !== undefined && { warning: choice("warning", given.warning, ["in", "out"]) }),
     ...(given.queries && { queries: given.queries.split(",").filter((name) => name !== "") }),
+    ...(given.entries !== undefined && { entries: choice("entries", given.entries, ["true", "false"]) === "true" }),
   };
 }
 

@@ -1,24 +1,30 @@
 /**
  * What Consul says, as the mesh reads it: the names of all services by one watch, the instances of each service in use by
- * one each, and policy by one. Every view is whole, and holds the same objects as the one before for all that is the same.
+ * one each, and policy. Every view is whole, and holds the same objects as the one before for all that is the same.
  */
 
 import type { Clock, Random, RegistryView, ServiceRef, Source, SourceStatus, Timer } from "@inmesh/core";
-import { uniqueDocuments } from "@inmesh/core/internal";
 import type { ConsulClient } from "../client/consul-client.js";
 import { policyPrefix } from "../keys.js";
 import { consulName } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
-import { Heartbeat } from "../watch/heartbeat.js";
-import { kvEntries, type ParseDocuments, PolicyKeys } from "./policy-keys.js";
+import { Poll } from "../watch/poll.js";
+import type { Watch } from "../watch/watch.js";
+import { mayRead } from "./access.js";
+import { InstanceWatches } from "./instance-watches.js";
+import { keyPath } from "./key-path.js";
+import type { ParseDocuments } from "./policy-keys.js";
+import { type EntryTranslator, PolicySource } from "./policy-source.js";
+import { sameView } from "./same-view.js";
 import { catalogNames, ServiceNames } from "./service-names.js";
-import { ServiceWatch } from "./service-watch.js";
 
 export interface ConsulSourceOptions {
   readonly client: ConsulClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly parse: ParseDocuments;
+  /** Absent: config entries are not read. */
+  readonly translator?: EntryTranslator;
   /** Whose instances are told: those of services that `use` named, or everybody's. @default "used" */
   readonly scope?: "used" | "all";
 }
@@ -27,8 +33,6 @@ export interface ConsulSourceOptions {
 const BATCH_MS = 10;
 /** How long the first view waits for the instances of services that are in use already, in ms, once all else is there. */
 const FIRST_PATIENCE_MS = 3_000;
-/** A service that nobody called for so long is watched no more, in ms. */
-const IDLE_MS = 3_600_000;
 const IDLE_LOOK_MS = 60_000;
 /** A server that has not heard of a leader for longer is behind, in ms; elections take less. */
 const MOST_LAG_MS = 10_000;
@@ -37,14 +41,12 @@ export class ConsulSource implements Source {
   readonly #options: ConsulSourceOptions;
   readonly #all: boolean;
   readonly #names: ServiceNames;
-  readonly #policy: PolicyKeys;
-  readonly #catalogWatch: BlockingQuery;
-  readonly #policyWatch: BlockingQuery;
-  readonly #heartbeat: Heartbeat;
-  readonly #services = new Map<string, ServiceWatch>();
+  readonly #instances: InstanceWatches;
+  readonly #policy: PolicySource;
+  readonly #catalog: Watch;
+  readonly #heartbeat: Watch;
   readonly #listeners: ((view: RegistryView) => void)[] = [];
   #view: RegistryView | undefined;
-  #documents: ReturnType<typeof uniqueDocuments> | undefined;
   #status: SourceStatus;
   #batch: Timer | undefined;
   #patience: Timer | undefined;
@@ -53,33 +55,26 @@ export class ConsulSource implements Source {
   #closed = false;
 
   constructor(options: ConsulSourceOptions) {
-    const { client, clock, random, parse, scope = "used" } = options;
+    const { client, clock, random, scope = "used" } = options;
     const { target, shown } = client;
+    const asking = { client, clock, random, onSettled: () => this.#settled() };
+    const onChange = (): void => this.#showSoon();
     this.#options = options;
     this.#all = scope === "all";
     this.#names = new ServiceNames(target.namespace);
-    this.#policy = new PolicyKeys(parse, target.namespace);
     this.#status = { state: "connecting", since: clock.now() };
-    const onSettled = (): void => this.#settled();
-    this.#catalogWatch = new BlockingQuery({
-      ...{ client, clock, random, onSettled },
+    this.#instances = new InstanceWatches({ ...asking, onChange });
+    this.#policy = new PolicySource({ ...options, ...asking, onChange });
+    this.#catalog = new BlockingQuery({
+      ...asking,
       path: "/catalog/services",
-      onAnswer: ({ body }) => this.#takeNames(catalogNames(body, shown)),
+      onAnswer: ({ body }) => this.#takeNames([...catalogNames(body, shown), ...(target.queries ?? [])]),
     });
-    const prefix = policyPrefix(target);
-    this.#policyWatch = new BlockingQuery({
-      ...{ client, clock, random, onSettled },
-      path: keyPath(prefix),
-      query: { recurse: "" },
-      onAnswer: ({ status, body }) => {
-        const changed = this.#policy.update(kvEntries(status, body, shown));
-        if (changed) this.#documents = undefined;
-        return this.#changed(changed);
-      },
-    });
-    this.#heartbeat = new Heartbeat({
-      ...{ client, clock, random, onSettled },
-      path: keyPath(prefix),
+    // It reads below the policy's prefix: a refusal also tells policy that is hidden from policy that there is none of.
+    this.#heartbeat = new Poll({
+      ...asking,
+      path: keyPath(policyPrefix(target)),
+      onAnswer: () => false,
       onReturn: () => this.#renew(),
     });
   }
@@ -94,133 +89,103 @@ export class ConsulSource implements Source {
       if (this.#view !== undefined) listener(this.#view);
       return;
     }
-    this.#idleLook = this.#options.clock.every(IDLE_LOOK_MS, () => this.#dropIdle());
-    for (const watch of [this.#catalogWatch, this.#policyWatch, this.#heartbeat, ...this.#services.values()])
-      watch.start();
+    if (!this.#all) this.#idleLook = this.#options.clock.every(IDLE_LOOK_MS, () => this.#instances.dropIdle());
+    this.#instances.start();
+    for (const watch of this.#watches) watch.start();
   }
 
   use(service: ServiceRef): void {
-    const name = consulName(service, this.#options.client.target.namespace);
-    const watch = this.#services.get(name) ?? this.#open(name);
-    watch.usedAt = this.#options.clock.now();
+    if (!this.#all && !this.#closed) this.#instances.use(consulName(service, this.#options.client.target.namespace));
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#listeners.length = 0;
     for (const timer of [this.#batch, this.#patience, this.#idleLook]) timer?.cancel();
-    for (const watch of [this.#catalogWatch, this.#policyWatch, this.#heartbeat, ...this.#services.values()])
-      watch.close();
+    for (const watch of this.#watches) watch.close();
   }
 
-  #takeNames(names: readonly string[]): boolean {
-    const changed = this.#names.update(names);
-    if (changed && this.#all) {
-      const present = new Set(this.#names.names);
-      for (const name of present) if (!this.#services.has(name)) this.#open(name);
-      for (const name of [...this.#services.keys()]) if (!present.has(name)) this.#drop(name);
-    }
-    return this.#changed(changed);
+  /** Those that matter most first: the first one's failure is what the status says. */
+  get #watches(): readonly Watch[] {
+    return [this.#heartbeat, ...this.#policy.watches, this.#catalog, ...this.#instances.watches];
   }
 
-  #open(name: string): ServiceWatch {
-    const { client, clock, random } = this.#options;
-    const watch = new ServiceWatch({
-      ...{ client, clock, random, name },
-      onChange: () => this.#changed(true),
-      onSettled: () => this.#settled(),
-    });
-    this.#services.set(name, watch);
-    if (this.#listeners.length > 0 && !this.#closed) watch.start();
-    return watch;
-  }
-
-  #drop(name: string): void {
-    this.#services.get(name)?.close();
-    this.#services.delete(name);
-    this.#changed(true);
-  }
-
-  #dropIdle(): void {
-    if (this.#all) return;
-    const now = this.#options.clock.now();
-    for (const [name, { usedAt }] of [...this.#services]) if (now - usedAt > IDLE_MS) this.#drop(name);
+  async #takeNames(names: readonly string[]): Promise<boolean> {
+    const vanished = this.#names.vanished(names);
+    await mayRead(
+      this.#options,
+      vanished.map((segment) => ({ resource: "service", segment })),
+    );
+    if (this.#closed || !this.#names.update(names)) return false;
+    if (this.#all) this.#instances.only(this.#names.names);
+    this.#showSoon();
+    return true;
   }
 
   /** Connections that were held through a time without answers may be dead on the other side. */
   #renew(): void {
-    for (const watch of [this.#catalogWatch, this.#policyWatch, ...this.#services.values()]) watch.renew();
+    for (const watch of this.#watches) if (watch.failure === undefined) watch.renew();
   }
 
-  #changed(changed: boolean): boolean {
-    if (!changed || this.#closed) return changed;
+  #showSoon(): void {
+    if (this.#closed) return;
     this.#batch ??= this.#options.clock.after(BATCH_MS, () => {
       this.#batch = undefined;
       this.#show();
     });
-    return changed;
   }
 
   /** After every answer and failure: the first view may be due, and the status may be another. */
   #settled(): void {
     if (this.#closed) return;
     if (this.#view === undefined) this.#show();
-    if (this.#view !== undefined) this.#setStatus(this.#trouble());
-    else {
-      const failure = this.#failures()[0];
-      if (failure !== undefined) this.#setStatus({ state: "stale", reason: failure });
-    }
+    const found = this.#found();
+    if (this.#view !== undefined || found.state === "stale") this.#setStatus(found);
   }
 
-  #trouble(): Pick<SourceStatus, "state" | "reason" | "lagMs"> {
-    const [reason] = this.#failures();
-    const lagMs = this.#heartbeat.lagMs;
-    const lag = lagMs === undefined || lagMs === 0 ? {} : { lagMs };
-    if (reason !== undefined) return { state: "stale", reason, ...lag };
-    if (lagMs === undefined || lagMs <= MOST_LAG_MS) return { state: "fresh", ...lag };
+  #found(): Omit<SourceStatus, "since"> {
+    const failure = this.#watches.find((watch) => watch.failure !== undefined)?.failure;
+    const { lagMs = 0 } = this.#heartbeat;
+    const lag = lagMs > 0 ? { lagMs } : {};
+    if (failure !== undefined) return { state: "stale", reason: failure.message, ...lag };
+    if (lagMs <= MOST_LAG_MS) return { state: "fresh", ...lag };
     const behind = `the Consul server that answers has not heard of a leader for ${Math.round(lagMs / 1_000)} s`;
-    return { state: "stale", reason: behind, lagMs };
+    return { state: "stale", reason: behind, ...lag };
   }
 
-  #failures(): string[] {
-    const watches = [this.#heartbeat, this.#policyWatch, this.#catalogWatch, ...this.#services.values()];
-    return watches.flatMap(({ failure }) => failure?.message ?? []);
-  }
-
-  #setStatus({ state, reason, lagMs }: Pick<SourceStatus, "state" | "reason" | "lagMs">): void {
-    const before = this.#status;
-    const since = before.state === state ? before.since : this.#options.clock.now();
-    if (before.state === state && before.reason === reason && before.lagMs === lagMs) return;
-    this.#status = { state, since, ...(reason !== undefined && { reason }), ...(lagMs !== undefined && { lagMs }) };
+  #setStatus(found: Omit<SourceStatus, "since">): void {
+    const since = this.#status.state === found.state ? this.#status.since : this.#options.clock.now();
+    this.#status = { ...found, since };
   }
 
   #show(): void {
-    if (this.#closed || !this.#catalogWatch.answered || !this.#policyWatch.answered) return;
-    const watches = [...this.#services.values()];
-    if (this.#view === undefined && this.#patient && watches.some(({ answered }) => !answered)) {
-      this.#patience ??= this.#options.clock.after(FIRST_PATIENCE_MS, () => {
-        this.#patient = false;
-        this.#show();
-      });
-      return;
-    }
-    this.#patience?.cancel();
-    this.#batch?.cancel();
+    if (this.#closed || !this.#ready()) return;
+    for (const timer of [this.#patience, this.#batch]) timer?.cancel();
     this.#batch = undefined;
-    this.#documents ??= uniqueDocuments(this.#policy.documents);
-    const workloads = watches.flatMap((watch) => watch.workloads);
-    this.#view = {
-      documents: this.#documents.documents,
-      leases: watches.flatMap(({ leases }) => leases).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    const { documents, problems, datacenters } = this.#policy.policy;
+    this.#instances.reach(datacenters);
+    const { leases, workloads } = this.#instances;
+    const view: RegistryView = {
+      ...{ documents, problems },
+      leases: leases.sort((a, b) => (a.name < b.name ? -1 : 1)),
       ...(workloads.length > 0 && { workloads }),
-      ...(!this.#all && { services: this.#names.list((name) => this.#services.get(name)?.answered === true) }),
-      problems: [...this.#policy.problems, ...this.#documents.problems],
+      ...(!this.#all && { services: this.#names.list((name) => this.#instances.isTold(name)) }),
     };
-    this.#setStatus(this.#trouble());
-    for (const listener of [...this.#listeners]) listener(this.#view);
+    if (this.#view !== undefined && sameView(this.#view, view)) return;
+    this.#view = view;
+    this.#setStatus(this.#found());
+    for (const listener of [...this.#listeners]) listener(view);
   }
-}
 
-function keyPath(key: string): string {
-  return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
+  /** The first view waits for names and policy, and a while for the instances of what is in use already. */
+  #ready(): boolean {
+    if (this.#view !== undefined) return true;
+    if (![this.#catalog, ...this.#policy.watches].every(({ answered }) => answered)) return false;
+    if (!this.#patient || this.#instances.watches.every(({ answered }) => answered)) return true;
+    this.#patience ??= this.#options.clock.after(FIRST_PATIENCE_MS, () => {
+      this.#patient = false;
+      this.#show();
+    });
+    return false;
+  }
 }

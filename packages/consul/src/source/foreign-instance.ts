@@ -3,7 +3,7 @@
 import type { ServiceRef } from "@inmesh/core";
 import type { Locality, Workload } from "@inmesh/model";
 import { statusOf, weightOf } from "../registrar/check.js";
-import { readMeta } from "../registrar/meta.js";
+import { readLabels, readMeta } from "../registrar/meta.js";
 import type { HealthEntry } from "./health-entry.js";
 
 /** A tag is a label too: `tag.consul/blue: "true"`. */
@@ -61,7 +61,7 @@ function labelsOf({ Meta, Tags }: HealthEntry["Service"]): Readonly<Record<strin
     const at = tag.indexOf("=");
     if (at > 0) labels[tag.slice(0, at)] = tag.slice(at + 1);
   }
-  return Object.assign(labels, readMeta(Meta));
+  return Object.assign(labels, readLabels(readMeta(Meta)));
 }
 
 /** Its own meta says more than its node's; a region that nobody names is the datacenter. */

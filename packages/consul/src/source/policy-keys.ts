@@ -41,8 +41,10 @@ export class PolicyKeys {
     this.#namespace = namespace;
   }
 
-  get empty(): boolean {
-    return this.#keys.size === 0;
+  /** Keys that are not among these any more. */
+  vanished(entries: readonly KvEntry[]): readonly string[] {
+    const present = new Set(entries.map(({ Key }) => Key));
+    return [...this.#keys.keys()].filter((key) => !present.has(key));
   }
 
   /** @returns whether anything changed */

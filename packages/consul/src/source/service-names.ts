@@ -23,6 +23,12 @@ export class ServiceNames {
     return this.#names;
   }
 
+  /** Names that are not among these any more. */
+  vanished(names: readonly string[]): readonly string[] {
+    const present = new Set(names);
+    return this.#names.filter((name) => !present.has(name));
+  }
+
   /** @returns whether anything changed */
   update(names: readonly string[]): boolean {
     const sorted = names.filter((name) => name !== CONSUL_ITSELF).sort();

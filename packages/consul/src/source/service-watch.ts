@@ -1,4 +1,4 @@
-/** The instances of one service in use, by one blocking query of its health. */
+/** The instances of one service in one datacenter, by a blocking query of its health. */
 
 import type { Clock, Lease, Random, ServiceRef } from "@inmesh/core";
 import type { Workload } from "@inmesh/model";
@@ -6,6 +6,8 @@ import { type ConsulClient, path } from "../client/consul-client.js";
 import { leaseOf } from "../registrar/instance.js";
 import { serviceOf } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
+import type { Watch } from "../watch/watch.js";
+import { mayRead, type Readable } from "./access.js";
 import { foreignInstance } from "./foreign-instance.js";
 import { type HealthEntry, healthEntries } from "./health-entry.js";
 import { type Instance, ServiceInstances } from "./service-instances.js";
@@ -16,28 +18,40 @@ export interface ServiceWatchOptions {
   readonly random: Random;
   /** As Consul has it. */
   readonly name: string;
+  /** Another one than is asked by default. */
+  readonly dc?: string;
+  /** Instances changed, or there is a first answer. */
   readonly onChange: () => void;
   readonly onSettled: () => void;
 }
 
-export class ServiceWatch {
-  /** Clock ms of the last use. */
-  usedAt: number;
-  readonly #query: BlockingQuery;
+/** What tells instances of one service. */
+export interface InstanceWatch {
+  readonly leases: readonly Lease[];
+  readonly workloads: readonly Workload[];
+  readonly watch: Watch;
+}
+
+export class ServiceWatch implements InstanceWatch {
+  readonly watch: Watch;
+  readonly #client: ConsulClient;
+  readonly #name: string;
   readonly #instances: ServiceInstances;
 
-  constructor({ client, clock, random, name, onChange, onSettled }: ServiceWatchOptions) {
-    const { target, shown } = client;
-    this.usedAt = clock.now();
-    const service = serviceOf(name, target.namespace);
-    const warning = target.warning ?? "in";
-    this.#instances = new ServiceInstances((entry) => readInstance(entry, service, target.namespace, warning));
+  constructor({ client, clock, random, name, dc, onChange, onSettled }: ServiceWatchOptions) {
+    this.#client = client;
+    this.#name = name;
+    const service = serviceOf(name, client.target.namespace);
+    this.#instances = new ServiceInstances((entry) => this.#read(entry, service, dc));
     let first = true;
-    this.#query = new BlockingQuery({
+    this.watch = new BlockingQuery({
       ...{ client, clock, random, onSettled },
       path: path`/health/service/${name}`,
-      onAnswer: ({ body }) => {
-        const changed = this.#instances.update(healthEntries(body, shown));
+      ...(dc !== undefined && { query: { dc } }),
+      onAnswer: async ({ body }) => {
+        const entries = healthEntries(body, client.shown);
+        if (entries.length === 0) await mayRead({ client, clock }, this.#vanished());
+        const changed = this.#instances.update(entries);
         if (changed || first) onChange();
         first = false;
         return changed;
@@ -53,35 +67,23 @@ export class ServiceWatch {
     return this.#instances.workloads;
   }
 
-  get answered(): boolean {
-    return this.#query.answered;
+  /** What the token must be able to read, or that there is nothing left says nothing. */
+  #vanished(): readonly Readable[] {
+    const nodes = new Set(this.#instances.entries.map(({ Node }) => Node.Node));
+    if (nodes.size === 0) return [];
+    return [
+      { resource: "service", segment: this.#name },
+      ...Array.from(nodes, (segment): Readable => ({ resource: "node", segment })),
+    ];
   }
 
-  get failure(): Error | undefined {
-    return this.#query.failure;
+  /** @returns undefined for one of a name that no call can be addressed to, and not ours */
+  #read(entry: HealthEntry, service: ServiceRef | undefined, dc: string | undefined): Instance | undefined {
+    const { namespace, warning = "in" } = this.#client.target;
+    const lease = leaseOf(entry, { namespace });
+    if (lease === undefined)
+      return service && { workload: foreignInstance(entry, { service, far: dc !== undefined, warning }) };
+    if (dc === undefined || lease.locality !== undefined) return { lease };
+    return { lease: { ...lease, locality: { region: dc, zone: "", subZone: "" } } };
   }
-
-  start(): void {
-    this.#query.start();
-  }
-
-  renew(): void {
-    this.#query.renew();
-  }
-
-  close(): void {
-    this.#query.close();
-  }
-}
-
-/** Undefined: of a name that no call can be addressed to, and not ours. */
-function readInstance(
-  entry: HealthEntry,
-  service: ServiceRef | undefined,
-  namespace: string,
-  warning: "in" | "out",
-): Instance | undefined {
-  const lease = leaseOf(entry, { namespace });
-  if (lease !== undefined) return { lease };
-  return service && { workload: foreignInstance(entry, { service, far: false, warning }) };
 }

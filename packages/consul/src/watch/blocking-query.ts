@@ -4,23 +4,16 @@
  * the server may have come back with other data.
  */
 
-import type { Clock, Random, Timer } from "@inmesh/core";
+import type { Timer } from "@inmesh/core";
 import { backoffMs } from "@inmesh/core/internal";
-import type { ConsulAnswer, ConsulClient } from "../client/consul-client.js";
-import { ConsulError } from "../client/consul-error.js";
+import type { ConsulAnswer } from "../client/consul-client.js";
+import type { ConsulError } from "../client/consul-error.js";
 import { Pace } from "./pace.js";
+import { asConsulError, askWithin, lagOf, type Watch, type WatchOptions, WITHDRAWN } from "./watch.js";
 
-export interface BlockingQueryOptions {
-  readonly client: Pick<ConsulClient, "ask" | "shown">;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Below `/v1`, as `path` makes it. */
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  /** A good answer. @returns whether it says anything new. @throws {ConsulError} `garbled` when it is none */
-  readonly onAnswer: (answer: ConsulAnswer) => boolean | Promise<boolean>;
-  /** After each answer and each failure: `failure` and `lagMs` are those of now. */
-  readonly onSettled: () => void;
+export interface BlockingQueryOptions extends WatchOptions {
+  /** Whether a failure says that there is nothing to ask for here: nothing more is asked then until `renew`. */
+  readonly endsWith?: (failure: ConsulError) => boolean;
 }
 
 /** How long the server may hold a question, in ms, less up to a tenth, so that watches do not all end together. */
@@ -30,9 +23,9 @@ const SLACK_MS = 10_000;
 /** For an answer that is not held, in ms. */
 const AT_ONCE_MS = 10_000;
 /** After failures. At most this long, so that everything is seen soon after the server's return. */
-const BACKOFF = { baseMs: 1_000, maxMs: 4_000 };
+export const BACKOFF = { baseMs: 1_000, maxMs: 4_000 };
 
-export class BlockingQuery {
+export class BlockingQuery implements Watch {
   readonly #options: BlockingQueryOptions;
   readonly #pace: Pace;
   #index: bigint | undefined;
@@ -42,24 +35,21 @@ export class BlockingQuery {
   #lagMs: number | undefined;
   #asking: AbortController | undefined;
   #timer: Timer | undefined;
-  #state: "new" | "open" | "closed" = "new";
+  #state: "new" | "open" | "ended" | "closed" = "new";
 
   constructor(options: BlockingQueryOptions) {
     this.#options = options;
     this.#pace = new Pace(options.clock);
   }
 
-  /** Whether it ever had a good answer. */
   get answered(): boolean {
     return this.#answered;
   }
 
-  /** Why the last question failed; undefined when it did not. */
   get failure(): ConsulError | undefined {
     return this.#failure;
   }
 
-  /** How long the server that answered last has not heard of its leader, in ms. */
   get lagMs(): number | undefined {
     return this.#lagMs;
   }
@@ -70,10 +60,12 @@ export class BlockingQuery {
     void this.#ask();
   }
 
-  /** Gives up the question that is held and asks what is there now: its connection may be dead without saying so. */
   renew(): void {
     this.#index = undefined;
     this.#asking?.abort();
+    if (this.#state !== "ended") return;
+    this.#state = "open";
+    void this.#ask();
   }
 
   close(): void {
@@ -83,7 +75,7 @@ export class BlockingQuery {
   }
 
   async #ask(): Promise<void> {
-    const { clock, random, onSettled } = this.#options;
+    const { clock, onSettled } = this.#options;
     let waitMs: number;
     try {
       const changed = await this.#question();
@@ -92,62 +84,53 @@ export class BlockingQuery {
       this.#answered = true;
       waitMs = this.#pace.next(changed);
     } catch (error) {
-      if (this.#closed) return;
+      if (this.#state === "closed") return;
       this.#index = undefined;
-      waitMs = this.#pace.next(true);
-      if (error !== RENEWED) {
-        this.#failure = asConsulError(error, this.#options.client.shown);
-        this.#failures += 1;
-        waitMs = Math.max(waitMs, backoffMs(BACKOFF, this.#failures, random));
-      }
+      waitMs = Math.max(this.#pace.next(true), error === WITHDRAWN ? 0 : this.#fail(error));
     }
-    if (this.#closed) return;
+    if (this.#state === "open") {
+      if (waitMs === 0) void this.#ask();
+      else this.#timer = clock.after(waitMs, () => void this.#ask());
+    }
     onSettled();
-    if (this.#closed) return;
-    if (waitMs === 0) void this.#ask();
-    else this.#timer = clock.after(waitMs, () => void this.#ask());
   }
 
-  get #closed(): boolean {
-    return this.#state === "closed";
+  /** @returns ms to wait before the next question */
+  #fail(error: unknown): number {
+    const { client, random, endsWith } = this.#options;
+    const failure = asConsulError(error, client.shown);
+    if (endsWith?.(failure)) {
+      this.#state = "ended";
+      this.#answered = true;
+      this.#failure = undefined;
+      return 0;
+    }
+    this.#failure = failure;
+    this.#failures += 1;
+    return backoffMs(BACKOFF, this.#failures, random);
   }
 
   async #question(): Promise<boolean> {
-    const { client, clock, random, path, query, onAnswer } = this.#options;
+    const { random, path, query, onAnswer } = this.#options;
     const sent = this.#index;
     const heldMs = sent === undefined ? 0 : Math.round(WAIT_MS * (1 - random.next() / 10));
     const limitMs = heldMs === 0 ? AT_ONCE_MS : heldMs + heldMs / 16 + SLACK_MS;
+    const held = sent === undefined ? {} : { index: `${sent}`, wait: `${heldMs}ms` };
     const asking = new AbortController();
     this.#asking = asking;
-    let late = false;
-    const giveUp = clock.after(limitMs, () => {
-      late = true;
-      asking.abort();
-    });
     try {
-      const answer = await client.ask({
-        path,
-        query: { ...query, stale: "", ...(sent !== undefined && { index: `${sent}`, wait: `${heldMs}ms` }) },
-        ...{ timeoutMs: 0, signal: asking.signal, background: true },
-      });
+      const request = { path, query: { ...query, stale: "", ...held } };
+      const answer = await askWithin(limitMs, this.#options, request, asking);
       const changed = await onAnswer(answer);
-      if (this.#closed) throw RENEWED;
+      if (asking.signal.aborted) throw WITHDRAWN;
       this.#index = nextIndex(answer, sent);
       this.#lagMs = lagOf(answer);
       return changed;
-    } catch (error) {
-      if (late)
-        throw new ConsulError("unreachable", `${client.shown} did not answer within ${Math.round(limitMs / 1_000)} s`);
-      throw asking.signal.aborted ? RENEWED : error;
     } finally {
-      giveUp.cancel();
-      if (this.#asking === asking) this.#asking = undefined;
+      this.#asking = undefined;
     }
   }
 }
-
-/** Stands for a question that was given up by us. */
-const RENEWED = Symbol("renewed");
 
 /** Undefined: start over. Never below one, on which nothing is ever held, and never one that goes back. */
 function nextIndex({ headers }: ConsulAnswer, sent: bigint | undefined): bigint | undefined {
@@ -155,17 +138,4 @@ function nextIndex({ headers }: ConsulAnswer, sent: bigint | undefined): bigint 
   if (typeof text !== "string" || !/^\d{1,20}$/.test(text)) return undefined;
   const index = BigInt(text);
   return index < 1n || (sent !== undefined && index < sent) ? undefined : index;
-}
-
-/** Absent where the server does not say: what streams has 0 and no known leader, always. */
-export function lagOf({ headers }: ConsulAnswer): number | undefined {
-  const lag = Number(headers["x-consul-lastcontact"] ?? Number.NaN);
-  if (headers["x-consul-query-backend"] === "streaming" || !Number.isFinite(lag)) return undefined;
-  return lag;
-}
-
-function asConsulError(error: unknown, shown: string): ConsulError {
-  if (error instanceof ConsulError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new ConsulError("garbled", `${shown}: the answer cannot be understood: ${message}`, { cause: error });
 }

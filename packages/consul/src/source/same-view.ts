@@ -1,0 +1,17 @@
+/** Whether two views hold the same objects: then there is nothing to tell. */
+
+import type { RegistryView } from "@inmesh/core";
+
+export function sameView(a: RegistryView, b: RegistryView): boolean {
+  return (
+    sameItems(a.documents, b.documents) &&
+    sameItems(a.leases, b.leases) &&
+    sameItems(a.workloads, b.workloads) &&
+    sameItems(a.services, b.services) &&
+    sameItems(a.problems, b.problems)
+  );
+}
+
+function sameItems(a: readonly unknown[] = [], b: readonly unknown[] = []): boolean {
+  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
+}
