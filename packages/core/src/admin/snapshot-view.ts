@@ -42,6 +42,7 @@ function serviceView(snapshot: Snapshot, service: Service): ServiceView {
     resolution: service.resolution,
     location: service.location,
     endpoints: endpointCount(snapshot, service),
+    ...(service.pending && { pending: service.pending }),
     resource: service.resource,
   };
 }

@@ -36,6 +36,7 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
         limits: limitsView(limits, now),
         ...(breakers && { breakers: breakersView(breakers, now) }),
         ...{ usable: usable.length, panic },
+        ...(config.service.pending && { pending: config.service.pending }),
         endpoints: states.map((state) => endpointView(state, now)),
       })),
   };

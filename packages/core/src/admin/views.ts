@@ -66,6 +66,8 @@ export interface ServiceView {
   readonly location: string;
   /** Number of endpoints over all subsets. */
   readonly endpoints: number;
+  /** The registry tells instances of services in use, and has not told all of its: there may be more. Absent otherwise. */
+  readonly pending?: true;
   readonly resource: string;
 }
 
@@ -114,6 +116,8 @@ export interface ClusterView {
   readonly usable?: number;
   /** So few of them are well that all are used. */
   readonly panic?: boolean;
+  /** Instances that the registry has yet to tell are waited for. Absent otherwise. */
+  readonly pending?: true;
   readonly endpoints: readonly EndpointView[];
 }
 

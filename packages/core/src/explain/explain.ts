@@ -222,7 +222,9 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
     dnsName === undefined ? [] : [endpointId(address, at)],
   );
   const tls = known === undefined ? null : explainedTls(snapshot, known.policy.tls);
-  return { cluster, host, port, subset, weight, endpoints: endpoints.length, lookedUp, out: [], tls };
+  const pending = known?.service.pending;
+  const now = { endpoints: endpoints.length, ...(pending && { pending }), lookedUp, out: [] };
+  return { cluster, host, port, subset, weight, ...now, tls };
 }
 
 function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {

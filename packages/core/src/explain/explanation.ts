@@ -38,6 +38,8 @@ export interface ExplainedDestination {
   readonly weight: number;
   /** How many endpoints there are now; 0 also when the cluster does not exist. */
   readonly endpoints: number;
+  /** The registry tells instances of services in use, and has not told all of its: a call would wait for some. Absent otherwise. */
+  readonly pending?: true;
   /** `address:port` of those that a name was looked up for, as far as the process that answers has called them. */
   readonly lookedUp: readonly string[];
   /** Those that get no calls now and why, `10.0.0.1:80: 5 attempts in a row failed, for 900 ms more`, likewise. */
@@ -80,6 +82,8 @@ export interface ExplainedMirror {
   readonly subset: string;
   /** How many endpoints there are now; 0 also when the cluster does not exist: then no copy is sent. */
   readonly endpoints: number;
+  /** As of a destination. */
+  readonly pending?: true;
   /** What of the rule says so: `mirror`, `mirrors[0]`. */
   readonly field: string;
 }

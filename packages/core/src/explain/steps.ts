@@ -15,6 +15,9 @@ const MOST_RULES = 50;
 export const OBSERVES =
   "this process runs with mode observe, by its own setting: its requests leave as if the mesh were not there, and no rule applies";
 
+/** Of a service that nobody here has called. */
+const UNTOLD = "whose instances the registry tells once it is called: the first call waits for them";
+
 /** Which documents the mode keeps from applying. @param would what policy would do */
 export function modeStep({ mode, modeResource, withPolicy }: Snapshot, would: Explanation): string {
   const by = modeResource === undefined ? "the mode" : resourceKey(modeResource);
@@ -72,14 +75,15 @@ export function matchSteps(
 /** @param missingStatus what the caller gets where the destination does not exist */
 export function sendingStep(
   snapshot: Snapshot,
-  { cluster, weight, endpoints, lookedUp }: ExplainedDestination,
+  { cluster, weight, endpoints, lookedUp, pending }: ExplainedDestination,
   missingStatus: number,
 ): string {
   const known = snapshot.cluster(cluster);
   if (known === undefined) {
     return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets ${missingStatus}`;
   }
-  const now = endpoints === 0 ? "without an endpoint now: 503 until one is there" : `endpoints: ${endpoints}`;
+  const none = pending ? UNTOLD : "without an endpoint now: 503 until one is there";
+  const now = endpoints === 0 ? none : `endpoints: ${endpoints}`;
   const { tls } = known.policy;
   const secured = tls.mode === "DISABLE" ? "" : `; TLS ${tlsText(tls)}`;
   return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}${secured}`;
@@ -100,12 +104,16 @@ export function outStep({ cluster, endpoints, out }: ExplainedDestination): stri
 }
 
 /** Of one copy. */
-export function mirroringStep(snapshot: Snapshot, { cluster, percent, endpoints, field }: ExplainedMirror): string {
+export function mirroringStep(
+  snapshot: Snapshot,
+  { cluster, percent, endpoints, field, pending }: ExplainedMirror,
+): string {
   const known = snapshot.cluster(cluster);
   if (known === undefined) return `${field}: ${cluster} does not exist, so no copy is sent; the request is`;
   const { tls } = known.policy;
   if (tls.refusal !== "") return `${field}: ${cluster} asks for TLS ${tls.refusal}, so no copy is sent; the request is`;
-  const now = endpoints === 0 ? "without an endpoint now: it gets lost" : `endpoints: ${endpoints}`;
+  const none = pending ? UNTOLD : "without an endpoint now: it gets lost";
+  const now = endpoints === 0 ? none : `endpoints: ${endpoints}`;
   return `${field}: a copy of ${percent}% of the requests goes to ${cluster}, ${now}`;
 }
 

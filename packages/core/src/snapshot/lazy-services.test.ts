@@ -1,6 +1,9 @@
 import { compile, type Document, parseDocuments, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { snapshotView } from "../admin/snapshot-view.js";
+import { clustersView } from "../admin/traffic-view.js";
 import { loadOpossum } from "../breaker/opossum-switch.js";
+import { explain } from "../explain/explain.js";
 import { settle } from "../runtime/fake-clock.js";
 import { answers, refuses } from "../testing/behaviour.js";
 import { lease } from "../testing/registry-cases.js";
@@ -257,6 +260,40 @@ describe("services whose instances a registry tells when they are in use", () =>
       "sent",
       "sent",
     ]);
+  });
+
+  it("are explained and listed without being used for it", async () => {
+    const { register, start, engine, call, source, store } = await setup();
+    await register("reviews", 3_001);
+    await register("ratings", 3_001);
+    await start();
+    const seen = () => {
+      const snapshot = store.current!; // published by `start`
+      const { destinations, steps } = explain(snapshot, { method: "GET", url: "http://reviews/" });
+      return {
+        explained: [destinations[0]?.endpoints, destinations[0]?.pending, steps.at(-1)],
+        services: snapshotView(snapshot, []).services.map(({ name, endpoints, pending }) => [name, endpoints, pending]),
+        clusters: clustersView(engine).clusters.map(({ endpoints, pending }) => [endpoints.length, pending]),
+      };
+    };
+    expect(seen()).toEqual({
+      explained: [0, true, expect.stringContaining("whose instances the registry tells once it is called")],
+      services: [
+        ["ratings", 0, true],
+        ["reviews", 0, true],
+      ],
+      clusters: [],
+    });
+    expect(source.used).toEqual([]);
+    await call("reviews");
+    expect(seen()).toEqual({
+      explained: [1, undefined, expect.stringContaining("endpoints: 1")],
+      services: [
+        ["ratings", 0, true],
+        ["reviews", 1, undefined],
+      ],
+      clusters: [[1, undefined]],
+    });
   });
 
   it("costs nothing where the registry tells everything", async () => {
