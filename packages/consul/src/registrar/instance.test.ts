@@ -82,6 +82,11 @@ describe("a lease as an instance of a Consul service", () => {
     expect(flat(read)).toEqual(flat(spec));
   });
 
+  it("is a lease without ports also where the server leaves a port of 0 away", () => {
+    const { Port: _, ...made } = toServiceInstance({ ...lease("a"), ports: [] }, HOME);
+    expect(leaseOf(entryOf(made), HOME)?.ports).toEqual([]);
+  });
+
   it("refuses more than Consul keeps, and says what to do", () => {
     expect(() => toServiceInstance({ ...lease("a"), labels: many(100, "x".repeat(500)) }, HOME)).toThrow(
       /more than the 64 pairs of 512 bytes.*: 100 labels; take some away/,

@@ -77,7 +77,7 @@ export function toServiceInstance(
  */
 export function leaseOf(entry: unknown, { namespace: home }: Pick<ConsulTarget, "namespace">): Lease | undefined {
   const { Node: node, Service: instance, Checks: checks } = record(entry);
-  const { ID, Service, Address, Port, Meta, Tags, Weights } = record(instance);
+  const { ID, Service, Address, Port = 0, Meta, Tags, Weights } = record(instance); // newer servers leave a port of 0 away
   const identity = identityOf(textOf(ID), textOf(Service), home);
   const meta = readMeta(Meta);
   const ports = readPorts(readFact(meta, "ports") ?? "");
