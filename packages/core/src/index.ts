@@ -41,6 +41,7 @@ export type { PipelineStatus, Refusal } from "./snapshot/pipeline.js";
 export type {
   ApplyResult,
   ChangeNote,
+  HeldInstances,
   KnownService,
   Lease,
   LeaseHandle,

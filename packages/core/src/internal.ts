@@ -26,11 +26,14 @@ export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js"
 export { backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
+export { AbsenceLog, durationText } from "./snapshot/absence-log.js";
 export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export { PolicyTexts, type PolicyTextsOptions, type TextChange, type TextEdit } from "./snapshot/policy-texts.js";
+export { ProtectedSource, type Protection } from "./snapshot/protected-source.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
+export { RememberedServices } from "./snapshot/remembered-services.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
 export { Histogram, quantileOfCells } from "./stats/histogram.js";

@@ -31,4 +31,5 @@ export {
 export { keys, label, lease, namespace, type WatchedSource, watched } from "./testing/registry-cases.js";
 export { registryContract } from "./testing/registry-contract.js";
 export type { RegistryAbility, RegistryFixture, TestApi } from "./testing/registry-fixture.js";
+export { ScriptedSource } from "./testing/scripted-source.js";
 export { type TestCallOptions, type TestEngine, type TestEngineOptions, testEngine } from "./testing/test-engine.js";

@@ -9,6 +9,7 @@ export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
 export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
+export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
@@ -22,11 +23,14 @@ export type {
   EndpointView,
   EventsView,
   HealthCheckView,
+  HealthView,
+  HeldView,
   InboundStats,
   LimitsView,
   LimitView,
   OutboundStats,
   OutlierView,
+  RegistryReading,
   RequestsView,
   RequestView,
   RouteView,

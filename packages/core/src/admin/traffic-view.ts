@@ -15,10 +15,12 @@ import type {
   InboundStats,
   OutboundStats,
   OutlierView,
+  RegistryReading,
   StatsView,
 } from "./views.js";
 
-export function clustersView({ clusters, clock }: Engine): ClustersView {
+/** @param suspects see `suspectsOf` */
+export function clustersView({ clusters, clock }: Engine, suspects: ReadonlyMap<string, number> = NONE): ClustersView {
   const now = clock.now();
   return {
     clusters: clusters
@@ -37,20 +39,23 @@ export function clustersView({ clusters, clock }: Engine): ClustersView {
         ...(breakers && { breakers: breakersView(breakers, now) }),
         ...{ usable: usable.length, panic },
         ...(config.service.pending && { pending: config.service.pending }),
-        endpoints: states.map((state) => endpointView(state, now)),
+        endpoints: states.map((state) => endpointView(state, now, suspects)),
       })),
   };
 }
+
+const NONE: ReadonlyMap<string, number> = new Map();
 
 export interface StatsOptions {
   readonly service: string;
   readonly namespace: string;
   readonly inbound: InboundStats;
+  readonly registry?: RegistryReading;
 }
 
 export function statsView(
   { clusters, clock, rehearsal, mirrors, unrouted, gate, ruleStats }: Engine,
-  { service, namespace, inbound }: StatsOptions,
+  { service, namespace, inbound, registry }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
@@ -58,6 +63,7 @@ export function statsView(
   const rules = ruleStats.read();
   return {
     ...{ atMs: clock.now(), service, namespace, outbound, inbound, unrouted, ...beside },
+    ...(registry && { registry }),
     ...(rules.length > 0 && { rules }),
     ...(gated && { gate: gated }),
   };
@@ -79,7 +85,7 @@ function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats
   };
 }
 
-function endpointView(state: EndpointState, now: number): EndpointView {
+function endpointView(state: EndpointState, now: number, suspects: ReadonlyMap<string, number>): EndpointView {
   const { endpoint, inFlight, attempts, failures, latencyMs, ejectedUntil, outlierUntil, outlier, health } = state;
   return {
     id: endpoint.id,
@@ -94,10 +100,17 @@ function endpointView(state: EndpointState, now: number): EndpointView {
     latencyMs,
     ejectedForMs: Math.max(0, ejectedUntil - now, outlierUntil - now),
     out: outsOf(state, now),
+    ...suspicion(endpoint.workloads, suspects),
     ...(outlier && { outlier: outlierView(outlier) }),
     ...(health && { check: checkView(health, now) }),
     workloads: endpoint.workloads,
   };
+}
+
+/** An address is doubtful when all who share it are. */
+function suspicion(workloads: readonly string[], suspects: ReadonlyMap<string, number>): { suspectForMs?: number } {
+  const left = suspects.size === 0 ? [] : workloads.flatMap((name) => suspects.get(name) ?? []);
+  return left.length === 0 || left.length < workloads.length ? {} : { suspectForMs: Math.max(...left) };
 }
 
 function outlierView({ errors, gatewayErrors, localErrors, ejections, spared }: EndpointOutlier): OutlierView {

@@ -34,14 +34,53 @@ export interface ServerInfo {
   /** Seams patched by register: `fetch`, `http`, `server`, … */
   readonly patched: readonly string[];
   readonly state: "starting" | "ready" | "degraded" | "draining";
-  readonly registry: {
-    readonly url: string;
-    readonly state: string;
-    readonly sinceMs: number;
-    readonly reason?: string;
-  };
+  /** Older processes tell `url`, `state`, `sinceMs` and `reason` alone. */
+  readonly registry: Pick<RegistryReading, "url" | "state" | "sinceMs" | "reason"> & Partial<RegistryReading>;
   readonly snapshot: { readonly version: number; readonly revision: string };
   readonly problems: number;
+}
+
+/** GET /registry */
+export interface RegistryReading {
+  readonly url: string;
+  /** `stale`: it is away and its last word stands. */
+  readonly state: "connecting" | "fresh" | "stale";
+  readonly sinceMs: number;
+  /** Why it is stale. */
+  readonly reason?: string;
+  /** How far behind the server may be that answers, where it says so. */
+  readonly lagMs?: number;
+  /** How old the registry's word is that is in force; 0 while it answers. */
+  readonly staleMs: number;
+  /** When the state was saved that is in force because the registry has not answered since the start; ISO 8601. */
+  readonly stateSavedAt?: string;
+  /** Since the snapshot in force was published; -1 before the first. */
+  readonly snapshotAgeMs: number;
+  /** Since start: what the registry said, and what of it led to a new snapshot. */
+  readonly views: number;
+  readonly publications: number;
+  /** Instances that the registry lost all at once and that are used for a while longer. */
+  readonly held: readonly HeldView[];
+}
+
+export interface HeldView {
+  readonly namespace: string;
+  readonly service: string;
+  /** Names of workloads. */
+  readonly instances: readonly string[];
+  /** How many instances the service had before. */
+  readonly of: number;
+  readonly sinceMs: number;
+  /** Until the registry is obeyed. */
+  readonly forMs: number;
+}
+
+/** GET /healthz, 503 while no calls should be sent here. */
+export interface HealthView {
+  readonly status: "ok" | "degraded" | "starting" | "draining" | "failing";
+  /** What is not as it should be, one sentence each. */
+  readonly details: readonly string[];
+  readonly registry: RegistryReading;
 }
 
 /** GET /snapshot */
@@ -181,6 +220,8 @@ export interface EndpointView {
   readonly latencyMs: number;
   /** For how much longer it is left alone, as far as that is up to time; 0 when in use, and when only health checks keep it out. */
   readonly ejectedForMs: number;
+  /** The registry lost it with many others at once: for how much longer it is used all the same. Absent otherwise. */
+  readonly suspectForMs?: number;
   /** Why it is left alone; empty when in use. Absent from older processes. */
   readonly out?: readonly Out[];
   /** What outlier detection has counted; absent while there was nothing to count. */
@@ -221,6 +262,8 @@ export interface StatsView {
   readonly namespace: string;
   readonly outbound: readonly OutboundStats[];
   readonly inbound: InboundStats;
+  /** Absent from older processes. */
+  readonly registry?: RegistryReading;
   /** Calls that never found a cluster: no rule, unknown host, direct response, redirect. */
   readonly unrouted: number;
   /** Mode `observe`: what policy would have done, by host called. Empty until it is observed, absent from older processes. */

@@ -52,6 +52,12 @@ export function isRefusal({ code, cause }: MeshError): boolean {
   return code === "CONNECT_FAILED" && !OURS.has(errorCode(cause));
 }
 
+/** Nobody listens there, or the way there is refused: a wait that ended in vain says less. */
+export function isClosed(error: MeshError): boolean {
+  const code = errorCode(error.cause);
+  return isRefusal(error) && code !== "" && !WAITS.has(code) && !LOOKUPS.has(code);
+}
+
 /** The attempt ended without a whole answer, and the peer is to blame as far as can be told. */
 export function isPeersFault({ code, origin, cause }: MeshError): boolean {
   if (origin !== "remote") return false;

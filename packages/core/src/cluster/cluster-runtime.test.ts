@@ -54,6 +54,22 @@ describe("an endpoint that refuses connections", () => {
     expect(cluster().states[0]).toMatchObject({ refusals: 1, ejectedUntil: 505 });
   });
 
+  it.each([
+    ["ECONNREFUSED", 3],
+    ["EHOSTUNREACH", 3],
+    ["ETIMEDOUT", 0],
+    ["ENOTFOUND", 0],
+    ["EMFILE", 0],
+  ])("that nobody listens there is told every time, and not of a wait or a want of ours: %s %i", (code, times) => {
+    const closed: string[] = [];
+    const onEndpointClosed = (endpoint: string) => closed.push(endpoint);
+    const { network, send, clock } = testEngine({ clusters: { reviews: [A] } }, { onEndpointClosed });
+    network.script(A, refuses(code, 5));
+    for (let n = 0; n < 3; n++) send("reviews");
+    clock.advance(5);
+    expect(closed).toEqual(Array.from({ length: times }, () => A));
+  });
+
   it("is back for good once it answers", () => {
     const test = setup();
     untilRefused(test);

@@ -10,8 +10,10 @@ import type { XxHashLoader } from "../balance/xx-hash.js";
 import { ClusterBreakers } from "../breaker/cluster-breakers.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
+import { isClosed } from "../call/classify.js";
 import type { Names } from "../dns/names.js";
 import { Waits } from "../dns/waits.js";
+import { MeshError } from "../errors.js";
 import { ClusterHealth } from "../health/cluster-health.js";
 import type { HealthChecks } from "../health/health-checks.js";
 import { outStory } from "../health/out-story.js";
@@ -44,6 +46,8 @@ export interface ClusterOptions {
    * closed once idle, since any of them may lead to the one that left.
    */
   readonly onRemoved: (state: EndpointState) => void;
+  /** Nobody listens at an endpoint, as a call found out. */
+  readonly onClosed: (endpoint: string) => void;
   readonly healthChecks: HealthChecks;
   /** An endpoint was ejected, or is in use again, in words. */
   readonly onHealth: (message: string) => void;
@@ -259,7 +263,8 @@ export class ClusterRuntime {
   }
 
   /** The endpoint did not take the connection: others are preferred for a while. Nobody is left when all refuse. */
-  refused({ endpoint: state, startedAt, endedAt: now }: Attempt): void {
+  refused({ endpoint: state, startedAt, endedAt: now, error }: Attempt): void {
+    if (error instanceof MeshError && isClosed(error)) this.#options.onClosed(state.endpoint.id);
     // Many calls may run into one closed port at once: that is one refusal, not one after the other.
     if (state.ejectedUntil > now || startedAt < state.ejectedAt) return;
     state.refusals += 1;

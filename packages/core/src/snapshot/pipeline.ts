@@ -56,6 +56,8 @@ export interface PipelineStatus {
   readonly fromState: boolean;
   /** Wall time of the state in use, ms since 1970. */
   readonly stateSavedAt: number | undefined;
+  /** Clock ms at which the snapshot in force was published. */
+  readonly publishedAt: number | undefined;
   readonly views: number;
   readonly publications: number;
   readonly compileFailures: number;
@@ -115,6 +117,7 @@ export class Pipeline {
   #degraded = false;
   #fromState = false;
   #stateSavedAt: number | undefined;
+  #publishedAt: number | undefined;
   #refresh: Timer | undefined;
   readonly #counts = { views: 0, publications: 0, compileFailures: 0, validated: 0 };
   readonly #times = { lastValidateMs: 0, lastCompileMs: 0, lastPublishMs: 0 };
@@ -158,6 +161,7 @@ export class Pipeline {
       revision: snapshot?.revision ?? "",
       fromState: this.#fromState,
       stateSavedAt: this.#stateSavedAt,
+      publishedAt: this.#publishedAt,
       ...this.#counts,
       ...this.#times,
       refused: this.#refused,
@@ -248,7 +252,8 @@ export class Pipeline {
     this.#times.lastValidateMs = validated - started;
     this.#times.lastCompileMs = compiled - validated;
     store.publish(snapshot);
-    this.#times.lastPublishMs = this.#clock.now() - compiled;
+    this.#publishedAt = this.#clock.now();
+    this.#times.lastPublishMs = this.#publishedAt - compiled;
     this.#demand?.declare(snapshot.egress ?? NONE);
     this.#save();
   }

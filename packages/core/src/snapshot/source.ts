@@ -55,12 +55,25 @@ export interface RegistryView {
   /** Instances that others registered: they can be called, and are no processes of the mesh. @default none */
   readonly workloads?: readonly Workload[];
   /**
-   * Of a registry that tells instances only of services in use: every service there is, each object the same as before
+   * Services that exist whether or not instances of them are in the view: of a registry that tells instances only of
+   * services in use, every one there is; else those that had some a while ago. Each object is the same as before
    * unless it changed. Absent: leases and workloads say it all.
    */
   readonly services?: readonly KnownService[];
   /** What could not be parsed, or was there twice. */
   readonly problems: readonly Problem[];
+}
+
+/** Instances of one service that the registry lost all at once, and that are used for a while longer. */
+export interface HeldInstances extends ServiceRef {
+  /** Their names. */
+  readonly instances: readonly string[];
+  /** How many instances of the service there were before. */
+  readonly of: number;
+  /** Clock ms. */
+  readonly since: number;
+  /** Clock ms at which the registry is obeyed. */
+  readonly until: number;
 }
 
 export interface SourceStatus {
@@ -72,6 +85,8 @@ export interface SourceStatus {
   readonly reason?: string;
   /** How far behind the server that answers may be, in ms, where it says so: it has not heard of its leader for that long. */
   readonly lagMs?: number;
+  /** What is held back against the registry's word. @default nothing */
+  readonly held?: readonly HeldInstances[];
 }
 
 export interface Source {

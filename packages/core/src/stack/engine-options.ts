@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly onUse?: (service: ServiceRef) => void;
   /** An endpoint, or a process behind it, left the registry; transports close its connections when they fall idle. */
   readonly onEndpointRemoved?: (state: EndpointState) => void;
+  /** Nobody listens at this `address:port`, as a call found out. @default nobody hears it */
+  readonly onEndpointClosed?: (endpoint: string) => void;
   /** An endpoint was ejected, or is in use again: a line of a log. @default nobody hears it */
   readonly onHealth?: (message: string) => void;
   /** A circuit breaker opened, is half open, or closed: likewise. @default nobody hears it */

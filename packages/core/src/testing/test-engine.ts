@@ -14,6 +14,7 @@ export interface TestEngineOptions
   extends Pick<
     EngineOptions,
     | "onEndpointRemoved"
+    | "onEndpointClosed"
     | "onUse"
     | "onHealth"
     | "onBreaker"

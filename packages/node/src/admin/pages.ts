@@ -1,14 +1,19 @@
 /** What the admin endpoint answers, by path. GET never changes anything. */
 
-import { type Explanation, explain, MeshError } from "@inmesh/core";
+import { type Explanation, explain, MeshError, type PipelineStatus } from "@inmesh/core";
 import {
   clustersView,
   endpointsOut,
+  type HealthView,
+  type RegistryReading,
+  registryDetails,
+  registryReading,
   requestsView,
   snapshotInUse,
   snapshotView,
   stackView,
   statsView,
+  suspectsOf,
 } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
 import { serverInfo } from "./server-info.js";
@@ -25,10 +30,14 @@ const READ: Readonly<Record<string, Show>> = {
   "/server_info": serverInfo,
   "/snapshot": ({ store: { current }, engine, pipeline }) =>
     snapshotView(current && snapshotInUse(current, engine.clusters), pipeline?.problems ?? []),
-  "/clusters": ({ engine }) => clustersView(engine),
+  "/registry": registryOf,
+  "/clusters": ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
   "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
-  "/stats": ({ engine, inbound, settings: { service, namespace } }) =>
-    statsView(engine, { service, namespace, inbound: inbound.read() }),
+  "/stats": (plane) => {
+    const { engine, inbound, settings } = plane;
+    const { service, namespace } = settings;
+    return statsView(engine, { service, namespace, inbound: inbound.read(), registry: registryOf(plane) });
+  },
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
   "/events": ({ events }) => events.view(),
@@ -50,7 +59,7 @@ const WRITE: Readonly<Record<string, (plane: DataPlane) => unknown>> = {
   },
 };
 
-const HEALTH = ["/ready", "/live", "/healthz/ready", "/healthz/live"];
+const HEALTH = ["/healthz", "/ready", "/live", "/healthz/ready", "/healthz/live"];
 
 export function findPage(plane: DataPlane, method: string, { pathname, searchParams }: URL): Page {
   const writes = WRITE[pathname];
@@ -60,6 +69,7 @@ export function findPage(plane: DataPlane, method: string, { pathname, searchPar
   }
   if (writes !== undefined) return { status: 405, body: { error: `${pathname} is changed by POST` } };
   if (pathname === "/live" || pathname === "/healthz/live") return { status: 200, body: { live: true } };
+  if (pathname === "/healthz") return healthPage(plane);
   if (pathname === "/ready" || pathname === "/healthz/ready") return readyPage(plane);
   if (pathname === "/")
     return { status: 200, body: { ...serverInfo(plane), paths: [...Object.keys(READ), ...HEALTH] } };
@@ -75,6 +85,29 @@ function readyPage(plane: DataPlane): Page {
     status: ready ? 200 : 503,
     body: { ready, config: pipeline?.state ?? "starting", version: pipeline?.version ?? 0, draining, failing },
   };
+}
+
+function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReading {
+  return registryReading(pipeline, registryUrl, clock);
+}
+
+/** As `/ready`, with what is not as it should be: a registry that is away makes nobody unready. */
+function healthPage(plane: DataPlane): Page {
+  const { ready, draining, failing, pipeline } = plane;
+  const registry = registryOf(plane);
+  const details = [...registryDetails(registry), ...policyDetails(pipeline)];
+  const degraded = details.length > 0 ? "degraded" : "ok";
+  const status = draining ? "draining" : failing ? "failing" : ready ? degraded : "starting";
+  const body: HealthView = { status, details, registry };
+  return { status: ready ? 200 : 503, body };
+}
+
+function policyDetails(pipeline: PipelineStatus | undefined): string[] {
+  if (pipeline?.state !== "degraded") return [];
+  const { refused, problems } = pipeline;
+  const first = refused[0]?.problems[0] ?? problems.find(({ severity }) => severity === "error");
+  const text = first === undefined ? "" : `: ${first.code} ${first.resource || first.file}`;
+  return [`something that is written is not in force${text}`];
 }
 
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */

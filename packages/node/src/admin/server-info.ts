@@ -1,13 +1,13 @@
 /** Who this process is and how it is doing, for the admin endpoint and `mesh.status`. */
 
 import type { ServerInfo } from "@inmesh/core/admin";
+import { registryReading } from "@inmesh/core/admin";
 import { resourceKey, SCHEMA_VERSION } from "@inmesh/model";
 import type { DataPlane } from "../plane/data-plane.js";
 import { VERSION } from "../version.js";
 
 export function serverInfo(plane: DataPlane): ServerInfo {
   const { settings, pipeline, clock } = plane;
-  const source = pipeline?.source;
   return {
     inmesh: VERSION,
     schemaVersion: SCHEMA_VERSION,
@@ -22,12 +22,7 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     ports: plane.ports,
     patched: plane.patched,
     state: plane.state,
-    registry: {
-      url: plane.registryUrl,
-      state: source?.state ?? "connecting",
-      sinceMs: source === undefined ? 0 : clock.now() - source.since,
-      ...(source?.reason !== undefined && { reason: source.reason }),
-    },
+    registry: registryReading(pipeline, plane.registryUrl, clock),
     snapshot: { version: pipeline?.version ?? 0, revision: pipeline?.revision ?? "" },
     problems: pipeline?.problems.length ?? 0,
   };

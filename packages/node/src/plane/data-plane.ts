@@ -29,6 +29,7 @@ import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
 import { hold, propagated } from "./propagation.js";
+import type { RegistryGuard } from "./registry-guard.js";
 
 /** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
 const LEAVE_SHARE = 0.6;
@@ -69,6 +70,7 @@ export class DataPlane {
   /** Grows by the registry's own server, before anything is asked of it. */
   #excludes: (host: string, port: number) => boolean;
   #registry: OpenRegistry | undefined;
+  #guard: RegistryGuard | undefined;
   #pipeline: Pipeline | undefined;
   #lease: LeaseKeeper | undefined;
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
@@ -112,6 +114,7 @@ export class DataPlane {
       onShedding: noticed("shedding"),
       onUse: (service) => this.#pipeline?.use(service),
       onEndpointRemoved: this.transport.onEndpointRemoved,
+      onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => this.events.add("breaker", message),
       healthProber: new HttpHealthProber({ clock, onNotice: noticed("tls") }),
@@ -207,8 +210,9 @@ export class DataPlane {
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this;
-    const [{ openRegistry }, { Pipeline }, model] = await Promise.all([
+    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model] = await Promise.all([
       import("./open-registry.js"),
+      import("./registry-guard.js"),
       import("@inmesh/core/internal"),
       import("@inmesh/model"),
     ]);
@@ -226,6 +230,12 @@ export class DataPlane {
     const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
     this.#registry = registry;
     if (registry.server !== undefined) this.#excludes = compileExclusion([...settings.exclude, registry.server]);
+    const guard = new RegistryGuard({
+      ...{ registry, settings, clock, log },
+      onEvent: (message) => this.events.add("registry", message),
+      pipeline: () => this.pipeline,
+    });
+    this.#guard = guard;
     const { namespace, service, labels, serviceAccount, locality } = settings;
     const self = {
       ...{ namespace, service, labels },
@@ -233,7 +243,7 @@ export class DataPlane {
       ...(locality !== undefined && { locality: localityOf(locality) }),
     };
     this.#pipeline = new Pipeline({
-      source: registry.source,
+      source: guard.source,
       store: this.store,
       validate: model.validateDocument,
       compile: model.compile,
@@ -311,6 +321,7 @@ export class DataPlane {
     await this.#starting;
     await this.#lease?.leave();
     await this.#admin?.close();
+    this.#guard?.close();
     await this.#pipeline?.close();
     this.engine.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));

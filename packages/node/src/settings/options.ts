@@ -8,6 +8,7 @@ import type { Document } from "@inmesh/model";
 import type { LogLevel } from "../log.js";
 import { isConsul, schemeOf } from "./registry-url.js";
 import {
+  count,
   dnsLabel,
   duration,
   type Invalid,
@@ -15,6 +16,7 @@ import {
   list,
   mode,
   oneOf,
+  percent,
   ports,
   type ReadValue,
   seams,
@@ -58,6 +60,15 @@ export interface MeshOptions {
   readonly lease?: "always" | "servers" | "never";
   /** How long others keep this process in mind after the last sign of life, in ms, at least 500; a third of it lies between two signs. @default 15_000 */
   readonly leaseTtlMs?: number;
+  /**
+   * How long instances stay in use that a registry server loses in a mass, all at once, in ms; those that refuse connections
+   * go at once. 0: they all do. @default 30_000
+   */
+  readonly protectionMs?: number;
+  /** Of a service's instances: more than this lost at once is a mass, in percent. @default 50 */
+  readonly protectionPercent?: number;
+  /** And at least so many, unless none is left. @default 3 */
+  readonly protectionLeast?: number;
   /** How long a call waits for the first configuration, in ms. @default 5_000 */
   readonly configWaitMs?: number;
   /** Hosts (`api.example.com`, `*.example.com`), `host:port` or `:port` that the mesh leaves alone. */
@@ -106,6 +117,9 @@ export const SETTINGS: Settings = {
   address: { variable: "INMESH_ADDRESS", read: text, expects: "an IP address or host name" },
   lease: { variable: "INMESH_LEASE", read: oneOf("always", "servers", "never"), expects: "always, servers or never" },
   leaseTtlMs: { variable: "INMESH_LEASE_TTL_MS", read: leaseTtl, expects: "milliseconds, at least 500" },
+  protectionMs: { variable: "INMESH_PROTECTION_MS", read: duration, expects: "milliseconds" },
+  protectionPercent: { variable: "INMESH_PROTECTION_PERCENT", read: percent, expects: "0 to 100" },
+  protectionLeast: { variable: "INMESH_PROTECTION_LEAST", read: count, expects: "a whole number, at least 1" },
   configWaitMs: { variable: "INMESH_CONFIG_WAIT_MS", read: duration, expects: "milliseconds" },
   exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
   patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },

@@ -50,6 +50,22 @@ export function duration(value: unknown): number | Invalid {
   return { invalid: "expected a number of milliseconds, such as 500" };
 }
 
+/** More than all of something is none of it. */
+export function percent(value: unknown): number | Invalid {
+  const number = wholeNumber(value);
+  return number !== undefined && number <= 100 ? number : { invalid: "expected a number from 0 to 100" };
+}
+
+export function count(value: unknown): number | Invalid {
+  const number = wholeNumber(value);
+  return number !== undefined && number >= 1 ? number : { invalid: "expected a whole number, at least 1" };
+}
+
+function wholeNumber(value: unknown): number | undefined {
+  const number = typeof value === "string" && /^\d+$/.test(value.trim()) ? Number(value) : value;
+  return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
+}
+
 export function list(value: unknown): readonly string[] | Invalid {
   const items = typeof value === "string" ? value.split(",") : value;
   if (!Array.isArray(items)) return { invalid: "expected a list" };
