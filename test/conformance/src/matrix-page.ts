@@ -82,6 +82,18 @@ the same.
 | why | cells |
 |---|---|
 ${skips.join("\n")}
+
+## Consul as the registry
+
+| Consul | |
+|---|---|
+| 1.8.7 | tested with every \`npm test\`, one agent and three servers |
+| 1.13.9 | tested with every release, the same suites |
+| 1.12.9, and any other from 1.8 on | not tested; nothing is used that 1.8 lacks, but for the config entries that the [support table](support.md) names with a version |
+| 1.14 and newer | not tested here. What only they have is asked of the server, not assumed |
+| before 1.8 | not supported: config entries are read as 1.8 writes them |
+
+Namespaces, partitions and basic authentication of Consul Enterprise are refused, not ignored.
 `;
 }
 

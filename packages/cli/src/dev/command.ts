@@ -6,6 +6,7 @@ import { runDev } from "./dev.js";
 
 export interface DevOptions {
   readonly config?: string;
+  readonly registry?: string;
   readonly namespace?: string;
   readonly script?: string;
   readonly story?: string;
@@ -31,6 +32,10 @@ export function devCommand(ports: CommandPorts): Command {
     .description("run services as a mesh on this machine, unchanged, and watch what flows")
     .argument("[command...]", "commands to run, separated by --")
     .option("--config <dir>", "folder of the registry (default: ./mesh if there, else one that is removed at the end)")
+    .option(
+      "--registry <registry>",
+      "consul: a Consul of the session's own; consul://host:8500: one that runs (policy: the files of --config)",
+    )
     .option("-n, --namespace <name>", "namespace of the services (default: INMESH_NAMESPACE, else default)")
     .option("--script <file>", "a module that plays a session by itself")
     .option("--story <name>", "with --script: play <name>.js of the same folder instead")

@@ -1,7 +1,7 @@
 /** One session of `inmesh dev`, from the first child to the last: puts the parts together and takes them apart again. */
 
 import { setMaxListeners } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,6 +11,7 @@ import { namespaceOf } from "../options.js";
 import { Announcer } from "./announcer.js";
 import { childEnv, registerUrl } from "./child-env.js";
 import type { DevOptions } from "./command.js";
+import { openDevRegistry } from "./dev-registry.js";
 import { EventLog } from "./event-log.js";
 import { KeyActions } from "./key-actions.js";
 import { Keyboard } from "./keyboard.js";
@@ -27,7 +28,6 @@ import { Terminal } from "./terminal.js";
 /** Between two lines of figures in plain output, in ms. */
 const FIGURES_MS = 2_000;
 /** In the folder of the session, when the registry is ours to remove. */
-const MESH = "mesh";
 const STATE = "state";
 
 /** Why a session ends. */
@@ -47,11 +47,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   }
   const namespace = namespaceOf(options, cli);
   const register = registerUrl();
-  const given = configFolder(options, script !== undefined, cli);
   const scratch = mkdtempSync(join(tmpdir(), "inmesh-dev-"));
-  const config = given ?? join(scratch, MESH);
-  if (given === undefined) mkdirSync(config);
-
   const stop = new AbortController();
   setMaxListeners(0, stop.signal); // every question to a process listens to it
   let finish: (end: End) => void = () => {};
@@ -61,19 +57,32 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   const events = new EventLog(io.clock.wallTime);
   const reaper = new Reaper();
   reaper.watchPath(scratch);
+  const registry = await openDevRegistry({
+    ...{ ...options, namespace, scripted: script !== undefined, scratch, cli, events, reaper, signal: io.signal },
+  }).catch((error: unknown) => {
+    rmSync(scratch, { recursive: true, force: true });
+    reaper.close();
+    throw error;
+  });
+  const { config, folder } = registry;
   const supervisor = new Supervisor({
     events,
     reaper,
     envOf: ({ service, version, env }: ProcessSpec) => {
       const labels = version === undefined ? {} : { app: service, version };
-      const stateDir = given === undefined ? { stateDir: join(scratch, STATE) } : {};
+      const stateDir = registry.ours ? { stateDir: join(scratch, STATE) } : {};
       return childEnv(io.env, { service, namespace, config, labels, env, ...stateDir }, register);
     },
   });
   let changed = (): void => {};
-  const watch = new MeshWatch({ config, clock: io.clock, signal: stop.signal, onChange: () => changed() });
-  const actions = new KeyActions({ config, clock: io.clock, events, supervisor, watch, reaper });
-  const announcer = new Announcer(events, config);
+  const watch = new MeshWatch({
+    source: registry.source,
+    clock: io.clock,
+    signal: stop.signal,
+    onChange: () => changed(),
+  });
+  const actions = new KeyActions({ config: folder, clock: io.clock, events, supervisor, watch, reaper });
+  const announcer = new Announcer(events, folder);
 
   // ---- what the user sees ----
   const startedAt = performance.now();
@@ -113,6 +122,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
     terminal.leave();
     supervisor.killAllSync();
     actions.close();
+    registry.closeSync();
     rmSync(scratch, { recursive: true, force: true });
   };
   if (io.signal.aborted) interrupted();
@@ -141,13 +151,14 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   const keys = live || io.env["INMESH_DEV_KEYS"] === "1";
   if (live) terminal.enter();
   if (keys) keyboard.start(onKey);
-  events.add("process", `registry: ${config}${given === undefined ? " (removed at the end)" : ""}`);
+  events.add("process", `registry: ${registry.shown}${registry.ours ? " (removed at the end)" : ""}`);
   watch.start();
   const data = join(tmpdir(), `inmesh-session-${process.pid}-${Math.round(io.clock.wallTime())}`);
   const base = script === undefined ? io.cwd : dirname(script);
   const fail = (error: Error): void => finish({ code: EXIT.bad, failure: error.message });
   const session = new Session({
     config,
+    folder,
     data,
     namespace,
     base,
@@ -170,6 +181,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   await supervisor.stopAll();
   await watch.close();
   actions.close();
+  await registry.close();
   rmSync(scratch, { recursive: true, force: true });
   reaper.close();
   if (keys) keyboard.stop();
@@ -214,20 +226,4 @@ function scriptFile({ script, story }: DevOptions, cwd: string): string | undefi
   const named =
     story === undefined ? `there is no script "${script}"` : `there is no story "${story}" in ${dirname(script)}`;
   throw new CliError(EXIT.usage, named, "Give a module whose default export is async (session) => …");
-}
-
-/** @returns undefined: the session makes a folder of its own */
-function configFolder({ config }: DevOptions, scripted: boolean, { io }: Cli): string | undefined {
-  const named = config ?? (scripted ? undefined : io.env["INMESH_CONFIG"] || undefined);
-  const shown = named ?? (scripted ? undefined : "mesh");
-  if (shown === undefined) return undefined;
-  const path = isAbsolute(shown) ? shown : join(io.cwd, shown);
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isFolder) return path;
-  if (named === undefined) return undefined;
-  throw new CliError(
-    EXIT.usage,
-    `the registry "${named}" is no folder`,
-    "inmesh dev needs a folder: create it, or leave --config out.",
-  );
 }

@@ -1,9 +1,8 @@
 /** Keeps an eye on the mesh: who is in it, by the leases, and what each process counts, by its admin endpoint. */
 
-import { type Clock, type Lease, type RegistryView, sleep } from "@inmesh/core";
+import { type Clock, type Lease, type RegistryView, type Source, sleep } from "@inmesh/core";
 import type { RequestsView, RequestView, ServerInfo, StatsView } from "@inmesh/core/admin";
-import { FolderRegistry } from "@inmesh/core/folder";
-import { type Document, parseDocuments } from "@inmesh/model";
+import type { Document } from "@inmesh/model";
 import { AdminClient } from "../live/admin-client.js";
 import { readProcesses } from "../live/processes.js";
 import { type Edge, edgesBetween, type Readings } from "./figures.js";
@@ -17,8 +16,8 @@ export interface Member {
 }
 
 export interface MeshWatchOptions {
-  /** Folder of the registry. */
-  readonly config: string;
+  /** The registry: everybody in it. */
+  readonly source: Source;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Called after each look at the processes, and whenever one comes or goes. */
@@ -46,7 +45,7 @@ const LAST_REQUESTS = "/requests?limit=128";
 export class MeshWatch {
   readonly #clock: Clock;
   readonly #client: AdminClient;
-  readonly #registry: FolderRegistry;
+  readonly #registry: Source;
   readonly #onChange: () => void;
   readonly #infos = new Map<string, ServerInfo>();
   readonly #waiters = new Set<() => void>();
@@ -56,10 +55,10 @@ export class MeshWatch {
   #eventful: CalledRequest | undefined;
   #looking = false;
 
-  constructor({ config, clock, signal, onChange }: MeshWatchOptions) {
+  constructor({ source, clock, signal, onChange }: MeshWatchOptions) {
     this.#clock = clock;
     this.#client = new AdminClient({ clock, signal, timeoutMs: LOOK_MS });
-    this.#registry = new FolderRegistry({ path: config, parse: parseDocuments, clock });
+    this.#registry = source;
     this.#onChange = onChange;
   }
 
@@ -79,7 +78,7 @@ export class MeshWatch {
     return this.#view.leases;
   }
 
-  /** Policy as it stands in the folder. */
+  /** Policy as it stands in the registry. */
   get documents(): readonly Document[] {
     return this.#view.documents;
   }

@@ -51,7 +51,7 @@ export interface ScriptInstance {
 }
 
 export interface ScriptSession {
-  /** Folder of the registry. */
+  /** The registry: a folder or a URL. */
   readonly config: string;
   /** A folder of this session for logs and results. It is kept, and its name is printed. */
   readonly data: string;
@@ -77,7 +77,10 @@ export interface ScriptSession {
 }
 
 export interface SessionOptions {
+  /** The registry. */
   readonly config: string;
+  /** Whose files are policy, beside what is applied. */
+  readonly folder: string;
   readonly data: string;
   readonly namespace: string;
   /** Against which a script's relative paths count. */
@@ -131,25 +134,17 @@ export class Session implements ScriptSession {
   }
 
   async apply(...paths: string[]): Promise<void> {
-    const { base, config, namespace, events } = this.#options;
+    const { base, namespace, events } = this.#options;
     const files = paths.map((path) => (isAbsolute(path) ? path : join(base, path)));
     const shown = files.map((path) => relative(base, path) || path).join(" ");
-    await this.#inmesh([
-      "apply",
-      ...files.flatMap((file) => ["-f", file]),
-      "--config",
-      config,
-      "-n",
-      namespace,
-      "--wait",
-    ]);
+    await this.#inmesh(["apply", ...files.flatMap((file) => ["-f", file]), "-n", namespace, "--wait"]);
     events.add("policy", `inmesh apply -f ${shown} --wait: in force in every process`);
   }
 
   async policy(mode: "off" | "on"): Promise<void> {
-    const { config, watch, events } = this.#options;
-    if (mode === "off") writeDocument(config, MODE_FILE, modeDocument("off", watch.documents));
-    else deleteDocument(config, MODE_FILE);
+    const { folder, watch, events } = this.#options;
+    if (mode === "off") writeDocument(folder, MODE_FILE, modeDocument("off", watch.documents));
+    else deleteDocument(folder, MODE_FILE);
     const wanted = mode;
     const done = await watch.untilMode(wanted, SETTLED_MS, this.signal);
     events.add(done ? "policy" : "error", `policy ${mode} in ${done ? "every process" : "some processes only"}`);
@@ -221,6 +216,8 @@ export class Session implements ScriptSession {
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       signal: this.signal,
+      // Not on the command line, which every user of the machine can read: it may hold a token.
+      env: { ...process.env, INMESH_CONFIG: this.config },
     });
     let said = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
