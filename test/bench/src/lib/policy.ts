@@ -3,6 +3,7 @@
 import {
   type ClientContext,
   compile,
+  type KnownService,
   parseDocuments,
   type Resource,
   type Snapshot,
@@ -38,11 +39,16 @@ export function workloads(
   }));
 }
 
-export function snapshot(policy: readonly Resource[], known: readonly Workload[], previous?: Snapshot): Snapshot {
-  return compile(
-    { resources: policy, workloads: known, client: CLIENT, problems: [], version: (previous?.version ?? 0) + 1 },
-    previous,
-  );
+/** @param services of a registry that tells instances only of services in use. @default all are told */
+export function snapshot(
+  policy: readonly Resource[],
+  known: readonly Workload[],
+  previous?: Snapshot,
+  services?: readonly KnownService[],
+): Snapshot {
+  const input = { resources: policy, workloads: known, client: CLIENT, problems: [] };
+  const version = (previous?.version ?? 0) + 1;
+  return compile({ ...input, version, ...(services && { services }) }, previous);
 }
 
 /** A VirtualService with `count` prefix rules, none a prefix of another. */
