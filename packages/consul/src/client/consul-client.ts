@@ -205,8 +205,14 @@ function consulError(error: ResponseError, { target, shown }: ConsulClient): Con
     return new ConsulError(garbled ? "garbled" : "unreachable", `${shown}: ${reason}`, { cause: error });
   }
   const status = response.statusCode ?? 0;
-  const text = typeof response.body === "string" ? response.body.trim().slice(0, 300) : "";
+  const text = textOf(response.body).trim().slice(0, 300);
   const kind = status >= 400 && status < 500 && status !== 429 ? "refused" : "failed";
   const said = `${shown} answered ${status}${text && `: ${text}`}${refusalAdvice(status, text, target)}`;
   return new ConsulError(kind, said, { status, cause: error });
+}
+
+/** Go's own server says no type of what it refuses. */
+function textOf(body: unknown): string {
+  if (Buffer.isBuffer(body)) return body.toString("utf8");
+  return typeof body === "string" ? body : "";
 }

@@ -7,6 +7,7 @@ const WHERE_TOKENS_GO = "in CONSUL_HTTP_TOKEN or before the @ of the registry's 
 /** To be put behind what Consul said; empty where that says it all. */
 export function refusalAdvice(status: number, text: string, { token }: Pick<ConsulTarget, "token">): string {
   if (status >= 300 && status < 400) return "; Consul never redirects: does the registry's URL name one?";
+  if (status === 400 && /HTTPS server/i.test(text)) return "; write consul+https:// in place of consul://";
   if (status !== 403) return "";
   if (/ACL not found/i.test(text))
     return `; the token is not known there: it was deleted, has expired or belongs to another Consul. Give a valid one ${WHERE_TOKENS_GO}`;
