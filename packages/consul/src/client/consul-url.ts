@@ -139,7 +139,7 @@ function advice(name: string): string {
     (known) => [known, editDistance(name.toLowerCase(), known.toLowerCase())] as const,
   ).sort(([, a], [, b]) => a - b)[0]!; // there are parameters
   const shown = /^[\w.-]{1,30}$/.test(name) ? `, ${name}` : "";
-  return `${shown}: ${distance <= 2 ? `did you mean ${nearest}?` : `known are ${PARAMETERS.join(", ")}`}`;
+  return `${shown}: ${distance <= Math.min(2, name.length / 2) ? `did you mean ${nearest}?` : `known are ${PARAMETERS.join(", ")}`}`;
 }
 
 function choice<Value extends string>(name: Parameter, value: string, values: readonly Value[]): Value {
