@@ -14,7 +14,7 @@ import { mayRead } from "./access.js";
 import { InstanceWatches } from "./instance-watches.js";
 import { keyPath } from "./key-path.js";
 import type { ParseDocuments } from "./policy-keys.js";
-import { type EntryTranslator, PolicySource } from "./policy-source.js";
+import { PolicySource } from "./policy-source.js";
 import { sameView } from "./same-view.js";
 import { catalogNames, ServiceNames } from "./service-names.js";
 
@@ -23,8 +23,6 @@ export interface ConsulSourceOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly parse: ParseDocuments;
-  /** Absent: config entries are not read. */
-  readonly translator?: EntryTranslator;
   /** Whose instances are told: those of services that `use` named, or everybody's. @default "used" */
   readonly scope?: "used" | "all";
 }
@@ -55,7 +53,7 @@ export class ConsulSource implements Source {
   #closed = false;
 
   constructor(options: ConsulSourceOptions) {
-    const { client, clock, random, scope = "used" } = options;
+    const { client, clock, random, parse, scope = "used" } = options;
     const { target, shown } = client;
     const asking = { client, clock, random, onSettled: () => this.#settled() };
     const onChange = (): void => this.#showSoon();
@@ -64,7 +62,7 @@ export class ConsulSource implements Source {
     this.#names = new ServiceNames(target.namespace);
     this.#status = { state: "connecting", since: clock.now() };
     this.#instances = new InstanceWatches({ ...asking, onChange });
-    this.#policy = new PolicySource({ ...options, ...asking, onChange });
+    this.#policy = new PolicySource({ ...asking, onChange, parse, services: () => this.#names.names });
     this.#catalog = new BlockingQuery({
       ...asking,
       path: "/catalog/services",
@@ -162,9 +160,9 @@ export class ConsulSource implements Source {
     if (this.#closed || !this.#ready()) return;
     for (const timer of [this.#patience, this.#batch]) timer?.cancel();
     this.#batch = undefined;
-    const { documents, problems, datacenters } = this.#policy.policy;
-    this.#instances.reach(datacenters);
-    const { leases, workloads } = this.#instances;
+    const { documents, problems, standing } = this.#policy.policy;
+    this.#instances.follow(standing);
+    const { leases, workloads } = this.#instances.shown;
     const view: RegistryView = {
       ...{ documents, problems },
       leases: leases.sort((a, b) => (a.name < b.name ? -1 : 1)),

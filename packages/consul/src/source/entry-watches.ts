@@ -3,80 +3,67 @@
 import type { Clock, Random } from "@inmesh/core";
 import { type ConsulClient, path } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
+import { CONFIG_ENTRY_KINDS } from "../config-entry/index.js";
 import { record, textOf } from "../registrar/read.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead, type Readable } from "./access.js";
+import { type ServerFacts, serverFacts } from "./server-facts.js";
 
 export interface EntryWatchesOptions {
   readonly client: ConsulClient;
   readonly clock: Clock;
   readonly random: Random;
-  readonly kinds: readonly string[];
   readonly onChange: () => void;
   readonly onSettled: () => void;
 }
 
-/** Servers from before 1.9 have them by themselves. */
+const KINDS = Object.keys(CONFIG_ENTRY_KINDS);
 const INTENTIONS = "service-intentions";
-/** Entries of the whole cluster. */
-const OPERATORS: ReadonlySet<string> = new Set(["proxy-defaults", "mesh"]);
+/** Intentions by themselves, of servers from before 1.9. */
+const OLD_INTENTIONS = "";
+/** Entries of the whole cluster: anybody may read them. */
+const ANYBODYS: ReadonlySet<string> = new Set(["proxy-defaults", "mesh"]);
 
 export class EntryWatches {
   readonly #options: EntryWatchesOptions;
-  readonly #entries = new Map<string, { readonly content: string; readonly values: readonly unknown[] }>();
+  readonly #lists = new Map<string, { readonly content: string; readonly values: readonly unknown[] }>();
   readonly #watches: Watch[] = [];
+  #facts: ServerFacts = { datacenter: "", intentionDefault: "deny" };
+  #asking: Promise<ServerFacts> | undefined;
 
   constructor(options: EntryWatchesOptions) {
     this.#options = options;
-    for (const kind of options.kinds)
-      this.#add(kind, path`/config/${kind}`, () => {
-        if (kind === INTENTIONS) this.#addOldIntentions();
-      });
+    for (const kind of KINDS) this.#add(kind, path`/config/${kind}`);
   }
 
   get watches(): readonly Watch[] {
     return this.#watches;
   }
 
+  get facts(): ServerFacts {
+    return this.#facts;
+  }
+
   /** Of every kind, as Consul lists them. */
   get entries(): readonly unknown[] {
-    return this.#options.kinds.flatMap((kind) => this.#entries.get(kind)?.values ?? []);
+    return KINDS.flatMap((kind) => this.#lists.get(kind)?.values ?? []);
   }
 
   /** As `/v1/connect/intentions` lists them; empty where they are config entries. */
   get intentions(): readonly unknown[] {
-    return this.#entries.get("")?.values ?? [];
+    return this.#lists.get(OLD_INTENTIONS)?.values ?? [];
   }
 
-  #addOldIntentions(): void {
-    if (this.#watches.length > this.#options.kinds.length) return;
-    this.#add("", "/connect/intentions", () => {}).start();
-  }
-
-  #add(kind: string, at: string, onUnknown: () => void): Watch {
-    const { client, clock, random, onChange, onSettled } = this.#options;
+  #add(kind: string, at: string): Watch {
+    const { client, clock, random, onSettled } = this.#options;
     const watch = new BlockingQuery({
       ...{ client, clock, random, path: at, onSettled },
-      onAnswer: async ({ body }) => {
-        const values = body === null ? [] : body; // what Go makes of an empty list
-        if (!Array.isArray(values))
-          throw new ConsulError(
-            "garbled",
-            `${client.shown} answered a question for a list of ${kind || "intentions"} with something else`,
-          );
-        const content = JSON.stringify(values);
-        if (content === this.#entries.get(kind)?.content) return false;
-        await mayRead({ client, clock }, this.#vanished(kind, values));
-        this.#entries.set(kind, { content, values });
-        onChange();
-        return true;
-      },
-      endsWith: ({ status, message }) => {
-        // A kind that is newer than the server, or Connect is off.
-        const unknown =
-          status === 404 || ((status === 400 || status === 500) && /invalid config entry kind/i.test(message));
-        if (unknown) onUnknown();
+      onAnswer: ({ body }) => this.#take(kind, body),
+      endsWith: (failure) => {
+        const unknown = isUnknown(failure);
+        if (unknown && kind === INTENTIONS && this.#watches.length === KINDS.length)
+          this.#add(OLD_INTENTIONS, "/connect/intentions").start();
         return unknown;
       },
     });
@@ -84,12 +71,50 @@ export class EntryWatches {
     return watch;
   }
 
-  #vanished(kind: string, values: readonly unknown[]): readonly Readable[] {
-    const present = new Set(values.map(nameOf));
-    const gone = (this.#entries.get(kind)?.values ?? []).map(nameOf).filter((name) => !present.has(name));
-    if (OPERATORS.has(kind)) return []; // anybody may read them
-    return gone.map((segment) => ({ resource: kind === "" || kind === INTENTIONS ? "intention" : "service", segment }));
+  async #take(kind: string, body: unknown): Promise<boolean> {
+    const { client, onChange } = this.#options;
+    if (!Array.isArray(body))
+      throw new ConsulError(
+        "garbled",
+        `${client.shown} answered a question for a list of ${kind || "intentions"} with something else`,
+      );
+    const content = JSON.stringify(body);
+    const before = this.#lists.get(kind);
+    if (content === (before?.content ?? "[]")) return false;
+    await mayRead(this.#options, vanished(kind, before?.values ?? [], body));
+    if (before === undefined) await this.#learnFacts();
+    this.#lists.set(kind, { content, values: body });
+    onChange();
+    return true;
   }
+
+  async #learnFacts(): Promise<void> {
+    this.#asking ??= serverFacts(this.#options);
+    try {
+      this.#facts = await this.#asking;
+    } catch (error) {
+      this.#asking = undefined;
+      throw error;
+    }
+  }
+}
+
+/** A kind that is newer than the server, or Connect is off. */
+function isUnknown({ status, message }: ConsulError): boolean {
+  return (
+    status === 404 ||
+    ((status === 400 || status === 500) && /invalid config entry kind|connect must be enabled/i.test(message))
+  );
+}
+
+function vanished(kind: string, before: readonly unknown[], now: readonly unknown[]): readonly Readable[] {
+  if (ANYBODYS.has(kind)) return [];
+  const present = new Set(now.map(nameOf));
+  const resource = kind === OLD_INTENTIONS || kind === INTENTIONS ? "intention" : "service";
+  return before
+    .map(nameOf)
+    .filter((name) => !present.has(name))
+    .map((segment) => ({ resource, segment }));
 }
 
 function nameOf(entry: unknown): string {

@@ -1,10 +1,13 @@
-/** Services whose instances are told: one watch each, and one more for every other datacenter that policy names for it. */
+/** Services whose instances are told: one watch each, and one for every other that stands behind it. */
 
 import type { Clock, Lease, Random } from "@inmesh/core";
 import type { Workload } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
+import type { Member, NeededInstances } from "../config-entry/index.js";
+import { CALLERS_SERVICE, serviceOf } from "../service-name.js";
 import type { Watch } from "../watch/watch.js";
 import { QueryWatch } from "./query-watch.js";
+import { ServiceMembers } from "./service-members.js";
 import { type InstanceWatch, ServiceWatch } from "./service-watch.js";
 
 export interface InstanceWatchesOptions {
@@ -16,11 +19,19 @@ export interface InstanceWatchesOptions {
   readonly onSettled: () => void;
 }
 
-interface Told {
-  usedAt: number;
-  /** By datacenter; "" is the one that is asked by default. */
-  readonly watches: Map<string, InstanceWatch>;
+/** What policy says of who stands behind a service; a new object when it says something else. */
+export interface Standing {
+  /** Its own instances first. @param service as Consul has it */
+  members(service: string): readonly Member[];
+  /** Whose instances a call to it may need, itself first. */
+  needs(service: string): readonly NeededInstances[];
 }
+
+const ITSELF: Standing = {
+  members: (service) => [{ service, labels: () => NONE }],
+  needs: (service) => [{ service }],
+};
+const NONE = Object.freeze({});
 
 /** A service that nobody called for so long is watched no more, in ms. */
 const IDLE_MS = 3_600_000;
@@ -28,9 +39,11 @@ const IDLE_MS = 3_600_000;
 export class InstanceWatches {
   readonly #options: InstanceWatchesOptions;
   readonly #queries: ReadonlySet<string>;
-  readonly #told = new Map<string, Told>();
-  /** Other datacenters by service. */
-  #datacenters: ReadonlyMap<string, readonly string[]> = new Map();
+  /** When each was last used, by its name in Consul. */
+  readonly #usedAt = new Map<string, number>();
+  readonly #watches = new Map<string, InstanceWatch>();
+  readonly #members = new Map<string, ServiceMembers>();
+  #standing = ITSELF;
   #started = false;
 
   constructor(options: InstanceWatchesOptions) {
@@ -45,79 +58,86 @@ export class InstanceWatches {
 
   /** @param name as Consul has it */
   use(name: string): void {
-    const told = this.#told.get(name) ?? this.#open(name);
-    told.usedAt = this.#options.clock.now();
+    const known = this.#usedAt.has(name);
+    this.#usedAt.set(name, this.#options.clock.now());
+    if (!known) this.#reconcile();
   }
 
   /** These and no others, used or not. */
   only(names: readonly string[]): void {
-    const wanted = new Set(names);
-    for (const name of wanted) if (!this.#told.has(name)) this.#open(name);
-    for (const name of [...this.#told.keys()]) if (!wanted.has(name)) this.#drop(name);
+    this.#usedAt.clear();
+    for (const name of names) this.#usedAt.set(name, 0);
+    this.#reconcile();
   }
 
   dropIdle(): void {
     const now = this.#options.clock.now();
-    for (const [name, { usedAt }] of [...this.#told]) if (now - usedAt > IDLE_MS) this.#drop(name);
+    for (const [name, usedAt] of [...this.#usedAt]) if (now - usedAt > IDLE_MS) this.#usedAt.delete(name);
+    this.#reconcile();
   }
 
-  reach(datacenters: ReadonlyMap<string, readonly string[]>): void {
-    this.#datacenters = datacenters;
-    for (const [name, told] of this.#told) this.#spread(name, told);
+  /** @param standing undefined: nobody stands behind a service but its own */
+  follow(standing: Standing = ITSELF): void {
+    if (standing === this.#standing) return;
+    this.#standing = standing;
+    this.#reconcile();
   }
 
+  /** Whether all that can be called under its name is told, as far as it can be. */
   isTold(name: string): boolean {
-    return this.#told.get(name)?.watches.get("")?.watch.answered === true;
-  }
-
-  get all(): readonly InstanceWatch[] {
-    return [...this.#told.values()].flatMap(({ watches }) => [...watches.values()]);
+    return this.#standing.members(name).every(({ service, dc }, index) => {
+      const watch = this.#watches.get(keyOf({ service, ...(dc !== undefined && { dc }) }))?.watch;
+      return watch !== undefined && (watch.answered || (index > 0 && watch.failure !== undefined));
+    });
   }
 
   get watches(): readonly Watch[] {
-    return this.all.map(({ watch }) => watch);
+    return Array.from(this.#watches.values(), ({ watch }) => watch);
   }
 
-  get leases(): Lease[] {
-    return this.all.flatMap(({ leases }) => leases);
-  }
-
-  get workloads(): Workload[] {
-    return this.all.flatMap(({ workloads }) => workloads);
-  }
-
-  #open(name: string): Told {
-    const told: Told = { usedAt: this.#options.clock.now(), watches: new Map() };
-    this.#told.set(name, told);
-    this.#spread(name, told);
-    return told;
-  }
-
-  #spread(name: string, { watches }: Told): void {
-    const wanted = new Set(["", ...(this.#datacenters.get(name) ?? [])]);
-    for (const dc of wanted) {
-      if (watches.has(dc)) continue;
-      const made = this.#watch(name, dc);
-      watches.set(dc, made);
-      if (this.#started) made.watch.start();
+  get shown(): { readonly leases: Lease[]; readonly workloads: Workload[] } {
+    const leases: Lease[] = [];
+    const workloads: Workload[] = [];
+    for (const [name, shown] of this.#members) {
+      const members = this.#standing.members(name).flatMap((member) => {
+        const instances = this.#watches.get(keyOf(member))?.instances;
+        return instances === undefined ? [] : [{ member, instances }];
+      });
+      const one = shown.show(members, this.#standing);
+      leases.push(...one.leases);
+      workloads.push(...one.workloads);
     }
-    for (const [dc, { watch }] of [...watches]) {
-      if (wanted.has(dc)) continue;
+    return { leases, workloads };
+  }
+
+  #reconcile(): void {
+    const wanted = new Map<string, NeededInstances>();
+    for (const name of this.#usedAt.keys())
+      for (const needed of this.#standing.needs(name)) wanted.set(keyOf(needed), needed);
+    for (const [key, needed] of wanted) if (!this.#watches.has(key)) this.#open(key, needed);
+    for (const [key, { watch }] of [...this.#watches]) {
+      if (wanted.has(key)) continue;
       watch.close();
-      watches.delete(dc);
+      this.#watches.delete(key);
+      this.#members.delete(key);
       this.#options.onChange();
     }
   }
 
-  #watch(name: string, dc: string): InstanceWatch {
+  #open(key: string, { service: name, dc }: NeededInstances): void {
     const options = { ...this.#options, name };
-    if (dc === "" && this.#queries.has(name)) return new QueryWatch(options);
-    return new ServiceWatch({ ...options, ...(dc !== "" && { dc }) });
+    const query = dc === undefined && this.#queries.has(name);
+    const opened = query ? new QueryWatch(options) : new ServiceWatch({ ...options, ...(dc !== undefined && { dc }) });
+    this.#watches.set(key, opened);
+    if (dc === undefined) {
+      const service = name === CALLERS_SERVICE ? undefined : serviceOf(name, this.#options.client.target.namespace);
+      this.#members.set(key, new ServiceMembers(service));
+    }
+    if (this.#started) opened.watch.start();
   }
+}
 
-  #drop(name: string): void {
-    for (const { watch } of this.#told.get(name)?.watches.values() ?? []) watch.close();
-    this.#told.delete(name);
-    this.#options.onChange();
-  }
+/** The name alone for the datacenter that is asked by default: names have no `@`, as far as calls go there. */
+function keyOf({ service, dc }: NeededInstances): string {
+  return dc === undefined ? service : `${service}@${dc}`;
 }

@@ -2,6 +2,7 @@
 
 import { uniqueDocuments } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
+import { giveWay, type Translation, translateConfigEntries } from "../config-entry/index.js";
 import { policyPrefix } from "../keys.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
@@ -11,38 +12,17 @@ import type { InstanceWatchesOptions } from "./instance-watches.js";
 import { keyPath } from "./key-path.js";
 import { kvEntries, type ParseDocuments, PolicyKeys } from "./policy-keys.js";
 
-/** Consul's config entries → resources of the mesh. Pure. */
-export interface EntryTranslator {
-  readonly kinds: readonly string[];
-  readonly translate: (input: EntriesAsListed) => TranslatedEntries;
-}
-
-export interface EntriesAsListed {
-  readonly entries: readonly unknown[];
-  /** Of servers that have no service-intentions. */
-  readonly intentions: readonly unknown[];
-  /** Resources of the mesh, which win where both speak of the same host. */
-  readonly written: readonly Document[];
-  /** Of services that say nothing of one. */
-  readonly namespace: string;
-}
-
-export interface TranslatedEntries {
-  readonly documents: readonly Document[];
-  readonly problems: readonly Problem[];
-  /** Other datacenters whose instances are wanted, by service as Consul names it. */
-  readonly datacenters: ReadonlyMap<string, readonly string[]>;
-}
-
 export interface PolicySourceOptions extends InstanceWatchesOptions {
   readonly parse: ParseDocuments;
-  readonly translator?: EntryTranslator;
+  /** Names in the catalog; the same list until they change. */
+  readonly services: () => readonly string[];
 }
 
 export interface Policy {
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];
-  readonly datacenters: ReadonlyMap<string, readonly string[]>;
+  /** Absent where there are no config entries. */
+  readonly standing: Translation | undefined;
 }
 
 export class PolicySource {
@@ -50,17 +30,18 @@ export class PolicySource {
   readonly #keys: PolicyKeys;
   readonly #keyWatch: Watch;
   readonly #entries: EntryWatches | undefined;
-  #translated = new Map<string, Document>();
+  #written: ReturnType<typeof uniqueDocuments> | undefined;
+  #translation: Translation | undefined;
+  /** The names with which it was made; undefined: entries have changed since. */
+  #translatedFor: readonly string[] | undefined;
   #policy: Policy | undefined;
+  /** What it was made from. */
+  #from: readonly unknown[] = [];
   #looked = false;
 
   constructor(options: PolicySourceOptions) {
-    const { client, clock, random, parse, translator, onSettled } = options;
+    const { client, clock, random, parse, onSettled } = options;
     const { target, shown } = client;
-    const changed = (): void => {
-      this.#policy = undefined;
-      options.onChange();
-    };
     this.#options = options;
     this.#keys = new PolicyKeys(parse, target.namespace);
     this.#keyWatch = new BlockingQuery({
@@ -72,14 +53,19 @@ export class PolicySource {
         await mayRead(options, this.#hidden(entries.length, this.#keys.vanished(entries)));
         this.#looked = true;
         if (!this.#keys.update(entries)) return false;
-        changed();
+        this.#written = undefined;
+        options.onChange();
         return true;
       },
     });
-    if (translator === undefined || target.entries === false) return;
-    this.#entries = new EntryWatches({
-      ...{ client, clock, random, onSettled, kinds: translator.kinds, onChange: changed },
-    });
+    if (target.entries !== false)
+      this.#entries = new EntryWatches({
+        ...options,
+        onChange: () => {
+          this.#translatedFor = undefined;
+          options.onChange();
+        },
+      });
   }
 
   get watches(): readonly Watch[] {
@@ -88,33 +74,37 @@ export class PolicySource {
 
   /** The same object until something changes. */
   get policy(): Policy {
-    this.#policy ??= this.#read();
+    this.#written ??= uniqueDocuments(this.#keys.documents);
+    const own = this.#written;
+    const standing = this.#translate();
+    const from = [own, standing];
+    if (this.#policy !== undefined && from.every((each, index) => each === this.#from[index])) return this.#policy;
+    this.#from = from;
+    const given = standing && giveWay(standing.documents, own.documents);
+    this.#policy = {
+      documents: given === undefined ? own.documents : [...own.documents, ...given.documents],
+      problems: [...this.#keys.problems, ...own.problems, ...(standing?.problems ?? []), ...(given?.problems ?? [])],
+      standing,
+    };
     return this.#policy;
+  }
+
+  #translate(): Translation | undefined {
+    if (this.#entries === undefined) return undefined;
+    const services = this.#options.services();
+    if (this.#translatedFor === services) return this.#translation;
+    this.#translatedFor = services;
+    const { entries, intentions, facts } = this.#entries;
+    const { namespace } = this.#options.client.target;
+    const input = { entries, intentions, services, namespace, ...facts };
+    const none = entries.length === 0 && intentions.length === 0;
+    this.#translation = none ? undefined : translateConfigEntries(input, this.#translation);
+    return this.#translation;
   }
 
   /** Without the right to read it policy looks as if there were none, and a process without policy is an open door. */
   #hidden(found: number, vanished: readonly string[]): readonly Readable[] {
     const keys = found === 0 && !this.#looked ? [policyPrefix(this.#options.client.target)] : vanished;
     return keys.map((segment) => ({ resource: "key", segment }));
-  }
-
-  #read(): Policy {
-    const { translator, client } = this.#options;
-    const { documents, problems } = uniqueDocuments(this.#keys.documents);
-    const own = { documents, problems: [...this.#keys.problems, ...problems], datacenters: new Map() };
-    if (translator === undefined || this.#entries === undefined) return own;
-    const { entries, intentions } = this.#entries;
-    const { namespace } = client.target;
-    const made = translator.translate({ entries, intentions, written: documents, namespace });
-    const kept = made.documents.map((document) => {
-      const before = this.#translated.get(document.key);
-      return before?.hash === document.hash ? before : document;
-    });
-    this.#translated = new Map(kept.map((document) => [document.key, document]));
-    return {
-      documents: [...documents, ...kept],
-      problems: [...own.problems, ...made.problems],
-      datacenters: made.datacenters,
-    };
   }
 }

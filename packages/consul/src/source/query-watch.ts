@@ -3,8 +3,6 @@
  * Consul does not hold questions for it, so it is asked every few seconds.
  */
 
-import type { Lease } from "@inmesh/core";
-import type { Workload } from "@inmesh/model";
 import { path } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
 import { record } from "../registrar/read.js";
@@ -14,11 +12,10 @@ import type { Watch } from "../watch/watch.js";
 import { mayRead, type Readable } from "./access.js";
 import { foreignInstance } from "./foreign-instance.js";
 import { healthEntries } from "./health-entry.js";
-import { ServiceInstances } from "./service-instances.js";
+import { type ReadInstance, ServiceInstances } from "./service-instances.js";
 import type { InstanceWatch, ServiceWatchOptions } from "./service-watch.js";
 
 export class QueryWatch implements InstanceWatch {
-  readonly leases: readonly Lease[] = [];
   readonly watch: Watch;
   readonly #instances: ServiceInstances;
   #far = false;
@@ -49,12 +46,12 @@ export class QueryWatch implements InstanceWatch {
     });
   }
 
-  get workloads(): readonly Workload[] {
-    return this.#instances.workloads;
+  get instances(): readonly ReadInstance[] {
+    return this.#instances.all;
   }
 
   #vanished(service: unknown): readonly Readable[] {
-    if (this.#instances.entries.length === 0 || typeof service !== "string") return [];
+    if (this.#instances.all.length === 0 || typeof service !== "string") return [];
     return [{ resource: "service", segment: service }];
   }
 }

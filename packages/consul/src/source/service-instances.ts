@@ -1,33 +1,40 @@
-/** Instances of one Consul service: those of the mesh and those of others. What did not change keeps its object. */
+/** Instances of one Consul service as it was read. What did not change keeps its object. */
 
 import type { Lease } from "@inmesh/core";
 import type { Workload } from "@inmesh/model";
 import { statusOf } from "../registrar/check.js";
 import type { HealthEntry } from "./health-entry.js";
 
+/** One of the mesh, or one that others registered. */
 export type Instance = { readonly lease: Lease } | { readonly workload: Workload };
 
+/** With what Consul says of it. */
+export type ReadInstance = Instance & { readonly entry: HealthEntry };
+
+interface Known {
+  readonly content: string;
+  /** Undefined: nobody's to call or to list. */
+  readonly read: ReadInstance | undefined;
+}
+
 export class ServiceInstances {
-  /** @returns undefined for one that is nobody's to call or to list */
   readonly #read: (entry: HealthEntry) => Instance | undefined;
-  #known = new Map<string, { readonly content: string; readonly instance: Instance | undefined }>();
-  #entries: readonly HealthEntry[] = [];
-  leases: readonly Lease[] = [];
-  workloads: readonly Workload[] = [];
+  #known = new Map<string, Known>();
+  #all: readonly ReadInstance[] = [];
 
   constructor(read: (entry: HealthEntry) => Instance | undefined) {
     this.#read = read;
   }
 
-  /** What they were made of. */
-  get entries(): readonly HealthEntry[] {
-    return this.#entries;
+  /** The same list until something changes. */
+  get all(): readonly ReadInstance[] {
+    return this.#all;
   }
 
   /** @returns whether anything changed that a reader sees */
   update(entries: readonly HealthEntry[]): boolean {
-    const known = new Map<string, { content: string; instance: Instance | undefined }>();
-    let changed = false;
+    const known = new Map<string, Known>();
+    let changed = entries.length !== this.#known.size;
     for (const entry of entries) {
       const id = `${entry.Node.Node}/${entry.Service.ID}`;
       const content = contentOf(entry);
@@ -35,15 +42,13 @@ export class ServiceInstances {
       if (before?.content === content) known.set(id, before);
       else {
         changed = true;
-        known.set(id, { content, instance: this.#read(entry) });
+        const instance = this.#read(entry);
+        known.set(id, { content, read: instance && { ...instance, entry } });
       }
     }
-    this.#entries = entries;
-    if (!changed && known.size === this.#known.size) return false;
+    if (!changed) return false;
     this.#known = known;
-    const instances = [...known.values()].flatMap(({ instance }) => instance ?? []);
-    this.leases = instances.flatMap((instance) => ("lease" in instance ? instance.lease : []));
-    this.workloads = instances.flatMap((instance) => ("workload" in instance ? instance.workload : []));
+    this.#all = [...known.values()].flatMap(({ read }) => read ?? []);
     return true;
   }
 }

@@ -1,7 +1,6 @@
 /** The instances of one service in one datacenter, by a blocking query of its health. */
 
-import type { Clock, Lease, Random, ServiceRef } from "@inmesh/core";
-import type { Workload } from "@inmesh/model";
+import type { Clock, Random, ServiceRef } from "@inmesh/core";
 import { type ConsulClient, path } from "../client/consul-client.js";
 import { leaseOf } from "../registrar/instance.js";
 import { serviceOf } from "../service-name.js";
@@ -10,7 +9,7 @@ import type { Watch } from "../watch/watch.js";
 import { mayRead, type Readable } from "./access.js";
 import { foreignInstance } from "./foreign-instance.js";
 import { type HealthEntry, healthEntries } from "./health-entry.js";
-import { type Instance, ServiceInstances } from "./service-instances.js";
+import { type Instance, type ReadInstance, ServiceInstances } from "./service-instances.js";
 
 export interface ServiceWatchOptions {
   readonly client: ConsulClient;
@@ -27,8 +26,8 @@ export interface ServiceWatchOptions {
 
 /** What tells instances of one service. */
 export interface InstanceWatch {
-  readonly leases: readonly Lease[];
-  readonly workloads: readonly Workload[];
+  /** The same list until something changes. */
+  readonly instances: readonly ReadInstance[];
   readonly watch: Watch;
 }
 
@@ -59,17 +58,13 @@ export class ServiceWatch implements InstanceWatch {
     });
   }
 
-  get leases(): readonly Lease[] {
-    return this.#instances.leases;
-  }
-
-  get workloads(): readonly Workload[] {
-    return this.#instances.workloads;
+  get instances(): readonly ReadInstance[] {
+    return this.#instances.all;
   }
 
   /** What the token must be able to read, or that there is nothing left says nothing. */
   #vanished(): readonly Readable[] {
-    const nodes = new Set(this.#instances.entries.map(({ Node }) => Node.Node));
+    const nodes = new Set(this.#instances.all.map(({ entry }) => entry.Node.Node));
     if (nodes.size === 0) return [];
     return [
       { resource: "service", segment: this.#name },
