@@ -1,12 +1,12 @@
 /** The running processes: reachable, of this version, loaded in time, and running the current policy. */
 
 import type { Lease } from "@inmesh/core";
-import type { ServerInfo } from "@inmesh/core/admin";
+import { registryDetails, type ServerInfo } from "@inmesh/core/admin";
 import { SCHEMA_VERSION } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { adminClient } from "../live/admin-client.js";
 import { processName, readProcesses } from "../live/processes.js";
-import { count } from "../output/format.js";
+import { count, formatMs } from "../output/format.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
 import { VERSION } from "../version.js";
 import { isSupportedNode } from "./runtime.js";
@@ -88,14 +88,19 @@ function processFindings(lease: Lease, { instance, node, state, problems, regist
       error(`${who} runs node ${node.replace(/^v/, "")}, which is too old`, "Restart it with a newer Node."),
     );
   if (registry.state === "stale") {
+    const { stateSavedAt, staleMs = 0 } = registry;
+    const kept = stateSavedAt === undefined ? "last policy it had" : `state it saved ${formatMs(staleMs)} ago`;
     findings.push(
       error(
         `${who} cannot read its registry: ${registry.reason ?? "no reason given"}`,
-        "It works on with the last policy it had.",
+        `It works on with the ${kept}.`,
       ),
     );
   } else if (state === "degraded") {
     findings.push(warning(`${who} is degraded: ${count(problems, "problem")} in its policy`, "See: inmesh status"));
+  }
+  if (registry.state !== "stale") {
+    for (const detail of registryDetails(registry)) findings.push(warning(`${who}: ${detail}`, "See: inmesh status"));
   }
   return findings;
 }

@@ -52,6 +52,8 @@ interface Row {
   readonly ejectedForMs: number;
   /** Processes that send it no calls. */
   readonly ejectedBy: readonly string[];
+  /** The registry lost it with many others at once: for how much longer some process uses it all the same; 0 otherwise. */
+  readonly suspectForMs: number;
   /** Processes whose circuit breaker of the endpoint is not closed. */
   readonly brokenBy: readonly string[];
   /** Why not. */
@@ -75,7 +77,8 @@ Examples:
   inmesh endpoints                  of every service
   inmesh endpoints reviews          of one
 IN FLIGHT, FAILED and STATE are what the running processes see. An ejected endpoint refused connections, or outlierDetection
-or its health checks found it sick: WHY says which, by each process for itself.
+or its health checks found it sick: WHY says which, by each process for itself. A suspect is one that the registry lost with
+many others at once; it is used for a while longer.
 `;
 
 export function endpointsCommand(ports: CommandPorts): Command {
@@ -163,7 +166,8 @@ function endpointRows(
     const lookedUp = lookedUpFrom(entry.endpoint, resolution, live);
     return lookedUp.length === 0 ? [{ ...entry, addresses: [] }] : lookedUp.map((each) => ({ ...entry, ...each }));
   });
-  return entries.map(({ endpoint, addresses, servicePorts, subsets }) => {
+  const known = new Set(entries.map(({ endpoint }) => endpoint.id));
+  return [...entries, ...suspectsIn(live, known)].map(({ endpoint, addresses, servicePorts, subsets }) => {
     const { id, dnsName = "", labels, locality, weight, workloads } = endpoint;
     const place =
       locality === undefined ? "" : [locality.region, locality.zone, locality.subZone].filter(Boolean).join("/");
@@ -179,8 +183,10 @@ interface LiveEndpoint {
   readonly endpoint: EndpointView;
   /** Its circuit breaker is not closed. */
   readonly broken: boolean;
-  /** Process that sees it. */
+  /** Process that sees it, and of which cluster. */
   readonly by: string;
+  readonly port: number;
+  readonly subset: string;
 }
 
 /** The same address may serve several clusters of a process; its state is kept for each of them. */
@@ -188,11 +194,11 @@ function liveEndpoints(readings: readonly Reading<ClustersView>[], host: string)
   return readings.flatMap(({ lease, view }) =>
     (view?.clusters ?? [])
       .filter((cluster) => cluster.host === host)
-      .flatMap(({ endpoints, breakers = [] }) =>
+      .flatMap(({ endpoints, breakers = [], port, subset }) =>
         endpoints.map((endpoint) => ({
           endpoint,
           broken: breakers.some((breaker) => breaker.endpoint === endpoint.id && breaker.state !== "closed"),
-          by: processName(lease),
+          ...{ by: processName(lease), port, subset },
         })),
       ),
   );
@@ -219,6 +225,21 @@ function lookedUpFrom(
   return [...found.values()];
 }
 
+/** Endpoints that the registry does not tell any more, in use by some process all the same. */
+function suspectsIn(live: readonly LiveEndpoint[], known: ReadonlySet<string>) {
+  const ids = new Set(live.flatMap(({ endpoint: { id, suspectForMs = 0 } }) => (suspectForMs > 0 ? id : [])));
+  return [...ids].sort().flatMap((id) => {
+    const seen = live.filter(({ endpoint }) => endpoint.id === id);
+    const [first] = seen;
+    if (first === undefined || known.has(id)) return [];
+    const { address, labels, weight, workloads } = first.endpoint;
+    const port = Number(id.slice(id.lastIndexOf(":") + 1));
+    const endpoint: Endpoint = { id, address, port, labels, weight, workloads };
+    const subsets = new Set(seen.flatMap(({ subset }) => (subset === "" ? [] : subset)));
+    return [{ endpoint, addresses: [], servicePorts: new Set(seen.map((each) => each.port)), subsets }];
+  });
+}
+
 function liveState(live: readonly LiveEndpoint[], id: string) {
   const seen = live.filter(({ endpoint }) => endpoint.id === id);
   const sum = (field: "inFlight" | "attempts" | "failures"): number =>
@@ -230,6 +251,7 @@ function liveState(live: readonly LiveEndpoint[], id: string) {
     failures: sum("failures"),
     ejectedForMs: Math.max(0, ...ejected.map(({ endpoint }: { endpoint: EndpointView }) => endpoint.ejectedForMs)),
     ejectedBy: [...new Set(ejected.map(({ by }) => by))],
+    suspectForMs: Math.max(0, ...seen.map(({ endpoint }) => endpoint.suspectForMs ?? 0)),
     brokenBy: [...new Set(seen.filter(({ broken }) => broken).map(({ by }) => by))],
     out: ejected.flatMap(({ endpoint: { out = [] }, by }) => out.map((each) => ({ ...each, process: by }))),
   };
@@ -247,10 +269,11 @@ function subsetNames(documents: readonly Document[]): string[] {
   return [...new Set(names.filter((name) => typeof name === "string"))];
 }
 
-function stateText({ ejectedForMs, ejectedBy, brokenBy }: Row): string {
+function stateText({ ejectedForMs, ejectedBy, brokenBy, suspectForMs }: Row): string {
   if (ejectedBy.length > 0) {
     return `ejected by ${ejectedBy.length}${ejectedForMs > 0 ? ` for ${formatMs(ejectedForMs)}` : ""}`;
   }
+  if (suspectForMs > 0) return `suspect for ${formatMs(suspectForMs)}`;
   return brokenBy.length > 0 ? `breaker open in ${brokenBy.length}` : "ok";
 }
 

@@ -46,6 +46,12 @@ async function resourcesOf(cwd: string): Promise<Record<string, string>> {
   return Object.fromEntries(documents.map(({ key, hash }) => [key, hash]));
 }
 
+const status = async (cwd: string) => {
+  const outcome = await runCli(["status", "-o", "json"], { cwd });
+  expect(outcome.code).toBe(0);
+  return outcome.json<{ dataPlanes: Record<string, unknown>[] }>().dataPlanes;
+};
+
 describe("inmesh services, endpoints, routes", () => {
   it("lists services of policy and of running processes", async () => {
     using folder = mesh();
@@ -184,12 +190,6 @@ describe("inmesh services, endpoints, routes", () => {
 });
 
 describe("inmesh status", () => {
-  const status = async (cwd: string) => {
-    const outcome = await runCli(["status", "-o", "json"], { cwd });
-    expect(outcome.code).toBe(0);
-    return outcome.json<{ dataPlanes: Record<string, unknown>[] }>().dataPlanes;
-  };
-
   it("tells a process that runs the current policy from one that is behind", async () => {
     using folder = mesh();
     const cwd = folder.path;
@@ -386,6 +386,60 @@ describe("inmesh get", () => {
     const { stdout } = await runCli(["get", "vs"], { cwd: folder.path });
     expect(stdout).toMatch(/shop +VirtualService +bad +- +refused IST0106 +bad\.yaml:1\n/);
     expect(stdout).toMatch(/shop +VirtualService +reviews +- +ok +reviews\.yaml:21\n/);
+  });
+});
+
+describe("instances that the registry lost all at once, and that a process goes on to use", () => {
+  const instances = ["shop.reviews.a", "shop.reviews.b", "shop.reviews.c"];
+  const held = [{ namespace: "shop", service: "reviews", instances, of: 4, sinceMs: 6_000, forMs: 24_000 }];
+  const registry = { ...INFO.registry, staleMs: 0, held };
+  const labels = { version: "v1" };
+  const seen = { version: "v1", labels, weight: 1, latencyMs: 1, ejectedForMs: 0, failures: 0, inFlight: 1 };
+  const endpoints = [
+    { ...seen, id: "10.0.0.1:80", address: "10.0.0.1", attempts: 2, workloads: [] },
+    { ...seen, id: "10.0.0.7:80", address: "10.0.0.7", attempts: 9, workloads: [instances[0]], suspectForMs: 24_000 },
+  ];
+  const start = async (cwd: string) => {
+    const resources = await resourcesOf(cwd);
+    return FakeProcess.start(
+      join(cwd, "mesh"),
+      {},
+      {
+        "/server_info": { ...INFO, registry },
+        "/registry": registry,
+        "/snapshot": { version: 1, revision: "r", problems: [], resources },
+        "/clusters": { clusters: [{ ...CLUSTER, stats: {}, endpoints }] },
+      },
+    );
+  };
+
+  it("are marked by endpoints, status, describe and check", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    await using _ = await start(cwd);
+    const listed = await runCli(["endpoints", "reviews"], { cwd });
+    expect(listed.stdout).toMatch(/reviews\.shop +10\.0\.0\.1:80 .* ok +/);
+    expect(listed.stdout).toMatch(
+      /reviews\.shop +10\.0\.0\.7:80 +80 +v1 +- +1 +9 +0 +suspect for 24s +shop\.reviews\.a/,
+    );
+    const text = "3 of 4 instances of shop/reviews stay in use for 24 s more: the registry lost them all at once";
+    expect(await status(cwd)).toMatchObject([{ state: "synced", reason: text }]);
+    expect((await runCli(["describe", "reviews"], { cwd })).stdout).toMatch(
+      /\n {2}suspects +shop\/web-1 uses 3 of 4 for 24s more, which the registry lost all at once\n/,
+    );
+    expect((await runCli(["check"], { cwd })).stdout).toContain(`shop/web-1: ${text}`);
+  });
+
+  it("are told beside a registry that is away, with the state that is in force", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    const away = { ...INFO.registry, state: "stale", sinceMs: 5_000, reason: "gone", staleMs: 7_200_000 };
+    const info = { ...INFO, registry: { ...away, stateSavedAt: "2026-01-01T00:00:00.000Z", held: [] } };
+    await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/server_info": info });
+    expect(await status(cwd)).toMatchObject([
+      { state: "degraded", reason: "registry away for 5s: gone; the state saved 2h ago is in force" },
+    ]);
+    expect((await runCli(["check"], { cwd })).stdout).toContain("It works on with the state it saved 2h ago.");
   });
 });
 

@@ -1,7 +1,7 @@
 /** `inmesh status`: every process of the mesh, and whether it runs the policy that the registry holds. */
 
 import type { RegistryView } from "@inmesh/core";
-import type { ServerInfo, SnapshotView } from "@inmesh/core/admin";
+import { registryDetails, type ServerInfo, type SnapshotView } from "@inmesh/core/admin";
 import type { Problem } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
@@ -54,6 +54,7 @@ States:
   synced        runs the policy of the registry as it is now
   behind        has not taken a change yet, or refused it
   degraded      works, but something written is not in force there, or its registry is away
+                Instances that a process goes on to use although the registry lost them are told beside its state.
   unreachable   registered, but its admin endpoint does not answer
 `;
 
@@ -160,13 +161,7 @@ function judge(
 ): { state: DataPlaneState; reason: string } {
   if (info.state === "starting" || info.state === "draining")
     return { state: info.state, reason: info.registry.reason ?? "" };
-  if (info.registry.state === "stale") {
-    const since = formatMs(info.registry.sinceMs);
-    return {
-      state: "degraded",
-      reason: `registry away for ${since}${info.registry.reason ? `: ${info.registry.reason}` : ""}`,
-    };
-  }
+  if (info.registry.state === "stale") return { state: "degraded", reason: absence(info.registry) };
   if (snapshot === undefined) return { state: "unreachable", reason: failure };
   const error = snapshot.problems.find(({ severity }: Problem) => severity === "error");
   // A refused document keeps its last version where it was known, so it is nothing to wait for.
@@ -180,6 +175,13 @@ function judge(
     const text = others.length === 0 ? first : `${first} and ${count(others.length, "other")}`;
     return { state: "behind", reason: refusal === undefined ? text : `${text} (${refusal.code})` };
   }
+  const doubt = registryDetails(info.registry).join("; ");
   if (error !== undefined) return { state: "degraded", reason: `${error.code} ${error.resource || error.file}`.trim() };
-  return info.state === "degraded" ? { state: "degraded", reason: "it says so" } : { state: "synced", reason: "" };
+  return info.state === "degraded" ? { state: "degraded", reason: "it says so" } : { state: "synced", reason: doubt };
+}
+
+function absence({ sinceMs, reason = "", stateSavedAt, staleMs = 0 }: ServerInfo["registry"]): string {
+  const why = reason === "" ? "" : `: ${reason}`;
+  const kept = stateSavedAt === undefined ? "" : `; the state saved ${formatMs(staleMs)} ago is in force`;
+  return `registry away for ${formatMs(sinceMs)}${why}${kept}`;
 }

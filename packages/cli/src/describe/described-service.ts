@@ -21,6 +21,7 @@ import type { OpenRegistry } from "../registry/open-registry.js";
 import { workloadOf } from "../registry/workload.js";
 import { type DescribedCaller, describeCallers } from "./described-callers.js";
 import { type DescribedServer, describeServer } from "./described-server.js";
+import { type DescribedSuspects, describeSuspects } from "./described-suspects.js";
 
 export interface DescribedService {
   readonly service: ServiceView;
@@ -33,6 +34,8 @@ export interface DescribedService {
     readonly labels: Readonly<Record<string, string>>;
     readonly workloads: readonly string[];
   }[];
+  /** Instances that are in use although the registry lost them. */
+  readonly suspects: readonly DescribedSuspects[];
   readonly virtualHosts: readonly VirtualHostView[];
   /** `Kind/ns/name` of the DestinationRule in charge, or null. */
   readonly destinationRule: string | null;
@@ -117,6 +120,7 @@ export async function describeService(
     service,
     mode: (first === undefined ? snapshot : ownView).mode,
     endpoints: endpointsOf(snapshot, service),
+    suspects: await describeSuspects(service, view.leases, client),
     virtualHosts: views.filter(({ name }) => hosts.some((each) => each.name === name)),
     destinationRule: rule,
     policy: cluster?.policy ?? null,

@@ -26,6 +26,13 @@ export function formatDescription(described: Described, paint: Paint): string {
   ]);
   add("ports", [portsText(described)]);
   add("runs", endpointLines(described));
+  add(
+    "suspects",
+    described.suspects.map(
+      ({ process, instances, of, forMs }) =>
+        `${process} uses ${instances.length} of ${of} for ${formatMs(forMs)} more, which the registry lost all at once`,
+    ),
+  );
   for (const [index, { name, resource }] of described.virtualHosts.entries()) {
     const title = described.virtualHosts.length === 1 ? "rules" : `rules :${name.slice(name.lastIndexOf(":") + 1)}`;
     const head =

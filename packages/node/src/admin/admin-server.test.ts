@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MemoryRegistry } from "@inmesh/core";
+import { MemoryRegistry, type Source, type SourceStatus } from "@inmesh/core";
+import type { ClusterView } from "@inmesh/core/admin";
 import { patchServers } from "@inmesh/http/server";
 import { afterEach, expect, it } from "vitest";
 import { type ConnectedMesh, PLANE } from "../connected-mesh.js";
@@ -13,6 +14,23 @@ const closing: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
+
+/** Says of itself what the test has it say. */
+class FailingRegistry extends MemoryRegistry {
+  says: SourceStatus = { state: "fresh", since: performance.now() };
+
+  override openSource(): Source {
+    const source = super.openSource();
+    const says = () => this.says;
+    return {
+      watch: (listener) => source.watch(listener),
+      close: () => source.close(),
+      get status() {
+        return says();
+      },
+    };
+  }
+}
 
 async function admin(options: MeshOptions = {}) {
   const mesh = await createMesh({ service: "web", config: new MemoryRegistry(), propagationDelayMs: 0, ...options });
@@ -58,12 +76,14 @@ it.each([
   "/",
   "/server_info",
   "/snapshot",
+  "/registry",
   "/clusters",
   "/listeners",
   "/stats",
   "/stack",
   "/requests",
   "/events",
+  "/healthz",
   "/ready",
   "/live",
 ])("shows %s as JSON", async (path) => {
@@ -96,6 +116,48 @@ it("tells the story of a call, and its counts", async () => {
   expect((await get("/stack?service=web")).body["routes"]).toMatchObject([
     { virtualHost: "web.default.svc.cluster.local:80" },
   ]);
+});
+
+it("stays ready while the registry is away, and says degraded, why and since when", async () => {
+  const registry = new FailingRegistry();
+  const { get, post } = await admin({ config: registry });
+  expect(await get("/healthz")).toMatchObject({ status: 200, body: { status: "ok", details: [] } });
+  registry.says = { state: "stale", since: performance.now() - 4_000, reason: "connection refused" };
+  const away = { url: "memory", state: "stale", reason: "connection refused", held: [] };
+  expect(await get("/healthz")).toMatchObject({
+    status: 200,
+    body: { status: "degraded", details: ["the registry memory is away for 4 s: connection refused"], registry: away },
+  });
+  expect((await get("/ready")).status).toBe(200);
+  expect((await get("/registry")).body).toMatchObject({ ...away, publications: expect.any(Number) });
+  const { staleMs, snapshotAgeMs } = (await get("/registry")).body;
+  expect([Number(staleMs) >= 4_000, Number(snapshotAgeMs) >= 0]).toEqual([true, true]);
+  expect((await get("/stats")).body["registry"]).toMatchObject(away);
+  expect((await get("/server_info")).body).toMatchObject({ state: "degraded", registry: away });
+  registry.says = { state: "fresh", since: performance.now(), lagMs: 12_000 };
+  expect((await get("/healthz")).body).toMatchObject({
+    details: ["the registry memory is behind: the server that answers has not heard of its leader for 12 s"],
+  });
+  await post("/healthcheck/fail");
+  expect(await get("/healthz")).toMatchObject({ status: 503, body: { status: "failing" } });
+});
+
+it("marks instances that the registry lost all at once and that are still used", async () => {
+  const registry = new FailingRegistry();
+  const { mesh, get } = await admin({ config: registry });
+  while (!(await mesh.fetch("http://web/")).ok) await new Promise((resolve) => setImmediate(resolve));
+  const [endpoint] = ((await get("/clusters")).body["clusters"] as ClusterView[])[0]?.endpoints ?? [];
+  const now = performance.now();
+  const instances = endpoint?.workloads ?? [];
+  const held = [{ namespace: "default", service: "web", instances, of: 3, since: now, until: now + 30_000 }];
+  registry.says = { state: "fresh", since: now, held };
+  const { clusters } = (await get("/clusters")).body as { clusters: ClusterView[] };
+  expect(clusters[0]?.endpoints[0]?.suspectForMs).toBeGreaterThan(20_000);
+  expect((await get("/registry")).body["held"]).toMatchObject([{ service: "web", instances, of: 3 }]);
+  expect((await get("/healthz")).body).toMatchObject({
+    status: "degraded",
+    details: [expect.stringMatching(/^1 of 3 instances of default\/web stay in use for (29|30) s more/)],
+  });
 });
 
 it("explains a request without sending it", async () => {
