@@ -106,6 +106,11 @@ export class ClusterRuntime {
     return this.#config;
   }
 
+  /** The registry's view has it no more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Somebody is judged by how attempts end. */
   get judges(): boolean {
     const { outlier, breaker } = this.#config.policy;

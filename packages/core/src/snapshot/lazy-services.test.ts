@@ -1,4 +1,4 @@
-import { compile, type Document, parseDocuments, validateDocument } from "@inmesh/model";
+import { compile, type Document, type Locality, parseDocuments, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { snapshotView } from "../admin/snapshot-view.js";
 import { clustersView } from "../admin/traffic-view.js";
@@ -21,10 +21,12 @@ const TELL_MS = 30;
 async function setup({
   policy = "",
   used,
+  locality,
   ...options
 }: {
   policy?: string;
   used?: readonly UsedService[];
+  locality?: Locality;
   onlyObserves?: boolean;
 } = {}) {
   const told: string[] = [];
@@ -48,7 +50,7 @@ async function setup({
   };
   const pipeline = new Pipeline({
     ...{ source, store, clock, validate: validateDocument, compile, state: state as unknown as StateFile },
-    client: { namespace: "shop", service: "web", labels: {} },
+    client: { namespace: "shop", service: "web", labels: {}, ...(locality && { locality }) },
   });
   const register = (service: string, port: number, part: Partial<LeaseSpec> = {}) =>
     registry.register({
@@ -164,15 +166,31 @@ describe("services whose instances a registry tells when they are in use", () =>
   });
 
   it("takes calls to any port until it knows better", async () => {
-    const { register, start, engine, call } = await setup();
+    const { register, start, engine, prepare, call } = await setup();
     await register("reviews", 3_001);
     await start();
     expect([engine.lookup("reviews", 3_999)?.name, engine.lookup("nobody", 80)]).toEqual([
       "reviews.shop.svc.cluster.local:3999",
       undefined,
     ]);
+    const other = prepare("reviews", { port: 3_999 });
+    engine.start(other.call);
     expect(await call("reviews")).toEqual([200, "10.0.0.1:3001"]);
     expect(engine.lookup("reviews", 3_999)).toBeUndefined();
+    expect([other.exchange.events, other.call.error]).toEqual([["passThrough"], undefined]); // as every later one
+    expect(engine.clusters.all().map(({ stats }) => stats.inFlight)).toEqual([0]);
+  });
+
+  it("refuses such a port where policy wants hosts to be known", async () => {
+    const policy =
+      '{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: s}, spec: {egress: [{hosts: ["*/*"]}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}}';
+    const { register, start, engine, prepare, clock } = await setup({ policy });
+    await register("reviews", 3_001);
+    await start();
+    const { call } = prepare("reviews", { port: 3_999 });
+    engine.start(call);
+    await clock.advanceAsync(TELL_MS + 5);
+    expect(call.error).toMatchObject({ code: "HOST_UNKNOWN" });
   });
 
   it("answers 503 for a service that turns out to have no instance that may be called", async () => {
@@ -260,6 +278,32 @@ describe("services whose instances a registry tells when they are in use", () =>
       "sent",
       "sent",
     ]);
+  });
+
+  it("are the client's own, too, where calls are spread by how its own processes are", async () => {
+    const policy =
+      "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: r}, spec: {host: reviews, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}}}";
+    const locality = { region: "eu", zone: "eu-1", subZone: "" };
+    const { register, start, call, source } = await setup({ policy, locality });
+    await register("reviews", 3_001);
+    await register("web", 3_000);
+    await start();
+    expect(await call("reviews")).toEqual([200, "10.0.0.1:3001"]);
+    expect([...source.used].sort()).toEqual(["shop/reviews", "shop/web"]);
+  });
+
+  it("are watched under mode observe as they are under policy", async () => {
+    const policy = `{apiVersion: inmesh.dev/v1alpha1, kind: MeshMode, metadata: {name: m}, spec: {mode: observe}}
+---
+{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: r}, spec: {hosts: [reviews], http: [{route: [{destination: {host: ratings}}]}]}}`;
+    const { register, start, call, source, engine } = await setup({ policy });
+    await register("reviews", 3_001);
+    await register("ratings", 3_002);
+    await start();
+    expect(await call("reviews")).toEqual([200, "10.0.0.1:3001"]);
+    expect(source.used).toEqual(["shop/reviews"]);
+    const [would] = engine.lastCalls.read().map((each) => engine.rehearsal.wouldOf(each)?.intent);
+    expect([would?.outcome, would?.destination?.host]).toEqual(["sent", "ratings.shop.svc.cluster.local"]);
   });
 
   it("are explained and listed without being used for it", async () => {

@@ -319,7 +319,10 @@ export class Engine {
   /** No endpoint: a cluster of names, or one that the registry has yet to tell of, may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
   #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {
     const resume = (): void => {
-      if (!cluster.has(call)) return this.#noEndpoint(call, cluster);
+      if (!cluster.has(call)) {
+        if (!this.#leaves(call, cluster)) this.#noEndpoint(call, cluster);
+        return;
+      }
       if (number === 1) call.readyAt = this.clock.now();
       this.#begin(call, number, next);
     };
@@ -334,6 +337,19 @@ export class Engine {
       call.cancelWait = undefined;
       if (!call.ended) resume();
     });
+  }
+
+  /**
+   * What the registry told meanwhile may be that the service has no such port, or that there is no such service: the host is
+   * as unknown then as it is to the calls that come later.
+   */
+  #leaves(call: Call, cluster: ClusterRuntime): boolean {
+    const newest = this.store.current;
+    if (!cluster.closed || call.attempts > 0 || call.isCopy || newest === undefined) return false;
+    if (newest.routes.lookup(call.host, call.port) !== undefined) return false;
+    this.#unknownHost(call, newest);
+    if (call.error === undefined) cluster.stats.inFlight -= 1; // it left, and counts for nobody
+    return true;
   }
 
   #noEndpoint(call: Call, cluster: ClusterRuntime): void {

@@ -35,6 +35,8 @@ export interface TestCallOptions {
   readonly method?: string;
   /** @default "/" */
   readonly path?: string;
+  /** @default 80 */
+  readonly port?: number;
   /** Flat `[name, value, …]`. @default none */
   readonly headers?: readonly string[];
   /** Whether the request body can be sent twice. @default true */
@@ -66,10 +68,10 @@ export function testEngine(spec?: FakeSnapshotSpec, { seed = 1, ...options }: Te
   const publish: TestEngine["publish"] = (next) => store.publish(fakeSnapshot({ ...next, version: store.nextVersion }));
   const prepare: TestEngine["prepare"] = (
     host,
-    { method = "GET", path = "/", headers = [], replayable = true } = {},
+    { method = "GET", path = "/", port = 80, headers = [], replayable = true } = {},
   ) => {
     const exchange = network.exchange({ replayable });
-    return { exchange, call: new Call(exchange, method, "http", host, 80, host, path, headers) };
+    return { exchange, call: new Call(exchange, method, "http", host, port, host, path, headers) };
   };
   const send: TestEngine["send"] = (host, call) => {
     const prepared = prepare(host, call);
