@@ -3,6 +3,7 @@
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
 import type { ServiceInstance } from "./instance.js";
+import { record, textOf } from "./read.js";
 
 /** Consul drops an instance no sooner than this after its check went critical, in ms; it looks every 30 s. */
 const MIN_DEREGISTER_MS = 60_000;
@@ -69,6 +70,17 @@ export class Agent {
       await this.#client.own((api, common) => api.agent.service.deregister({ id, ...common }), request);
     } catch (error) {
       if (!(error instanceof ConsulError && error.status === 404)) throw error;
+    }
+  }
+
+  /** The address it tells others of itself; undefined when it does not say, or this token may not ask. @throws {ConsulError} */
+  async address(request: AgentRequest): Promise<string | undefined> {
+    try {
+      const self: unknown = await this.#client.own((api, common) => api.agent.self(common as object), request);
+      return textOf(record(record(self)["Member"])["Addr"]) || undefined;
+    } catch (error) {
+      if (error instanceof ConsulError && error.kind === "refused") return undefined;
+      throw error;
     }
   }
 

@@ -37,6 +37,11 @@ export class ConsulRegistrar implements Registrar {
     return this.#failing;
   }
 
+  /** Where the agent says that it is; undefined when it does not say. @throws {ConsulError} while it does not answer */
+  agentAddress(): Promise<string | undefined> {
+    return this.#agent.address({ timeoutMs: FIRST_TRY_MS, background: true });
+  }
+
   /**
    * Resolves when the agent has had one try at it, or is slow.
    * @throws {MeshError} CONFIG_INVALID for a name that is no DNS label, and for a lease that Consul cannot hold

@@ -21,14 +21,14 @@ import type { Snapshot } from "@inmesh/model";
 import { createLog, type Log } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
-import { advertisedAddress } from "./advertised-address.js";
+import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
-import { hold, propagated } from "./propagation.js";
+import { atMost, hold, propagated } from "./propagation.js";
 import type { RegistryGuard } from "./registry-guard.js";
 
 /** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
@@ -73,6 +73,9 @@ export class DataPlane {
   #guard: RegistryGuard | undefined;
   #pipeline: Pipeline | undefined;
   #lease: LeaseKeeper | undefined;
+  readonly #whereabouts: Whereabouts;
+  /** Where others reach this process, as it was last told. */
+  #reachedAt = "";
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
   #starting: Promise<void> | undefined;
   /** What has been said about refused policy, so that it is said once. */
@@ -100,6 +103,11 @@ export class DataPlane {
       this.events.add(kind, message);
     };
     this.transport = new HttpTransport({ clock, undici, onNotice: noticed("tls") });
+    this.#whereabouts = new Whereabouts({
+      ...{ settings, clock, env: process.env },
+      onChange: () => this.#onListeners(this.servers.listeners),
+      onWarning: noticed("address"),
+    });
     const { configWaitMs } = settings;
     this.engine = new Engine({
       store: this.store,
@@ -108,7 +116,7 @@ export class DataPlane {
       // Off: nothing is the mesh's business.
       excludes: settings.mode === "off" ? () => true : (host, port) => this.#excludes(host, port),
       onlyObserves: settings.mode === "observe",
-      address: () => advertisedAddress(this.servers.listeners, settings.address),
+      address: () => this.#whereabouts.address(this.servers.listeners)?.address ?? "",
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),
       onShedding: noticed("shedding"),
@@ -198,7 +206,8 @@ export class DataPlane {
     // The successor listens, but may not be in the registry yet. Without it the service would be unknown for a moment.
     const keptMs = advertised && sharesPort ? delayMs * KEPT_SHARE : 0;
     await hold(clock, keptMs, signal);
-    await this.#lease?.leave();
+    // A registry that does not answer hears of it by the lease's end.
+    await atMost(this.#lease?.leave() ?? Promise.resolve(), clock, longestMs - keptMs, signal);
     if (!advertised) return;
     await propagated({
       ...{ clock, signal, delayMs: delayMs - keptMs },
@@ -229,18 +238,21 @@ export class DataPlane {
     const onWarning = (warning: DiskWarning): void => void disk.take(warning);
     const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
     this.#registry = registry;
-    if (registry.server !== undefined) this.#excludes = compileExclusion([...settings.exclude, registry.server]);
     const guard = new RegistryGuard({
       ...{ registry, settings, clock, log },
       onEvent: (message) => this.events.add("registry", message),
       pipeline: () => this.pipeline,
     });
     this.#guard = guard;
-    const { namespace, service, labels, serviceAccount, locality } = settings;
+    const { namespace, service, labels, serviceAccount, exclude } = settings;
+    const server = registry.server === undefined ? [] : [registry.server];
+    this.#excludes = compileExclusion([...exclude, ...server, ...this.#whereabouts.excluded]);
+    await this.#whereabouts.learnLocality();
+    const { locality } = this.#whereabouts;
     const self = {
       ...{ namespace, service, labels },
       ...(serviceAccount !== undefined && { serviceAccount }),
-      ...(locality !== undefined && { locality: localityOf(locality) }),
+      ...(locality && { locality }),
     };
     this.#pipeline = new Pipeline({
       source: guard.source,
@@ -255,10 +267,13 @@ export class DataPlane {
     // Worker threads call and are served in the name of their process, which has the lease.
     if (!isMainThread) return;
     if (settings.lease === "never") return this.#openAdmin();
+    await Promise.all([this.#openAdmin(), this.#whereabouts.learnAddress(registry.shared)]); // the lease tells both
     this.#lease = new LeaseKeeper({
       registrar: registry.registrar,
       spec: {
         ...{ ...self, instance: this.instance, pid: process.pid, ttlMs: settings.leaseTtlMs },
+        ...(settings.weight !== undefined && { weight: settings.weight }),
+        ...(settings.tags.length > 0 && { tags: settings.tags }),
         inmeshVersion: (await import("../version.js")).VERSION,
         schemaVersion: model.SCHEMA_VERSION,
       },
@@ -268,7 +283,6 @@ export class DataPlane {
       },
       onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
     });
-    await this.#openAdmin();
     if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);
   }
 
@@ -306,11 +320,19 @@ export class DataPlane {
   }
 
   async #say(listeners: readonly Listener[]): Promise<void> {
-    const { ports, address, lease } = this.settings;
+    const { ports, lease } = this.settings;
     const serves = listeners.length > 0 || ports !== undefined;
     if (lease === "servers" && !serves && this.#lease?.registered !== true) return;
-    await this.#lease?.say({
-      address: advertisedAddress(listeners, address),
+    const found = this.#whereabouts.address(listeners);
+    if (found === undefined || this.#lease === undefined) return;
+    if (this.#reachedAt !== found.address) {
+      this.#reachedAt = found.address;
+      const message = `others reach this process at ${found.address}: ${found.why}`;
+      this.events.add("address", message);
+      this.log.info(message);
+    }
+    await this.#lease.say({
+      address: found.address,
       ports: ports ?? namedPorts(listeners),
       ...(this.#admin && { admin: this.#admin.url }),
     });
@@ -319,6 +341,7 @@ export class DataPlane {
   async #close(): Promise<void> {
     this.draining = true;
     await this.#starting;
+    this.#whereabouts.close();
     await this.#lease?.leave();
     await this.#admin?.close();
     this.#guard?.close();
@@ -326,9 +349,4 @@ export class DataPlane {
     this.engine.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));
   }
-}
-
-function localityOf(text: string): { readonly region: string; readonly zone: string; readonly subZone: string } {
-  const [region = "", zone = "", subZone = ""] = text.split("/");
-  return { region, zone, subZone };
 }

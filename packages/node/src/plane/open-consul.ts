@@ -11,11 +11,15 @@ export function openConsul(
 ): Omit<OpenRegistry, "state"> {
   const target = parseConsulUrl(url, env);
   const { host, port } = target;
-  const registry = new ConsulRegistry({ target, clock, random, parse: parseDocuments, onWarning });
+  const registry = new ConsulRegistry({
+    ...{ target, clock, random, parse: parseDocuments },
+    onWarning: ({ message }) => onWarning({ code: "", message }), // no disk has a part in it
+  });
   return {
     url: shownTarget(target),
     source: registry,
     registrar: registry.registrar,
+    shared: { host, port, agentAddress: () => registry.registrar.agentAddress() },
     server: `${host.includes(":") ? `[${host}]` : host}:${port}`,
   };
 }

@@ -8,6 +8,7 @@ import { type Problem, parseDocuments } from "@inmesh/model";
 import { homeDirectory } from "../settings/home-directory.js";
 import { isConsul } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import type { SharedServer } from "../whereabouts/surroundings.js";
 
 export interface OpenRegistry {
   /** For display: a path, `memory`, or a URL without anything secret. */
@@ -18,6 +19,8 @@ export interface OpenRegistry {
   readonly state: StateFile | undefined;
   /** Where its own traffic goes, which is none of the mesh's business: `host:port`, as option `exclude` takes it. */
   readonly server?: string;
+  /** Of one that other machines use, too: callers may be on any of them. */
+  readonly shared?: SharedServer;
 }
 
 export interface OpenRegistryOptions {

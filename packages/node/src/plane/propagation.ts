@@ -33,3 +33,17 @@ export async function propagated({ clock, delayMs, longestMs, arrived, signal }:
 export async function hold(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await sleep(clock, ms, signal).catch(() => {}); // it rejects for an abort only
 }
+
+/** Waits for `work`, `ms` at most, and no longer once aborted; it goes on by itself then. */
+export async function atMost(work: Promise<unknown>, clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const end = (): void => done.abort();
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  try {
+    await Promise.race([work, hold(clock, ms, done.signal)]);
+  } finally {
+    signal.removeEventListener("abort", end);
+    end();
+  }
+}

@@ -21,6 +21,7 @@ import {
   type ReadValue,
   seams,
   text,
+  weight,
 } from "./values.js";
 
 /** What `createMesh` takes. Option beats environment beats inmesh.yaml beats default. */
@@ -45,13 +46,21 @@ export interface MeshOptions {
   /** Ports others call, in place of those the process listens on. */
   readonly ports?: readonly (number | { readonly name: string; readonly number: number })[];
   readonly serviceAccount?: string;
-  /** `region/zone/subZone`. */
+  /** `region/zone/subZone`; or `ecs`, `ec2`, `gce`, `azure`, `auto`: that platform's metadata is asked. */
   readonly locality?: string;
+  /** Share of calls among instances of its kind, 1 to 65535. @default 1 */
+  readonly weight?: number;
+  /** Words by which tools around the registry choose instances: Consul's tags. @default none */
+  readonly tags?: readonly string[];
   /** Where the last good policy is kept. @default "$XDG_CACHE_HOME/inmesh" */
   readonly stateDir?: string;
   /** Unique among the instances of the service. DNS label. @default the process id and a random part */
   readonly instance?: string;
-  /** Where others reach this process. @default the address its first server is bound to; 127.0.0.1 when that is every address */
+  /**
+   * Where others reach this process; or `ecs`, `ec2`, `gce`, `azure`, `auto`: that platform's metadata is asked.
+   * @default the address its first server is bound to; when that is every address, 127.0.0.1 with a folder, and what
+   * docs/reference/consul.md says with Consul
+   */
   readonly address?: string;
   /**
    * When this process writes a lease: `always`; `servers`: once it listens; `never`: nobody finds it.
@@ -111,10 +120,20 @@ export const SETTINGS: Settings = {
   version: { variable: "INMESH_VERSION", read: text, expects: "text" },
   ports: { variable: "INMESH_PORTS", read: ports, expects: "[name:]port, comma-separated" },
   serviceAccount: { variable: "INMESH_SERVICE_ACCOUNT", read: text, expects: "text" },
-  locality: { variable: "INMESH_LOCALITY", read: text, expects: "region/zone/subZone" },
+  locality: {
+    variable: "INMESH_LOCALITY",
+    read: text,
+    expects: "region/zone/subZone, or ecs, ec2, gce, azure or auto",
+  },
+  weight: { variable: "INMESH_WEIGHT", read: weight, expects: "1 to 65535" },
+  tags: { variable: "INMESH_TAGS", read: list, expects: "words, comma-separated" },
   stateDir: { variable: "INMESH_STATE_DIR", read: text, expects: "a folder" },
   instance: { variable: "INMESH_INSTANCE", read: dnsLabel, expects: "a DNS label" },
-  address: { variable: "INMESH_ADDRESS", read: text, expects: "an IP address or host name" },
+  address: {
+    variable: "INMESH_ADDRESS",
+    read: text,
+    expects: "an IP address or host name, or ecs, ec2, gce, azure or auto",
+  },
   lease: { variable: "INMESH_LEASE", read: oneOf("always", "servers", "never"), expects: "always, servers or never" },
   leaseTtlMs: { variable: "INMESH_LEASE_TTL_MS", read: leaseTtl, expects: "milliseconds, at least 500" },
   protectionMs: { variable: "INMESH_PROTECTION_MS", read: duration, expects: "milliseconds" },

@@ -94,6 +94,8 @@ describe("resolveSettings", () => {
     ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder, a policy file or consul://host:8500"],
     ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
     ["INMESH_PORTS", "http", "ports from 1 to 65535"],
+    ["INMESH_WEIGHT", "0", "expected a whole number from 1 to 65535"],
+    ["INMESH_WEIGHT", "1.5", "expected a whole number from 1 to 65535"],
     ["INMESH_PORTS", "70000", "ports from 1 to 65535"],
     ["INMESH_LABELS", "version", "key=value"],
     ["INMESH_PATCH", "fetch,grpcc", "some of fetch, undici, http, server"],

@@ -15,13 +15,14 @@ import { isInvalid, type Port } from "./values.js";
 export type MeshSettings = Readonly<
   Omit<
     Required<MeshOptions>,
-    "version" | "ports" | "serviceAccount" | "locality" | "address" | "patch" | "stateDir" | "lease"
+    "version" | "ports" | "serviceAccount" | "locality" | "weight" | "address" | "patch" | "stateDir" | "lease"
   >
 > & {
   /** Undefined: what the process listens on. */
   readonly ports: readonly Port[] | undefined;
   readonly serviceAccount: string | undefined;
   readonly locality: string | undefined;
+  readonly weight: number | undefined;
   readonly address: string | undefined;
   readonly stateDir: string | undefined;
   /** Undefined when nobody said: createMesh and register differ. */
@@ -83,6 +84,8 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
     locality: given("locality"),
+    weight: given("weight"),
+    tags: given("tags") ?? [],
     stateDir: given("stateDir"),
     instance: given("instance") ?? "",
     address: given("address"),

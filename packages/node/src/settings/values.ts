@@ -66,6 +66,11 @@ function wholeNumber(value: unknown): number | undefined {
   return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
+export function weight(value: unknown): number | Invalid {
+  const number = wholeNumber(value) ?? 0;
+  return number >= 1 && number <= 65_535 ? number : { invalid: "expected a whole number from 1 to 65535" };
+}
+
 export function list(value: unknown): readonly string[] | Invalid {
   const items = typeof value === "string" ? value.split(",") : value;
   if (!Array.isArray(items)) return { invalid: "expected a list" };
