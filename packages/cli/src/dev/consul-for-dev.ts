@@ -28,6 +28,9 @@ export async function openConsulForDev(
     const mirror = new PolicyMirror({
       source: new FolderRegistry({ path: folder, parse: parseDocuments, clock }),
       store: registry.store,
+      isTemporary: ({ origin: { file } }) => file.endsWith(MODE_FILE) || file.endsWith(FAULT_FILE),
+      // A Consul of our own ends with us.
+      onTemporary: (documents) => agent === undefined && options.reaper.undo({ config, documents }),
       onFailure: (reason) => events.add("error", `the files of ${folder} are not in force: ${reason}`),
     });
     try {
@@ -39,7 +42,7 @@ export async function openConsulForDev(
     return {
       ...{ config, folder, source: registry, ours: agent !== undefined, shown: registry.client.shown },
       close: async () => {
-        await mirror.close(({ origin: { file } }) => file.endsWith(MODE_FILE) || file.endsWith(FAULT_FILE));
+        await mirror.close();
         await agent?.stop();
       },
       closeSync: () => agent?.killSync(),

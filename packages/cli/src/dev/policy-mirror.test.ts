@@ -43,13 +43,18 @@ async function setup(
 ) {
   const source = new Pages(first);
   const failures: string[] = [];
-  const mirror = new PolicyMirror({ source, store, onFailure: (reason) => failures.push(reason), retryMs: 5 });
+  const told: string[] = [];
+  const mirror = new PolicyMirror({
+    ...{ source, store, retryMs: 5, onFailure: (reason) => failures.push(reason) },
+    isTemporary: ({ name }) => name === "switch",
+    onTemporary: (temporary) => told.push(temporary.map(({ name }) => name).join()),
+  });
   await mirror.start();
   const stored = async () =>
     (await store.list())
       .map(({ name, value }) => `${name} ${JSON.stringify(value).match(/"timeout":"(\w+)"/)?.[1]}`)
       .sort();
-  return { source, mirror, failures, store, stored };
+  return { source, mirror, failures, store, stored, told };
 }
 
 describe("PolicyMirror", () => {
@@ -58,15 +63,16 @@ describe("PolicyMirror", () => {
     await store.apply(documents(["other", "9s"]));
     expect(await stored()).toEqual(["a 1s", "b 1s", "other 9s"]);
     source.show(documents(["a", "2s"]));
-    await mirror.close(() => false);
+    await mirror.close();
     expect(await stored()).toEqual(["a 2s", "other 9s"]);
     expect(source.closed).toBe(true);
   });
 
-  it("takes away at its end what stands in files that are gone by then", async () => {
-    const { mirror, stored } = await setup(documents(["a", "1s"], ["switch", "1s"]));
-    await mirror.close(({ name }) => name === "switch");
-    expect(await stored()).toEqual(["a 1s"]);
+  it("takes away at its end what must not outlive it, and says before and after that it is there", async () => {
+    const { mirror, stored, told } = await setup(documents(["a", "1s"], ["switch", "1s"]));
+    expect([await stored(), told]).toEqual([["a 1s", "switch 1s"], ["switch"]]);
+    await mirror.close();
+    expect([await stored(), told]).toEqual([["a 1s"], ["switch", ""]]);
   });
 
   it("says why it was not taken, tries again, and applies only what is new", async () => {

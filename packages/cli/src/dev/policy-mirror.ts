@@ -10,6 +10,10 @@ export interface PolicyMirrorOptions {
   /** The folder. */
   readonly source: Source;
   readonly store: Store;
+  /** Documents that must not outlive the session: they are deleted at its end. @default none */
+  readonly isTemporary?: (document: Document) => boolean;
+  /** Told which of those may be in the registry, before they are and after they were. */
+  readonly onTemporary?: (documents: readonly Document[]) => void;
   /** Told why the registry did not take it; it is tried again with the next change, and after `retryMs`. */
   readonly onFailure: (reason: string) => void;
   /** @default 1_000 */
@@ -27,8 +31,8 @@ export class PolicyMirror {
   #retry: NodeJS.Timeout | undefined;
   #seen = false;
 
-  constructor({ retryMs = 1_000, ...options }: PolicyMirrorOptions) {
-    this.#options = { ...options, retryMs };
+  constructor({ retryMs = 1_000, isTemporary = () => false, onTemporary = () => {}, ...options }: PolicyMirrorOptions) {
+    this.#options = { ...options, retryMs, isTemporary, onTemporary };
   }
 
   /** Resolves when what the folder holds now was applied, or refused once. */
@@ -42,10 +46,11 @@ export class PolicyMirror {
     await this.#working;
   }
 
-  /** @param taken keys of documents whose files are gone, whether the folder's watch has noticed or not */
-  async close(taken: (document: Document) => boolean): Promise<void> {
-    await this.#options.source.close();
-    this.#wanted = new Map([...this.#wanted].filter(([, document]) => !taken(document)));
+  /** Whether the folder's watch has noticed that they are gone or not, what is temporary goes. */
+  async close(): Promise<void> {
+    const { source, isTemporary } = this.#options;
+    await source.close();
+    this.#wanted = new Map([...this.#wanted].filter(([, document]) => !isTemporary(document)));
     this.#bringOver();
     await this.#working;
     clearTimeout(this.#retry);
@@ -64,15 +69,18 @@ export class PolicyMirror {
   }
 
   async #step(): Promise<void> {
-    const { store, onFailure, retryMs } = this.#options;
+    const { store, onFailure, retryMs, isTemporary, onTemporary } = this.#options;
     if (!this.#seen) return;
     const changed = [...this.#wanted.values()].filter(({ key, hash }) => this.#applied.get(key) !== hash);
     const gone = [...this.#applied.keys()].filter((key) => !this.#wanted.has(key));
+    const temporary = [...this.#wanted.values()].filter(isTemporary);
     try {
+      if (temporary.length > 0) onTemporary(temporary);
       if (changed.length > 0) await store.apply(changed, NOTE);
       for (const { key, hash } of changed) this.#applied.set(key, hash);
       if (gone.length > 0) await store.delete(gone, NOTE);
       for (const key of gone) this.#applied.delete(key);
+      if (temporary.length === 0) onTemporary([]);
     } catch (error) {
       onFailure(error instanceof Error ? error.message : String(error));
       this.#retry = setTimeout(() => this.#bringOver(), retryMs);

@@ -1,7 +1,10 @@
 /** The program of reaper.ts: reads what to clean up, waits for the pipe to break, cleans up. */
 
+import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { groupLives, signalGroup } from "./process-group.js";
+import type { Undo } from "./reaper.js";
 
 /** Between SIGTERM and SIGKILL, in ms. */
 const GRACE_MS = 3_000;
@@ -10,6 +13,7 @@ const LOOK_MS = 50;
 interface State {
   readonly groups: readonly number[];
   readonly paths: readonly string[];
+  readonly undo?: Undo;
 }
 
 let state: State = { groups: [], paths: [] };
@@ -34,5 +38,15 @@ function cleanUp(): void {
     for (const pid of left) signalGroup(pid, "SIGKILL");
     for (const path of state.paths) rmSync(path, { recursive: true, force: true });
     clearInterval(look);
+    if (state.undo !== undefined) takeBack(state.undo);
   }, LOOK_MS);
+}
+
+/** As a person would: the registry may be anything that the command can write. */
+function takeBack({ config, documents }: Undo): void {
+  const program = fileURLToPath(new URL("../../bin/inmesh.js", import.meta.url));
+  for (const { kind, namespace, name } of documents) {
+    const args = [program, "delete", `${kind}/${name}`, "-n", namespace];
+    spawn(process.execPath, args, { stdio: "ignore", env: { ...process.env, INMESH_CONFIG: config } });
+  }
 }

@@ -6,10 +6,19 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import type { ResourceRef } from "@inmesh/model";
+
+/** Documents that we applied and must take back. */
+export interface Undo {
+  /** The registry. */
+  readonly config: string;
+  readonly documents: readonly ResourceRef[];
+}
 
 export class Reaper {
   readonly #groups = new Set<number>();
   readonly #paths = new Set<string>();
+  #undo: Undo | undefined;
   #process: ChildProcess | undefined;
 
   /** Children of this group are ended when we are gone. */
@@ -32,10 +41,18 @@ export class Reaper {
     if (this.#paths.delete(path)) this.#tell();
   }
 
+  /** Documents of ours that must not outlive us; each time all of them. */
+  undo({ config, documents }: Undo): void {
+    const refs = documents.map(({ kind, namespace, name }) => ({ kind, namespace, name }));
+    this.#undo = refs.length === 0 ? undefined : { config, documents: refs };
+    this.#tell();
+  }
+
   /** We have cleaned up ourselves. */
   close(): void {
     this.#groups.clear();
     this.#paths.clear();
+    this.#undo = undefined;
     if (this.#process !== undefined) this.#tell();
     this.#process?.stdin?.end();
     this.#process = undefined;
@@ -44,7 +61,9 @@ export class Reaper {
   /** The whole state every time: a reader that missed a line is right again after the next. */
   #tell(): void {
     this.#process ??= startReaper();
-    this.#process.stdin?.write(`${JSON.stringify({ groups: [...this.#groups], paths: [...this.#paths] })}\n`);
+    this.#process.stdin?.write(
+      `${JSON.stringify({ groups: [...this.#groups], paths: [...this.#paths], undo: this.#undo })}\n`,
+    );
   }
 }
 
