@@ -12,7 +12,9 @@ import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
 import { helpCommand } from "./command/help.js";
+import { historyCommand } from "./command/history.js";
 import { modeCommand } from "./command/mode.js";
+import { rollbackCommand } from "./command/rollback.js";
 import { routesCommand } from "./command/routes.js";
 import { servicesCommand } from "./command/services.js";
 import { edgesCommand, statCommand } from "./command/stat.js";
@@ -47,6 +49,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: POLICY, create: applyCommand },
   { group: POLICY, create: getCommand },
   { group: POLICY, create: deleteCommand },
+  { group: POLICY, create: historyCommand },
+  { group: POLICY, create: rollbackCommand },
   { group: MESH, create: explainCommand },
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },

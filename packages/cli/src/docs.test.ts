@@ -21,6 +21,7 @@ async function shown(command: string, cwd: string): Promise<string> {
     env: {},
     cwd,
     clock: systemClock,
+    user: "ann@laptop",
     signal: new AbortController().signal,
   });
   return text;

@@ -25,6 +25,8 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   apply: ["apply -f mesh --dry-run", CHANGE],
   get: ["get", LIST],
   delete: ["delete vs/reviews --dry-run", CHANGE],
+  history: ["history vs/reviews", LIST],
+  rollback: ["rollback vs/reviews --dry-run", CHANGE],
   explain: ["explain GET http://reviews.shop/", REPORT],
   services: ["services", LIST],
   endpoints: ["endpoints", LIST],
@@ -51,9 +53,16 @@ const STATS = {
   unrouted: 0,
 };
 
+/** Of one change, by hand. */
+const HISTORY = {
+  ...{ id: "1", key: "VirtualService/shop/reviews", at: 1_700_000_000_000, who: "ann@laptop", reason: "first" },
+  ...{ outcome: "configured", before: REVIEWS, after: REVIEWS },
+};
+
 async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   using folder = new TemporaryFolder();
   folder.write("mesh/reviews.yaml", REVIEWS);
+  folder.write("mesh/.history/VirtualService+shop+reviews.jsonl", `${JSON.stringify(HISTORY)}\n`);
   folder.write("changed.yaml", REVIEWS.replace("weight: 90", "weight: 80").replace("weight: 10 ", "weight: 20 "));
   folder.write("bad.yaml", BAD_TIMEOUT);
   folder.write("package.json", '{"name":"shop"}');
@@ -177,6 +186,14 @@ describe("exit codes", () => {
     [1, "diff -f bad.yaml"],
     [1, "diff -f changed.yaml --interval 1ms"],
     [1, "get vs/none"],
+    [0, "history dr/reviews"],
+    [1, "history vs/none"],
+    [1, "rollback vs/none"],
+    [1, "rollback dr/reviews"],
+    [1, "rollback vs/reviews --to 7"],
+    [2, "history vs"],
+    [2, "history"],
+    [2, "rollback vs"],
     [1, "delete vs/none"],
     [1, "routes none"],
     [1, "endpoints none"],

@@ -1,5 +1,6 @@
 /** What a command touches of the world, as an argument: tests run commands in-process with streams of their own. */
 
+import { hostname, userInfo } from "node:os";
 import { type Clock, systemClock } from "@inmesh/core";
 import type { Prompter } from "./init/prompter.js";
 
@@ -18,6 +19,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly clock: Clock;
+  /** Who is at the keyboard, for the history: `name@machine`. */
+  readonly user: string;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
   /** Asks the person at the terminal. @default by @clack/prompts, loaded with the first question */
@@ -37,9 +40,20 @@ export function processIo(signal: AbortSignal, takeSignals: NonNullable<Io["take
     env: process.env,
     cwd: process.cwd(),
     clock: systemClock,
+    user: systemUser(),
     signal,
     takeSignals,
   };
+}
+
+/** A user of a container may have no name: then its number stands for it. */
+function systemUser(): string {
+  const { USER, USERNAME } = process.env;
+  let name = USER || USERNAME || `uid-${process.getuid?.() ?? "unknown"}`;
+  try {
+    name = userInfo().username;
+  } catch {}
+  return `${name}@${hostname()}`;
 }
 
 export async function readAll(input: AsyncIterable<string | Uint8Array>): Promise<string> {

@@ -1,10 +1,7 @@
 /** Options that several commands share, so that they are spelled, described and read in one way. */
 
-import { existsSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Cli } from "./cli.js";
-import { CliError, EXIT } from "./exit.js";
 import type { Format } from "./output/format.js";
 import { readSettingsFile } from "./registry/settings-file.js";
 
@@ -56,8 +53,8 @@ export function withRegistry(command: Command, timeoutMs = 10_000): Command {
   return command
     .addOption(
       new Option(
-        "--config <dir>",
-        "folder of the registry (default: INMESH_CONFIG, else inmesh.yaml, else ./mesh)",
+        "--config <registry>",
+        "its folder, or consul://host:8500 (default: INMESH_CONFIG, else inmesh.yaml, else ./mesh)",
       ).helpGroup(SHARED),
     )
     .addOption(new Option("-n, --namespace <name>", "namespace to look in, and of names without one").helpGroup(SHARED))
@@ -104,30 +101,6 @@ export function collect(value: string, before: readonly string[] = []): readonly
 
 export function formatOf({ output, json }: CommonOptions): Format {
   return json === true ? "json" : output;
-}
-
-/** The registry as it was typed, for messages. @throws {CliError} for a registry that is no folder */
-export function configOf({ config }: { readonly config?: string }, { io }: Cli): { shown: string; path: string } {
-  const shown = config ?? (io.env["INMESH_CONFIG"] || undefined) ?? defaultConfig(io);
-  const [scheme] = /^[a-z]+(?=:\/\/)/.exec(shown) ?? [];
-  if (scheme !== undefined) {
-    throw new CliError(
-      EXIT.usage,
-      `the registry "${shown}" is no folder, and this version of the command reads folders only`,
-      "Give the folder of the mesh: --config DIR.",
-    );
-  }
-  if (shown === "") throw new CliError(EXIT.usage, "the registry is empty", "Give its folder: --config DIR.");
-  return { shown, path: isAbsolute(shown) ? shown : join(io.cwd, shown) };
-}
-
-/** As a process started here finds it: inmesh.yaml, else `./mesh`, else that of the home folder. */
-function defaultConfig({ cwd, env }: Cli["io"]): string {
-  const { config } = readSettingsFile(cwd);
-  if (config !== undefined) return config;
-  if (existsSync(join(cwd, "mesh"))) return "./mesh";
-  const home = join(env["HOME"] || env["USERPROFILE"] || cwd, ".inmesh", "mesh");
-  return existsSync(home) ? home : "./mesh";
 }
 
 /** Namespace of documents and names that do not say one. */

@@ -38,14 +38,17 @@ describe("the command line", () => {
     [["apply"], "required option '-f, --file <file>' not specified"],
     [["validate"], "missing required argument 'files'"],
     [["delete"], "nothing to delete was named. Write KIND/NAME, or -f FILE."],
-    [["status", "--config", "consul://x:8500"], "is no folder, and this version of the command reads folders only"],
+    [["status", "--config", "xds://s3cret@x:15010"], 'the registry "xds://x:15010" is neither a folder nor a Consul'],
+    [["status", "--config", "consul://s3cret@x:8500?nonsense=1"], "has a parameter that is not known, nonsense"],
+    [["status", "--config", "consul://x?token=s3cret"], "a token goes before the host"],
+    [["apply", "-f", "-", "--reason", " "], "--reason is empty. Say it in a sentence, or leave it out."],
     [["validate", "/nowhere.yaml"], '"/nowhere.yaml" cannot be read: no such file or folder. Check the path'],
   ])("%j is wrong usage: 2, with what to do", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(argv);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/^inmesh: /);
     expect(stderr).toContain(message);
-    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(stderr).not.toMatch(/\n\s+at |s3cret/);
   });
 
   it("prints versions as JSON, YAML and text", async () => {

@@ -9,7 +9,7 @@ import { createPaint, printable } from "./output/paint.js";
 import { VERSION } from "./version.js";
 
 const DESCRIPTION = `A service mesh inside the Node process: discovery, routing, retries and policy for your services,
-steered by Istio YAML in a folder. No sidecar, nothing to deploy.`;
+steered by Istio YAML in a folder or in Consul. No sidecar, nothing to deploy.`;
 
 const START = `
 Start here:

@@ -1,15 +1,16 @@
-/** The folder of the mesh: can it be read and written, and is its policy in order? */
+/** The registry of the mesh: can it be read and written, and is its policy in order? */
 
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cli } from "../cli.js";
 import { CliError, systemReason } from "../exit.js";
-import { configOf, type RegistryOptions } from "../options.js";
+import type { RegistryOptions } from "../options.js";
 import { count } from "../output/format.js";
 import { placeOf, sortProblems } from "../output/problems.js";
 import { snapshotSeen } from "../registry/client-context.js";
 import { type OpenRegistry, openRegistry } from "../registry/open-registry.js";
+import { registryName } from "../registry/registry-name.js";
 import { error, type Finding, ok, type Section, warning } from "./section.js";
 
 const LEASES = ".workloads";
@@ -31,7 +32,11 @@ export async function checkRegistry(
   }
   const { documents } = registry.view;
   findings.push(ok(`"${registry.shown}" is readable: ${count(documents.length, "document")}`));
-  findings.push(...(await writable(configOf(options, cli).path, registry.shown)));
+  if (registry.staleness !== undefined)
+    findings.push(warning(registry.staleness, registry.adviceFor(registry.staleness)));
+  const name = registryName(options, cli);
+  if (name.kind === "folder") findings.push(...(await writable(name.path, registry.shown)));
+  else findings.push(await allowed(registry));
   const snapshot = await snapshotSeen(registry, options, cli);
   const bad = sortProblems(snapshot.problems).filter(({ severity }) => severity !== "info");
   for (const problem of bad) {
@@ -46,6 +51,16 @@ export async function checkRegistry(
   }
   if (bad.length === 0) findings.push(ok("its policy has no problems"));
   return { section, registry };
+}
+
+/** Reading may be all that this command's token is for. */
+async function allowed(registry: OpenRegistry): Promise<Finding> {
+  const obstacle = await registry.obstacle();
+  if (obstacle === undefined) return ok(`policy in "${registry.shown}" can be changed with this token`);
+  return warning(
+    `policy in "${registry.shown}" cannot be changed from here: ${obstacle}`,
+    registry.adviceFor(obstacle),
+  );
 }
 
 /** Processes register under the folder, and `apply` writes into it. */

@@ -13,7 +13,7 @@ import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry }
 import { count, REPORT_FORMATS } from "../output/format.js";
 import { printProblems } from "../output/problems.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
-import { workloadOf } from "../registry/workload.js";
+import { workloadsOf } from "../registry/workload.js";
 import { action, type CommandPorts } from "./define.js";
 
 const EXAMPLES = `
@@ -72,7 +72,7 @@ function readRegistry(options: RegistryOptions, cli: Cli): Promise<Around> {
   return withOpenRegistry(options, cli, async ({ view, passedOver }) => ({
     documents: view.documents,
     passedOver,
-    workloads: view.leases.map(workloadOf),
+    workloads: workloadsOf(view),
     problems: view.problems,
   }));
 }

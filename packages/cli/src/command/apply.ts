@@ -15,7 +15,7 @@ import { CHANGE_FORMATS, printData } from "../output/format.js";
 import { withoutOwnStatus } from "../output/gateway-status.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
-import { type ChangeOptions, finishChange, withWait } from "./change.js";
+import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
 interface ApplyOptions extends ChangeOptions {
@@ -28,6 +28,7 @@ Examples:
   inmesh apply -f canary.yaml                validate and write
   inmesh apply -f policy/ --wait             and wait until every process runs it
   inmesh apply -f canary.yaml --dry-run      only say what would change
+  inmesh apply -f canary.yaml --reason "INC-7: v2 first"   noted beside who and when: inmesh history
   inmesh get vs/reviews -o yaml | sed 's/weight: 90/weight: 50/' | inmesh apply -f -
 
 A document that is not valid is refused, and then nothing is written. With --wait the exit code is 4 when a process
@@ -41,8 +42,9 @@ export function applyCommand(ports: CommandPorts): Command {
     .option("--dry-run", "validate, and say what would change")
     .option("--force", "write even what a running process is too old to understand")
     .addHelpText("after", EXAMPLES);
-  return withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000)).action(
+  return withNote(withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000))).action(
     action<[], ApplyOptions>(ports, async (cli, _, options) => {
+      noteOf(options, cli);
       const judged = judgeTexts(await readPolicyTexts(options.file, cli), namespaceOf(options, cli));
       const problems = [...judged.problems, ...duplicates(judged.documents, "Neither is applied. Remove one.")];
       if (worstSeverity(problems) === "error") return refuse(cli, options, problems);
@@ -69,9 +71,10 @@ async function apply(
   { documents, problems }: Judged,
 ): Promise<ExitCode> {
   if (options.force !== true) refuseTooNew(documents, registry.view.leases);
-  const results = options.dryRun === true ? preview(documents, registry) : await registry.folder.apply(documents);
+  const note = noteOf(options, cli);
+  const results = options.dryRun === true ? preview(documents, registry) : await registry.apply(documents, note);
   // Read back: the store writes a creation time, so what is in force has another hash than what was given.
-  const stored = options.wait === true ? await registry.folder.list() : [];
+  const stored = options.wait === true ? await registry.list() : [];
   const keys = new Set(documents.map(({ key }) => key));
   const expected = new Map(stored.filter(({ key }) => keys.has(key)).map(({ key, hash }) => [key, hash]));
   return finishChange(cli, registry, options, { results, expected, problems });
@@ -89,7 +92,7 @@ function refuse(cli: Cli, options: ApplyOptions, problems: readonly Problem[]): 
 }
 
 /** An older process must never half-understand a newer policy. @throws {CliError} */
-function refuseTooNew(documents: readonly Document[], leases: readonly Lease[]): void {
+export function refuseTooNew(documents: readonly Document[], leases: readonly Lease[]): void {
   for (const { key, kind } of documents) {
     const needed = schemaVersionNeeded(kind);
     const tooOld = leases.filter(({ schemaVersion }) => schemaVersion < needed);

@@ -1,10 +1,10 @@
 /** What `apply` and `delete` have in common: saying what changed, and waiting for it to arrive. */
 
-import type { ApplyResult } from "@inmesh/core";
+import type { ApplyResult, ChangeNote } from "@inmesh/core";
 import type { Problem } from "@inmesh/model";
 import { type Command, Option } from "commander";
 import type { Cli } from "../cli.js";
-import { EXIT, type ExitCode } from "../exit.js";
+import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { type ProcessState, waitForProcesses } from "../live/wait.js";
 import { formatOf, type RegistryOptions } from "../options.js";
@@ -17,6 +17,8 @@ export interface ChangeOptions extends RegistryOptions {
   readonly wait?: boolean;
   readonly dryRun?: boolean;
   readonly remote?: boolean;
+  readonly reason?: string;
+  readonly as?: string;
 }
 
 export interface Change {
@@ -29,6 +31,25 @@ export interface Change {
 export function withWait(command: Command): Command {
   return withRemote(command.option("--wait", "wait until every running process has taken the change"));
 }
+
+/** `--reason` and `--as`, for what goes into the history. */
+export function withNote(command: Command): Command {
+  return command
+    .option("--reason <text>", "why, for the history")
+    .option("--as <who>", "who makes the change, for the history (default: user@host)");
+}
+
+/** @throws {CliError} for a name or a reason that is no line of text */
+export function noteOf({ as, reason }: Pick<ChangeOptions, "as" | "reason">, { io }: Cli): ChangeNote {
+  for (const [option, text] of Object.entries({ "--as": as, "--reason": reason })) {
+    if (text === undefined || (text.trim() !== "" && text.length <= MOST_NOTE)) continue;
+    const fact = text.trim() === "" ? "is empty" : `has ${text.length} characters, at most ${MOST_NOTE} are kept`;
+    throw new CliError(EXIT.usage, `${option} ${fact}`, "Say it in a sentence, or leave it out.");
+  }
+  return { who: as ?? io.user, ...(reason !== undefined && { reason }) };
+}
+
+const MOST_NOTE = 1_000;
 
 export function withRemote(command: Command): Command {
   return command.addOption(new Option("--remote", "contact admin endpoints on other machines, too"));
@@ -47,7 +68,7 @@ export async function finishChange(
   if (table) {
     const suffix = dryRun ? " (dry run)" : "";
     for (const { key, outcome, where } of results) {
-      cli.print(format === "name" ? `${key}\n` : `${key} ${outcome}${suffix}  ${where}\n`);
+      cli.print(format === "name" ? `${key}\n` : `${`${key} ${outcome}${suffix}  ${where}`.trimEnd()}\n`);
     }
   }
   const { clock } = cli.io;

@@ -10,7 +10,7 @@ import { parseResourceName } from "../input/resource-name.js";
 import { collect, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { CHANGE_FORMATS } from "../output/format.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
-import { type ChangeOptions, finishChange, withWait } from "./change.js";
+import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 import { isWanted, notFound } from "./get.js";
 
@@ -23,6 +23,8 @@ const EXAMPLES = `
 Examples:
   inmesh delete vs/reviews -n shop           one resource
   inmesh delete -f canary.yaml --wait        what a file holds, and wait until no process runs it
+
+What was deleted comes back with: inmesh rollback KIND/NAME
 `;
 
 export function deleteCommand(ports: CommandPorts): Command {
@@ -33,7 +35,7 @@ export function deleteCommand(ports: CommandPorts): Command {
     .option("--ignore-not-found", "succeed when a resource is not there")
     .option("--dry-run", "say what would be deleted")
     .addHelpText("after", EXAMPLES);
-  return withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000)).action(
+  return withNote(withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000))).action(
     action<[string[]], DeleteOptions>(ports, async (cli, [names], options) => {
       const files = options.file ?? [];
       if (names.length === 0 && files.length === 0) {
@@ -64,12 +66,13 @@ async function remove(
       throw notFound({ kind: kind as never, namespace, name }, stored, registry.shown);
     }
   }
+  const note = noteOf(options, cli);
   const results =
     options.dryRun === true
       ? stored
           .filter(({ key }) => keys.has(key))
           .map(({ key, origin }) => ({ key, outcome: "deleted" as const, where: origin.file }))
-      : await registry.folder.delete([...keys]);
+      : await registry.delete([...keys], note);
   const expected = new Map([...keys].map((key) => [key, undefined]));
   return finishChange(cli, registry, options, { results, expected, problems: [] });
 }

@@ -25,8 +25,9 @@ import {
 } from "../options.js";
 import { type Affected, type Change, type Difference, formatDifference } from "../output/difference.js";
 import { LIST_FORMATS, printData } from "../output/format.js";
+import { isUnicode } from "../output/paint.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
-import { workloadOf } from "../registry/workload.js";
+import { workloadsOf } from "../registry/workload.js";
 import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
@@ -122,7 +123,7 @@ function withAgeOf({ value: { metadata: before } }: Document, document: Document
 
 /** Problems that the registry does not have today. */
 function newProblems(before: RegistryView, after: RegistryView, given: Judged) {
-  const workloads = before.leases.map(workloadOf);
+  const workloads = workloadsOf(before);
   const judge = (documents: readonly Document[]): Problem[] => judgeSet(judgeDocuments(documents), workloads);
   const same = ({ code, resource, path, message }: Problem): string => JSON.stringify([code, resource, path, message]);
   const old = new Set(judge(before.documents).map(same));
@@ -163,13 +164,9 @@ function print(cli: Cli, options: DiffOptions, difference: Difference): ExitCode
   for (const { name, reason } of unreachable) cli.warn(`${name} is not counted: ${reason}`);
   if (format === "json" || format === "yaml") printData(cli, format, difference);
   else if (format === "name") cli.print(different.map(({ key }) => `${key}\n`).join(""));
-  else cli.print(formatDifference(difference, cli.paint, { wide: format === "wide", unicode: isUnicode(cli) }));
+  else cli.print(formatDifference(difference, cli.paint, { wide: format === "wide", unicode: isUnicode(cli.io.env) }));
   if (different.length > 0 && worstSeverity(problems) !== "error") {
     cli.note(`Nothing was written. To do so: inmesh apply -f ${options.file.join(" -f ")}`);
   }
   return different.length > 0 || worstSeverity(problems) === "error" ? EXIT.bad : EXIT.ok;
-}
-
-function isUnicode({ io: { env } }: Cli): boolean {
-  return /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "") && env["TERM"] !== "dumb";
 }

@@ -12,8 +12,8 @@ import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegi
 import { formatMs, LIST_FORMATS, printData, printListing } from "../output/format.js";
 import { type GatewayStatuses, statusField } from "../output/gateway-status.js";
 import { placeOf } from "../output/problems.js";
-import { withOpenRegistry } from "../registry/open-registry.js";
-import { workloadOf } from "../registry/workload.js";
+import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
+import { workloadsOf } from "../registry/workload.js";
 import { action, type CommandPorts } from "./define.js";
 
 const EXAMPLES = `
@@ -32,14 +32,15 @@ export function getCommand(ports: CommandPorts): Command {
   return withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS))).action(
     action<[string | undefined, string | undefined], RegistryOptions>(ports, async (cli, [target, name], options) => {
       const query = parseTarget(target, name, options);
-      return withOpenRegistry(options, cli, async ({ view, shown }) => {
+      return withOpenRegistry(options, cli, async (registry) => {
+        const { view, shown } = registry;
         const found = view.documents.filter((document) => isWanted(document, query));
         if (query.name !== undefined && found.length === 0) throw notFound(query as NamedQuery, view.documents, shown);
-        const { documents, leases } = view;
+        const { documents } = view;
         const statuses = found.some(({ kind }) => isGatewayRouteKind(kind))
-          ? gatewayRouteStatuses(documents, leases.map(workloadOf))
+          ? gatewayRouteStatuses(documents, workloadsOf(view))
           : NO_STATUSES;
-        return print(cli, options, query, found, shown, statuses);
+        return print(cli, options, query, found, registry, statuses);
       });
     }),
   );
@@ -87,7 +88,7 @@ function print(
   options: RegistryOptions,
   query: Query,
   found: readonly Document[],
-  shown: string,
+  { shown, kind, view }: OpenRegistry,
   statuses: GatewayStatuses,
 ): ExitCode {
   const format = formatOf(options);
@@ -106,12 +107,14 @@ function print(
     return EXIT.ok;
   }
   const now = cli.io.clock.wallTime();
+  // Consul answers a token that may read nothing as if there were nothing.
+  const blind = kind === "consul" && view.documents.length === 0;
   const rows = found.map((document) => ({ document, error: firstError(validateDocument(document).problems) }));
   printListing(cli, format, {
     rows,
     json: undefined,
     name: ({ document }) => `${document.kind}/${document.namespace}/${document.name}`,
-    empty: `No policy in "${shown}" matches. See: inmesh apply --help`,
+    empty: `No policy in "${shown}" matches${blind ? ", or the token may not read it" : ""}. See: inmesh apply --help`,
     columns: [
       { title: "NAMESPACE", cell: ({ document }) => document.namespace },
       { title: "KIND", cell: ({ document }) => document.kind },

@@ -22,7 +22,7 @@ import { collect, formatOf, inNamespace, namespaceOf, withCommon, withRegistry }
 import { LIST_FORMATS, printListing } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
 import { noProcess, type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
-import { type ChangeOptions, withWait } from "./change.js";
+import { type ChangeOptions, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
 interface ModeOptions extends ChangeOptions {
@@ -70,7 +70,7 @@ export function modeCommand(ports: CommandPorts): Command {
     .option("-l, --selector <label>", "workloads with this label are meant (repeatable)", collect)
     .option("--dry-run", "say what would change")
     .addHelpText("after", EXAMPLES);
-  return withWait(withRegistry(withCommon(command, LIST_FORMATS), 30_000)).action(
+  return withNote(withWait(withRegistry(withCommon(command, LIST_FORMATS), 30_000))).action(
     action<[Mode | undefined, string | undefined], ModeOptions>(ports, (cli, [mode, service], options) =>
       withOpenRegistry(options, cli, (registry) =>
         mode === undefined ? show(cli, registry, options) : change(cli, registry, options, mode, service),
@@ -107,11 +107,12 @@ async function change(
   const [before, ...ignored] = documentsOf(target, documents);
   const document = modeDocument(target, mode, documents);
   for (const { key } of ignored) cli.warn(`${key} speaks for ${target.words}, too, and is not used. Delete it.`);
+  const note = noteOf(options, cli);
   const results: readonly ApplyResult[] = dryRun
     ? [{ key: document.key, outcome: outcomeOf(before, mode), where: before?.origin.file ?? "" }]
-    : await registry.folder.apply([document]);
+    : await registry.apply([document], note);
   const undo = undoText(target, before, document.key, mode);
-  const stored = dryRun ? undefined : (await registry.folder.list()).find(({ key }) => key === document.key);
+  const stored = dryRun ? undefined : (await registry.list()).find(({ key }) => key === document.key);
   const states =
     wait && !dryRun
       ? await waitForProcesses(registry, adminClient(cli, options), cli.io, {

@@ -18,7 +18,7 @@ import { judgeSet } from "../input/judge-set.js";
 import type { AdminClient } from "../live/admin-client.js";
 import { clientContext } from "../registry/client-context.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
-import { workloadOf } from "../registry/workload.js";
+import { workloadsOf } from "../registry/workload.js";
 import { type DescribedCaller, describeCallers } from "./described-callers.js";
 import { type DescribedServer, describeServer } from "./described-server.js";
 import { type DescribedSuspects, describeSuspects } from "./described-suspects.js";
@@ -228,6 +228,6 @@ function contextOf({ namespace, service, labels, serviceAccount, locality }: Lea
 }
 
 function problemsOf({ view }: OpenRegistry, keys: ReadonlySet<string>): Problem[] {
-  const all = judgeSet(judgeDocuments(view.documents), view.leases.map(workloadOf));
+  const all = judgeSet(judgeDocuments(view.documents), workloadsOf(view));
   return [...view.problems, ...all].filter(({ resource }) => keys.has(resource));
 }

@@ -7,19 +7,20 @@ import { count } from "./format.js";
 import { type Paint, printable } from "./paint.js";
 import { placeOf, problemLine, sortProblems, summariseProblems } from "./problems.js";
 
+export interface ChangedField {
+  readonly path: string;
+  /** Null: the field is new. */
+  readonly from: unknown;
+  /** Null: the field is gone. */
+  readonly to: unknown;
+}
+
 export interface Change {
   readonly key: string;
   readonly outcome: "created" | "configured" | "unchanged";
   readonly file: string;
   readonly line: number;
-  readonly fields: readonly {
-    readonly path: string;
-    /** Null: the field is new. */
-    readonly from: unknown;
-    /** Null: the field is gone. */
-    readonly to: unknown;
-    readonly line: number;
-  }[];
+  readonly fields: readonly (ChangedField & { readonly line: number })[];
 }
 
 export interface Affected extends AffectedHost {
@@ -75,19 +76,26 @@ function changeLines(
   const place = placeOf({ file, line, column: 0 });
   if (outcome === "unchanged") return wide ? [`  ${printable(`${key}  ${place}`)}`] : [];
   if (outcome === "created") return [paint("green", printable(`+ ${key}  ${place}`))];
+  const at = (index: number): string => {
+    const line = fields[index]?.line ?? 0;
+    return wide && line > 0 ? `  ${placeOf({ file, line, column: 0 })}` : "";
+  };
+  const lines = fieldLines(fields, paint, arrow);
+  return [paint("yellow", printable(`~ ${key}  ${place}`)), ...lines.map((text, index) => `${text}${at(index)}`)];
+}
+
+/** A line for each field: from what to what. */
+export function fieldLines(fields: readonly ChangedField[], paint: Paint, arrow: string): string[] {
   const width = Math.max(...fields.map(({ path }) => path.length));
-  return [
-    paint("yellow", printable(`~ ${key}  ${place}`)),
-    ...fields.map(({ path, from, to, line: at }) => {
-      const change =
-        from === null
-          ? paint("green", printable(`+ ${valueText(to)}`))
-          : to === null
-            ? paint("red", printable(`- ${valueText(from)}`))
-            : `${paint("red", printable(valueText(from)))} ${arrow} ${paint("green", printable(valueText(to)))}`;
-      return `    ${printable(path.padEnd(width))}  ${change}${wide && at > 0 ? `  ${placeOf({ file, line: at, column: 0 })}` : ""}`;
-    }),
-  ];
+  return fields.map(({ path, from, to }) => {
+    const change =
+      from === null
+        ? paint("green", printable(`+ ${valueText(to)}`))
+        : to === null
+          ? paint("red", printable(`- ${valueText(from)}`))
+          : `${paint("red", printable(valueText(from)))} ${arrow} ${paint("green", printable(valueText(to)))}`;
+    return `    ${printable(path.padEnd(width))}  ${change}`;
+  });
 }
 
 const MAX_VALUE = 100;

@@ -17,6 +17,11 @@ export function createPaint(output: Output, env: Io["env"]): Paint {
   return coloured ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text;
 }
 
+/** Whether the terminal shows more than ASCII. */
+export function isUnicode(env: Io["env"]): boolean {
+  return /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "") && env["TERM"] !== "dumb";
+}
+
 /**
  * Text from policy, leases and processes, safe for a terminal: control characters, with which a file could move the
  * cursor or rename the window, are shown as escapes.

@@ -1,14 +1,24 @@
-/** Opens the folder of a mesh for one command: its first view, and snapshots as any client of it would see them. */
+/** Opens the registry of a mesh for one command: its first view, and snapshots as any client of it would see them. */
 
-import { type Clock, type Refusal, type RegistryView, sleep } from "@inmesh/core";
-import { FolderRegistry } from "@inmesh/core/folder";
+import {
+  type ApplyResult,
+  type ChangeNote,
+  type Clock,
+  MeshError,
+  type Refusal,
+  type RegistryView,
+  type Revision,
+  sleep,
+} from "@inmesh/core";
 import type { ClientContext, Document, Snapshot } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
-import { configOf, type RegistryOptions } from "../options.js";
+import type { RegistryOptions } from "../options.js";
 import { count, formatMs } from "../output/format.js";
 import { compileView } from "./compile-view.js";
+import { type MeshRegistry, meshRegistry } from "./mesh-registry.js";
 import { PassedOver } from "./passed-over.js";
+import { registryName } from "./registry-name.js";
 
 export interface ClientView {
   readonly snapshot: Snapshot;
@@ -20,27 +30,29 @@ export interface ClientView {
 const UNREADABLE = "IM0702";
 
 export class OpenRegistry {
-  /** As the user named it. */
+  readonly kind: MeshRegistry["kind"];
+  /** As the user named it, without anything secret. */
   readonly shown: string;
-  readonly folder: FolderRegistry;
+  readonly #registry: MeshRegistry;
   readonly #clock: Clock;
   readonly #snapshots = new Map<string, ClientView>();
   readonly #passedOver: PassedOver;
   #view: RegistryView;
 
-  constructor(shown: string, folder: FolderRegistry, passedOver: PassedOver, first: RegistryView, clock: Clock) {
-    this.shown = shown;
-    this.folder = folder;
+  constructor(registry: MeshRegistry, passedOver: PassedOver, first: RegistryView, clock: Clock) {
+    this.kind = registry.kind;
+    this.shown = registry.shown;
+    this.#registry = registry;
     this.#passedOver = passedOver;
     this.#view = first;
     this.#clock = clock;
-    folder.watch((view) => {
+    registry.source.watch((view) => {
       this.#view = view;
       this.#snapshots.clear();
     });
   }
 
-  /** The latest one: the folder is watched until `close`. */
+  /** The latest one: the registry is watched until `close`. */
   get view(): RegistryView {
     return this.#view;
   }
@@ -48,6 +60,41 @@ export class OpenRegistry {
   /** Documents of kinds without effect. Undefined where a file cannot be read, which the view's problems say. */
   get passedOver(): readonly Document[] | undefined {
     return this.#view.problems.some(({ code }) => code === UNREADABLE) ? undefined : this.#passedOver.documents;
+  }
+
+  /** Why the view may be old; undefined when it is not. */
+  get staleness(): string | undefined {
+    const { state, reason } = this.#registry.source.status;
+    return state === "stale" ? unnamed(reason ?? "it is away", this.shown) : undefined;
+  }
+
+  /** As it is stored now. @throws {CliError} */
+  list(): Promise<readonly Document[]> {
+    return this.#ask(() => this.#registry.store.list());
+  }
+
+  /** @throws {CliError} */
+  apply(documents: readonly Document[], note: ChangeNote): Promise<readonly ApplyResult[]> {
+    return this.#ask(() => this.#registry.store.apply(documents, note));
+  }
+
+  /** @throws {CliError} */
+  delete(keys: readonly string[], note: ChangeNote): Promise<readonly ApplyResult[]> {
+    return this.#ask(() => this.#registry.store.delete(keys, note));
+  }
+
+  /** The newest change first. @throws {CliError} */
+  history(key: string): Promise<readonly Revision[]> {
+    return this.#ask(() => this.#registry.store.history(key));
+  }
+
+  /** Why policy cannot be written, where the registry can be asked that. */
+  obstacle(): Promise<string | undefined> {
+    return this.#registry.obstacle?.() ?? Promise.resolve(undefined);
+  }
+
+  adviceFor(reason: string): string {
+    return this.#registry.adviceFor(reason);
   }
 
   /** What a client gets, by the same steps as in a process. @throws {CliError} when the policy cannot be compiled */
@@ -59,7 +106,7 @@ export class OpenRegistry {
     const { refused, problems } = status;
     if (snapshot === undefined) {
       const reason = problems.at(-1)?.message ?? "the policy could not be compiled";
-      throw new CliError(EXIT.bad, reason, `See: inmesh analyze ${this.shown}`);
+      throw new CliError(EXIT.bad, reason, `See: inmesh analyze --config ${this.shown}`);
     }
     const made = { snapshot, refused };
     this.#snapshots.set(key, made);
@@ -67,43 +114,67 @@ export class OpenRegistry {
   }
 
   close(): Promise<void> {
-    return this.folder.close();
+    return this.#registry.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  async #ask<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      if (error.code !== "CONFIG_UNAVAILABLE") throw new CliError(EXIT.bad, error.message, "Correct it and try again.");
+      const advice =
+        this.kind === "folder"
+          ? "Check that the folder is there and that you may write to it."
+          : this.adviceFor(error.message);
+      throw new CliError(EXIT.unreachable, error.message, advice);
+    }
+  }
 }
 
-/** @throws {CliError} when the folder cannot be read, or not within the timeout */
+/** @throws {CliError} when the registry cannot be read, or not within the timeout */
 export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<OpenRegistry> {
-  const { clock, signal } = cli.io;
-  const { shown, path } = configOf(options, cli);
+  const { clock, signal, env } = cli.io;
   const passedOver = new PassedOver();
-  const folder = new FolderRegistry({ path, parse: passedOver.parse, clock });
+  const { parse } = passedOver;
+  const onWarning = ({ code, message }: { readonly code: string; readonly message: string }): void =>
+    cli.warn(`${code} ${message}`);
+  const registry = await meshRegistry(registryName(options, cli), { parse, clock, env, onWarning });
+  const { shown, source } = registry;
   let first: RegistryView | undefined;
-  folder.watch((view) => {
+  source.watch((view) => {
     first = view;
   });
   const openedAt = clock.now();
   const giveUpAt = openedAt + options.timeout;
   try {
     while (first === undefined) {
-      const { state, reason = "it cannot be read" } = folder.status;
-      if (state === "stale") throw new CliError(EXIT.unreachable, `no registry at "${shown}": ${reason}`, ADVICE);
+      const { state, reason = "it cannot be read" } = source.status;
+      if (state === "stale") {
+        const text = unnamed(reason, shown);
+        throw new CliError(EXIT.unreachable, `no registry at "${shown}": ${text}`, registry.adviceFor(text));
+      }
       if (clock.now() >= giveUpAt) {
-        throw new CliError(EXIT.timeout, `the registry "${shown}" was not read within ${options.timeout} ms`, ADVICE);
+        throw new CliError(
+          EXIT.timeout,
+          `the registry "${shown}" was not read within ${options.timeout} ms`,
+          registry.adviceFor(""),
+        );
       }
       await sleep(clock, 5, signal);
     }
   } catch (error) {
-    await folder.close();
+    await registry.close();
     throw error;
   }
   const { documents, leases } = first;
   const found = `${count(documents.length, "document")}, ${count(leases.length, "registered process", "registered processes")}`;
-  cli.trace(`registry ${path}: ${found}, read in ${formatMs(clock.now() - openedAt)}`);
-  return new OpenRegistry(shown, folder, passedOver, first, clock);
+  cli.trace(`registry ${shown}: ${found}, read in ${formatMs(clock.now() - openedAt)}`);
+  return new OpenRegistry(registry, passedOver, first, clock);
 }
 
 /** Runs `use` with the registry open, and closes it on every way out. */
@@ -114,15 +185,28 @@ export async function withOpenRegistry<T>(
 ): Promise<T> {
   const registry = await openRegistry(options, cli);
   try {
+    const { staleness } = registry;
+    if (staleness !== undefined) {
+      const what = /answered 403/.test(staleness) ? "does not tell all" : "may be out of date";
+      cli.warn(`the registry "${registry.shown}" ${what}: ${staleness}. ${registry.adviceFor(staleness)}`);
+    }
     return await use(registry);
   } finally {
     await registry.close();
   }
 }
 
-/** For a list of processes that is empty. */
-export function noProcess({ shown }: OpenRegistry): string {
-  return `No process is registered in "${shown}". Start one with: inmesh dev -- node server.js`;
+/** A reason without the address that stands before it anyway. */
+function unnamed(reason: string, shown: string): string {
+  if (!reason.startsWith(shown)) return reason;
+  return reason
+    .slice(shown.length)
+    .replace(/^: /, "")
+    .replace(/^ answered/, "it answered");
 }
 
-const ADVICE = "Name the folder of the mesh with --config DIR or INMESH_CONFIG, and check that you may read it.";
+/** For a list of processes that is empty. */
+export function noProcess({ shown, kind }: OpenRegistry): string {
+  const start = "Start one with: inmesh dev -- node server.js";
+  return `No process is registered in "${shown}"${kind === "consul" ? ", or the token may not see it" : ""}. ${start}`;
+}

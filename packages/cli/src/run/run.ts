@@ -9,6 +9,7 @@ import { childEnv, registerUrl } from "../dev/child-env.js";
 import { parseProcessSpec } from "../dev/process-spec.js";
 import { type ChildExitCode, CliError, EXIT, systemReason } from "../exit.js";
 import { namespaceOf } from "../options.js";
+import { schemeOf, shownUrl } from "../registry/registry-name.js";
 import { readSettingsFile } from "../registry/settings-file.js";
 import { ChildProgram } from "./child-program.js";
 import type { RunOptions } from "./command.js";
@@ -66,8 +67,9 @@ export async function runProgram(cli: Cli, words: readonly string[], options: Ru
 }
 
 function shownPath(path: string, cwd: string): string {
+  if (schemeOf(path) !== undefined) return shownUrl(path);
   const inside = relative(cwd, path);
-  return path.includes("://") || inside.startsWith("..") || isAbsolute(inside) ? path : `.${sep}${inside}`;
+  return inside.startsWith("..") || isAbsolute(inside) ? path : `.${sep}${inside}`;
 }
 
 /** As the program would find it, but from here: what it starts may run in another folder. Undefined: that of the home. */

@@ -55,6 +55,7 @@ export async function runCli(
     env,
     cwd,
     clock: systemClock,
+    user: "tester@here",
     signal,
     ...(prompter !== undefined && { prompter }),
   });

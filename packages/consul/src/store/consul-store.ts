@@ -104,6 +104,19 @@ export class ConsulStore implements Store {
     });
   }
 
+  /** Why policy cannot be written with this token, found without writing any; undefined when it can. */
+  async obstacle(): Promise<string | undefined> {
+    const key = policyKey(this.#client.target, "MeshMode/default/inmesh-check");
+    try {
+      // No key ever has this index: what may be written is stale, what may not is denied.
+      await commit(this.#client, [{ key, text: "", index: Number.MAX_SAFE_INTEGER }]);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ConsulError) return error.message;
+      throw error;
+    }
+  }
+
   #change(wishes: readonly Wish[], note: ChangeNote): Promise<readonly ApplyResult[]> {
     const done = this.#last.then(() => this.#told(() => this.#try(wishes, note)));
     this.#last = done.catch(() => {});

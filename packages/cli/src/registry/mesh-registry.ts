@@ -1,0 +1,64 @@
+/** The registry behind a name: a folder, or a Consul, whose package is loaded only for one. */
+
+import type { Clock, Source, Store } from "@inmesh/core";
+import { MeshError } from "@inmesh/core";
+import { FolderRegistry } from "@inmesh/core/folder";
+import type { ParsedDocuments, ParseOptions, Problem } from "@inmesh/model";
+import { CliError, EXIT } from "../exit.js";
+import { consulAdvice } from "./consul-advice.js";
+import type { RegistryName } from "./registry-name.js";
+
+export interface MeshRegistry {
+  readonly kind: RegistryName["kind"];
+  /** Without anything secret. */
+  readonly shown: string;
+  readonly source: Source;
+  readonly store: Required<Store>;
+  /** Why policy cannot be written with this command's rights, where the registry can be asked. @default nobody knows */
+  readonly obstacle?: () => Promise<string | undefined>;
+  /** What to do about an error that the registry is away, or does not let us. */
+  adviceFor(reason: string): string;
+  close(): Promise<void>;
+}
+
+export interface MeshRegistryOptions {
+  readonly parse: (text: string, options: ParseOptions) => ParsedDocuments;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onWarning: (warning: Problem) => void;
+}
+
+/** @throws {CliError} for a URL that cannot be used */
+export async function meshRegistry(name: RegistryName, options: MeshRegistryOptions): Promise<MeshRegistry> {
+  if (name.kind === "consul") return consulRegistry(name.url, options);
+  const { parse, clock, onWarning } = options;
+  const folder = new FolderRegistry({ path: name.path, parse, clock, onWarning });
+  return {
+    ...{ kind: "folder", shown: name.shown, source: folder, store: folder },
+    adviceFor: () => FOLDER_ADVICE,
+    close: () => folder.close(),
+  };
+}
+
+async function consulRegistry(
+  url: string,
+  { parse, clock, env, onWarning }: MeshRegistryOptions,
+): Promise<MeshRegistry> {
+  const { ConsulRegistry, parseConsulUrl } = await import("@inmesh/consul");
+  try {
+    const target = parseConsulUrl(url, env);
+    const registry = new ConsulRegistry({ target, parse, clock, scope: "all", onWarning });
+    const { store, client } = registry;
+    return {
+      ...{ kind: "consul", shown: client.shown, source: registry, store },
+      obstacle: () => store.obstacle(),
+      adviceFor: (reason) => consulAdvice(reason, target.prefix),
+      close: () => registry.close(),
+    };
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
+    throw new CliError(EXIT.usage, error.message, "Correct it: --config consul://HOST:8500, or INMESH_CONFIG.");
+  }
+}
+
+const FOLDER_ADVICE = "Name the folder of the mesh with --config DIR or INMESH_CONFIG, and check that you may read it.";
