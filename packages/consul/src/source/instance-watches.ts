@@ -43,6 +43,8 @@ export class InstanceWatches {
   readonly #usedAt = new Map<string, number>();
   readonly #watches = new Map<string, InstanceWatch>();
   readonly #members = new Map<string, ServiceMembers>();
+  /** Stays with those that were told once: who comes to stand behind them later is no reason to wait. */
+  readonly #told = new Set<string>();
   #standing = ITSELF;
   #started = false;
 
@@ -85,10 +87,13 @@ export class InstanceWatches {
 
   /** Whether all that can be called under its name is told, as far as it can be. */
   isTold(name: string): boolean {
-    return this.#standing.members(name).every(({ service, dc }, index) => {
-      const watch = this.#watches.get(keyOf({ service, ...(dc !== undefined && { dc }) }))?.watch;
+    if (this.#told.has(name)) return true;
+    const told = this.#standing.members(name).every((member, index) => {
+      const watch = this.#watches.get(keyOf(member))?.watch;
       return watch !== undefined && (watch.answered || (index > 0 && watch.failure !== undefined));
     });
+    if (told) this.#told.add(name);
+    return told;
   }
 
   get watches(): readonly Watch[] {
@@ -115,13 +120,15 @@ export class InstanceWatches {
     for (const name of this.#usedAt.keys())
       for (const needed of this.#standing.needs(name)) wanted.set(keyOf(needed), needed);
     for (const [key, needed] of wanted) if (!this.#watches.has(key)) this.#open(key, needed);
+    const before = this.#watches.size;
     for (const [key, { watch }] of [...this.#watches]) {
       if (wanted.has(key)) continue;
       watch.close();
       this.#watches.delete(key);
       this.#members.delete(key);
-      this.#options.onChange();
+      this.#told.delete(key);
     }
+    if (this.#watches.size < before) this.#options.onChange();
   }
 
   #open(key: string, { service: name, dc }: NeededInstances): void {
