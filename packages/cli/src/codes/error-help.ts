@@ -43,7 +43,7 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   NO_ENDPOINT: {
     remedy:
-      "the service is known and nobody serves it: no process runs, no process has the subset's labels, or all are out by outlierDetection or their health checks, and the message says why. `inmesh endpoints SERVICE` shows who is there with which labels and who is left out. Policy that would rather try sick endpoints than fail sets `minHealthPercent`. Of a service whose endpoints are names, the message says which name has no address or could not be looked up.",
+      "the service is known and nobody serves it: no process runs (a name is known for ten minutes after its last process left), no process has the subset's labels, or all are out by outlierDetection or their health checks, and the message says why. `inmesh endpoints SERVICE` shows who is there with which labels and who is left out. Policy that would rather try sick endpoints than fail sets `minHealthPercent`. Of a service whose endpoints are names, the message says which name has no address or could not be looked up.",
     example: 'no endpoint for "reviews.shop" subset "v2": nothing that serves it is registered (NO_ENDPOINT)',
   },
   OVERFLOW: {

@@ -41,10 +41,11 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
   },
   IM0706: {
     severity: "warning",
-    when: ours("IM0706", ": foreign, damaged, too old, or open to others"),
+    when: ours("IM0706", ": of another registry, service or user, damaged, too old, or open to others"),
     remedy:
-      "It is written anew with the next policy. If others can write to the folder, correct its owner and mode (0700).",
-    message: "IM0706 warning the saved state is open to others",
+      "The message names the file and says which it is. Remove it: it is written anew as soon as the registry answers. If others can write to it or its folder, see who did, and correct owner and mode (0700, 0600).",
+    message:
+      "IM0706 warning the state in /var/cache/inmesh/3f0a9c/policy.jsonl is not used: it is that of shop/web at consul://10.0.0.5:8500, expected shop/web at consul://10.0.0.9:8500",
   },
   IM0707: {
     severity: "warning",
