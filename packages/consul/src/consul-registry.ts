@@ -24,6 +24,8 @@ export interface ConsulRegistryOptions {
   readonly parse: ParseDocuments;
   /** Whose instances are told: those of services that `use` named, or everybody's. @default "used" */
   readonly scope?: "used" | "all";
+  /** Looks once, and does not follow what changes: for commands that end in a moment. @default false */
+  readonly once?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   /** @default this machine */
@@ -43,8 +45,8 @@ export class ConsulRegistry implements Source {
 
   constructor(options: ConsulRegistryOptions) {
     const { target, parse, scope = "used", clock = systemClock, random = systemRandom } = options;
-    const { host = createHost(), onWarning = () => {} } = options;
-    const client = new ConsulClient(target);
+    const { host = createHost(), onWarning = () => {}, once = false } = options;
+    const client = new ConsulClient(target, { holds: !once });
     this.client = client;
     this.registrar = new ConsulRegistrar({ client, clock, random, host, onWarning });
     this.store = new ConsulStore({ client, parse, clock, random });

@@ -14,6 +14,7 @@ import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../opt
 import { CHANGE_FORMATS, printData } from "../output/format.js";
 import { withoutOwnStatus } from "../output/gateway-status.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
+import { configEntryOf } from "../registry/config-entry.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -111,7 +112,8 @@ function preview(documents: readonly Document[], { view }: OpenRegistry): ApplyR
   return documents.map((document) => {
     const { key } = document;
     const stored = view.documents.find((each) => each.key === key);
-    if (stored === undefined) return { key, outcome: "created", where: document.origin.file };
+    if (stored === undefined || configEntryOf(stored) !== undefined)
+      return { key, outcome: "created", where: document.origin.file };
     const same = sameContent(document, stored);
     return { key, outcome: same ? "unchanged" : "configured", where: stored.origin.file };
   });

@@ -9,6 +9,7 @@ import { readPolicyTexts } from "../input/policy-texts.js";
 import { parseResourceName } from "../input/resource-name.js";
 import { collect, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { CHANGE_FORMATS } from "../output/format.js";
+import { configEntryAdvice, configEntryOf } from "../registry/config-entry.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -66,6 +67,7 @@ async function remove(
       throw notFound({ kind: kind as never, namespace, name }, stored, registry.shown);
     }
   }
+  for (const document of stored) if (keys.has(document.key)) refuseConfigEntry(document);
   const note = noteOf(options, cli);
   const results =
     options.dryRun === true
@@ -75,6 +77,14 @@ async function remove(
       : await registry.delete([...keys], note);
   const expected = new Map([...keys].map((key) => [key, undefined]));
   return finishChange(cli, registry, options, { results, expected, problems: [] });
+}
+
+/** @throws {CliError} for what is not in the registry's own policy */
+function refuseConfigEntry(document: Document): void {
+  const entry = configEntryOf(document);
+  if (entry === undefined) return;
+  const fact = `${document.key} comes from Consul's own config entry ${entry}`;
+  throw new CliError(EXIT.bad, fact, configEntryAdvice(entry));
 }
 
 /** @throws {CliError} when the name is of none, or of several */

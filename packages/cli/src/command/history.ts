@@ -11,6 +11,7 @@ import { type ChangedField, fieldLines } from "../output/difference.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { isUnicode } from "../output/paint.js";
 import { type Column, formatTable } from "../output/table.js";
+import { configEntryOf } from "../registry/config-entry.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
 import { notFound } from "./get.js";
@@ -59,7 +60,7 @@ export async function historyOf(registry: OpenRegistry, stored: StoredKey): Prom
 function print(
   cli: Cli,
   options: HistoryOptions,
-  { shown }: OpenRegistry,
+  registry: OpenRegistry,
   { key }: StoredKey,
   revisions: readonly Revision[],
 ): ExitCode {
@@ -79,10 +80,17 @@ function print(
     rows,
     json: { resource: key, revisions: diff ? rows.map((row, at) => ({ ...row, fields: changed[at] })) : rows },
     name: ({ id }) => id,
-    empty: `No change of ${key} is noted in "${shown}": it was written by hand.`,
+    empty: `No change of ${key} is noted in "${registry.shown}": ${whyNone(registry, key)}.`,
     columns: [...COLUMNS, { title: "AGE", cell: ({ at }) => formatMs(Math.max(0, now - Date.parse(at))), wide: true }],
   });
   return EXIT.ok;
+}
+
+/** Where a resource without history comes from. */
+export function whyNone({ view }: OpenRegistry, key: string): string {
+  const document = view.documents.find((each) => each.key === key);
+  const entry = document && configEntryOf(document);
+  return entry === undefined ? "it was written by hand" : `it comes from Consul's own config entry ${entry}`;
 }
 
 type Row = Omit<Revision, "at"> & { readonly at: string };

@@ -18,7 +18,7 @@ import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.j
 import { refuseTooNew } from "./apply.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
-import { historyOf } from "./history.js";
+import { historyOf, whyNone } from "./history.js";
 
 interface RollbackOptions extends ChangeOptions {
   readonly to?: string;
@@ -71,6 +71,10 @@ async function rollBack(
   { key }: StoredKey,
   revisions: readonly Revision[],
 ): Promise<ExitCode> {
+  if (revisions.length === 0) {
+    const fact = `no change of ${key} is noted, so none can be taken back: ${whyNone(registry, key)}`;
+    throw new CliError(EXIT.bad, fact, "Apply the version that you want: inmesh apply -f FILE.");
+  }
   const { text, reason } = versionOf(key, revisions, options.to);
   const note: ChangeNote = { reason, ...noteOf(options, cli) };
   const now = (await registry.list()).find((document) => document.key === key);
@@ -102,11 +106,8 @@ async function rollBack(
 
 /** @throws {CliError} when there is no such version */
 function versionOf(key: string, revisions: readonly Revision[], to: string | undefined): Version {
-  const [last] = revisions;
+  const last = revisions[0]!; // there is one
   const see = `See: inmesh history ${key}`;
-  if (last === undefined) {
-    throw new CliError(EXIT.bad, `no change of ${key} is noted, so none can be taken back`, "It was written by hand.");
-  }
   const revision = to === undefined ? last : revisions.find(({ id }) => id === to);
   if (revision === undefined) {
     const kept = `${revisions.at(-1)?.id} to ${last.id}`;

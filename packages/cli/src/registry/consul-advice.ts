@@ -4,11 +4,9 @@
 export function consulAdvice(reason: string, prefix: string): string {
   const [, text = ""] = /answered (\d{3})/.exec(reason) ?? [];
   const status = Number(text);
-  if (status === 403 && /ACL not found/i.test(reason)) {
-    return "That Consul does not know the token, or it has expired. Give another before the host, as in consul://TOKEN@HOST:8500, or in CONSUL_HTTP_TOKEN.";
-  }
-  if (status === 403) {
-    return `The token may not do this; without one nobody may. Commands need key_prefix "${prefix}/" (read, and write to change policy), and service_prefix "" and node_prefix "" (read).`;
+  if (status === 403 && /ACL not found/i.test(reason)) return "Look at it with: consul acl token read -self.";
+  if (status === 403 || /may not read/.test(reason)) {
+    return `Commands need key_prefix "${prefix}/" (read, and write to change policy), and service_prefix "" and node_prefix "" (read).`;
   }
   if (status === 413)
     return "The server takes no more in one request (kv_max_value_size, txn_max_req_len). Split the documents.";

@@ -26,6 +26,8 @@ export interface MeshRegistryOptions {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onWarning: (warning: Problem) => void;
+  /** Whether changes are to be seen. A folder shows them anyway. */
+  readonly follow: boolean;
 }
 
 /** @throws {CliError} for a URL that cannot be used */
@@ -42,12 +44,12 @@ export async function meshRegistry(name: RegistryName, options: MeshRegistryOpti
 
 async function consulRegistry(
   url: string,
-  { parse, clock, env, onWarning }: MeshRegistryOptions,
+  { parse, clock, env, onWarning, follow }: MeshRegistryOptions,
 ): Promise<MeshRegistry> {
   const { ConsulRegistry, parseConsulUrl } = await import("@inmesh/consul");
   try {
     const target = parseConsulUrl(url, env);
-    const registry = new ConsulRegistry({ target, parse, clock, scope: "all", onWarning });
+    const registry = new ConsulRegistry({ target, parse, clock, scope: "all", once: !follow, onWarning });
     const { store, client } = registry;
     return {
       ...{ kind: "consul", shown: client.shown, source: registry, store },

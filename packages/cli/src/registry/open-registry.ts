@@ -52,7 +52,7 @@ export class OpenRegistry {
     });
   }
 
-  /** The latest one: the registry is watched until `close`. */
+  /** The latest one: the registry is watched until `close`, a Consul only by commands that wait for something. */
   get view(): RegistryView {
     return this.#view;
   }
@@ -137,13 +137,19 @@ export class OpenRegistry {
 }
 
 /** @throws {CliError} when the registry cannot be read, or not within the timeout */
-export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<OpenRegistry> {
+export async function openRegistry(
+  options: RegistryOptions & { readonly wait?: boolean },
+  cli: Cli,
+): Promise<OpenRegistry> {
   const { clock, signal, env } = cli.io;
   const passedOver = new PassedOver();
   const { parse } = passedOver;
   const onWarning = ({ code, message }: { readonly code: string; readonly message: string }): void =>
     cli.warn(`${code} ${message}`);
-  const registry = await meshRegistry(registryName(options, cli), { parse, clock, env, onWarning });
+  const registry = await meshRegistry(registryName(options, cli), {
+    ...{ parse, clock, env, onWarning },
+    follow: options.wait === true,
+  });
   const { shown, source } = registry;
   let first: RegistryView | undefined;
   source.watch((view) => {
@@ -179,7 +185,7 @@ export async function openRegistry(options: RegistryOptions, cli: Cli): Promise<
 
 /** Runs `use` with the registry open, and closes it on every way out. */
 export async function withOpenRegistry<T>(
-  options: RegistryOptions,
+  options: RegistryOptions & { readonly wait?: boolean },
   cli: Cli,
   use: (registry: OpenRegistry) => Promise<T>,
 ): Promise<T> {

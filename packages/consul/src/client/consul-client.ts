@@ -64,13 +64,23 @@ class Context extends EventEmitter {
   }
 }
 
+export interface ConsulClientOptions {
+  /**
+   * Whether the server may be left with questions that it holds until something changes. It goes on holding one, and
+   * counting its connection, when the asker is long gone: not for programs that end in a moment. @default true
+   */
+  readonly holds?: boolean;
+}
+
 export class ConsulClient {
   readonly target: ConsulTarget;
+  readonly holds: boolean;
   readonly #consul: Consul & Transport;
   readonly #agent: http.Agent;
 
-  constructor(target: ConsulTarget) {
+  constructor(target: ConsulTarget, { holds = true }: ConsulClientOptions = {}) {
     this.target = target;
+    this.holds = holds;
     const { host, port, secure, token, tls } = target;
     const { ca, cert, key, serverName } = tls ?? {};
     this.#agent = secure

@@ -83,6 +83,7 @@ export class BlockingQuery implements Watch {
       this.#failure = undefined;
       this.#answered = true;
       waitMs = this.#pace.next(changed);
+      if (this.#state === "open" && this.#options.client.holds === false) this.#state = "ended";
     } catch (error) {
       if (this.#state === "closed") return;
       this.#index = undefined;

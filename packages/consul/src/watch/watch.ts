@@ -18,7 +18,7 @@ export interface Watch {
 }
 
 export interface WatchOptions {
-  readonly client: Pick<ConsulClient, "ask" | "shown">;
+  readonly client: Pick<ConsulClient, "ask" | "shown"> & Partial<Pick<ConsulClient, "holds">>;
   readonly clock: Clock;
   readonly random: Random;
   /** Below `/v1`, as `path` makes it. */
