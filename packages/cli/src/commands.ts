@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
 import { checkCommand } from "./command/check.js";
+import { convertCommand } from "./command/convert.js";
 import type { CommandPorts } from "./command/define.js";
 import { deleteCommand } from "./command/delete.js";
 import { describeCommand } from "./command/describe.js";
@@ -51,6 +52,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: POLICY, create: deleteCommand },
   { group: POLICY, create: historyCommand },
   { group: POLICY, create: rollbackCommand },
+  { group: POLICY, create: convertCommand },
   { group: MESH, create: explainCommand },
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },

@@ -17,15 +17,23 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_DEPTH = 16;
 const POLICY_FILE = /\.(ya?ml|json)$/i;
 
-/** Each file once, in the order typed and then by path. @throws {CliError} for what cannot be read */
-export async function readPolicyTexts(names: readonly string[], { io, trace }: Cli): Promise<PolicyText[]> {
+/**
+ * Each file once, in the order typed and then by path.
+ * @param pattern of files in folders @default YAML and JSON
+ * @throws {CliError} for what cannot be read
+ */
+export async function readPolicyTexts(
+  names: readonly string[],
+  { io, trace }: Cli,
+  pattern = POLICY_FILE,
+): Promise<PolicyText[]> {
   const texts = new Map<string, PolicyText>();
   for (const name of names) {
     if (name === "-") {
       if (!texts.has("-")) texts.set("-", { file: "stdin", text: await readAll(io.stdin) });
       continue;
     }
-    for (const file of await listFiles(name, io.cwd)) {
+    for (const file of await listFiles(name, io.cwd, pattern)) {
       const path = isAbsolute(file) ? file : join(io.cwd, file);
       if (texts.has(path)) continue;
       if (texts.size >= MAX_FILES) throw tooMany(name);
@@ -37,16 +45,22 @@ export async function readPolicyTexts(names: readonly string[], { io, trace }: C
   return [...texts.values()];
 }
 
-async function listFiles(name: string, cwd: string): Promise<string[]> {
+async function listFiles(name: string, cwd: string, pattern: RegExp): Promise<string[]> {
   const path = isAbsolute(name) ? name : join(cwd, name);
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(name, error);
   });
-  return found.isDirectory() ? listFolder(name, path, new Set([`${found.dev}:${found.ino}`]), 0) : [name];
+  return found.isDirectory() ? listFolder(name, path, pattern, new Set([`${found.dev}:${found.ino}`]), 0) : [name];
 }
 
 /** @param above identities of the folders on the way here: a link to one of them never ends */
-async function listFolder(name: string, path: string, above: ReadonlySet<string>, depth: number): Promise<string[]> {
+async function listFolder(
+  name: string,
+  path: string,
+  pattern: RegExp,
+  above: ReadonlySet<string>,
+  depth: number,
+): Promise<string[]> {
   const entries = await readdir(path).catch((error: unknown) => {
     throw unreadable(name, error);
   });
@@ -57,12 +71,12 @@ async function listFolder(name: string, path: string, above: ReadonlySet<string>
     const found = await stat(join(path, entry)).catch(() => undefined); // a dangling link names nothing
     if (found === undefined) continue;
     if (!found.isDirectory()) {
-      if (POLICY_FILE.test(entry)) files.push(entryName);
+      if (pattern.test(entry)) files.push(entryName);
       continue;
     }
     const id = `${found.dev}:${found.ino}`;
     if (depth < MAX_DEPTH && !above.has(id)) {
-      files.push(...(await listFolder(entryName, join(path, entry), new Set([...above, id]), depth + 1)));
+      files.push(...(await listFolder(entryName, join(path, entry), pattern, new Set([...above, id]), depth + 1)));
     }
     if (files.length > MAX_FILES) throw tooMany(name);
   }

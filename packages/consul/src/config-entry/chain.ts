@@ -64,15 +64,16 @@ export function isHttpLike(protocol: string): boolean {
   return HTTP_LIKE.has(protocol);
 }
 
+/** Empty where nothing says it: to Consul that is tcp, which can have neither router nor splitter; where one is, it is http. */
 export function protocolOf({ defaults, proxy }: ConfigEntries, service: string): string {
-  return defaults.get(service)?.protocol || proxy?.protocol || "tcp";
+  return defaults.get(service)?.protocol || proxy?.protocol || "";
 }
 
 /** @throws {FieldFault} where Consul would refuse the entries: circles, subsets that are not there */
 export function compileChain(entries: ConfigEntries, service: string, datacenter: string): Chain {
   const compiler = new ChainCompiler(entries, datacenter);
   const protocol = protocolOf(entries, service);
-  const http = isHttpLike(protocol);
+  const http = protocol === "" || isHttpLike(protocol);
   const router = http ? entries.routers.get(service) : undefined;
   const splitter = http ? entries.splitters.get(service) : undefined;
   const ofRouter = (router?.routes ?? []).map(({ match, destination }): ChainRoute => {

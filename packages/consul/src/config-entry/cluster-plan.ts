@@ -38,7 +38,9 @@ export interface Member extends NeededInstances {
 }
 
 const LABEL_PREFIX = "inmesh.dev/consul-";
-const YES = "true";
+/** Of instances that are the service's own, where others stand behind it, too. */
+export const OWN_LABEL = "inmesh.dev/consul-own";
+export const YES = "true";
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
 
 export class ClusterPlan {
@@ -122,10 +124,12 @@ export class ClusterPlan {
     for (const { service, datacenter } of [own, ...tests.flatMap(({ groups }) => groups)]) {
       places.set(shownPlace({ service, datacenter, subset: "" }), { service, datacenter, subset: "" });
     }
+    const guests = places.size > 1;
     return [...places.values()].map(({ service, datacenter }) => {
       const local = datacenter === this.#datacenter;
       const labels = (instance: unknown): Readonly<Record<string, string>> | undefined => {
-        const made: Record<string, string> = {};
+        const own = local && service === host;
+        const made: Record<string, string> = own && guests ? { [OWN_LABEL]: YES } : {};
         for (const { name, groups } of tests) {
           const rank = groups.findIndex(
             (place) => place.service === service && place.datacenter === datacenter && this.#means(place, instance),
@@ -134,8 +138,7 @@ export class ClusterPlan {
           made[labelName(name)] = YES;
           for (let step = rank + 1; step < groups.length; step++) made[`${labelName(name)}.nearer-than-${step}`] = YES;
         }
-        const stands = (local && service === host) || Object.keys(made).length > 0;
-        return stands ? made : undefined;
+        return own || Object.keys(made).length > 0 ? made : undefined;
       };
       return { service, ...(!local && { dc: datacenter }), labels };
     });
@@ -155,8 +158,14 @@ export class ClusterPlan {
     return this.#subset(place)?.onlyPassing !== true || isPassing(instance);
   }
 
-  #subset({ service, subset }: Place): ResolverSubset | undefined {
+  #subset({ service, subset }: Pick<Place, "service" | "subset">): ResolverSubset | undefined {
     return this.#entries.resolvers.get(service)?.subsets.get(subset);
+  }
+
+  /** What is wrong with the filter of a subset. */
+  fault(place: Pick<Place, "service" | "subset">): string | undefined {
+    const filter = this.#tryFilter(place);
+    return filter instanceof FilterFault ? filter.message : undefined;
   }
 
   #filter(place: Place): void {
@@ -168,7 +177,7 @@ export class ClusterPlan {
     }
   }
 
-  #tryFilter(place: Place): ParsedFilter | FilterFault {
+  #tryFilter(place: Pick<Place, "service" | "subset">): ParsedFilter | FilterFault {
     const text = this.#subset(place)?.filter ?? "";
     const known = this.#filters.get(text);
     if (known !== undefined) return known;

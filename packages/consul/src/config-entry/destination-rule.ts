@@ -1,8 +1,10 @@
 /** What resolvers and service-defaults say of calling a service, as a DestinationRule. */
 
 import { protocolOf } from "./chain.js";
-import type { ClusterPlan } from "./cluster-plan.js";
+import { type ClusterPlan, OWN_LABEL, YES } from "./cluster-plan.js";
 import type { ConfigEntries, HashKey, LoadBalancer, PassiveHealthCheck, UpstreamPolicy } from "./config-entry.js";
+
+import { durationText } from "./duration-text.js";
 
 type Spec = Readonly<Record<string, unknown>>;
 
@@ -24,18 +26,21 @@ export interface RuleInput {
 
 /** Undefined where nothing is to be said. */
 export function destinationRuleSpec({ entries, plan, service, host, upstream }: RuleInput): Spec | undefined {
-  const resolver = entries.resolvers.get(service);
+  const written = entries.resolvers.get(service);
+  const resolver = written?.redirect === undefined ? written : undefined; // nobody gets to the instances of its own
   const clusters = plan.clusters(service);
   const balancer = balancerSpec(resolver?.loadBalancer);
   const outliers = outlierSpec(upstream?.passiveHealthCheck);
   const connectTimeoutMs =
     upstream?.connectTimeoutMs ??
     (resolver === undefined ? undefined : (resolver.connectTimeoutMs ?? CONNECT_TIMEOUT_MS));
-  const pool = poolSpec(connectTimeoutMs, upstream, H2.has(protocolOf(entries, service)));
+  const pool = poolSpec(connectTimeoutMs, upstream, upgradePolicy(entries, service));
   const near = resolver?.byLocality === true;
+  const guests = plan.hasGuests(service);
   // Nearness is not Consul's habit unless it is asked for; in Istio outlier detection alone would bring it.
-  const watched = outliers !== undefined || near;
-  const loadBalancer = { ...balancer, ...(watched && { localityLbSetting: { enabled: near } }) };
+  const watched = outliers !== undefined || near || guests;
+  const localities = guests ? { failoverPriority: [`${OWN_LABEL}=${YES}`] } : { enabled: near };
+  const loadBalancer = { ...balancer, ...(watched && { localityLbSetting: localities }) };
   const policy = {
     ...(Object.keys(loadBalancer).length > 0 && { loadBalancer }),
     ...(pool && { connectionPool: pool }),
@@ -59,10 +64,25 @@ export function destinationRuleSpec({ entries, plan, service, host, upstream }: 
   };
 }
 
+/** Whether services speak HTTP/2 that say nothing of it. */
+export function h2ByDefault({ proxy }: ConfigEntries): boolean {
+  return proxy !== undefined && H2.has(proxy.protocol);
+}
+
+export function h2Spec(host: string): Spec {
+  return { host, trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: "UPGRADE" } } } };
+}
+
+/** Undefined: HTTP/1.1 unless somebody else says otherwise. */
+function upgradePolicy(entries: ConfigEntries, service: string): string | undefined {
+  if (H2.has(protocolOf(entries, service))) return "UPGRADE";
+  return h2ByDefault(entries) ? "DO_NOT_UPGRADE" : undefined;
+}
+
 /** For whatever a caller calls, where no rule is the host's own. */
-export function upstreamSpec(host: string, upstream: UpstreamPolicy): Spec | undefined {
+export function upstreamSpec(entries: ConfigEntries, host: string, upstream: UpstreamPolicy): Spec | undefined {
   const outliers = outlierSpec(upstream.passiveHealthCheck);
-  const pool = poolSpec(upstream.connectTimeoutMs, upstream, false);
+  const pool = poolSpec(upstream.connectTimeoutMs, upstream, h2ByDefault(entries) ? "UPGRADE" : undefined);
   if (outliers === undefined && pool === undefined) return undefined;
   return {
     host,
@@ -103,7 +123,13 @@ function hashSpec(hash: HashKey): Spec {
       return { httpQueryParameterName: hash.name };
     case "cookie": {
       const { name, path, ttlMs } = hash;
-      return { httpCookie: { name, ...(path && { path }), ...(ttlMs !== undefined && { ttl: duration(ttlMs) }) } };
+      return {
+        httpCookie: {
+          name,
+          ...(path && { path }),
+          ...(ttlMs !== undefined && { ttl: ttlMs === 0 ? "0s" : durationText(ttlMs) }),
+        },
+      };
     }
   }
 }
@@ -111,17 +137,17 @@ function hashSpec(hash: HashKey): Spec {
 function poolSpec(
   connectTimeoutMs: number | undefined,
   upstream: UpstreamPolicy | undefined,
-  h2: boolean,
+  h2UpgradePolicy: string | undefined,
 ): Spec | undefined {
   const { maxConnections, maxPendingRequests, maxConcurrentRequests } = upstream ?? {};
   const tcp = {
     ...(maxConnections !== undefined && { maxConnections }),
-    ...(connectTimeoutMs !== undefined && { connectTimeout: duration(Math.max(1, connectTimeoutMs)) }),
+    ...(connectTimeoutMs !== undefined && { connectTimeout: durationText(connectTimeoutMs) }),
   };
   const http = {
     ...(maxPendingRequests !== undefined && { http1MaxPendingRequests: maxPendingRequests }),
     ...(maxConcurrentRequests !== undefined && { http2MaxRequests: maxConcurrentRequests }),
-    ...(h2 && { h2UpgradePolicy: "UPGRADE" }),
+    ...(h2UpgradePolicy !== undefined && { h2UpgradePolicy }),
   };
   const pool = {
     ...(Object.keys(tcp).length > 0 && { tcp }),
@@ -136,13 +162,8 @@ function outlierSpec(check: PassiveHealthCheck | undefined): Spec | undefined {
   const { intervalMs, maxFailures, baseEjectionTimeMs, maxEjectionPercent } = check;
   return {
     ...(maxFailures !== undefined && { consecutive5xxErrors: maxFailures }),
-    ...(intervalMs !== undefined && { interval: duration(Math.max(1, intervalMs)) }),
-    ...(baseEjectionTimeMs !== undefined && { baseEjectionTime: duration(Math.max(1, baseEjectionTimeMs)) }),
+    ...(intervalMs !== undefined && { interval: durationText(intervalMs) }),
+    ...(baseEjectionTimeMs !== undefined && { baseEjectionTime: durationText(baseEjectionTimeMs) }),
     ...(maxEjectionPercent !== undefined && { maxEjectionPercent }),
   };
-}
-
-function duration(ms: number): string {
-  const whole = Math.round(ms);
-  return whole % 1_000 === 0 ? `${whole / 1_000}s` : `${whole}ms`;
 }

@@ -67,8 +67,10 @@ class Parser {
     let target = into;
     let name = key;
     for (const label of labels) {
-      const inner = target[name];
-      target = isObject(inner) ? inner : (target[name] = Object.create(null) as HclObject);
+      const known = target[name];
+      const inner: HclObject = isObject(known) ? known : Object.create(null);
+      target[name] = inner;
+      target = inner;
       name = label;
     }
     const before = target[name];
@@ -124,14 +126,15 @@ class Parser {
     const [whole, inner] = found.exec(this.#text) ?? [];
     if (whole === undefined || inner === undefined) throw this.#fault("a string does not end");
     this.#at += whole.length;
-    return inner.replace(/\\(u[0-9A-Fa-f]{4}|.)/g, (_, escape: string) => {
-      if (escape.length === 5) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      return { n: "\n", t: "\t", r: "\r" }[escape] ?? escape;
+    return inner.replace(/\\(u[0-9A-Fa-f]{4}|.)/g, (_, code: string) => {
+      if (code.length === 5) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+      return { n: "\n", t: "\t", r: "\r" }[code] ?? code;
     });
   }
 
   #heredoc(): string {
-    const [opening = "", dash = "", marker = ""] = /^<<(-?)([A-Za-z0-9_]+)[ \t]*\r?\n/.exec(this.#text.slice(this.#at)) ?? [];
+    const [opening = "", dash = "", marker = ""] =
+      /^<<(-?)([A-Za-z0-9_]+)[ \t]*\r?\n/.exec(this.#text.slice(this.#at)) ?? [];
     if (marker === "") throw this.#unexpected("a value");
     const lines: string[] = [];
     for (let at = this.#at + opening.length; ; ) {
@@ -173,7 +176,9 @@ class Parser {
 function plainValue(word: string): unknown {
   if (word === "true" || word === "false") return word === "true";
   if (word === "null") return null;
-  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(word) || /^0x[0-9a-fA-F]+$/.test(word) ? Number(word) : undefined;
+  return /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/.test(word) || /^0x[0-9a-fA-F]+$/.test(word)
+    ? Number(word)
+    : undefined;
 }
 
 function isObject(value: unknown): value is HclObject {

@@ -71,8 +71,10 @@ function ordered(destination: string, intentions: readonly Intention[]) {
     .flatMap(({ destination: to, sources, origin }) => sources.map((source) => ({ to, source, origin })));
   const rank = ({ to, source }: (typeof all)[number]): number => (to === "*" ? 2 : 0) + (source.name === "*" ? 1 : 0);
   const sorted = all.sort((a, b) => rank(a) - rank(b));
+  const everybody = sorted.findIndex(({ source: { name, peer } }) => name === "*" && peer === "");
   const seen = new Set<string>();
-  return sorted.filter(({ source: { name, peer } }) => {
+  // Behind one for everybody nothing is asked any more.
+  return sorted.slice(0, everybody < 0 ? undefined : everybody + 1).filter(({ source: { name, peer } }) => {
     const key = `${name}@${peer}`;
     if (seen.has(key)) return false; // decided by an intention before it
     seen.add(key);
@@ -150,9 +152,9 @@ class RuleMaker {
   }
 }
 
-function inIstio({ pathRegex, headers, needsToken, action, pathExact, pathPrefix }: Permission): boolean {
-  if (needsToken && action === "allow") return false;
-  if (pathRegex !== undefined || [pathExact, pathPrefix].some((path) => path?.includes("*"))) return false;
+function inIstio({ pathRegex, headers, needsToken, pathExact, pathPrefix }: Permission): boolean {
+  if (needsToken || pathRegex !== undefined || [pathExact, pathPrefix].some((path) => path?.includes("*")))
+    return false;
   return headers.every((header) => patternOf(header) !== undefined);
 }
 

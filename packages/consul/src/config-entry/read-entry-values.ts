@@ -16,7 +16,10 @@ export interface EntryValues {
 export function readEntryValues(value: unknown): EntryValues {
   if (Array.isArray(value)) {
     const read = value.map(readEntryValues);
-    return { entries: read.flatMap(({ entries }) => entries), intentions: read.flatMap(({ intentions }) => intentions) };
+    return {
+      entries: read.flatMap(({ entries }) => entries),
+      intentions: read.flatMap(({ intentions }) => intentions),
+    };
   }
   if (isCustomResource(value)) return { entries: [entryOfResource(value)], intentions: [] };
   if (isData(value)) {

@@ -10,6 +10,8 @@ import type {
 } from "./config-entry.js";
 import type { Fields } from "./field.js";
 
+const OTHER_CLUSTERS = ["Peer", "SamenessGroup"];
+
 const POLICIES = ["random", "round_robin", "least_request", "ring_hash", "maglev"] as const;
 
 /** Envoy's number of endpoints that are compared. */
@@ -29,7 +31,7 @@ export function readResolver(name: string, fields: Fields): ServiceResolver {
       filter: subset.text("Filter") ?? "",
       onlyPassing: subset.flag("OnlyPassing"),
     })),
-    redirect: redirect && readTarget(redirect, notHonoured),
+    redirect: redirect && readTarget(redirect),
     failover,
     loadBalancer: readLoadBalancer(fields.optional("LoadBalancer"), notHonoured),
     byLocality: fields.optional("PrioritizeByLocality")?.text("Mode") === "failover",
@@ -37,26 +39,37 @@ export function readResolver(name: string, fields: Fields): ServiceResolver {
   };
 }
 
-function readTarget(fields: Fields, notHonoured: NotHonoured[]): ResolverRedirect {
-  const target = {
+/** @throws {FieldFault} for one of another cluster, of whose services nothing is known here */
+function readTarget(fields: Fields): ResolverRedirect {
+  const [field] = fields.unread(OTHER_CLUSTERS);
+  if (field !== undefined) throw fields.fault(field, "leads to another cluster, whose services are not known here");
+  return {
     service: fields.text("Service") ?? "",
     subset: fields.text("ServiceSubset") ?? "",
     datacenter: fields.text("Datacenter") ?? "",
   };
-  for (const field of fields.unread(["Peer", "SamenessGroup"])) {
-    const why = "Services of other clusters are not known here: the target is taken as one of this cluster.";
-    notHonoured.push({ field: `${fields.path}.${field}`, why });
-  }
-  return target;
 }
 
 function readFailover(fields: Fields, notHonoured: NotHonoured[]): ResolverFailover {
-  const { service, subset } = readTarget(fields, notHonoured);
+  for (const field of fields.unread(["SamenessGroup"])) notHonoured.push(elsewhere(`${fields.path}.${field}`));
   for (const field of fields.unread(["Policy"])) {
     notHonoured.push({ field: `${fields.path}.${field}`, why: "Targets are tried in the order written." });
   }
-  const targets = fields.lists("Targets").map((target) => readTarget(target, notHonoured));
-  return { service, subset, datacenters: fields.texts("Datacenters"), targets };
+  const targets = fields.lists("Targets").flatMap((target) => {
+    if (target.unread(OTHER_CLUSTERS).length === 0) return readTarget(target);
+    notHonoured.push(elsewhere(target.path));
+    return [];
+  });
+  return {
+    service: fields.text("Service") ?? "",
+    subset: fields.text("ServiceSubset") ?? "",
+    datacenters: fields.texts("Datacenters"),
+    targets,
+  };
+}
+
+function elsewhere(field: string): NotHonoured {
+  return { field, why: "Services of other clusters are not known here: nobody there stands in." };
 }
 
 function readLoadBalancer(fields: Fields | undefined, notHonoured: NotHonoured[]): LoadBalancer | undefined {

@@ -6,11 +6,12 @@
 import type { ServiceRef } from "@inmesh/core";
 import { type Document, documentFromValue, type Problem } from "@inmesh/model";
 import { serviceOf } from "../service-name.js";
-import { type Chain, compileChain, protocolOf, resolvePlace, type Target } from "./chain.js";
+import { type Chain, compileChain, isHttpLike, protocolOf, resolvePlace, type Target } from "./chain.js";
 import { ClusterPlan, type Member, type NeededInstances } from "./cluster-plan.js";
 import type { ConfigEntries, UpstreamPolicy } from "./config-entry.js";
-import { destinationRuleSpec, upstreamSpec } from "./destination-rule.js";
+import { destinationRuleSpec, h2ByDefault, h2Spec, upstreamSpec } from "./destination-rule.js";
 import { entryOrigin, entryProblem } from "./entry-problem.js";
+import { FieldFault } from "./field.js";
 import { intentionPolicy } from "./intention-policy.js";
 import { readConfigEntries } from "./read-config-entries.js";
 import { externalService, type Manifest, serverLimit } from "./service-policy.js";
@@ -44,6 +45,8 @@ export interface Translation {
 }
 
 const NETWORKING = "networking.istio.io/v1";
+/** Rules in it are for every service that has none of its own. */
+const ROOT_NAMESPACE = "istio-system";
 /** Hosts of all services. */
 const ALL_SERVICES = "*.svc.cluster.local";
 
@@ -111,9 +114,14 @@ class Translator {
   }
 
   translate(): void {
+    this.#filters();
     for (const service of sorted(this.chains.keys())) this.#virtualService(service);
     const rules = sorted([...this.plan.hosts, ...this.#entries.resolvers.keys(), ...this.#entries.defaults.keys()]);
     for (const service of rules) this.#destinationRule(service);
+    if (h2ByDefault(this.#entries)) {
+      const spec = { ...h2Spec(ALL_SERVICES), exportTo: ["*"] };
+      this.#add(manifest("DestinationRule", "consul-proxy-defaults", ROOT_NAMESPACE, spec), "proxy-defaults/global");
+    }
     for (const service of sorted(this.#entries.defaults.keys())) {
       this.#servicePolicy(service);
       this.#upstreams(service);
@@ -148,6 +156,17 @@ class Translator {
     return new ClusterPlan(this.#entries, datacenter, targets);
   }
 
+  #filters(): void {
+    for (const [service, { subsets }] of this.#entries.resolvers) {
+      for (const subset of subsets.keys()) {
+        const fault = this.plan.fault({ service, subset });
+        if (fault === undefined) continue;
+        const message = `the filter of subset "${subset}" is not understood: ${fault}. The subset has no instances. Correct it in Consul.`;
+        this.problems.push(entryProblem("IM0730", "error", `service-resolver/${service}`, message));
+      }
+    }
+  }
+
   #chain(service: string): Chain | undefined {
     const { datacenter } = this.#input;
     try {
@@ -162,12 +181,26 @@ class Translator {
     const chain = this.chains.get(service);
     const ref = this.#ref(service, chain?.origin ?? "");
     if (chain === undefined || ref === undefined) return;
+    this.#passedOver(chain);
     try {
       if (isPlain(chain, this.plan)) return;
       const spec = virtualServiceSpec(chain, this.plan, (name) => this.#host(name));
       this.#add(manifest("VirtualService", nameOf(service), ref.namespace, spec), chain.origin);
     } catch (error) {
       this.#refuse(chain.origin, error, "Requests to the service are routed as if it had no entries.");
+    }
+  }
+
+  #passedOver({ service, protocol }: Chain): void {
+    if (protocol === "" || isHttpLike(protocol)) return;
+    const { routers, splitters } = this.#entries;
+    for (const [kind, entries] of [
+      ["service-router", routers],
+      ["service-splitter", splitters],
+    ] as const) {
+      if (!entries.has(service)) continue;
+      const message = `the protocol of "${service}" is ${protocol}, so its requests are not routed, as in Consul. Set Protocol: http in its service-defaults, or remove the entry.`;
+      this.problems.push(entryProblem("IM0201", "warning", `${kind}/${service}`, message));
     }
   }
 
@@ -205,8 +238,8 @@ class Translator {
         manifest("DestinationRule", `${nameOf(caller)}-to-${suffix}`, ref.namespace, { ...spec, ...selector }),
         origin,
       );
-    const known =
-      defaults === undefined ? [] : [...this.plan.hosts, ...this.#entries.resolvers.keys(), ...this.#h2Services()];
+    const { resolvers, defaults: services } = this.#entries;
+    const known = defaults === undefined ? [] : [...this.plan.hosts, ...resolvers.keys(), ...services.keys()];
     for (const service of sorted([...known, ...overrides.keys()])) {
       const upstream = merged(defaults, overrides.get(service));
       if (this.#ref(service, origin) === undefined) continue;
@@ -214,14 +247,8 @@ class Translator {
       const spec = destinationRuleSpec(input);
       if (spec !== undefined) add(service, spec);
     }
-    const spec = defaults && upstreamSpec(ALL_SERVICES, defaults);
+    const spec = defaults && upstreamSpec(this.#entries, ALL_SERVICES, defaults);
     if (spec !== undefined) add("all", spec);
-  }
-
-  #h2Services(): string[] {
-    return [...this.#entries.defaults].flatMap(([name, { protocol }]) =>
-      protocol === "" || protocol === "http" ? [] : [name],
-    );
   }
 
   #intentions(): void {
@@ -287,10 +314,11 @@ class Translator {
     return ref;
   }
 
-  /** A name that is none is said by `#ref`; as a destination it leads nowhere. */
+  /** @throws {FieldFault} for a name that no call can be addressed to */
   #host(service: string): string {
     const ref = serviceOf(service, this.#input.namespace);
-    return ref === undefined ? `${service.toLowerCase()}.invalid` : `${ref.service}.${ref.namespace}.svc.cluster.local`;
+    if (ref === undefined) throw new FieldFault(`"${service}" is no DNS label, so nothing can be sent there`);
+    return `${ref.service}.${ref.namespace}.svc.cluster.local`;
   }
 
   #refuse(origin: string, error: unknown, consequence: string): void {

@@ -3,6 +3,7 @@
 import type { Chain, ChainRoute, Leg } from "./chain.js";
 import type { ClusterPlan } from "./cluster-plan.js";
 import type { RouteDestination, RouteMatch, ValueMatch } from "./config-entry.js";
+import { durationText } from "./duration-text.js";
 import { type HeaderOperations, headerOperations, inSequence } from "./header-change.js";
 
 type Spec = Readonly<Record<string, unknown>>;
@@ -12,7 +13,12 @@ const HUNDREDTHS = 100;
 
 /** @param hostOf the host of a service by its name in Consul @throws {FieldFault} */
 export function virtualServiceSpec(chain: Chain, plan: ClusterPlan, hostOf: (service: string) => string): Spec {
-  const http = chain.routes.map((route) => httpRoute(route, plan, hostOf));
+  const http: Spec[] = [];
+  for (const route of chain.routes) {
+    const made = httpRoute(route, plan, hostOf);
+    http.push(made);
+    if (made["match"] === undefined) break; // nothing gets any further
+  }
   return { hosts: [hostOf(chain.service)], exportTo: ["*"], http };
 }
 
@@ -59,7 +65,7 @@ function headersSpec(request: HeaderOperations | undefined, response: HeaderOper
 }
 
 function timeoutSpec(ms: number | undefined): Spec {
-  return ms === undefined ? {} : { timeout: `${Math.max(1, Math.round(ms))}ms` };
+  return ms === undefined ? {} : { timeout: durationText(ms) };
 }
 
 /** HTTP's registered statuses: Istio retries on no others. */
