@@ -27,6 +27,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   delete: ["delete vs/reviews --dry-run", CHANGE],
   history: ["history vs/reviews", LIST],
   rollback: ["rollback vs/reviews --dry-run", CHANGE],
+  convert: ["convert entries.json", "yaml json"],
   explain: ["explain GET http://reviews.shop/", REPORT],
   services: ["services", LIST],
   endpoints: ["endpoints", LIST],
@@ -42,6 +43,9 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   help: ["help codes", LIST],
   __complete: ["__complete -- ", ""],
 };
+
+/** Of Consul. */
+const ROUTER = { Kind: "service-router", Name: "web", Routes: [{ Destination: { Service: "reviews" } }] };
 
 const REVIEWS_HOST = "reviews.shop.svc.cluster.local";
 const CALLS = { calls: 10, successes: 10, failures: 0, retries: 0, inFlight: 0 };
@@ -65,6 +69,8 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   folder.write("mesh/.history/VirtualService+shop+reviews.jsonl", `${JSON.stringify(HISTORY)}\n`);
   folder.write("changed.yaml", REVIEWS.replace("weight: 90", "weight: 80").replace("weight: 10 ", "weight: 20 "));
   folder.write("bad.yaml", BAD_TIMEOUT);
+  folder.write("entries.json", JSON.stringify([ROUTER, { ...ROUTER, Name: "shop" }]));
+  folder.write("bad.hcl", "Kind = ");
   folder.write("package.json", '{"name":"shop"}');
   let atMs = 0;
   const stats = () => {
@@ -103,7 +109,7 @@ describe("every command", () => {
         }
         const json = JSON.parse(outcomes["json"]?.stdout ?? "");
         expect(typeof json).toBe("object");
-        if (!line.startsWith("get"))
+        if (!/^(get|convert)/.test(line))
           expect(Object.keys(parse(outcomes["yaml"]?.stdout ?? ""))).toEqual(Object.keys(json));
         expect(JSON.parse((await runCli([...words(line), "--json"], { cwd })).stdout)).toBeTypeOf("object");
         if (formats === LIST) {
@@ -180,6 +186,8 @@ describe("exit codes", () => {
     [0, "diff -f mesh"],
     [0, "describe reviews"],
     [0, "help TIMEOUT"],
+    [0, "convert entries.json"],
+    [1, "convert bad.hcl"],
     [1, "validate bad.yaml"],
     [1, "analyze bad.yaml"],
     [1, "apply -f bad.yaml"],
@@ -207,6 +215,11 @@ describe("exit codes", () => {
     [2, "validate nowhere.yaml"],
     [2, "apply -f nowhere.yaml"],
     [2, "diff -f nowhere.yaml"],
+    [2, "convert"],
+    [2, "convert nowhere.hcl"],
+    [2, "convert entries.json --config consul://127.0.0.1"],
+    [2, "convert --config mesh"],
+    [3, "convert --config consul://127.0.0.1:1"],
     [2, "explain"],
     [2, "explain GET http://reviews/ -H nonsense"],
     [2, "services --from a/b/c"],
@@ -232,7 +245,7 @@ describe("exit codes", () => {
   });
 
   const readers = Object.values(LINES).filter(([, formats]) => formats !== "");
-  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help)/.test(line));
+  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help|convert)/.test(line));
   it.each(away)("3: inmesh %s, with a registry that is not there", async (line) => {
     await withMesh(async (cwd) => {
       const { code, stdout, stderr } = await runCli([...words(line), "--config", "/nowhere"], { cwd });

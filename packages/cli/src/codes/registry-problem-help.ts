@@ -72,4 +72,18 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
     message:
       "IM0713 warning the change of VirtualService/shop/reviews is not in the history: …/.history cannot be written",
   },
+  IM0730: {
+    severity: "error",
+    when: ours("IM0730", "; the message names it, and what of it"),
+    remedy:
+      "Correct it in Consul, with `consul config write`. Other entries are in force. `inmesh convert` shows what becomes of a file.",
+    message: 'IM0730 error consul:service-resolver/web ConnectTimeout is "soon", expected a duration such as "5s"',
+  },
+  IM0731: {
+    severity: "info",
+    when: ours("IM0731"),
+    remedy: "Nothing needs to be done. Delete the one that you no longer need.",
+    message:
+      "IM0731 info consul:service-router/web its routes are left out, because VirtualService/default/web of the mesh is for the same host",
+  },
 };

@@ -27,7 +27,7 @@ function shop(): TemporaryFolder {
 describe("completion", () => {
   it.each([
     [["a"], ["analyze", "apply"]],
-    [["co"], ["completion"]],
+    [["co"], ["convert", "completion"]],
     [["--v"], ["--version"]],
     [["routes", "--fr"], ["--from"]],
     [["routes", "--from", ""], ["reviews"]],

@@ -2,13 +2,7 @@
 
 import type { Origin, Problem, Severity } from "@inmesh/model";
 
-/** Code → when it appears. IM0201 is the model's. */
-export const ENTRY_PROBLEMS = {
-  IM0730: "a config entry of Consul cannot be understood and is left out",
-  IM0731: "a config entry of Consul gives way to policy of the mesh for the same host",
-} as const;
-
-export type EntryProblemCode = keyof typeof ENTRY_PROBLEMS | "IM0201" | "IM0004";
+export type EntryProblemCode = "IM0730" | "IM0731" | "IM0201";
 
 /** @param origin `service-router/web` */
 export function entryProblem(code: EntryProblemCode, severity: Severity, origin: string, message: string): Problem {

@@ -2,7 +2,6 @@
 
 export type { Member, NeededInstances } from "./cluster-plan.js";
 export { CONFIG_ENTRY_KINDS, type ConfigEntryKind } from "./config-entry.js";
-export { ENTRY_PROBLEMS } from "./entry-problem.js";
 export { type GivenWay, giveWay } from "./give-way.js";
 export { HclFault, parseHcl } from "./hcl.js";
 export { type EntryValues, readEntryValues } from "./read-entry-values.js";
