@@ -4,7 +4,6 @@ export { type ConsulAnswer, ConsulClient, type ConsulRequest } from "./client/co
 export { ConsulError, type ConsulErrorKind } from "./client/consul-error.js";
 export { type ConsulTarget, type ConsulTls, shownTarget } from "./client/consul-target.js";
 export { isConsulUrl, parseConsulUrl } from "./client/consul-url.js";
-export { type ServerFacts, serverFacts } from "./client/server-facts.js";
 export { listConfigEntries } from "./config-entry/list-config-entries.js";
 export { ConsulRegistry, type ConsulRegistryOptions } from "./consul-registry.js";
 export { ConsulRegistrar, type ConsulRegistrarOptions } from "./registrar/consul-registrar.js";

@@ -104,7 +104,7 @@ async function ofConsul(
     const target = parseConsulUrl(config, io.env);
     const client = new ConsulClient(namespace === undefined ? target : { ...target, namespace });
     try {
-      return await listConfigEntries(client, giveUp.signal);
+      return await listConfigEntries(client, io.clock, giveUp.signal);
     } finally {
       client.close();
     }

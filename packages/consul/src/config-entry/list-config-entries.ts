@@ -1,15 +1,20 @@
 /** All config entries of a Consul, asked for once. */
 
+import type { Clock } from "@inmesh/core";
 import { type ConsulClient, path } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
-import { serverFacts } from "../client/server-facts.js";
 import { CALLERS_SERVICE } from "../service-name.js";
+import { serverFacts } from "../source/server-facts.js";
 import { CONFIG_ENTRY_KINDS } from "./config-entry.js";
 import { isData } from "./field.js";
 import type { ConfigEntryInput } from "./translate.js";
 
 /** @throws {ConsulError} */
-export async function listConfigEntries(client: ConsulClient, signal?: AbortSignal): Promise<ConfigEntryInput> {
+export async function listConfigEntries(
+  client: ConsulClient,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<ConfigEntryInput> {
   const list = async (at: string): Promise<readonly unknown[] | undefined> => {
     try {
       const { status, body } = await client.ask({ path: at, ...(signal && { signal }) });
@@ -21,7 +26,7 @@ export async function listConfigEntries(client: ConsulClient, signal?: AbortSign
   };
   const kinds = Object.keys(CONFIG_ENTRY_KINDS);
   const [facts, services, ...lists] = await Promise.all([
-    serverFacts(client, signal),
+    serverFacts({ client, clock }),
     client.ask({ path: "/catalog/services", ...(signal && { signal }) }),
     ...kinds.map((kind) => list(path`/config/${kind}`)),
   ]);
