@@ -178,7 +178,6 @@ describe("services whose instances a registry tells when they are in use", () =>
     expect(await call("reviews")).toEqual([200, "10.0.0.1:3001"]);
     expect(engine.lookup("reviews", 3_999)).toBeUndefined();
     expect([other.exchange.events, other.call.error]).toEqual([["passThrough"], undefined]); // as every later one
-    expect(engine.clusters.all().map(({ stats }) => stats.inFlight)).toEqual([0]);
   });
 
   it("refuses such a port where policy wants hosts to be known", async () => {
@@ -348,6 +347,19 @@ describe("services whose instances a registry tells when they are in use", () =>
       await clock.advanceAsync(120_000);
     }
     expect(heard).toEqual([]);
+  });
+
+  it("are used from the first call on after the registry began to wait for that", async () => {
+    const heard: ServiceRef[] = [];
+    const endpoints = ["10.0.0.1:80"];
+    const { send, publish } = testEngine({ clusters: { reviews: endpoints } }, { onUse: (ref) => heard.push(ref) });
+    send("reviews");
+    const knownAs = [{ namespace: "shop", service: "reviews" }];
+    publish({ clusters: { reviews: { endpoints, told: { knownAs } } } });
+    expect(heard).toEqual([]);
+    send("reviews");
+    send("reviews");
+    expect(heard).toEqual(knownAs);
   });
 });
 

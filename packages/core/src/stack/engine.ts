@@ -348,7 +348,6 @@ export class Engine {
     if (!cluster.closed || call.attempts > 0 || call.isCopy || newest === undefined) return false;
     if (newest.routes.lookup(call.host, call.port) !== undefined) return false;
     this.#unknownHost(call, newest);
-    if (call.error === undefined) cluster.stats.inFlight -= 1; // it left, and counts for nobody
     return true;
   }
 

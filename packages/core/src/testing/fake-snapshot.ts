@@ -49,6 +49,8 @@ export interface FakeCluster {
   readonly resolution?: Resolution;
   /** The host that the cluster is for. @default its name */
   readonly host?: string;
+  /** Of its service, where the registry tells instances only of services in use. @default all are told */
+  readonly told?: Pick<Service, "knownAs" | "pending">;
 }
 
 export interface FakeSnapshotSpec {
@@ -190,7 +192,7 @@ function fakeCluster(
   spec: FakeCluster | FakeCluster["endpoints"],
 ): { cluster: Cluster; set: EndpointSet } {
   const given: FakeCluster = "endpoints" in spec ? spec : { endpoints: spec };
-  const { endpoints, loadBalancer = "leastRequest", tls, policy, resolution = "static", host = name } = given;
+  const { endpoints, loadBalancer = "leastRequest", tls, policy, resolution = "static", host = name, told } = given;
   const service: Service = {
     host,
     name: host,
@@ -203,6 +205,7 @@ function fakeCluster(
     addresses: [],
     subjectAltNames: [],
     resource: "",
+    ...told,
   };
   const cluster: Cluster = {
     name,

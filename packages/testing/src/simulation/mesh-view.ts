@@ -13,6 +13,8 @@ export interface MeshViewOptions {
   readonly fleet: Fleet;
   readonly draw: Draw;
   readonly store: SnapshotStore;
+  /** The registry tells instances only of services in use. */
+  readonly lazy: boolean;
 }
 
 export class MeshView {
@@ -20,6 +22,8 @@ export class MeshView {
   /** As published last; who joined since is not in it. */
   readonly #published = new Map<string, ReadonlySet<string>>();
   readonly #policies = new Map<string, ServicePolicy>();
+  /** Services that were used, where that counts. */
+  readonly #told = new Set<string>();
   readonly #options: MeshViewOptions;
 
   constructor(options: MeshViewOptions) {
@@ -38,6 +42,19 @@ export class MeshView {
     return this.#published.get(cluster) ?? NOBODY;
   }
 
+  /** Its instances are not in the newest snapshot, because nobody used it, or did so a moment ago. */
+  isPending(service: string): boolean {
+    return this.#options.lazy && !this.#told.has(service);
+  }
+
+  /** Somebody uses it: its instances are told from now on. */
+  tell(service: string): void {
+    const { world } = this.#options;
+    world.note(`instances of ${service} are told`);
+    this.#told.add(service);
+    this.publish();
+  }
+
   /** Other policy for one service, or another mode for all. */
   change(): void {
     const { draw, fleet, world } = this.#options;
@@ -54,7 +71,8 @@ export class MeshView {
     const plain = this.#spec(() => (this.mode === "observe" ? OBSERVED : NO_POLICY));
     const spec: FakeSnapshotSpec = this.mode === "on" ? withPolicy : { ...plain, mode: this.mode, withPolicy };
     for (const service of fleet.services) {
-      this.#published.set(service, new Set(fleet.members(service).map(({ id }) => id)));
+      const told = this.isPending(service) ? [] : fleet.members(service);
+      this.#published.set(service, new Set(told.map(({ id }) => id)));
     }
     world.note(`snapshot ${store.nextVersion}`);
     store.publish(fakeSnapshot({ ...spec, version: store.nextVersion }));
@@ -68,12 +86,14 @@ export class MeshView {
   }
 
   #spec(policyOf: (service: string) => ServicePolicy): FakeSnapshotSpec {
-    const { fleet } = this.#options;
+    const { fleet, lazy } = this.#options;
     const clusters: Record<string, FakeCluster> = {};
     const hosts: Record<string, FakeRoute[]> = {};
     for (const service of fleet.services) {
       const { route, cluster } = policyOf(service);
-      clusters[service] = { ...cluster, endpoints: fleet.endpoints(service) };
+      const pending = this.isPending(service);
+      const told = { knownAs: [{ namespace: "default", service }], ...(pending && { pending }) };
+      clusters[service] = { ...cluster, endpoints: pending ? [] : fleet.endpoints(service), ...(lazy && { told }) };
       hosts[service] = [route];
     }
     return { clusters, hosts };

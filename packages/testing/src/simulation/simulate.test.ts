@@ -217,6 +217,14 @@ describe("a simulation of an engine that is broken", { timeout: 60_000 }, () => 
     expect(seen).toBe(true);
   });
 
+  it("sees calls that do not wait for what the registry is about to tell", async () => {
+    const impatient = (engine: Engine): void =>
+      eachCluster(engine, (cluster) => {
+        cluster.lookUp = () => undefined;
+      });
+    expect(await notices("membership", impatient, { options: { ...SHORT, lazy: true } })).toBe(true);
+  });
+
   it("sees more under way than policy allows", async () => {
     const seen = await notices("limits", (engine) =>
       eachCluster(engine, ({ limits }) => void Object.defineProperty(limits, "full", { get: () => false })),

@@ -24,6 +24,8 @@ export interface SimulationOptions {
   readonly callsPerSecond?: number;
   /** @default drawn, 1 to 3 */
   readonly services?: number;
+  /** The registry tells instances only of services in use. @default drawn, in a quarter of the runs */
+  readonly lazy?: boolean;
   /** What may go wrong. @default everything */
   readonly faults?: readonly FaultKind[];
   /** Is given the engine before anything happens: to observe it, or to break it and see it noticed. */
@@ -49,7 +51,7 @@ const PATIENCE_MS = 200_000;
 const IDLE_MS = 10_000;
 
 /** Numbers of the streams of chance. */
-const STREAM = { shape: 0, fleet: 1, policy: 2, faults: 3, network: 4, load: 5, engine: 6, prober: 7 };
+const STREAM = { shape: 0, fleet: 1, policy: 2, faults: 3, network: 4, load: 5, engine: 6, prober: 7, registry: 8 };
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationReport> {
   const draw = (stream: number): Draw => new Draw(seed, stream);
@@ -61,6 +63,9 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     faults = [...ENDPOINT_FAULTS, ...EVENTS],
     prepare,
   } = options;
+
+  const registry = draw(STREAM.registry);
+  const { lazy = registry.chance(0.25) } = options;
 
   const world = new World();
   const { clock } = world;
@@ -76,13 +81,18 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     resolver: new FakeResolver(clock),
     instance: "simulated",
     healthProber: prober,
+    onUse({ service }) {
+      world.note(`${service} is used`);
+      // Now and then later than a call waits for a connection.
+      world.later(registry.chance(0.9) ? registry.ms(1, 80) : registry.ms(8_000, 12_000), () => view.tell(service));
+    },
     onHealth: (message) => world.note(message),
     onBreaker: (message) => {
       world.note(message);
       monitor.breakerChanged();
     },
   });
-  const view = new MeshView({ world, fleet, draw: draw(STREAM.policy), store });
+  const view = new MeshView({ world, fleet, draw: draw(STREAM.policy), store, lazy });
   await Promise.all([engine.xxHash.load(), loadOpossum()]); // takes real time, which a simulation has none of
   prepare?.(engine);
 
