@@ -116,6 +116,7 @@ export type {
   RouteTable,
   RuleForOthers,
   RuleRef,
+  SessionPolicy,
   VirtualHost,
 } from "./snapshot/route.js";
 export type { ClientContext, MeshSettings, Mode, Snapshot } from "./snapshot/snapshot.js";

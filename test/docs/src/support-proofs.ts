@@ -41,6 +41,7 @@ export const PROOFS = {
   "localities, compiled": "packages/model/src/compile/locality.test.ts",
   localities: "packages/core/src/locality/locality-balancer.test.ts",
   affinity: "packages/core/src/filter/affinity.test.ts",
+  sessions: "packages/core/src/filter/session.test.ts",
   /** Rings and tables compared with those of a running Envoy. */
   "hashes of Envoy": "test/istio/src/consistent-hash.test.ts",
   "warm-up": "packages/core/src/balance/warm-up.test.ts",
@@ -332,6 +333,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     ),
     yes("rules[].timeouts", "gateway-routes", "gateway routes"),
     yes("rules[].retry", "gateway-routes", "gateway routes"),
+    yes("rules[].sessionPersistence", "gateway routes", "sessions"),
   ],
   GRPCRoute: [
     ...GATEWAY_PARENTS,
@@ -341,6 +343,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     refused("rules[].filters[].extensionRef", "There are no extensions.", "grpc validation"),
     yes("rules[].backendRefs", "grpc routes"),
     ...refusedOfBackend("grpc validation", "extensionRef", "requestMirror"),
+    yes("rules[].sessionPersistence", "gateway routes", "sessions"),
   ],
   MeshMode: [yes("mode", "modes"), yes("selector", "modes")],
   CircuitBreaker: [

@@ -16,6 +16,7 @@ import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { withoutBlanks } from "./blanks.js";
+import type { CallSession } from "./call-session.js";
 import { answerOutcome, classifyFailure, isPeersFault, isPerhapsLateness, isRefusal } from "./classify.js";
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
@@ -85,6 +86,9 @@ export class Call extends WheelNode implements MatchRequest {
   hash: bigint | undefined = undefined;
   /** For the caller, who did not bring the cookie that ties its requests to one endpoint. */
   affinityCookie: HeaderOps | undefined = undefined;
+
+  /** Of a rule that keeps sessions; undefined for most calls. */
+  session: CallSession | undefined = undefined;
 
   attempt: Attempt | undefined = undefined;
   attempts = 0;
@@ -173,10 +177,12 @@ export class Call extends WheelNode implements MatchRequest {
 
   /** Header operations of the answer, in the order in which they apply. */
   get responseOps(): readonly HeaderOps[] {
-    const { route, destination, affinityCookie } = this;
+    const { route, destination, affinityCookie, session } = this;
     if (route === undefined) return NONE;
-    if (affinityCookie !== undefined) return [...this.#ruleOps(route, destination), affinityCookie];
-    return this.#ruleOps(route, destination);
+    const ops = this.#ruleOps(route, destination);
+    if (affinityCookie === undefined && session === undefined) return ops;
+    const mark = session?.mark(this);
+    return [...ops, ...(affinityCookie ? [affinityCookie] : []), ...(mark ? [mark] : [])];
   }
 
   #ruleOps(route: Route, destination: Destination | undefined): readonly HeaderOps[] {

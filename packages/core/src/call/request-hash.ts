@@ -79,7 +79,8 @@ function queryParameter(path: string, name: string): string | undefined {
   return undefined;
 }
 
-function cookieOf(lines: string | readonly string[] | undefined, name: string): string | undefined {
+/** First of that name, without the quotes around its value. */
+export function cookieOf(lines: string | readonly string[] | undefined, name: string): string | undefined {
   if (lines === undefined) return undefined;
   for (const line of typeof lines === "string" ? [lines] : lines) {
     for (const pair of line.split(";")) {

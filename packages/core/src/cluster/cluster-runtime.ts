@@ -185,11 +185,17 @@ export class ClusterRuntime {
     const { tried } = call;
     const failed = tried !== undefined && avoidsTried(call) ? tried : undefined;
     const avoid = this.breakers === undefined ? failed : this.breakers.avoided(call, failed, now);
-    let state = this.#balancer.pick(now, call, avoid);
+    let state = this.#ofSession(call, avoid, now) ?? this.#balancer.pick(now, call, avoid);
     if (state === undefined) return undefined;
     if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
     state.inFlight += 1;
     return state;
+  }
+
+  /** Undefined where there is no session, or its endpoint is gone, not well, or has failed this call. */
+  #ofSession({ session }: Call, avoid: readonly EndpointState[] | undefined, now: number): EndpointState | undefined {
+    const state = session?.endpointIn(this);
+    return state === undefined || !state.usable(now) || avoid?.includes(state) ? undefined : state;
   }
 
   /** A call is about to need its endpoints: a registry that waits for this tells them from now on. */

@@ -37,7 +37,7 @@ export const destination: Stage = {
 
 /** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
 export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {
-  const drawn = drawDestination(action, random);
+  const drawn = call.session?.destination ?? drawDestination(action, random);
   call.destination = drawn;
   const cluster = clusters.get(call.snapshot!, drawn.cluster); // pinned by the engine before any stage runs
   if (cluster === undefined) return false;

@@ -14,6 +14,7 @@ import { perTryTimeout } from "../filter/per-try-timeout.js";
 import { rehearse } from "../filter/rehearse.js";
 import { retry } from "../filter/retry.js";
 import { rewrite } from "../filter/rewrite.js";
+import { session } from "../filter/session.js";
 import { statistics } from "../filter/statistics.js";
 import { timeout } from "../filter/timeout.js";
 import type { Stage } from "./stack.js";
@@ -30,6 +31,8 @@ export const OUTBOUND: readonly Stage[] = [
   cors,
   // Redirects and direct responses need no destination and are not combinable with faults.
   localAnswer,
+  // Above destination: a session stays in its own, whatever the weights say.
+  session,
   // Once per request, so that retries stay in the destination that was drawn (§1.4).
   destination,
   // Below destination, whose header operations it applies together with the route's; above retry: done once.

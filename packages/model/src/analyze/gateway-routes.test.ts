@@ -90,15 +90,15 @@ metadata: {name: r}
 spec:
   parentRefs: [${WEB}]
   hostnames: [web.example]
+  useDefaultGateways: All
   rules:
     - backendRefs: [{name: web, port: 80}]
-      sessionPersistence: {sessionName: s}
 `;
     const [document] = parseDocuments(yaml, { file: "mesh/r.yaml", namespace: "shop" }).documents;
     const found = notHonoured(validateDocument(document!).resource!); // one document, without an error
     expect(found.map(({ code, severity, path, file, line }) => [code, severity, path, file, line].join(" "))).toEqual([
-      "IM0201 warning spec.rules[0].sessionPersistence mesh/r.yaml 9",
       "IM0201 warning spec.hostnames mesh/r.yaml 6",
+      "IM0201 warning spec.useDefaultGateways mesh/r.yaml 7",
     ]);
   });
 

@@ -259,6 +259,30 @@ describe("a rule", () => {
     });
   });
 
+  it.each([
+    ["{}", { kind: "cookie", name: "inmesh-session-httproute-shop-r-0", path: "/", permanent: false, idleMs: 0 }],
+    ["{type: Header}", { kind: "header", name: "x-inmesh-session-httproute-shop-r-0" }],
+    ["{type: Header, sessionName: X-Cart}", { kind: "header", name: "x-cart" }],
+    [
+      "{sessionName: Cart, absoluteTimeout: 1h, idleTimeout: 5m, cookieConfig: {lifetimeType: Permanent}}",
+      { kind: "cookie", name: "Cart", permanent: true, absoluteMs: 3_600_000, idleMs: 300_000 },
+    ],
+  ])("keeps a session for sessionPersistence %s", (session, wanted) => {
+    expect(ruleOf(to("a", `sessionPersistence: ${session}, `)).session).toMatchObject(wanted);
+  });
+
+  it("keeps a session's cookie to the path that was matched", () => {
+    const paths =
+      "[{path: {value: /cart}}, {path: {type: Exact, value: /pay}}, {path: {type: RegularExpression, value: /o.*}}]";
+    const rule = to("a", `sessionPersistence: {sessionName: s}, matches: ${paths}, `);
+    expect(["/cart/1", "/pay", "/orders"].map((path) => ruleOf(rule, path).session?.path)).toEqual([
+      "/cart",
+      "/pay",
+      "/",
+    ]);
+    expect(ruleOf(to("a")).session).toBeUndefined();
+  });
+
   it("mirrors: all, a percentage, a fraction, nothing", () => {
     const mirror = (more: string) => `{type: RequestMirror, requestMirror: {backendRef: {name: b, port: 80}${more}}}`;
     const filters = ["", ", percent: 5", ", fraction: {numerator: 1, denominator: 4}", ", percent: 0"]

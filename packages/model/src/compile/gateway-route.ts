@@ -15,6 +15,7 @@ import {
 import { compileGrpcMatch } from "./gateway-grpc-match.js";
 import { compareRanks, compileGatewayMatch, type GatewayMatch } from "./gateway-match.js";
 import { type GatewayRoute, gatewayBackend } from "./gateway-parent.js";
+import { compileSession } from "./gateway-session.js";
 import { authorityOf, compileHeaderOps, mergeHeaderOps } from "./header-ops.js";
 import { compileRetry } from "./retry.js";
 import { compileHashKeys, type RouteContext } from "./route.js";
@@ -79,8 +80,11 @@ function compileRule(
   } satisfies Partial<Route>;
   return (matches.length === 0 ? [{}] : matches).map((spec, position) => {
     const { match, rank } = compileMatch(kind, spec);
+    const matched = kind === "GRPCRoute" ? undefined : (spec as GatewayMatchSpec).path;
+    const session = compileSession(rule.sessionPersistence, { kind, namespace, name, index }, matched);
     const compiled: Route = {
       ...shared,
+      ...(session && { session }),
       path: matches.length === 0 ? path : `${path}.matches[${position}]`,
       matches: [match],
       action:

@@ -105,6 +105,21 @@ export type HashKey =
       readonly attributes: readonly HeaderPair[];
     };
 
+/** Requests that bring the mark of a session go where the first of them went. */
+export interface SessionPolicy {
+  readonly kind: "cookie" | "header";
+  /** Of the cookie or, in lower case, of the header that holds the mark. */
+  readonly name: string;
+  /** Of the cookie. */
+  readonly path: string;
+  /** The cookie outlives the browser, until the session ends. */
+  readonly permanent: boolean;
+  /** A session ends so long after its first request, in ms; 0: never. */
+  readonly absoluteMs: number;
+  /** A session ends so long after its last request, in ms; 0: never. */
+  readonly idleMs: number;
+}
+
 export interface MirrorPolicy {
   readonly destination: Destination;
   /** 0–1. */
@@ -200,6 +215,8 @@ export interface Route {
    * hash. Absent: no destination has any.
    */
   readonly hashKeys?: readonly HashKey[] | undefined;
+  /** Ties the requests of a session to one endpoint, before weights and balancing. */
+  readonly session?: SessionPolicy | undefined;
   /** Name for statistics of its own that `match` asks for. */
   readonly statPrefix?: string | undefined;
   /** MeshMode `observe`: what policy would have done with its calls is worked out beside them. */

@@ -68,7 +68,6 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
 
 /** Of Gateway API. */
 const GATEWAY_ROUTE: readonly Omit<NotHonouredField, "kind">[] = [
-  { path: "rules[].sessionPersistence", consequence: "Requests are balanced by load: there is no affinity." },
   { path: "hostnames", consequence: "The host is the parent's own, as Gateway API has it for Services." },
   {
     path: "useDefaultGateways",
