@@ -36,6 +36,11 @@ export interface Origin {
   /** Start of the document. */
   readonly line: number;
   readonly column: number;
+  /**
+   * Grows with the order in which a registry got its documents, where it keeps one: decides "older wins" between those
+   * that say the same creation time, or none.
+   */
+  readonly order?: number;
   /** Position of a field, or of its nearest existing ancestor. May parse the text again: not for hot paths. */
   locate(path: Path): Position;
 }
@@ -63,7 +68,10 @@ export interface ObjectMeta {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
-  /** RFC 3339, one-second resolution; decides "older wins". Absent: ordered by name, then namespace, after those that have one. */
+  /**
+   * RFC 3339, one-second resolution; decides "older wins". Absent: after those that have one. Equals are ordered by their
+   * registry (`Origin.order`), then by name, then by namespace.
+   */
   readonly creationTimestamp?: string;
 }
 

@@ -74,7 +74,10 @@ export class PolicyKeys {
     const old = new Map(before?.documents.map((document) => [document.key, document]));
     const kept = documents.map((document) => {
       const same = old.get(document.key);
-      return same?.hash === document.hash && same.origin.line === document.origin.line ? same : document;
+      const { origin } = document;
+      const unchanged =
+        same?.hash === document.hash && same.origin.line === origin.line && same.origin.order === created;
+      return unchanged ? same : { ...document, origin: { ...origin, order: created } };
     });
     // While one of its documents cannot be identified those that vanished stay, since it may be one of them.
     if (!problems.some(({ severity }) => severity === "error")) return { value, created, documents: kept, problems };

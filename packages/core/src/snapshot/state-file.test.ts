@@ -13,7 +13,7 @@ import { StateFile, type StateFileOptions, stateDirectory } from "./state-file.j
 const HERE: Lease = { ...lease("a"), name: "shop.reviews.a" };
 const POLICY = parseDocuments("apiVersion: v1\nkind: Namespace\nmetadata: {name: one, labels: {__proto__: x}}\n", {
   file: "sub/a.yaml",
-}).documents;
+}).documents.map((document) => ({ ...document, origin: { ...document.origin, order: 7 } }));
 const OWNER = { registry: "consul://127.0.0.1:8500", namespace: "shop", service: "web" };
 const DAY_MS = 24 * 3_600_000;
 
@@ -55,6 +55,7 @@ describe("StateFile", () => {
     expect(document?.value).toEqual(POLICY[0]?.value);
     expect([Object.getPrototypeOf(document?.value), document?.origin.file]).toEqual([null, "sub/a.yaml"]);
     expect(document?.origin.locate(["metadata"])).toEqual({ line: 1, column: 1 });
+    expect(document?.origin.order).toBe(7);
     expect((await Promise.all([directory, file].map(nodeFiles.mode))).map((mode) => mode.toString(8))).toEqual([
       "700",
       "600",

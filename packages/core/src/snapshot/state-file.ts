@@ -346,17 +346,18 @@ type Flat = Omit<Document, "origin"> & {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  readonly order?: number;
 };
 
 function flatten({ origin, ...document }: Document): Flat {
-  const { file, line, column } = origin;
-  return { ...document, file, line, column };
+  const { file, line, column, order } = origin;
+  return { ...document, file, line, column, ...(order !== undefined && { order }) };
 }
 
 /** The text is not kept: every field is located at its document's first line. */
-function unflatten({ file, line, column, ...document }: Flat): Document {
-  const origin = { file, line, column, locate: () => ({ line, column }) };
-  return { ...document, origin };
+function unflatten({ file, line, column, order, ...document }: Flat): Document {
+  const locate = () => ({ line, column });
+  return { ...document, origin: { file, line, column, ...(order !== undefined && { order }), locate } };
 }
 
 function sameContent(a: StateContent, b: StateContent): boolean {

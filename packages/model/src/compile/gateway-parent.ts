@@ -6,6 +6,7 @@ import type { Kind, Resource } from "../resource.js";
 import { clusterName } from "../snapshot/cluster.js";
 import type { Destination } from "../snapshot/route.js";
 import type { Service } from "../snapshot/workload.js";
+import { compareCreation } from "./order.js";
 import { serviceHost } from "./services.js";
 
 export const GATEWAY_ROUTE_KINDS = ["HTTPRoute", "GRPCRoute"] as const satisfies readonly Kind[];
@@ -68,9 +69,8 @@ export function gatewayBackend(ref: GatewayBackendObjectSpec, own: string): Gate
 
 /** Older first, then namespace, then name: the order of Gateway API, which is not Istio's. */
 export function compareGatewayAge(a: GatewayRoute, b: GatewayRoute): number {
-  const timeA = a.metadata.creationTimestamp ?? "~"; // sorts behind every digit
-  const timeB = b.metadata.creationTimestamp ?? "~";
-  if (timeA !== timeB) return timeA < timeB ? -1 : 1;
+  const age = compareCreation(a, b);
+  if (age !== 0) return age;
   const nameA = `${a.namespace}/${a.name}`;
   const nameB = `${b.namespace}/${b.name}`;
   return nameA < nameB ? -1 : nameA > nameB ? 1 : 0;

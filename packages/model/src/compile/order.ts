@@ -3,15 +3,24 @@
 import type { Resource } from "../resource.js";
 
 /**
- * Older first: creationTimestamp, then name, then namespace. Without a timestamp: after those that have one.
- * policy-semantics §0.1.
+ * Older first: creationTimestamp, then the order of the registry where it keeps one, then name, then namespace. Without a
+ * timestamp: after those that have one. policy-semantics §0.1.
  */
 export function compareAge(a: Resource, b: Resource): number {
+  const age = compareCreation(a, b);
+  if (age !== 0) return age;
+  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
+  return a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : 0;
+}
+
+/** 0 for two of which neither the documents nor their registry say which was first. */
+export function compareCreation(a: Resource, b: Resource): number {
   const timeA = a.metadata.creationTimestamp ?? "~"; // sorts behind every digit
   const timeB = b.metadata.creationTimestamp ?? "~";
   if (timeA !== timeB) return timeA < timeB ? -1 : 1;
-  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  return a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : 0;
+  const { order: orderA = Number.MAX_VALUE } = a.origin;
+  const { order: orderB = Number.MAX_VALUE } = b.origin;
+  return orderA - orderB;
 }
 
 /** `previous` when both hold the same objects in the same order, so that identity says "unchanged". */

@@ -4,6 +4,7 @@ import { type Document, documentFromValue, parseDocuments } from "@inmesh/model"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { targetOf } from "../hostile/watched-shop.js";
 import { type DevAgent, findConsul, startDevAgent } from "../peer/index.js";
+import { runCli } from "./run-cli.js";
 
 const binary = findConsul("policy in a real Consul's key-value store");
 const KEY = "Namespace/shop/shop";
@@ -111,5 +112,8 @@ describe.skipIf(binary === undefined)("policy in a real Consul", () => {
     await agent.must("PUT", `/v1/kv/${prefix}/policy/a`, route("a-second", "two"));
     const view = await watched(open()).until(({ documents }) => documents.length === 2);
     expect(view.documents.map(({ name }) => name)).toEqual(["z-first", "a-second"]);
+    const config = `consul://127.0.0.1:${agent.port}?prefix=${prefix}`;
+    const { stdout } = await runCli("explain GET http://reviews/ -o json", { INMESH_CONFIG: config });
+    expect(JSON.parse(stdout)).toMatchObject({ route: { resource: "VirtualService/default/z-first" } });
   });
 });
