@@ -10,7 +10,7 @@ import type { HeldView, RegistryReading } from "./views.js";
 /** @param status undefined while the registry is being opened */
 export function registryReading(status: PipelineStatus | undefined, url: string, clock: Clock): RegistryReading {
   const now = clock.now();
-  const { source, fromState = false, stateSavedAt, publishedAt, views = 0, publications = 0 } = status ?? {};
+  const { source, fromState = false, stateSavedAt, publishedAt, services, views = 0, publications = 0 } = status ?? {};
   const { state, since, reason, lagMs } = source ?? ({ state: "connecting", since: now } as SourceStatus);
   const savedAt = fromState ? stateSavedAt : undefined;
   const stateAgeMs = savedAt === undefined ? undefined : Math.max(0, clock.wallTime() - savedAt);
@@ -21,6 +21,7 @@ export function registryReading(status: PipelineStatus | undefined, url: string,
     staleMs: stateAgeMs ?? (state === "stale" ? now - since : (lagMs ?? 0)),
     ...(savedAt !== undefined && { stateSavedAt: new Date(savedAt).toISOString() }),
     snapshotAgeMs: publishedAt === undefined ? -1 : now - publishedAt,
+    ...(services && { services }),
     ...{ views, publications },
     held: heldViews(source, now),
   };

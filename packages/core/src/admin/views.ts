@@ -56,6 +56,8 @@ export interface RegistryReading {
   readonly stateSavedAt?: string;
   /** Since the snapshot in force was published; -1 before the first. */
   readonly snapshotAgeMs: number;
+  /** Of a registry that tells instances only of services in use: how many it knows, and of how many it told. Absent otherwise. */
+  readonly services?: { readonly known: number; readonly loaded: number };
   /** Since start: what the registry said, and what of it led to a new snapshot. */
   readonly views: number;
   readonly publications: number;

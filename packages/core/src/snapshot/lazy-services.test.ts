@@ -1,5 +1,6 @@
 import { compile, type Document, type Locality, parseDocuments, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { registryReading } from "../admin/registry-view.js";
 import { snapshotView } from "../admin/snapshot-view.js";
 import { clustersView } from "../admin/traffic-view.js";
 import { loadOpossum } from "../breaker/opossum-switch.js";
@@ -79,16 +80,19 @@ function documents(yaml: string): readonly Document[] {
 
 describe("services whose instances a registry tells when they are in use", () => {
   it("watches five of a thousand that are known, when five are called", async () => {
-    const { register, start, call, source, store, told } = await setup();
+    const { register, start, call, source, store, told, pipeline, clock } = await setup();
     for (let index = 0; index < 1_000; index++) await register(`service-${index}`, 3_000 + (index % 7));
     await start();
     expect([store.current?.services.size, source.used]).toEqual([1_000, []]);
+    const counted = () => registryReading(pipeline.status, "memory", clock).services;
+    expect(counted()).toEqual({ known: 1_000, loaded: 0 });
     for (let index = 0; index < 5; index++) {
       for (let turn = 0; turn < 3; turn++)
         expect(await call(`service-${index}`)).toEqual([200, `10.0.0.1:${3_000 + index}`]);
     }
     expect(source.used).toEqual([0, 1, 2, 3, 4].map((index) => `shop/service-${index}`));
     expect(told).toEqual(source.used);
+    expect(counted()).toEqual({ known: 1_000, loaded: 5 });
   });
 
   it("lets the first calls wait for the instances, and asks for them once", async () => {

@@ -58,6 +58,8 @@ export interface PipelineStatus {
   readonly stateSavedAt: number | undefined;
   /** Clock ms at which the snapshot in force was published. */
   readonly publishedAt: number | undefined;
+  /** Of a registry that tells instances only of services in use: how many it knows, and of how many it told. Absent otherwise. */
+  readonly services?: { readonly known: number; readonly loaded: number };
   readonly views: number;
   readonly publications: number;
   readonly compileFailures: number;
@@ -162,6 +164,7 @@ export class Pipeline {
       fromState: this.#fromState,
       stateSavedAt: this.#stateSavedAt,
       publishedAt: this.#publishedAt,
+      ...(source.use && { services: countServices(this.#view?.services) }),
       ...this.#counts,
       ...this.#times,
       refused: this.#refused,
@@ -336,6 +339,10 @@ export class Pipeline {
 
 function reference({ kind, namespace, name }: ResourceRef): ResourceRef {
   return { kind, namespace, name };
+}
+
+function countServices(services: RegistryView["services"] = NONE): NonNullable<PipelineStatus["services"]> {
+  return { known: services.length, loaded: services.filter(({ loaded }) => loaded).length };
 }
 
 /** That everything is told is another thing than that no name is known. */

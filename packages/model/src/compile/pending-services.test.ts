@@ -49,6 +49,21 @@ describe("compile, services whose instances a registry tells when they are in us
     expect(endpointsOf(snapshot, out("reviews"))).toEqual([]);
   });
 
+  it("takes what is told of one in part for no more than that", () => {
+    const snapshot = snapshotOf([], [lease("reviews", 3001)], { services: names });
+    expect(sent(snapshot, "reviews", 3999)).toBe(out("reviews", 3999));
+  });
+
+  it("is the same service with its last instance as without", () => {
+    const services = [known("reviews", true)];
+    const before = snapshotOf([], [lease("reviews", 3001)], { services });
+    const virtualHost = before.routes.lookup("reviews", 80);
+    const snapshot = snapshotOf([], [], { services, version: 2 }, before);
+    expect(snapshot.services).toBe(before.services);
+    expect(snapshot.routes.lookup("reviews", 80)).toBe(virtualHost);
+    expect(endpointsOf(snapshot, out("reviews"))).toEqual([]);
+  });
+
   it("forgets a name that the registry lists no more", () => {
     const before = snapshotOf([], [], { services: names });
     const snapshot = snapshotOf([], [], { services: names.slice(1), version: 2 }, before);
