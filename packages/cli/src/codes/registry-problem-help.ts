@@ -30,7 +30,7 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
     severity: "warning",
     when: ours("IM0704", "; it is tried again until it can"),
     remedy:
-      "Others do not find this process. Check that it may write to .workloads in the registry, and that the disk has room.",
+      "Others do not find this process. In a folder, check that it may write to .workloads and that the disk has room; with Consul, that an agent answers at the URL and the token has service:write on the service's name.",
     message: "IM0704 warning the lease of this process cannot be written: the disk is full",
   },
   IM0705: {

@@ -52,7 +52,7 @@ export class ServiceMembers {
     this.#made = made;
     const all = [...made.values()].map(({ instance }) => instance);
     this.#shown = {
-      leases: all.flatMap((instance) => ("lease" in instance ? instance.lease : [])),
+      leases: oneOfEach(all.flatMap((instance) => ("lease" in instance ? instance.lease : []))),
       workloads: all.flatMap((instance) => ("workload" in instance ? instance.workload : [])),
     };
     return this.#shown;
@@ -68,6 +68,16 @@ export class ServiceMembers {
     const { workload } = "workload" in read ? read : { workload: asWorkload(read.lease) };
     return { workload: { ...workload, ...this.#service, labels: { ...workload.labels, ...more } } };
   }
+}
+
+/** A process that met several agents in turn is registered with each of them; the registration that it still renews counts. */
+function oneOfEach(leases: readonly Lease[]): readonly Lease[] {
+  const byName = new Map<string, Lease>();
+  for (const lease of leases) {
+    const other = byName.get(lease.name);
+    if (other === undefined || other.healthy === false) byName.set(lease.name, lease);
+  }
+  return [...byName.values()];
 }
 
 /** It is a process of its own service; here it only stands in. */
