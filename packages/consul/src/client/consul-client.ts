@@ -53,6 +53,8 @@ interface ResponseError extends Error {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Held questions have a connection each; of idle ones few are kept, as an agent takes 200 of one machine by default. */
+const KEPT = { keepAlive: true, maxFreeSockets: 2 };
 
 /** What the package carries along with a request; `cancel` ends it. */
 class Context extends EventEmitter {
@@ -85,13 +87,13 @@ export class ConsulClient {
     const { ca, cert, key, serverName } = tls ?? {};
     this.#agent = secure
       ? new https.Agent({
-          keepAlive: true,
+          ...KEPT,
           ...(ca !== undefined && { ca }),
           ...(cert !== undefined && { cert }),
           ...(key !== undefined && { key }),
           ...(serverName !== undefined && { servername: serverName }),
         })
-      : new http.Agent({ keepAlive: true });
+      : new http.Agent(KEPT);
     const named = host.includes(":") ? `[${host}]` : host;
     this.#consul = new Consul({
       ...{ host: named, port, secure, agent: this.#agent },

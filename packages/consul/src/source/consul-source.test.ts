@@ -271,7 +271,7 @@ describe("ConsulSource", () => {
       may(() => true);
       clock.advance(1_000);
       await passing(() => views.at(-1)?.documents.length === 0 && views.at(-1)?.services?.length === 0);
-      expect(source.status.state).toBe("fresh");
+      await passing(() => source.status.state === "fresh");
     });
 
     it("shows no first view while the token may not read policy", async () => {
@@ -424,15 +424,34 @@ describe("ConsulSource with config entries", () => {
   const RESOLVER = "/v1/config/service-resolver";
   const resolver = (more: object): object => ({ Kind: "service-resolver", Name: "web", ...more });
 
-  it("asks for each kind, goes on without those that the server does not know, and reads old intentions then", async () => {
+  it("goes on without kinds that the server does not know, and reads old intentions then", async () => {
     for (const kind of ["service-intentions", "mesh"])
       consul.script(`/v1/config/${kind}`, () => ({ status: 500, body: `invalid config entry kind: ${kind}` }));
     const { source, views, watch, passing } = open({ query: "" });
     watch();
-    await passing(() => views.length === 1 && consul.held("/v1/connect/intentions") === 1);
+    await passing(() => views.length === 1 && consul.count("/v1/connect/intentions") === 1);
     expect(source.status.state).toBe("fresh");
-    expect(consul.count("/v1/config/mesh")).toBe(1);
-    expect(consul.held(RESOLVER)).toBe(1);
+  });
+
+  it("holds a question only for kinds that have entries, and looks every few seconds whether others have", async () => {
+    const { clock, views, watch, passing, rest } = open({ query: "" });
+    watch();
+    await passing(() => views.length === 1);
+    await passing(() => [CATALOG, POLICY].every((path) => consul.held(path) === 1));
+    const before = consul.count(RESOLVER);
+    const SPLITTER = "/v1/config/service-splitter";
+    await rest();
+    expect([consul.held(RESOLVER), consul.held(SPLITTER)]).toEqual([0, 0]);
+    clock.advance(5_000); // the index is the same
+    await passing(() => consul.count("/v1/config/proxy-defaults") === 3);
+    expect(consul.count(RESOLVER)).toBe(before);
+    consul.set(RESOLVER, [resolver({ ConnectTimeout: "3s" })]);
+    clock.advance(5_000);
+    await passing(() => consul.held(RESOLVER) === 1);
+    expect(consul.held(SPLITTER)).toBe(0);
+    await passing(() => views.at(-1)?.documents[0]?.kind === "DestinationRule");
+    consul.set(RESOLVER, [resolver({ ConnectTimeout: "4s" })]);
+    await passing(() => JSON.stringify(views.at(-1)?.documents).includes("4s"));
   });
 
   it("makes policy of them beside what is written, and of other datacenters' instances those of the service", async () => {
@@ -440,12 +459,15 @@ describe("ConsulSource with config entries", () => {
     consul.set(CATALOG, { web: [] });
     consul.set(WEB, [healthEntry({ id: "web-1" })]);
     consul.set(POLICY, [kvEntry("inmesh/policy/a", NAMESPACE("a"))]);
-    const { views, watch, use, passing, rest, last } = open({ query: "" });
+    const { clock, views, watch, use, passing, rest, last } = open({ query: "" });
     use("web");
     watch();
     await passing(() => views.length === 1);
-    consul.script(WEB, ({ query }) => (query.get("dc") === "dc2" ? { body: [healthEntry({ id: "web-2" })] } : "hold"));
+    consul.script(WEB, ({ query }) =>
+      query.get("dc") === "dc2" && !query.has("index") ? { body: [healthEntry({ id: "web-2" })] } : "hold",
+    );
     consul.set(RESOLVER, [resolver({ Failover: { "*": { Datacenters: ["dc2"] } } })]);
+    clock.advance(5_000);
     await passing(() => last()?.workloads?.length === 2);
     const [near, far] = last()?.workloads ?? [];
     expect(Object.keys(far?.labels ?? {}).length).toBeGreaterThan(0);

@@ -50,6 +50,8 @@ export class ConsulSource implements Source {
   #patience: Timer | undefined;
   #patient = true;
   #idleLook: Timer | undefined;
+  /** How many watches had no answer when one was last heard of. */
+  #failing = 0;
   #closed = false;
 
   constructor(options: ConsulSourceOptions) {
@@ -73,7 +75,7 @@ export class ConsulSource implements Source {
       ...asking,
       path: keyPath(policyPrefix(target)),
       onAnswer: () => false,
-      onReturn: () => this.#renew(),
+      onReturn: (since) => this.#renew(since),
     });
   }
 
@@ -121,8 +123,8 @@ export class ConsulSource implements Source {
   }
 
   /** Connections that were held through a time without answers may be dead on the other side. */
-  #renew(): void {
-    for (const watch of this.#watches) if (watch.failure === undefined) watch.renew();
+  #renew(since: number): void {
+    for (const watch of this.#watches) watch.renew(since);
   }
 
   #showSoon(): void {
@@ -136,6 +138,9 @@ export class ConsulSource implements Source {
   /** After every answer and failure: the first view may be due, and the status may be another. */
   #settled(): void {
     if (this.#closed) return;
+    const failing = this.#watches.filter(({ failure }) => failure !== undefined);
+    if (failing.length < this.#failing) for (const watch of failing) watch.renew(0); // one has an answer again
+    this.#failing = failing.length;
     if (this.#view === undefined) this.#show();
     const found = this.#found();
     if (this.#view !== undefined || found.state === "stale") this.#setStatus(found);
@@ -178,6 +183,7 @@ export class ConsulSource implements Source {
   /** The first view waits for names and policy, and a while for the instances of what is in use already. */
   #ready(): boolean {
     if (this.#view !== undefined) return true;
+    if (this.#heartbeat.failure !== undefined) return false;
     if (![this.#catalog, ...this.#policy.watches].every(({ answered }) => answered)) return false;
     if (!this.#patient || this.#instances.watches.every(({ answered }) => answered)) return true;
     this.#patience ??= this.#options.clock.after(FIRST_PATIENCE_MS, () => {

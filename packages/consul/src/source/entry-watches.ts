@@ -1,11 +1,16 @@
-/** Consul's own config entries, one watch for each kind that the server knows. */
+/**
+ * Consul's own config entries. A kind that has any is held, so that a change of weights is seen at once. Most clusters have
+ * none of most kinds, and a held question is a connection of which an agent takes few: for all of these together one small
+ * list is looked at every few seconds, whose index is that of every kind.
+ */
 
 import type { Clock, Random } from "@inmesh/core";
 import { type ConsulClient, path } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
 import { CONFIG_ENTRY_KINDS } from "../config-entry/index.js";
 import { record, textOf } from "../registrar/read.js";
-import { BlockingQuery } from "../watch/blocking-query.js";
+import { BlockingQuery, nextIndex } from "../watch/blocking-query.js";
+import { Poll } from "../watch/poll.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead, type Readable } from "./access.js";
 import { type ServerFacts, serverFacts } from "./server-facts.js";
@@ -28,13 +33,23 @@ const ANYBODYS: ReadonlySet<string> = new Set(["proxy-defaults", "mesh"]);
 export class EntryWatches {
   readonly #options: EntryWatchesOptions;
   readonly #lists = new Map<string, { readonly content: string; readonly values: readonly unknown[] }>();
-  readonly #watches: Watch[] = [];
+  readonly #kinds: readonly BlockingQuery[];
+  readonly #watches: Watch[];
+  /** Of all kinds together, when it was last looked at. */
+  #index: bigint | undefined;
   #facts: ServerFacts = { datacenter: "", intentionDefault: "deny" };
   #asking: Promise<ServerFacts> | undefined;
 
   constructor(options: EntryWatchesOptions) {
     this.#options = options;
-    for (const kind of KINDS) this.#add(kind, path`/config/${kind}`);
+    this.#kinds = KINDS.map((kind) => this.#watch(kind));
+    const { client, clock, random, onSettled } = options;
+    const index = new Poll({
+      ...{ client, clock, random, onSettled },
+      path: "/config/proxy-defaults",
+      onAnswer: (answer) => this.#look(nextIndex(answer)),
+    });
+    this.#watches = [...this.#kinds, index];
   }
 
   get watches(): readonly Watch[] {
@@ -55,20 +70,39 @@ export class EntryWatches {
     return this.#lists.get(OLD_INTENTIONS)?.values ?? [];
   }
 
-  #add(kind: string, at: string): Watch {
+  #watch(kind: string): BlockingQuery {
     const { client, clock, random, onSettled } = this.#options;
-    const watch = new BlockingQuery({
-      ...{ client, clock, random, path: at, onSettled },
+    return new BlockingQuery({
+      ...{ client, clock, random, onSettled },
+      path: path`/config/${kind}`,
       onAnswer: ({ body }) => this.#take(kind, body),
+      holds: () => (this.#lists.get(kind)?.values.length ?? 0) > 0,
       endsWith: (failure) => {
         const unknown = isUnknown(failure);
-        if (unknown && kind === INTENTIONS && this.#watches.length === KINDS.length)
-          this.#add(OLD_INTENTIONS, "/connect/intentions").start();
+        if (unknown && kind === INTENTIONS) this.#pollOldIntentions();
         return unknown;
       },
     });
-    this.#watches.push(watch);
-    return watch;
+  }
+
+  /** Lists are asked for again when any entry changed, whatever its kind: those with entries are held anyway. */
+  #look(index: bigint | undefined): boolean {
+    if (index === this.#index) return false;
+    this.#index = index;
+    for (const kind of this.#kinds) if (kind.resting && kind.index !== index) kind.renew(0);
+    return true;
+  }
+
+  #pollOldIntentions(): void {
+    if (this.#watches.length > KINDS.length + 1) return;
+    const { client, clock, random, onSettled } = this.#options;
+    const poll = new Poll({
+      ...{ client, clock, random, onSettled },
+      path: "/connect/intentions",
+      onAnswer: ({ status, body }) => this.#take(OLD_INTENTIONS, status === 404 ? [] : body),
+    });
+    this.#watches.push(poll);
+    poll.start();
   }
 
   async #take(kind: string, body: unknown): Promise<boolean> {

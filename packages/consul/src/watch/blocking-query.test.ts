@@ -216,8 +216,10 @@ describe("BlockingQuery", () => {
     consul.set(PATH, [1]);
     const { query } = watch();
     await until(() => consul.held(PATH) === 1);
-    query.renew();
-    await until(() => consul.count(PATH) === 4 || (consul.held(PATH) === 1 && consul.count(PATH) > 2));
+    query.renew(clock.now()); // asked at this moment, not before it
+    clock.stall(1);
+    query.renew(clock.now());
+    await until(() => consul.held(PATH) === 1 && consul.count(PATH) === 4);
     expect(consul.asked(PATH).at(2)?.query.has("index")).toBe(false);
     expect(query.failure).toBeUndefined();
   });
@@ -229,7 +231,8 @@ describe("BlockingQuery", () => {
     expect([state.query.failure, clock.pending]).toEqual([undefined, 0]);
     consul.script(PATH, undefined);
     consul.set(PATH, [1]);
-    state.query.renew();
+    state.query.renew(0);
+    clock.advance(500);
     await until(() => state.seen.length === 1);
   });
 

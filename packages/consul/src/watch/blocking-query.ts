@@ -9,11 +9,13 @@ import { backoffMs } from "@inmesh/core/internal";
 import type { ConsulAnswer } from "../client/consul-client.js";
 import type { ConsulError } from "../client/consul-error.js";
 import { Pace } from "./pace.js";
-import { asConsulError, askWithin, lagOf, type Watch, type WatchOptions, WITHDRAWN } from "./watch.js";
+import { asConsulError, askWithin, lagOf, SPREAD_MS, type Watch, type WatchOptions, WITHDRAWN } from "./watch.js";
 
 export interface BlockingQueryOptions extends WatchOptions {
   /** Whether a failure says that there is nothing to ask for here: nothing more is asked then until `renew`. */
   readonly endsWith?: (failure: ConsulError) => boolean;
+  /** Whether the next question is worth holding after an answer; else nothing more is asked until `renew`. @default always */
+  readonly holds?: () => boolean;
 }
 
 /** How long the server may hold a question, in ms, less up to a tenth, so that watches do not all end together. */
@@ -23,7 +25,7 @@ const SLACK_MS = 10_000;
 /** For an answer that is not held, in ms. */
 const AT_ONCE_MS = 10_000;
 /** After failures. At most this long, so that everything is seen soon after the server's return. */
-export const BACKOFF = { baseMs: 1_000, maxMs: 4_000 };
+const BACKOFF = { baseMs: 1_000, maxMs: 4_000 };
 
 export class BlockingQuery implements Watch {
   readonly #options: BlockingQueryOptions;
@@ -35,6 +37,9 @@ export class BlockingQuery implements Watch {
   #lagMs: number | undefined;
   #asking: AbortController | undefined;
   #timer: Timer | undefined;
+  /** Clock ms of the next question, while none is out. */
+  #dueAt = 0;
+  #askedAt = 0;
   #state: "new" | "open" | "ended" | "closed" = "new";
 
   constructor(options: BlockingQueryOptions) {
@@ -54,18 +59,32 @@ export class BlockingQuery implements Watch {
     return this.#lagMs;
   }
 
+  /** Nothing is asked: there is nothing to ask for, or to hold a question for. */
+  get resting(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Of the last good answer; undefined after a failure, and where it cannot be used. */
+  get index(): bigint | undefined {
+    return this.#index;
+  }
+
   start(): void {
     if (this.#state !== "new") return;
     this.#state = "open";
     void this.#ask();
   }
 
-  renew(): void {
-    this.#index = undefined;
-    this.#asking?.abort();
-    if (this.#state !== "ended") return;
-    this.#state = "open";
-    void this.#ask();
+  renew(since: number): void {
+    if (this.#state === "ended") {
+      this.#state = "open";
+      this.#index = undefined;
+    } else if (this.#state !== "open") return;
+    else if (this.#asking !== undefined) {
+      if (this.#failure === undefined && this.#askedAt < since) this.#asking.abort(); // asked again without an index
+      return;
+    } else if (this.#failure === undefined || this.#dueAt - this.#options.clock.now() <= SPREAD_MS) return;
+    this.#askIn(Math.max(this.#pace.next(true), SPREAD_MS * this.#options.random.next()));
   }
 
   close(): void {
@@ -75,7 +94,7 @@ export class BlockingQuery implements Watch {
   }
 
   async #ask(): Promise<void> {
-    const { clock, onSettled } = this.#options;
+    const { onSettled } = this.#options;
     let waitMs: number;
     try {
       const changed = await this.#question();
@@ -83,17 +102,24 @@ export class BlockingQuery implements Watch {
       this.#failure = undefined;
       this.#answered = true;
       waitMs = this.#pace.next(changed);
-      if (this.#state === "open" && this.#options.client.holds === false) this.#state = "ended";
+      const { client, holds } = this.#options;
+      const held = client.holds !== false && holds?.() !== false;
+      if (this.#state === "open" && !held) this.#state = "ended";
     } catch (error) {
       if (this.#state === "closed") return;
       this.#index = undefined;
       waitMs = Math.max(this.#pace.next(true), error === WITHDRAWN ? 0 : this.#fail(error));
     }
-    if (this.#state === "open") {
-      if (waitMs === 0) void this.#ask();
-      else this.#timer = clock.after(waitMs, () => void this.#ask());
-    }
+    if (this.#state === "open") this.#askIn(waitMs);
     onSettled();
+  }
+
+  #askIn(waitMs: number): void {
+    const { clock } = this.#options;
+    this.#timer?.cancel();
+    this.#dueAt = clock.now() + waitMs;
+    if (waitMs === 0) void this.#ask();
+    else this.#timer = clock.after(waitMs, () => void this.#ask());
   }
 
   /** @returns ms to wait before the next question */
@@ -112,13 +138,14 @@ export class BlockingQuery implements Watch {
   }
 
   async #question(): Promise<boolean> {
-    const { random, path, query, onAnswer } = this.#options;
+    const { clock, random, path, query, onAnswer } = this.#options;
     const sent = this.#index;
     const heldMs = sent === undefined ? 0 : Math.round(WAIT_MS * (1 - random.next() / 10));
     const limitMs = heldMs === 0 ? AT_ONCE_MS : heldMs + heldMs / 16 + SLACK_MS;
     const held = sent === undefined ? {} : { index: `${sent}`, wait: `${heldMs}ms` };
     const asking = new AbortController();
     this.#asking = asking;
+    this.#askedAt = clock.now();
     try {
       const request = { path, query: { ...query, stale: "", ...held } };
       const answer = await askWithin(limitMs, this.#options, request, asking);
@@ -134,7 +161,7 @@ export class BlockingQuery implements Watch {
 }
 
 /** Undefined: start over. Never below one, on which nothing is ever held, and never one that goes back. */
-function nextIndex({ headers }: ConsulAnswer, sent: bigint | undefined): bigint | undefined {
+export function nextIndex({ headers }: ConsulAnswer, sent?: bigint): bigint | undefined {
   const text = headers["x-consul-index"];
   if (typeof text !== "string" || !/^\d{1,20}$/.test(text)) return undefined;
   const index = BigInt(text);

@@ -12,8 +12,11 @@ export interface Watch {
   /** How long the server that answered last has not heard of its leader, in ms; undefined where it did not say. */
   readonly lagMs: number | undefined;
   start(): void;
-  /** Asks what is there now: what is held meanwhile may be held by nobody. */
-  renew(): void;
+  /**
+   * The server answers again: waits no longer after a failure, and asks anew what is held since before `since`, in clock
+   * ms, as it may be held by nobody.
+   */
+  renew(since: number): void;
   close(): void;
 }
 
@@ -41,6 +44,9 @@ export function asConsulError(error: unknown, shown: string): ConsulError {
   const message = error instanceof Error ? error.message : String(error);
   return new ConsulError("garbled", `${shown}: the answer cannot be understood: ${message}`, { cause: error });
 }
+
+/** In ms: those that were told together to renew do it within it. */
+export const SPREAD_MS = 500;
 
 /** Stands for a question that was given up by us. */
 export const WITHDRAWN = Symbol("withdrawn");
