@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DevAgent, findConsul, startDevAgent } from "./peer/index.js";
 
 const binary = findConsul("registration with a real Consul");
+const MANAGEMENT = "5c9a1f0e-0000-4000-8000-000000000007";
 
 interface Entry {
   readonly Service: { readonly ID: string; readonly Weights: object; readonly Tags: readonly string[] };
@@ -19,19 +20,24 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
   let count = 0;
 
   beforeAll(async () => {
-    agent = await startDevAgent(binary!); // not skipped: it is there
+    agent = await startDevAgent(binary!, { managementToken: MANAGEMENT }); // not skipped: it is there
   });
   afterAll(async () => agent?.[Symbol.asyncDispose]());
 
   /** Of a service that no other test uses. */
   const fresh = (change: Partial<LeaseSpec> = {}): LeaseSpec => ({ ...lease("a"), service: `s${++count}`, ...change });
-  const open = (clock = systemClock, onWarning = (_: { readonly message: string }) => {}) =>
+  const open = ({ clock = systemClock, token = MANAGEMENT, warnings = [] as string[] } = {}) =>
     new ConsulRegistry({
-      target: { host: "127.0.0.1", port: agent.port, secure: false, prefix: "inmesh", namespace: "shop" },
+      target: { host: "127.0.0.1", port: agent.port, secure: false, token, prefix: "inmesh", namespace: "shop" },
       parse: parseDocuments,
       clock,
-      onWarning,
+      onWarning: ({ message }) => warnings.push(message),
     });
+  const tokenOf = async (name: string, rules: string): Promise<string> => {
+    await agent.must("PUT", "/v1/acl/policy", { Name: name, Rules: rules });
+    const made = await agent.must("PUT", "/v1/acl/token", { Policies: [{ Name: name }] });
+    return (made as { readonly SecretID: string }).SecretID;
+  };
   const entries = async (service: string, query = ""): Promise<readonly Entry[]> =>
     (await agent.must("GET", `/v1/health/service/${service}${query}`)) as readonly Entry[];
   const statusOf = async ({ service, namespace, instance }: LeaseSpec): Promise<string | undefined> => {
@@ -61,15 +67,16 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     await using registry = open();
     const many = Array.from({ length: 200 }, (_, index) => [`label-${index}`, "é".repeat(index % 8)] as const);
     const labels = { ...Object.fromEntries(many), full: "é".repeat(256), long: "é".repeat(500), "": " \u0000\n" };
-    const spec = fresh({ labels });
+    const spec = fresh({ labels, address: "fd00::7", admin: "http://[fd00::7]:9901" });
     await registry.registrar.register(spec);
     const [read] = await leasesOf(registry, spec);
     expect({ ...read?.labels }).toEqual(spec.labels);
+    expect([read?.address, read?.admin]).toEqual([spec.address, spec.admin]);
   });
 
   it("turns critical when its event loop stands still, and passing when it goes on", async () => {
     const clock = new FakeClock(); // the loop that renews, as far as the registrar can tell
-    await using registry = open(clock);
+    await using registry = open({ clock });
     const spec = fresh({ ttlMs: 1_000 });
     const handle = await registry.registrar.register(spec);
     expect(await statusOf(spec)).toBe("passing");
@@ -137,9 +144,32 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     await expect.poll(instances).toEqual([`shop.${spec.service}.a`]);
   });
 
+  it("needs service:write on its own name and no more, says so without it, and is there once it has it", async () => {
+    const spec = fresh();
+    const rules = (service: string) => `service "${service}" { policy = "write" }`;
+    const token = await tokenOf(spec.service, rules(`${spec.service}-other`));
+    const warnings: string[] = [];
+    await using registry = open({ token, warnings });
+    const handle = await registry.registrar.register(spec);
+    expect(warnings).toEqual([expect.stringMatching(/is not registered: .* answered 403: Permission denied/)]);
+    expect(warnings[0]).not.toContain(token);
+    const policies = (await agent.must("GET", "/v1/acl/policies")) as { readonly ID: string; readonly Name: string }[];
+    const id = policies.find(({ Name }) => Name === spec.service)?.ID;
+    await agent.must("PUT", `/v1/acl/policy/${id}`, { ID: id, Name: spec.service, Rules: rules(spec.service) });
+    await expect.poll(() => statusOf(spec), { timeout: 10_000 }).toBe("passing");
+    expect(await registry.registrar.agentAddress()).toBeUndefined(); // agent:read
+    const left = { ...spec, instance: "left", pid: 999_999_999 };
+    await registry.registrar.register(left);
+    await registry.registrar.register({ ...spec, instance: "b" });
+    await expect.poll(async () => (await entries(spec.service)).length).toBe(2);
+    await handle.remove();
+    await expect.poll(async () => (await entries(spec.service)).length).toBe(1);
+    expect(warnings).toHaveLength(1);
+  });
+
   it("is back within ten seconds of the return of an agent that lost its state, also when it was away long", async () => {
     const warnings: string[] = [];
-    await using registry = open(systemClock, ({ message }) => warnings.push(message));
+    await using registry = open({ warnings });
     const specs = [fresh(), fresh({ ttlMs: 60_000 }), fresh({ ports: [] })];
     for (const spec of specs) await registry.registrar.register(spec);
     await agent.kill();
