@@ -1,4 +1,4 @@
-/** Instances of a view that can be called, whoever registered them. */
+/** Instances that can be called, whoever registered them, from view to view: the cost of one follows what changed. */
 
 import { endpointId, type Workload } from "@inmesh/model";
 import type { Lease, RegistryView } from "./source.js";
@@ -6,23 +6,73 @@ import type { Lease, RegistryView } from "./source.js";
 export interface Instance {
   /** The view's own object. */
   readonly item: Lease | Workload;
+  /** Says which one it is, from view to view. */
+  readonly key: string;
   /** `namespace/service`. */
   readonly service: string;
 }
 
-/** By `instanceKey`: healthy ones with a port. */
-export function callableInstances({ leases, workloads = [] }: RegistryView): Map<string, Instance> {
-  const found = new Map<string, Instance>();
-  for (const lease of leases) {
-    if (lease.ports.length === 0 || lease.healthy === false) continue;
-    found.set(instanceKey(lease), { item: lease, service: `${lease.namespace}/${lease.service}` });
+export interface InstanceChange {
+  /** By the name of their service: told before, and not now. */
+  readonly lost: ReadonlyMap<string, readonly Instance[]>;
+  /** How many there were, of every service of which one came, went or changed. */
+  readonly had: ReadonlyMap<string, number>;
+}
+
+/** Healthy instances with a port. */
+export class Instances {
+  readonly #byKey = new Map<string, Instance>();
+  /** By service. */
+  readonly #counts = new Map<string, number>();
+  #leases: readonly Lease[] = [];
+  #workloads: readonly Workload[] = [];
+
+  /** @returns undefined when no instance is another object than before */
+  update({ leases, workloads = [] }: RegistryView): InstanceChange | undefined {
+    const [before, now] = difference<Lease | Workload>(this.#leases, leases);
+    const [othersBefore, othersNow] = difference<Lease | Workload>(this.#workloads, workloads);
+    this.#leases = leases;
+    this.#workloads = workloads;
+    const gone = [...before, ...othersBefore].filter(isCallable).map(instanceOf);
+    const come = [...now, ...othersNow].filter(isCallable).map(instanceOf);
+    if (gone.length + come.length === 0) return undefined;
+    const had = new Map([...gone, ...come].map(({ service }) => [service, this.count(service)]));
+    for (const { key, service, item } of gone) {
+      if (this.#byKey.get(key)?.item === item && this.#byKey.delete(key)) this.#add(service, -1);
+    }
+    for (const instance of come) {
+      if (!this.#byKey.has(instance.key)) this.#add(instance.service, 1);
+      this.#byKey.set(instance.key, instance);
+    }
+    const lost = new Map<string, Instance[]>();
+    for (const instance of gone) {
+      if (this.#byKey.has(instance.key)) continue;
+      const others = lost.get(instance.service);
+      if (others === undefined) lost.set(instance.service, [instance]);
+      else others.push(instance);
+    }
+    return { lost, had };
   }
-  for (const workload of workloads) {
-    const { namespace, service, healthy, ports } = workload;
-    if (service === undefined || !healthy || ports.length === 0) continue;
-    found.set(instanceKey(workload), { item: workload, service: `${namespace}/${service}` });
+
+  /** @param service `namespace/service` */
+  count(service: string): number {
+    return this.#counts.get(service) ?? 0;
   }
-  return found;
+
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
+  /** All of `address:port`. */
+  endpoints(): ReadonlySet<string> {
+    return new Set([...this.#byKey.values()].flatMap(({ item }) => endpointsOf(item)));
+  }
+
+  #add(service: string, change: 1 | -1): void {
+    const count = this.count(service) + change;
+    if (count === 0) this.#counts.delete(service);
+    else this.#counts.set(service, count);
+  }
 }
 
 export function instanceKey(item: Lease | Workload): string {
@@ -38,9 +88,21 @@ export function endpointsOf({ address, ports }: Lease | Workload): string[] {
   return ports.map(({ number }) => endpointId(address, number));
 }
 
-/** By `namespace/service`. */
-export function countByService(instances: Iterable<Instance>): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { service } of instances) counts.set(service, (counts.get(service) ?? 0) + 1);
-  return counts;
+function instanceOf(item: Lease | Workload): Instance {
+  return { item, key: instanceKey(item), service: `${item.namespace}/${item.service ?? ""}` };
+}
+
+function isCallable({ ports, healthy, service }: Lease | Workload): boolean {
+  return ports.length > 0 && healthy !== false && service !== undefined;
+}
+
+/** What lies between the part that both lists begin with and the one they end with: lists are in an order that stays. */
+function difference<Item>(before: readonly Item[], now: readonly Item[]): readonly [readonly Item[], readonly Item[]] {
+  if (before === now) return [[], []];
+  const shorter = Math.min(before.length, now.length);
+  let start = 0;
+  while (start < shorter && before[start] === now[start]) start += 1;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === now[now.length - 1 - end]) end += 1;
+  return [before.slice(start, before.length - end), now.slice(start, now.length - end)];
 }

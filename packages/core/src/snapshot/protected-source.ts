@@ -11,7 +11,7 @@
 import type { Workload } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { type Fate, HeldNotices, type OnHeld } from "./held-notices.js";
-import { callableInstances, countByService, endpointsOf, type Instance, instanceKey, isLease } from "./instances.js";
+import { endpointsOf, type Instance, type InstanceChange, Instances, instanceKey, isLease } from "./instances.js";
 import type { HeldInstances, RegistryView, ServiceRef, Source, SourceStatus } from "./source.js";
 
 export interface Protection {
@@ -53,8 +53,7 @@ export class ProtectedSource implements Source {
   /** As the registry tells it. */
   #told: RegistryView | undefined;
   /** Of that view. */
-  #callable: ReadonlyMap<string, Instance> = new Map();
-  #counts: ReadonlyMap<string, number> = new Map();
+  readonly #instances = new Instances();
   readonly #suspects = new Map<string, Suspect>();
   /** Of services with suspects: how many instances they had. */
   readonly #before = new Map<string, number>();
@@ -107,60 +106,42 @@ export class ProtectedSource implements Source {
   }
 
   #take(view: RegistryView): void {
-    const { leases, workloads } = this.#told ?? {};
-    const same = sameItems(leases, view.leases) && sameItems(workloads, view.workloads);
     this.#told = view;
-    if (!same) this.#compare(callableInstances(view));
+    const change = this.#instances.update(view);
+    if (change !== undefined && change.lost.size + this.#suspects.size > 0) this.#judge(change);
     if (this.#suspects.size > 0) this.#dropUnused(view);
     this.#show();
   }
 
-  #compare(callable: ReadonlyMap<string, Instance>): void {
-    const counts = countByService(callable.values());
-    const lost = new Map<string, string[]>();
-    for (const [key, { service }] of this.#callable) {
-      if (callable.has(key)) continue;
-      const keys = lost.get(service);
-      if (keys === undefined) lost.set(service, [key]);
-      else keys.push(key);
+  #judge({ lost, had }: InstanceChange): void {
+    const taken = this.#instances.endpoints();
+    this.#dropReturned(taken);
+    for (const [service, instances] of lost) {
+      const before = had.get(service) ?? 0;
+      const left = this.#instances.count(service);
+      const isMass = before - left > this.#share * before && (instances.length >= this.#least || left === 0);
+      if (isMass && this.#windowMs > 0) this.#hold(service, instances, before, taken);
     }
-    if (lost.size > 0 || this.#suspects.size > 0) {
-      const taken = new Set([...callable.values()].flatMap(({ item }) => endpointsOf(item)));
-      this.#dropReturned(callable, counts, taken);
-      for (const [service, keys] of lost) {
-        const had = this.#counts.get(service) ?? 0;
-        const has = counts.get(service) ?? 0;
-        const isMass = had - has > this.#share * had && (keys.length >= this.#least || has === 0);
-        if (isMass && this.#windowMs > 0) this.#hold(service, keys, had, taken);
-      }
-    }
-    this.#callable = callable;
-    this.#counts = counts;
   }
 
   /** @param taken endpoints of instances that are told */
-  #hold(service: string, keys: readonly string[], had: number, taken: ReadonlySet<string>): void {
+  #hold(service: string, instances: readonly Instance[], before: number, taken: ReadonlySet<string>): void {
     const now = this.#clock.now();
-    for (const key of keys) {
-      const instance = this.#callable.get(key)!; // it was lost from there
+    for (const instance of instances) {
       const endpoints = endpointsOf(instance.item);
       const refused = (endpoint: string) => now - (this.#refusals.get(endpoint) ?? -Infinity) <= REFUSAL_COUNTS_MS;
       if (endpoints.some(refused) || endpoints.every((endpoint) => taken.has(endpoint))) continue;
-      this.#suspects.set(key, { ...instance, endpoints, since: now, until: now + this.#windowMs });
-      this.#before.set(service, Math.max(had, this.#before.get(service) ?? 0));
+      this.#suspects.set(instance.key, { ...instance, endpoints, since: now, until: now + this.#windowMs });
+      this.#before.set(service, Math.max(before, this.#before.get(service) ?? 0));
       this.#notices.began(service);
     }
   }
 
   /** Told again, under its name or at its address; or there are as many others as there were. */
-  #dropReturned(
-    callable: ReadonlyMap<string, Instance>,
-    counts: ReadonlyMap<string, number>,
-    taken: ReadonlySet<string>,
-  ): void {
+  #dropReturned(taken: ReadonlySet<string>): void {
     for (const [key, { service, endpoints }] of this.#suspects) {
-      const full = (counts.get(service) ?? 0) >= (this.#before.get(service) ?? 0);
-      if (callable.has(key)) this.#drop(key, "back");
+      const full = this.#instances.count(service) >= (this.#before.get(service) ?? 0);
+      if (this.#instances.has(key)) this.#drop(key, "back");
       else if (full || endpoints.every((endpoint) => taken.has(endpoint))) this.#drop(key, "replaced");
     }
   }
@@ -234,8 +215,4 @@ function heldByService(suspects: Iterable<Suspect>, before: ReadonlyMap<string, 
     since: Math.min(...all.map(({ since }) => since)),
     until: Math.max(...all.map(({ until }) => until)),
   }));
-}
-
-function sameItems(a: readonly unknown[] | undefined, b: readonly unknown[] | undefined): boolean {
-  return a === b || (a?.length === b?.length && (a ?? []).every((item, index) => item === b?.[index]));
 }

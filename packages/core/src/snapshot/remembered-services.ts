@@ -5,7 +5,7 @@
  */
 
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
-import { callableInstances } from "./instances.js";
+import { Instances } from "./instances.js";
 import type { KnownService, RegistryView, ServiceRef, Source, SourceStatus } from "./source.js";
 
 export interface RememberedServicesOptions {
@@ -23,9 +23,8 @@ export class RememberedServices implements Source {
   readonly #rememberMs: number;
   readonly #listeners: ((view: RegistryView) => void)[] = [];
   #told: RegistryView | undefined;
-  /** `namespace/service` of those with instances. */
-  #served: ReadonlySet<string> = new Set();
-  /** Those that had some, by the same name, the first to be forgotten first. */
+  readonly #instances = new Instances();
+  /** Services that had some, by `namespace/service`, the first to be forgotten first. */
   readonly #left = new Map<string, { readonly known: KnownService; readonly until: number }>();
   #timer: Timer | undefined;
 
@@ -54,15 +53,12 @@ export class RememberedServices implements Source {
 
   #take(view: RegistryView): void {
     this.#told = view;
-    const served = new Set<string>();
-    for (const { service } of callableInstances(view).values()) served.add(service);
     const until = this.#clock.now() + this.#rememberMs;
-    for (const name of this.#served) {
+    for (const [name, had] of this.#instances.update(view)?.had ?? []) {
       const [namespace = "", service = ""] = name.split("/");
-      if (!served.has(name)) this.#left.set(name, { known: { namespace, service, loaded: true }, until });
+      if (this.#instances.count(name) > 0) this.#left.delete(name);
+      else if (had > 0) this.#left.set(name, { known: { namespace, service, loaded: true }, until });
     }
-    for (const name of this.#left.keys()) if (served.has(name)) this.#left.delete(name);
-    this.#served = served;
     this.#show();
   }
 
