@@ -12,14 +12,14 @@ export class Example {
   #wake: () => void = () => {};
 
   /** @param webPort where its web listens; none for an example that is one program and no `inmesh dev` */
-  constructor(name: string, webPort?: number) {
+  constructor(name: string, webPort?: number, env: Readonly<Record<string, string>> = {}) {
     this.url = `http://127.0.0.1:${webPort}`;
     const session = webPort === undefined ? {} : { INMESH_DEV_KEYS: "1", WEB_PORT: String(webPort) };
     const { NODE_OPTIONS: _, VITEST: __, NODE_ENV: ___, FORCE_COLOR: ____, ...inherited } = process.env;
     // Plain text, wherever the tests run. The pre-script installs and builds, which has happened, and forgets the results of the tests that run now.
     this.#child = spawn("npm", ["start", "--silent", "--ignore-scripts", "-w", `examples/${name}`], {
       cwd: ROOT,
-      env: { ...inherited, ...session },
+      env: { ...inherited, ...session, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

@@ -1,10 +1,14 @@
+import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { findConsul } from "@inmesh-test/consul/peer";
 import { afterEach, describe, expect, it } from "vitest";
-import { isAlive, ROOT } from "../../e2e/src/dev-process.js";
+import { INMESH, isAlive, ROOT } from "../../e2e/src/dev-process.js";
 import { Example, freePort } from "./example.js";
 
+const consul = findConsul("examples/consul");
 let example: Example | undefined;
 
 afterEach(async () => {
@@ -13,8 +17,8 @@ afterEach(async () => {
   example = undefined;
 });
 
-async function start(name: string, services: number): Promise<Example> {
-  example = new Example(name, await freePort());
+async function start(name: string, services: number, env: Readonly<Record<string, string>> = {}): Promise<Example> {
+  example = new Example(name, await freePort(), env);
   await example.ready(services);
   return example;
 }
@@ -87,6 +91,25 @@ describe("npm start -w examples/…", () => {
     expect(example.text).toMatch(/Tests: +7 passed, 7 total/);
   });
 
+  it.skipIf(consul === undefined)(
+    "consul: three services meet in a Consul of the session, and a canary is one key in it",
+    async () => {
+      const shop = await start("consul", 4, { INMESH_CONSUL_BIN: consul?.path ?? "" });
+      const [url = ""] = /consul:\/\/\S+/.exec(shop.text) ?? [];
+      const inmesh = (...args: string[]) => promisify(execFile)(process.execPath, [INMESH, ...args, "--config", url]);
+      await shop.until("/", /^200 /);
+      for (let n = 0; n < 20; n++) expect(await shop.get("/")).toBe("200 the shop shows: reviews v1, 5 stars");
+      await inmesh("apply", "-f", join(ROOT, "examples/consul/canary.yaml"), "--wait", "--reason", "a canary");
+      await shop.until("/", /^200 the shop shows: reviews v2, 5 stars$/);
+      expect((await inmesh("history", "VirtualService/reviews")).stdout).toContain("a canary");
+      await inmesh("rollback", "VirtualService/reviews", "--wait");
+      for (let n = 0; n < 20; n++) expect(await shop.get("/")).toBe("200 the shop shows: reviews v1, 5 stars");
+      const { host } = new URL(url.replace("consul:", "http:"));
+      expect(await shop.quit()).toBe(0);
+      await expect(fetch(`http://${host}/v1/status/leader`)).rejects.toThrow("fetch failed");
+    },
+  );
+
   it("cluster: calls go on when a worker dies, and its replacement takes part", async () => {
     rmSync(leaseFolder("cluster"), { recursive: true, force: true }); // of a process killed in an earlier run
     const cluster = await start("cluster", 2);
@@ -112,6 +135,6 @@ it("every example has a README with its command, and a test", () => {
   for (const name of names.filter((each) => each !== "bookshop")) {
     const page = readFileSync(join(ROOT, "examples", name, "README.md"), "utf8");
     expect(page).toContain(`npm start -w examples/${name}`);
-    expect(tests).toContain(`it("${name}: `);
+    expect(tests).toContain(`"${name}: `);
   }
 });
