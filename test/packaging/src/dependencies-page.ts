@@ -7,12 +7,15 @@ import { type Installed, isOurs } from "./footprint.js";
 
 /** What each library is there for. A new one needs a line here, and a reason in docs/design. */
 export const JOBS: Readonly<Record<string, string>> = {
+  consul: "the client of Consul, loaded where the registry is one",
   "follow-redirects": "redirects of `mesh.http`, as axios and others expect them",
   "is-network-error": "how p-retry tells a network error from a fault in code",
   opossum: "the circuit breaker's state machine, loaded with the first failure that one counts",
   "p-retry": "drives every attempt after a failed first",
+  papi: "the HTTP transport under the client of Consul",
   re2js: "regular expressions that come from policy, in linear time",
   undici: "connections to endpoints",
+  uuid: "nothing: the client of Consul asks for it and does not load it",
   "xxhash-wasm": "Envoy's hash, loaded by the first rule that ties requests to endpoints",
   yaml: "YAML with positions, edits that keep comments",
   zod: "one schema per resource kind; only `zod/mini` is loaded",
