@@ -5,7 +5,7 @@ import { access, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Cli } from "../cli.js";
 import { CliError, systemReason } from "../exit.js";
-import type { RegistryOptions } from "../options.js";
+import { namespaceOf, type RegistryOptions } from "../options.js";
 import { count } from "../output/format.js";
 import { placeOf, sortProblems } from "../output/problems.js";
 import { snapshotSeen } from "../registry/client-context.js";
@@ -36,7 +36,7 @@ export async function checkRegistry(
     findings.push(warning(registry.staleness, registry.adviceFor(registry.staleness)));
   const name = registryName(options, cli);
   if (name.kind === "folder") findings.push(...(await writable(name.path, registry.shown)));
-  else findings.push(await allowed(registry));
+  else findings.push(await allowed(registry, namespaceOf(options, cli)));
   const snapshot = await snapshotSeen(registry, options, cli);
   const bad = sortProblems(snapshot.problems).filter(({ severity }) => severity !== "info");
   for (const problem of bad) {
@@ -54,13 +54,11 @@ export async function checkRegistry(
 }
 
 /** Reading may be all that this command's token is for. */
-async function allowed(registry: OpenRegistry): Promise<Finding> {
-  const obstacle = await registry.obstacle();
-  if (obstacle === undefined) return ok(`policy in "${registry.shown}" can be changed with this token`);
-  return warning(
-    `policy in "${registry.shown}" cannot be changed from here: ${obstacle}`,
-    registry.adviceFor(obstacle),
-  );
+async function allowed(registry: OpenRegistry, namespace: string): Promise<Finding> {
+  const obstacle = await registry.obstacle(namespace);
+  const what = `policy of namespace "${namespace}"`;
+  if (obstacle === undefined) return ok(`${what} can be changed with this token`);
+  return warning(`${what} cannot be changed from here: ${obstacle}`, registry.adviceFor(obstacle));
 }
 
 /** Processes register under the folder, and `apply` writes into it. */

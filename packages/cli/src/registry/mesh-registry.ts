@@ -14,8 +14,8 @@ export interface MeshRegistry {
   readonly shown: string;
   readonly source: Source;
   readonly store: Required<Store>;
-  /** Why policy cannot be written with this command's rights, where the registry can be asked. @default nobody knows */
-  readonly obstacle?: () => Promise<string | undefined>;
+  /** Why policy of a namespace cannot be written with this command's rights, where the registry can be asked. */
+  readonly obstacle?: (namespace: string) => Promise<string | undefined>;
   /** What to do about an error that the registry is away, or does not let us. */
   adviceFor(reason: string): string;
   close(): Promise<void>;
@@ -53,7 +53,7 @@ async function consulRegistry(
     const { store, client } = registry;
     return {
       ...{ kind: "consul", shown: client.shown, source: registry, store },
-      obstacle: () => store.obstacle(),
+      obstacle: (namespace) => store.obstacle(namespace),
       adviceFor: (reason) => consulAdvice(reason, target.prefix),
       close: () => registry.close(),
     };

@@ -88,9 +88,9 @@ export class OpenRegistry {
     return this.#ask(() => this.#registry.store.history(key));
   }
 
-  /** Why policy cannot be written, where the registry can be asked that. */
-  obstacle(): Promise<string | undefined> {
-    return this.#registry.obstacle?.() ?? Promise.resolve(undefined);
+  /** Why policy of a namespace cannot be written, where the registry can be asked that. */
+  obstacle(namespace: string): Promise<string | undefined> {
+    return this.#registry.obstacle?.(namespace) ?? Promise.resolve(undefined);
   }
 
   adviceFor(reason: string): string {

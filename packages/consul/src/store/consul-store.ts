@@ -104,9 +104,9 @@ export class ConsulStore implements Store {
     });
   }
 
-  /** Why policy cannot be written with this token, found without writing any; undefined when it can. */
-  async obstacle(): Promise<string | undefined> {
-    const key = policyKey(this.#client.target, "MeshMode/default/inmesh-check");
+  /** Why policy of a namespace cannot be written with this token, found without writing any; undefined when it can. */
+  async obstacle(namespace: string): Promise<string | undefined> {
+    const key = policyKey(this.#client.target, `MeshMode/${namespace}/inmesh-check`);
     try {
       // No key ever has this index: what may be written is stale, what may not is denied.
       await commit(this.#client, [{ key, text: "", index: Number.MAX_SAFE_INTEGER }]);

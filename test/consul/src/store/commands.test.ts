@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ConsulRegistry } from "@inmesh/consul";
 import { lease } from "@inmesh/core/testing";
@@ -137,6 +138,23 @@ describe.skipIf(binary === undefined)("inmesh on a real Consul", () => {
     const nothing = await tokenWith("nothing", 'key_prefix "elsewhere/" { policy = "read" }');
     const blind = await fixture("denied", nothing).run("get");
     expect([blind.code, blind.stderr]).toEqual([3, expect.stringMatching(/403.*Commands need key_prefix "denied\/"/)]);
+  });
+
+  it("lets a team change its own namespace, by the rules that the reference page shows", async () => {
+    const page = readFileSync(new URL("../../../../docs/reference/consul.md", import.meta.url), "utf8");
+    const [, rules = ""] = /```hcl\n(key_prefix "inmesh\/policy\/"[\s\S]*?)```/.exec(page) ?? [];
+    const { ok, run } = fixture("inmesh", await tokenWith("team", rules));
+    const elsewhere = route(50).replace("namespace: shop", "namespace: bank");
+    expect((await run("check -n bank")).stdout).toContain('policy of namespace "bank" cannot be changed from here');
+    expect((await run("check -n shop")).stdout).toContain('policy of namespace "shop" can be changed with this token');
+    await ok("apply -f -", route(90));
+    await ok("apply -f -", route(50));
+    await ok("rollback vs/reviews");
+    const refused = await run("apply -f -", `${route(10)}---\n${elsewhere}`);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("403: Permission denied")]);
+    expect(await ok("get -o name")).toBe("VirtualService/shop/reviews\n");
+    expect(await ok("get vs/reviews -o json")).toContain('"weight": 90');
+    await ok("delete vs/reviews");
   });
 
   it("ends with 3 when nobody is there, as a program of its own, and leaves nothing running", () => {
