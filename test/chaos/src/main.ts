@@ -1,8 +1,11 @@
-/** `npm run chaos -- [faults|metastable|compare …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
+/** `npm run chaos -- [faults|metastable|compare|consul …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
 
 import { parseArgs } from "node:util";
+import { findConsul } from "@inmesh-test/consul/peer";
 import { inFull, recoveries } from "./chaos.js";
 import { compare, printCompared, writePage } from "./compare.js";
+import { printQuorumStory } from "./consul/print.js";
+import { quorumStory } from "./consul/quorum-story.js";
 import { printRecoveries, printVerdicts } from "./report.js";
 
 const { values, positionals } = parseArgs({
@@ -20,6 +23,8 @@ const form = {
   seconds: Number(values.seconds),
   patience: Number(values.patience),
 };
+/** Four Consuls beside everything else: what two cores carry without breath problems of their own. */
+const MOST_WITH_CONSUL = 300;
 const only = new RegExp(values.only, "i");
 const parts = positionals.length === 0 ? ["faults", "metastable"] : positionals;
 if (!(form.perSecond >= 1) || !(form.seconds >= 2)) usage("--per-second is a number from 1, --seconds one from 2");
@@ -38,7 +43,18 @@ for (const part of parts) {
     const compared = await compare(form);
     console.log(printCompared(compared));
     if (process.env["INMESH_UPDATE_DOCS"] === "1") writePage(compared, form);
-  } else usage(`"${part}" is none of faults, metastable, compare`);
+  } else if (part === "consul") {
+    const binary = findConsul("a registry that loses its leader, its quorum and its memory");
+    if (binary === undefined) continue;
+    const asked = {
+      perSecond: Math.min(form.perSecond, MOST_WITH_CONSUL),
+      patience: form.patience,
+      withoutQuorumMs: 15_000,
+    };
+    const story = await quorumStory(binary, asked, (event) => console.error(event));
+    console.log(printQuorumStory(story, binary));
+    broken ||= story.broken.length > 0;
+  } else usage(`"${part}" is none of faults, metastable, compare, consul`);
 }
 if (broken) process.exitCode = 1;
 

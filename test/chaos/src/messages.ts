@@ -48,7 +48,15 @@ export interface Load {
 
 export type ClientKind = "mesh" | "agent" | "opossum" | "cockatiel" | "retry-agent";
 
-export interface ToCaller {
+export type ToCaller = RunLoad | FinishLoad;
+
+/** The load sends nothing more; what it sent is waited for. */
+export interface FinishLoad {
+  readonly type: "finish";
+  readonly load: string;
+}
+
+export interface RunLoad {
   readonly type: "run";
   readonly client: ClientKind;
   readonly load: Load;
@@ -74,6 +82,8 @@ export interface Outcome {
 
 export type FromCaller =
   | { readonly type: "ready" }
+  /** A mesh for a load is there. */
+  | { readonly type: "mesh"; readonly load: string; readonly adminUrl: string }
   | {
       readonly type: "outcomes";
       readonly load: string;

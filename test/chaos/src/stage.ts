@@ -14,6 +14,8 @@ export interface StageOptions {
   /** Istio's and our own documents, of namespace `shop`. The service is `shelf`. */
   readonly policy: string;
   readonly work?: WorkshopOptions;
+  /** The registry, which has the policy already. @default a folder with the policy in it */
+  readonly registry?: string;
 }
 
 export interface Backend {
@@ -22,20 +24,23 @@ export interface Backend {
   readonly number: number;
 }
 
-type Caller = ChaosProcess<ToCaller, FromCaller>;
+export type Caller = ChaosProcess<ToCaller, FromCaller>;
 
 export class Stage implements AsyncDisposable {
   readonly backends: Backend[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "inmesh-chaos-"));
   readonly #work: WorkshopOptions;
+  readonly #registry: string;
   readonly #all: ChaosProcess<object, { readonly type: string }>[] = [];
   #started = 0;
 
-  private constructor({ work = {}, policy }: StageOptions) {
+  private constructor({ work = {}, policy, registry }: StageOptions) {
     this.#work = work;
-    mkdirSync(join(this.#folder, "mesh"));
+    this.#registry = registry ?? join(this.#folder, "mesh");
     mkdirSync(join(this.#folder, "log"));
-    writeFileSync(join(this.#folder, "mesh", "policy.yaml"), policy);
+    if (registry !== undefined) return;
+    mkdirSync(this.#registry);
+    writeFileSync(join(this.#registry, "policy.yaml"), policy);
   }
 
   static async open(options: StageOptions): Promise<Stage> {
@@ -78,12 +83,13 @@ export class Stage implements AsyncDisposable {
     this.backends.push(await this.startBackend(last.number));
   }
 
-  async startCaller(): Promise<Caller> {
+  /** @param more variables of its own */
+  async startCaller(more: Readonly<Record<string, string>> = {}): Promise<Caller> {
     const started: Caller = new ChaosProcess({
       name: "caller",
       program: "caller",
       register: false,
-      env: this.#environment(),
+      env: { ...this.#environment(), ...more },
     });
     this.#all.push(started as never);
     await started.hear((message): message is FromCaller => message.type === "ready");
@@ -120,7 +126,7 @@ export class Stage implements AsyncDisposable {
     return {
       HOME: this.#folder,
       XDG_CACHE_HOME: join(this.#folder, "cache"),
-      INMESH_CONFIG: join(this.#folder, "mesh"),
+      INMESH_CONFIG: this.#registry,
       INMESH_NAMESPACE: "shop",
     };
   }

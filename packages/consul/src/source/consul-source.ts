@@ -29,6 +29,11 @@ export interface ConsulSourceOptions {
 
 /** What comes within this many ms is one view. */
 const BATCH_MS = 10;
+/**
+ * The same where instances vanished: an agent that lost its memory takes out all that it had one after the other, and
+ * only when that is one view can it be told from processes that leave.
+ */
+const LOSS_BATCH_MS = 100;
 /** How long the first view waits for the instances of services that are in use already, in ms, once all else is there. */
 const FIRST_PATIENCE_MS = 3_000;
 const IDLE_LOOK_MS = 60_000;
@@ -47,6 +52,8 @@ export class ConsulSource implements Source {
   #view: RegistryView | undefined;
   #status: SourceStatus;
   #batch: Timer | undefined;
+  /** The batch waits for more losses. */
+  #gathering = false;
   #patience: Timer | undefined;
   #patient = true;
   #idleLook: Timer | undefined;
@@ -63,7 +70,7 @@ export class ConsulSource implements Source {
     this.#all = scope === "all";
     this.#names = new ServiceNames(target.namespace);
     this.#status = { state: "connecting", since: clock.now() };
-    this.#instances = new InstanceWatches({ ...asking, onChange });
+    this.#instances = new InstanceWatches({ ...asking, onChange: (fewer) => this.#showSoon(fewer) });
     this.#policy = new PolicySource({ ...asking, onChange, parse, services: () => this.#names.names });
     this.#catalog = new BlockingQuery({
       ...asking,
@@ -127,9 +134,11 @@ export class ConsulSource implements Source {
     for (const watch of this.#watches) watch.renew(since);
   }
 
-  #showSoon(): void {
-    if (this.#closed) return;
-    this.#batch ??= this.#options.clock.after(BATCH_MS, () => {
+  #showSoon(fewer = false): void {
+    if (this.#closed || (this.#batch !== undefined && (this.#gathering || !fewer))) return;
+    this.#batch?.cancel();
+    this.#gathering = fewer;
+    this.#batch = this.#options.clock.after(fewer ? LOSS_BATCH_MS : BATCH_MS, () => {
       this.#batch = undefined;
       this.#show();
     });

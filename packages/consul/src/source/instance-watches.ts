@@ -14,8 +14,8 @@ export interface InstanceWatchesOptions {
   readonly client: ConsulClient;
   readonly clock: Clock;
   readonly random: Random;
-  /** Instances changed, or whether they are told. */
-  readonly onChange: () => void;
+  /** Instances changed, or whether they are told. @param fewer there are fewer of a service than there were */
+  readonly onChange: (fewer?: boolean) => void;
   readonly onSettled: () => void;
 }
 

@@ -19,8 +19,8 @@ export interface ServiceWatchOptions {
   readonly name: string;
   /** Another one than is asked by default. */
   readonly dc?: string;
-  /** Instances changed, or there is a first answer. */
-  readonly onChange: () => void;
+  /** Instances changed, or there is a first answer. @param fewer there are fewer than there were */
+  readonly onChange: (fewer?: boolean) => void;
   readonly onSettled: () => void;
 }
 
@@ -50,8 +50,9 @@ export class ServiceWatch implements InstanceWatch {
       onAnswer: async ({ body }) => {
         const entries = healthEntries(body, client.shown);
         if (entries.length === 0) await mayRead({ client, clock }, this.#vanished());
+        const before = this.#instances.all.length;
         const changed = this.#instances.update(entries);
-        if (changed || first) onChange();
+        if (changed || first) onChange(this.#instances.all.length < before);
         first = false;
         return changed;
       },

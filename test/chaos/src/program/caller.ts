@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "../client/client.js";
-import { meshClient } from "../client/mesh-client.js";
+import { type MeshClient, meshClient } from "../client/mesh-client.js";
 import { agentClient, cockatielClient, opossumClient, retryAgentClient } from "../client/rival-clients.js";
 import type { ClientKind, FromCaller, Load, Method, Outcome, ToCaller } from "../messages.js";
 import { FAULT_HEADER } from "./fault-header.js";
@@ -15,13 +15,20 @@ const LOST_MS = 15_000;
 const STALL_EVERY_MS = 700;
 const WARM_UP: Omit<Load, "name"> = { perSecond: 1, seconds: 1, posts: 0, keyedPosts: 0 };
 const SERVICE = process.env["CHAOS_SERVICE"] ?? "shelf";
+/** Its meshes are seen by others. */
+const SEEN = process.env["CHAOS_SEEN"] === "1";
 
-process.on("message", ({ client, load, origins }: ToCaller) => void run(client, load, origins));
+const finished = new Set<string>();
+process.on("message", (message: ToCaller) => {
+  if (message.type === "finish") finished.add(message.load);
+  else void run(message.client, message.load, message.origins);
+});
 process.on("disconnect", () => process.exit(1)); // the chaos is gone
 tell({ type: "ready" });
 
 async function run(kind: ClientKind, load: Load, origins: readonly string[]): Promise<void> {
   const client = await makeClient(kind, origins);
+  if ("adminUrl" in client) tell({ type: "mesh", load: load.name, adminUrl: client.adminUrl });
   // Configuration is there and code is loaded before the clock starts: what is measured are faults, not a process that starts.
   await ask(client, { ...WARM_UP, name: `${load.name}-first` }, 0, performance.now());
   const outcomes: Promise<Outcome>[] = [];
@@ -29,7 +36,7 @@ async function run(kind: ClientKind, load: Load, origins: readonly string[]): Pr
   const total = Math.round(load.perSecond * load.seconds);
   let lateMs = 0;
   let stallAt = startedAt + STALL_EVERY_MS;
-  while (outcomes.length < total) {
+  while (outcomes.length < total && !finished.has(load.name)) {
     const due = Math.min(total, ((performance.now() - startedAt) / 1_000) * load.perSecond);
     while (outcomes.length < due) outcomes.push(ask(client, load, outcomes.length, startedAt));
     const before = performance.now();
@@ -44,10 +51,10 @@ async function run(kind: ClientKind, load: Load, origins: readonly string[]): Pr
   await client.close();
 }
 
-function makeClient(kind: ClientKind, origins: readonly string[]): Promise<Client> | Client {
+function makeClient(kind: ClientKind, origins: readonly string[]): Promise<Client | MeshClient> | Client {
   switch (kind) {
     case "mesh":
-      return meshClient(SERVICE);
+      return meshClient(SERVICE, SEEN);
     case "agent":
       return agentClient(origins);
     case "opossum":

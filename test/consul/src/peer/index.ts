@@ -1,6 +1,7 @@
 /** Real Consul for tests: found, started on 127.0.0.1, broken in the ways it breaks, ended by its id. */
 
 export { type Certificate, type CertificateAuthority, createAuthority } from "./certificates.js";
+export { startClientAgent } from "./client-agent.js";
 export { ConsulProcess, type ConsulReply } from "./consul-process.js";
 export { type DevAgent, type DevAgentOptions, startDevAgent } from "./dev-agent.js";
 export { type ConsulBinary, findConsul, isAtLeast } from "./find-consul.js";

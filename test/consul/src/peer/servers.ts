@@ -13,6 +13,8 @@ export interface ServersOptions {
 
 export interface Servers extends AsyncDisposable {
   readonly servers: readonly ConsulProcess[];
+  /** Where another agent joins them. */
+  readonly joined: readonly string[];
   /** Who leads, as those that run see it. Rejects while nobody does. */
   leader(): Promise<ConsulProcess>;
 }
@@ -57,6 +59,7 @@ export async function startServers(
   }
   return {
     servers: processes,
+    joined,
     [Symbol.asyncDispose]: end,
     async leader() {
       const asked = processes.filter(({ running }) => running);
