@@ -12,5 +12,5 @@ export function refusalAdvice(status: number, text: string, { token }: Pick<Cons
   if (/ACL not found/i.test(text))
     return `; the token is not known there: it was deleted, has expired or belongs to another Consul. Give a valid one ${WHERE_TOKENS_GO}`;
   if (token === undefined) return `; no token was given: name one ${WHERE_TOKENS_GO}`;
-  return "; the token may not do that: docs/reference/consul.md lists the rules that each role needs";
+  return "; the token may not do that: docs/reference/consul-acl.md lists the rules that each role needs";
 }
