@@ -1,9 +1,26 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FakeClock } from "../runtime/fake-clock.js";
+import { registryContract } from "../testing/registry-contract.js";
 import { ScriptedSource } from "../testing/scripted-source.js";
+import { MemoryRegistry } from "./memory-registry.js";
 import { RememberedServices } from "./remembered-services.js";
 import { shopLease, shopWorkload } from "./shop.test.helper.js";
 import type { RegistryView } from "./source.js";
+
+registryContract(
+  "A registry whose services are remembered",
+  async () => {
+    const registry = new MemoryRegistry();
+    return {
+      store: registry,
+      registrar: registry,
+      openSource: () => new RememberedServices({ source: registry.openSource() }),
+      openStore: () => registry,
+      close: () => registry.close(),
+    };
+  },
+  { describe, it, expect },
+);
 
 const REVIEWS = { namespace: "shop", service: "reviews", loaded: true };
 const MINUTE_MS = 60_000;
