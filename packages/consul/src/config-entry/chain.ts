@@ -127,7 +127,7 @@ class ChainCompiler {
         ? this.split(next, [...above, service])
         : [whole(this.resolve({ service: next, subset, datacenter: local }))];
       return inner.map((leg): Leg => {
-        const share = nested ? Math.round((Math.round(weight * 100) * leg.weight) / WHOLE) : Math.round(weight * 100);
+        const share = nested ? product(weight, leg.weight / 100) : Math.round(weight * 100);
         return {
           weight: share,
           target: leg.target,
@@ -180,6 +180,12 @@ class ChainCompiler {
       return place;
     }
   }
+}
+
+/** Of two percentages, in hundredths: by Go's 32 bits, so that halves are rounded to the side that Consul takes. */
+function product(outer: number, inner: number): number {
+  const both = Math.fround(Math.fround(Math.fround(outer) * Math.fround(inner)) / 100);
+  return Math.round(Math.fround(both * 100));
 }
 
 function whole(target: Target): Leg {

@@ -199,10 +199,10 @@ function path({ kind, text }: Token): readonly string[] {
 
 type Operator = "==" | "!=" | "in" | "not in" | "is empty" | "is not empty" | "matches" | "not matches";
 
-/** Of a map that lacks the key: as Consul answers. */
+/** Of a map that lacks the key: as Consul answers, `matches` too. */
 const OF_NOTHING: Readonly<Record<Operator, boolean>> = {
   ...{ "==": false, in: false, "is not empty": false },
-  ...{ "!=": true, "not in": true, "is empty": true, matches: false, "not matches": true },
+  ...{ "!=": true, "not in": true, "is empty": true, matches: true, "not matches": true },
 };
 
 /** Of a list of objects: one is enough, or all must. */
