@@ -5,6 +5,7 @@
 
 import { KINDS, type Kind } from "@inmesh/model";
 import { NOT_HONOURED_FIELDS } from "@inmesh/model/internal";
+import { consulTable } from "./consul-fields.js";
 import { canonical, fieldsByKind, isBelow } from "./support-fields.js";
 import { FIELD_ROWS, type FieldRow, PROOFS, type Proof } from "./support-proofs.js";
 
@@ -84,6 +85,7 @@ could change. A document of a kind that is not listed is named too (IM0004); a s
 would open a door.
 
 ${sections.join("\n")}
+${consulTable()}
 ## Wanted differences
 
 - A POST or PATCH is retried only when nothing of it was sent, or when it carries \`idempotency-key\`. Envoy retries any method.
