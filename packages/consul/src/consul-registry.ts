@@ -12,7 +12,7 @@ import {
 } from "@inmesh/core";
 import { createHost, type Host } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
-import { ConsulClient } from "./client/consul-client.js";
+import { ConsulClient, type RequestFunctions } from "./client/consul-client.js";
 import type { ConsulTarget } from "./client/consul-target.js";
 import { ConsulRegistrar } from "./registrar/consul-registrar.js";
 import { ConsulSource } from "./source/consul-source.js";
@@ -28,6 +28,8 @@ export interface ConsulRegistryOptions {
   readonly once?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** `request` of node:http and node:https. @default those of the modules */
+  readonly functions?: RequestFunctions;
   /** @default this machine */
   readonly host?: Host;
   /** Told once per trouble of registering. @default nobody */
@@ -45,8 +47,8 @@ export class ConsulRegistry implements Source {
 
   constructor(options: ConsulRegistryOptions) {
     const { target, parse, scope = "used", clock = systemClock, random = systemRandom } = options;
-    const { host = createHost(), onWarning = () => {}, once = false } = options;
-    const client = new ConsulClient(target, { holds: !once });
+    const { host = createHost(), onWarning = () => {}, once = false, functions } = options;
+    const client = new ConsulClient(target, { holds: !once, ...(functions && { functions }) });
     this.client = client;
     this.registrar = new ConsulRegistrar({ client, clock, random, host, onWarning });
     this.store = new ConsulStore({ client, parse, clock, random });

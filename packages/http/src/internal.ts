@@ -5,5 +5,6 @@ export { HttpTransport, type HttpTransportOptions, type Transport } from "./clie
 export type { Undici } from "./client/undici-module.js";
 export { HttpHealthProber, type HttpHealthProberOptions } from "./health/http-health-prober.js";
 export { patchHttp } from "./node/patch-http.js";
+export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/plain-functions.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";
 export { patchUndici } from "./undici/patch-undici.js";

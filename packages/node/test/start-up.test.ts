@@ -35,4 +35,5 @@ it("loads nothing but its switch with INMESH_MODE=off, and the mesh with the fir
   expect(off.filter(isOf("core"))).toEqual([]);
   const calling = await loadedFiles("script.mjs", {}, "http://nobody.invalid/");
   expect(calling.filter(isOf("core")).length).toBeGreaterThan(30);
+  for (const name of ["consul", "papi"]) expect(calling.filter(isOf(name)), name).toEqual([]);
 });

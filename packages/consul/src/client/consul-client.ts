@@ -72,6 +72,13 @@ export interface ConsulClientOptions {
    * counting its connection, when the asker is long gone: not for programs that end in a moment. @default true
    */
   readonly holds?: boolean;
+  /** `request` of node:http and node:https. @default those of the modules when a request is made: a mock's, where one is in force */
+  readonly functions?: RequestFunctions;
+}
+
+export interface RequestFunctions {
+  readonly http: typeof http.request;
+  readonly https: typeof https.request;
 }
 
 export class ConsulClient {
@@ -80,7 +87,7 @@ export class ConsulClient {
   readonly #consul: Consul & Transport;
   readonly #agent: http.Agent;
 
-  constructor(target: ConsulTarget, { holds = true }: ConsulClientOptions = {}) {
+  constructor(target: ConsulTarget, { holds = true, functions }: ConsulClientOptions = {}) {
     this.target = target;
     this.holds = holds;
     const { host, port, secure, token, tls } = target;
@@ -100,7 +107,8 @@ export class ConsulClient {
       ...(token !== undefined && { defaults: { token } }),
     }) as Consul & Transport;
     this.#consul._ext("onRequest", (request, next) => {
-      request.transport = noticingCuts(request.transport, request.ctx?.background === true);
+      const given = functions && { request: secure ? functions.https : functions.http };
+      request.transport = noticingCuts(given ?? request.transport, request.ctx?.background === true);
       next();
     });
   }

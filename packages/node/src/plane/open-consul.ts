@@ -1,6 +1,7 @@
 /** Consul as the registry of a process. Loaded by those whose `config` names one. */
 
 import { ConsulRegistry, parseConsulUrl, shownTarget } from "@inmesh/consul";
+import { PLAIN_FUNCTIONS } from "@inmesh/http/internal";
 import { parseDocuments } from "@inmesh/model";
 import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
 
@@ -12,7 +13,7 @@ export function openConsul(
   const target = parseConsulUrl(url, env);
   const { host, port } = target;
   const registry = new ConsulRegistry({
-    ...{ target, clock, random, parse: parseDocuments },
+    ...{ target, clock, random, parse: parseDocuments, functions: PLAIN_FUNCTIONS },
     onWarning: ({ message }) => onWarning({ code: "", message }), // no disk has a part in it
   });
   return {

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
 import { createMesh } from "@inmesh/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DevAgent, findConsul, startDevAgent } from "../peer/index.js";
@@ -73,6 +74,17 @@ describe.skipIf(binary === undefined)("@inmesh/node on Consul", () => {
     await using script = new Program("get.mjs", { service: unique("script"), config, args: [leader, leader] });
     expect(await script.exited).toEqual({ code: 0, signal: null });
     expect(script.text.match(/leader 200 - "127\.0\.0\.1:\d+"/g)).toHaveLength(2);
+  });
+
+  it("--import: a mock that lets nothing out does not part the process from Consul", async () => {
+    const echo = unique("echo");
+    await using called = new Program("bare.mjs", { service: echo, config });
+    await called.port();
+    await expect.poll(() => passing(echo)).toHaveLength(1);
+    const script = fileURLToPath(new URL("./nock.mjs", import.meta.url));
+    await using test = new Program(script, { service: unique("test"), config, args: [echo] });
+    expect(await test.exited, test.text).toEqual({ code: 0, signal: null });
+    expect(test.text).toBe('200 of the mock\n200 {"path":"/x"}\n');
   });
 
   it("workers of cluster register each, with the port they share; worker threads do not, and call all the same", async () => {
