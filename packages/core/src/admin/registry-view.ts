@@ -45,7 +45,7 @@ export function registryDetails(
       `${heldText(instances)} stay in use for ${durationText(forMs)} more: the registry lost them all at once`,
   );
   return [
-    ...(isAway(registry) ? [absenceText(registry, url, sinceMs)] : []),
+    ...(isAway(registry, sinceMs) ? [absenceText(registry, url, sinceMs)] : []),
     ...(stateSavedAt === undefined ? [] : [`the state saved ${durationText(staleMs)} ago is in force`]),
     ...kept,
   ];

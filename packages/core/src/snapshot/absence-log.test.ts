@@ -98,6 +98,19 @@ describe("AbsenceLog", () => {
     ]);
   });
 
+  it("says that a registry has not answered at all since the start", () => {
+    const { clock, lines, back } = setup();
+    clock.advance(4_000);
+    expect(lines).toEqual([]);
+    clock.advance(1_000);
+    back();
+    clock.advance(1_000);
+    expect(lines).toEqual([
+      "5 warn the registry consul://127.0.0.1:8500 has not answered for 5 s. What it said last stays in force",
+      "6 info the registry consul://127.0.0.1:8500 is back after 6 s",
+    ]);
+  });
+
   it("leaves no timer behind", () => {
     const { clock, log } = setup();
     log.close();

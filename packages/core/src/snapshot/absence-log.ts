@@ -23,6 +23,8 @@ const FIRST_MS = 60_000;
 const LONGEST_MS = 3_600_000;
 /** In ms: a registry that was there for so long is lost anew. */
 const CALM_MS = 600_000;
+/** In ms: a registry that has said nothing for so long since the start is away, whatever it is that holds it up. */
+const SILENT_MS = 5_000;
 /** In ms: a server that has not heard of its leader for so long answers for nobody but itself. */
 const BEHIND_MS = 10_000;
 
@@ -51,7 +53,7 @@ export class AbsenceLog {
     const now = clock.now();
     const status = read();
     const { state, since, lagMs = 0 } = status;
-    if (!isAway(status)) {
+    if (!isAway(status, now - since)) {
       if (this.#awaySince === undefined) return;
       if (this.#said) info(`the registry ${registry()} is back after ${durationText(now - this.#awaySince)}`);
       this.#awaySince = undefined;
@@ -60,7 +62,7 @@ export class AbsenceLog {
       return;
     }
     if (this.#awaySince === undefined && now - this.#thereSince >= CALM_MS) this.#intervalMs = 0;
-    this.#awaySince ??= state === "stale" ? since : now - lagMs;
+    this.#awaySince ??= lagMs >= BEHIND_MS && state === "fresh" ? now - lagMs : since;
     if (now - this.#saidAt < this.#intervalMs) return;
     this.#said = true;
     this.#saidAt = now;
@@ -70,8 +72,8 @@ export class AbsenceLog {
 }
 
 /** Whether what the registry says is to be taken for the latest there is. */
-export function isAway({ state, lagMs = 0 }: Pick<SourceStatus, "state" | "lagMs">): boolean {
-  return state === "stale" || lagMs >= BEHIND_MS;
+export function isAway({ state, lagMs = 0 }: Pick<SourceStatus, "state" | "lagMs">, sinceMs: number): boolean {
+  return state === "stale" || lagMs >= BEHIND_MS || (state === "connecting" && sinceMs >= SILENT_MS);
 }
 
 /** Of one that is away. */
@@ -80,7 +82,8 @@ export function absenceText(
   registry: string,
   forMs: number,
 ): string {
-  if (state !== "stale")
+  if (state === "connecting") return `the registry ${registry} has not answered for ${durationText(forMs)}`;
+  if (state === "fresh")
     return `the registry ${registry} is behind: the server that answers has not heard of its leader for ${durationText(lagMs)}`;
   const why = reason === undefined ? "" : `: ${reason.replace(/\.$/, "")}`;
   return `the registry ${registry} is away for ${durationText(forMs)}${why}`;
