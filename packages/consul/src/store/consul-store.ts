@@ -36,8 +36,10 @@ export interface ConsulStoreOptions {
 
 /** Of Consul, per value, in bytes. */
 const MOST_VALUE_BYTES = 512 * 1024;
-/** In ms: a new leader is there after three or four seconds; other writers are done long before. */
-const PATIENCE_MS = 15_000;
+/** With a server that fails, in ms: a new leader is there after three or four seconds. */
+const OUTAGE_MS = 15_000;
+/** With other writers, in ms: each round lets one of them through. */
+const CROWD_MS = 30_000;
 const RETRY = { baseMs: 20, maxMs: 1_000 };
 /** Of changes that a program makes without saying who it is. */
 const NOBODY: ChangeNote = { who: "unknown" };
@@ -124,7 +126,7 @@ export class ConsulStore implements Store {
   }
 
   async #try(wishes: readonly Wish[], note: ChangeNote): Promise<readonly ApplyResult[]> {
-    const giveUpAt = this.#clock.now() + PATIENCE_MS;
+    const startedAt = this.#clock.now();
     const results: ApplyResult[] = [];
     let left = wishes;
     /** A transaction of which nobody knows whether it took place. */
@@ -147,10 +149,10 @@ export class ConsulStore implements Store {
         }
         doubt = undefined;
         if (left.length === 0) return results;
-        if (this.#clock.now() > giveUpAt) throw this.#crowded();
+        if (this.#clock.now() - startedAt > CROWD_MS) throw this.#crowded();
       } catch (error) {
         const passing = error instanceof ConsulError && error.kind === "failed";
-        if (!passing || this.#clock.now() > giveUpAt) throw error;
+        if (!passing || this.#clock.now() - startedAt > OUTAGE_MS) throw error;
       }
       await sleep(this.#clock, backoffMs(RETRY, failures, this.#random));
     }
@@ -226,7 +228,7 @@ export class ConsulStore implements Store {
 
   #crowded(): MeshError {
     const { shown, target } = this.#client;
-    const message = `${shown}: others kept changing the keys below ${policyPrefix(target)} for ${PATIENCE_MS / 1_000} s; try again when they are done`;
+    const message = `${shown}: others kept changing the keys below ${policyPrefix(target)} for ${CROWD_MS / 1_000} s; try again when they are done`;
     return new MeshError("CONFIG_UNAVAILABLE", message);
   }
 
