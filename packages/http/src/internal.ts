@@ -4,7 +4,7 @@ export { Notices } from "./client/notices.js";
 export { HttpTransport, type HttpTransportOptions, type Transport } from "./client/transport.js";
 export type { Undici } from "./client/undici-module.js";
 export { HttpHealthProber, type HttpHealthProberOptions } from "./health/http-health-prober.js";
+export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/http-functions.js";
 export { patchHttp } from "./node/patch-http.js";
-export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/plain-functions.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";
 export { patchUndici } from "./undici/patch-undici.js";

@@ -1,7 +1,7 @@
 /** What is put into a process before the application's first line. Loads next to nothing until it is used. */
 
+export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/http-functions.js";
 export { patchHttp } from "./node/patch-http.js";
-export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/plain-functions.js";
 export { UndiciWatcher } from "./observe/undici-watcher.js";
 export { type AnyServer, exemptServer, patchServers, type ServerHooks } from "./server/patch-servers.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";

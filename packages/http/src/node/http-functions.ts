@@ -15,6 +15,17 @@ import { MeshRequest } from "./mesh-request.js";
 import { isStub, throughMock } from "./mock-passage.js";
 import { type RequestTarget, requestTarget } from "./request-target.js";
 
+export interface PlainFunctions {
+  readonly http: typeof http.request;
+  readonly https: typeof https.request;
+}
+
+/**
+ * Those of node:http and node:https as they were when this was loaded: before the mesh puts its own in their place, and
+ * before the mocks of a test do. For traffic that is nobody's business, such as that to the registry.
+ */
+export const PLAIN_FUNCTIONS: PlainFunctions = { http: http.request, https: https.request };
+
 export type Scheme = "http:" | "https:";
 export type RequestFunction = (...args: unknown[]) => ClientRequest;
 
