@@ -14,11 +14,16 @@ async function open() {
   const agent = await ScriptedAgent.start();
   const clock = new FakeClock();
   const warnings: string[] = [];
+  const ends: (() => void)[] = [];
   const registrar = new ConsulRegistrar({
     ...{ client: agent.client, clock, random: seededRandom(1), host: HERE },
     onWarning: ({ code, message }) => warnings.push(`${code} ${message}`),
+    onIdle: (fn) => {
+      ends.push(fn);
+      return () => void ends.splice(0);
+    },
   });
-  return { agent, clock, warnings, registrar };
+  return { agent, clock, warnings, registrar, ends };
 }
 
 const count = (agent: ScriptedAgent, part: string) => agent.requests.filter((line) => line.includes(part)).length;
@@ -231,13 +236,30 @@ describe("ConsulRegistrar", () => {
     expect(agent.services.get(ID)?.Meta["version"]).toBe("v2");
   });
 
+  it("says in a moment that a process ends which has nothing left to do", async () => {
+    const { agent, clock, registrar, ends } = await open();
+    await using _ = agent;
+    await registrar.register(spec);
+    await registrar.register({ ...spec, instance: "b" });
+    expect(ends).toHaveLength(1);
+    agent.broken = (line) => (line.includes(`/deregister/${ID}`) ? { status: 500, text: "" } : undefined);
+    ends[0]?.();
+    await expect.poll(() => [...agent.services.keys()]).toEqual([ID]);
+    for (let tries = 1; clock.pending > 0; tries++) {
+      await agent.came(`/deregister/${ID}`, tries);
+      await settle();
+      clock.step();
+    }
+    expect(clock.now()).toBeLessThanOrEqual(500);
+  });
+
   it("ends all it holds when it is closed", async () => {
-    const { agent, clock, registrar } = await open();
+    const { agent, clock, registrar, ends } = await open();
     await using _ = agent;
     for (const instance of ["a", "b", "c"]) await registrar.register({ ...spec, instance });
     expect(agent.services.size).toBe(3);
     await registrar.close();
-    expect([agent.services.size, clock.pending]).toEqual([0, 0]);
+    expect([agent.services.size, clock.pending, ends.length]).toEqual([0, 0, 0]);
   });
 });
 

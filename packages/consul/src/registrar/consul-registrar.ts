@@ -15,17 +15,25 @@ export interface ConsulRegistrarOptions {
   readonly host: Host;
   /** Told once when registering begins to fail, and again only after it had worked in between. */
   readonly onWarning: (warning: Problem) => void;
+  /**
+   * Calls `fn` when the process has nothing left to do, until the function returned is called.
+   * @default process.once("beforeExit")
+   */
+  readonly onIdle?: (fn: () => void) => () => void;
 }
 
 /** Whoever waits for a registration waits no longer: the process serves, registered or not. */
 const FIRST_TRY_MS = 2_000;
 const SWEEP_MS = 5_000;
+/** A script that is done ends now, whether or not its agent answers. */
+const LAST_WORD_MS = 500;
 
 export class ConsulRegistrar implements Registrar {
   readonly #options: ConsulRegistrarOptions;
   readonly #agent: Agent;
   readonly #held = new Map<string, HeldInstance>();
   #failing: Problem | undefined;
+  #forgetIdle: (() => void) | undefined;
 
   constructor(options: ConsulRegistrarOptions) {
     this.#options = options;
@@ -58,6 +66,7 @@ export class ConsulRegistrar implements Registrar {
     });
     this.#held.get(name)?.abandon(); // the same instance again: registering replaces it in place
     this.#held.set(name, instance);
+    this.#forgetIdle ??= (this.#options.onIdle ?? onBeforeExit)(() => void this.#end(LAST_WORD_MS));
     const waited = new AbortController();
     const slow = sleep(clock, FIRST_TRY_MS, waited.signal).catch(() => {}); // it rejects for the abort only
     await Promise.race([instance.write(), slow]);
@@ -71,10 +80,15 @@ export class ConsulRegistrar implements Registrar {
     };
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#forgetIdle?.();
+    return this.#end();
+  }
+
+  async #end(withinMs?: number): Promise<void> {
     const instances = [...this.#held.values()];
     this.#held.clear();
-    await Promise.all(instances.map((instance) => instance.remove()));
+    await Promise.all(instances.map((instance) => instance.remove(withinMs)));
   }
 
   #describe(lease: LeaseSpec): ServiceInstance {
@@ -116,6 +130,11 @@ export class ConsulRegistrar implements Registrar {
     const message = `instance ${name} could not be deregistered: ${reasonOf(error)}. Its check turns critical within ${ttlMs} ms, so that nobody calls it then.`;
     this.#options.onWarning(registryProblem("IM0704", "warning", message));
   }
+}
+
+function onBeforeExit(fn: () => void): () => void {
+  process.once("beforeExit", fn);
+  return () => void process.removeListener("beforeExit", fn);
 }
 
 function isGone(pid: number, { host: id, started }: Machine, host: Host): boolean {

@@ -2,8 +2,9 @@
  * One instance that this process keeps registered: written, renewed, written again when the agent forgot it, removed.
  *
  * Renewals come from the event loop that serves: when it stands still for longer than the lease lives, the agent's check
- * turns critical by itself. There is no way to deregister while a process exits, since HTTP takes a turn of that loop; what
- * a process that was killed leaves behind turns critical after its lifetime, and Consul drops it a minute later.
+ * turns critical by itself. There is no way to deregister while a process exits, since HTTP takes a turn of that loop: one that
+ * has nothing left to do says so just before. What a killed one leaves behind turns critical after its lifetime, and Consul
+ * drops it a minute later.
  */
 
 import { type Clock, type LeaseSpec, type Random, sleep, type Timer } from "@inmesh/core";
@@ -81,11 +82,11 @@ export class HeldInstance {
     this.#removal ??= Promise.resolve();
   }
 
-  /** Idempotent. Resolves when the agent knows, or after some tries, when there is no telling it. */
-  remove(): Promise<void> {
+  /** Idempotent. Resolves when the agent knows, or after some tries, when there is no telling it. @param withinMs for all of them */
+  remove(withinMs = REMOVAL_MS): Promise<void> {
     if (this.#removal === undefined) {
       this.abandon();
-      this.#removal = this.#last.then(() => this.#remove());
+      this.#removal = this.#last.then(() => this.#remove(withinMs));
     }
     return this.#removal;
   }
@@ -119,11 +120,11 @@ export class HeldInstance {
     this.#timer = clock.after(waitMs, () => void this.write());
   }
 
-  async #remove(): Promise<void> {
+  async #remove(withinMs: number): Promise<void> {
     const { agent, clock, random, onStuck } = this.#options;
     const startedAt = clock.now();
     for (let failures = 0; ; ) {
-      const leftMs = startedAt + REMOVAL_MS - clock.now();
+      const leftMs = startedAt + withinMs - clock.now();
       try {
         await agent.deregister(this.#instance.ID, { timeoutMs: Math.max(1, leftMs) });
         return;
@@ -131,7 +132,7 @@ export class HeldInstance {
         failures += 1;
         const waitMs = backoffMs(REMOVAL_RETRY, failures, random);
         // An agent that never answered is not waited for: it most likely knows nothing of this process.
-        if (!this.#everWritten || clock.now() + waitMs >= startedAt + REMOVAL_MS) return onStuck(error);
+        if (!this.#everWritten || clock.now() + waitMs >= startedAt + withinMs) return onStuck(error);
         await sleep(clock, waitMs);
       }
     }

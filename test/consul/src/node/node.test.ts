@@ -67,6 +67,8 @@ describe.skipIf(binary === undefined)("@inmesh/node on Consul", () => {
     expect(await script.exited).toEqual({ code: 0, signal: null });
     expect(performance.now() - printedAt).toBeLessThan(3_000); // blocking queries last for minutes
     expect(script.text).toMatch(/^200 \{"path":"\/x"\}\ndone\n$/);
+    const callers = JSON.stringify(await agent.must("GET", "/v1/health/service/inmesh-callers"));
+    expect(callers).not.toContain(".script-"); // it said that it ended
   });
 
   it("--import: what calls Consul itself reaches it, before the first snapshot and after it", async () => {
