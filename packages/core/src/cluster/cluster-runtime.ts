@@ -26,6 +26,7 @@ import { CallStats } from "../stats/call-stats.js";
 import { AsAsked } from "./as-asked.js";
 import { ByName } from "./by-name.js";
 import { ByRequest } from "./by-request.js";
+import { sourceOf } from "./endpoint-source.js";
 import { EndpointState } from "./endpoint-state.js";
 import type { ServiceUse } from "./service-use.js";
 
@@ -393,14 +394,4 @@ function saysUseAt({ service }: Cluster): number {
 /** A call that has tried something has a route; an attempt beside others would be no use where one of those is. */
 function avoidsTried({ route, hedge }: Call): boolean {
   return hedge !== undefined || route!.retry.avoidPreviousHosts;
-}
-
-/** Where the endpoints of a cluster come from. */
-type EndpointSource = "registry" | "asAsked" | "byRequest" | "byName" | "firstByName";
-
-function sourceOf({ policy, service: { resolution } }: Cluster): EndpointSource {
-  if (resolution === "dynamicDns") return "byRequest";
-  if (policy.loadBalancer === "passThrough" || resolution === "passThrough") return "asAsked";
-  if (resolution === "dns") return "byName";
-  return resolution === "dnsRoundRobin" ? "firstByName" : "registry";
 }

@@ -95,15 +95,17 @@ describe("StateFile", () => {
     expect((await open().load())?.used).toEqual([]);
   });
 
-  it("reads what the version before wrote, which did not say whose it is", async () => {
+  it("reads what the version before wrote, which did not say whose it is: of a folder, for it knew no other", async () => {
     const { open, saved, file, warnings } = await setup();
     await saved();
     await rewrite(file, (header) => {
       delete header["owner"];
       header["schema"] = 1;
     });
-    expect(await open().load()).toMatchObject({ leases: [HERE], used: [] });
+    expect(await open({ owner: { ...OWNER, registry: "/mesh" } }).load()).toMatchObject({ leases: [HERE], used: [] });
     expect(warnings).toEqual([]);
+    expect(await open().load()).toBeUndefined();
+    expect(warnings[0]?.message).toMatch(/it is that of \?\/\? at \?, expected shop\/web at consul:/);
   });
 
   it("is nothing, without a word, before the first save", async () => {

@@ -2,8 +2,8 @@
  * The last good policy on disk, for a start while the registry is away. It decides where requests go, so it is an input
  * to be distrusted: only a file that this user wrote, that nobody else may write, whole and not too old is used.
  *
- * It holds policy documents and the instances last seen, as JSON lines between a header and a checksum; no keys. Endpoints
- * from old leases may be gone: calls find out as they do for any endpoint that refuses.
+ * It holds policy documents and the instances last seen, and no keys. Endpoints from old leases may be gone: calls find out
+ * as they do for any endpoint that refuses.
  */
 
 import { createHash } from "node:crypto";
@@ -11,36 +11,23 @@ import { constants } from "node:fs";
 import { access, type FileHandle, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Document, Problem, Workload } from "@inmesh/model";
+import type { Problem } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
-import type { UsedService } from "./demand.js";
 import { registryProblem } from "./registry-problem.js";
-import type { KnownService, Lease } from "./source.js";
+import {
+  parseState,
+  type SavedState,
+  type StateContent,
+  type StateItem,
+  type StateOwner,
+  sameContent,
+  stateHeader,
+  stateItems,
+  stateTrailer,
+  Unusable,
+} from "./state-text.js";
 
-/** What a start without registry needs; the parts of a RegistryView by the same names. */
-export interface StateContent {
-  readonly documents: readonly Document[];
-  readonly leases: readonly Lease[];
-  /** @default none */
-  readonly workloads?: readonly Workload[];
-  /** Absent where the registry tells everything anyway. */
-  readonly services?: readonly KnownService[];
-  /** Services that were called, of a registry that tells instances only of those. @default none */
-  readonly used?: readonly UsedService[];
-}
-
-/** Whose state it is. Stands in the file, so that one of another registry or service is seen to be that. */
-export interface StateOwner {
-  /** As it may be shown: no secret. */
-  readonly registry: string;
-  readonly namespace: string;
-  readonly service: string;
-}
-
-export interface SavedState extends StateContent {
-  /** Wall time, ms since 1970. */
-  readonly savedAt: number;
-}
+export type { SavedState, StateContent, StateOwner } from "./state-text.js";
 
 export interface StateFileOptions {
   /** See `stateDirectory`. Made, with its parents, at the first save. */
@@ -53,10 +40,6 @@ export interface StateFileOptions {
   readonly onWarning?: (warning: Problem) => void;
 }
 
-const FORMAT = "inmesh-state";
-const SCHEMA = 2;
-/** Before it, a file did not say whose it is: its folder's name did, and held documents and leases alone. */
-const EARLIER_SCHEMA = 1;
 const FILE = "policy.jsonl";
 const MAX_AGE_MS = 7 * 24 * 3_600_000;
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -213,28 +196,19 @@ export class StateFile {
       hash.update(text);
       await handle.write(text);
     };
-    const savedAt = this.#clock.wallTime();
-    const { documents, leases, workloads = [], services, used = [] } = content;
-    const lists = services === undefined ? {} : { lists: ["services"] };
-    await write(`${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt, owner: this.#owner, ...lists })}\n`);
-    const items: [object, () => object][] = [
-      ...documents.map((document): [object, () => object] => [document, () => ({ document: flatten(document) })]),
-      ...leases.map((lease): [object, () => object] => [lease, () => ({ lease })]),
-      ...workloads.map((workload): [object, () => object] => [workload, () => ({ workload })]),
-      ...(services ?? []).map((service): [object, () => object] => [service, () => ({ service })]),
-      ...used.map((one): [object, () => object] => [one, () => ({ used: one })]),
-    ];
+    await write(stateHeader(this.#clock.wallTime(), this.#owner, content));
+    const items = stateItems(content);
     for (let start = 0; start < items.length; start += LINES_PER_TURN) {
-      const lines = items.slice(start, start + LINES_PER_TURN).map(([item, content]) => this.#line(item, content));
+      const lines = items.slice(start, start + LINES_PER_TURN).map((each) => this.#line(each));
       await write(lines.join(""));
     }
-    await handle.write(`${JSON.stringify({ sha256: hash.digest("hex") })}\n`);
+    await handle.write(stateTrailer(hash.digest("hex")));
   }
 
-  #line(item: object, content: () => object): string {
+  #line({ item, value }: StateItem): string {
     let line = this.#lines.get(item);
     if (line === undefined) {
-      line = `${JSON.stringify(content())}\n`;
+      line = `${JSON.stringify(value())}\n`;
       this.#lines.set(item, line);
     }
     return line;
@@ -267,16 +241,6 @@ export class StateFile {
   }
 }
 
-/** Why the state must not be used, in words, and what is to be done. */
-class Unusable extends Error {
-  readonly advice: string;
-
-  constructor(message: string, advice = "Remove the file: the next one is written as soon as the registry answers.") {
-    super(message);
-    this.advice = advice;
-  }
-}
-
 function adviceFor(error: unknown): string {
   return error instanceof Unusable ? error.advice : "Remove it, or see that this user may read it.";
 }
@@ -288,91 +252,6 @@ function checkOwner({ uid, mode }: { readonly uid: number; readonly mode: number
   if (uid !== self) throw new Unusable(`${what} belongs to user ${uid}, expected ${self}`, trust);
   if ((mode & 0o022) !== 0)
     throw new Unusable(`${what} can be written by others (mode ${(mode & 0o777).toString(8)})`, trust);
-}
-
-function parseState(text: string, owner: StateOwner): SavedState {
-  const end = text.lastIndexOf("\n", text.length - 2) + 1;
-  const trailer = parseLine(text.slice(end));
-  const sha256 = createHash("sha256").update(text.slice(0, end)).digest("hex");
-  if (trailer["sha256"] !== sha256) throw new Unusable("its checksum does not match, it is damaged or cut off");
-  const [header = "", ...lines] = text.slice(0, end).trimEnd().split("\n");
-  const { format, schema, savedAt, owner: found, lists } = parseLine(header);
-  if (format !== FORMAT || typeof savedAt !== "number") throw new Unusable("it is no state of inmesh");
-  if (schema !== SCHEMA && schema !== EARLIER_SCHEMA)
-    throw new Unusable(`its schema is ${String(schema)}, expected ${SCHEMA}`);
-  if (schema === SCHEMA) checkStateOwner(found, owner);
-  const documents: Document[] = [];
-  const leases: Lease[] = [];
-  const workloads: Workload[] = [];
-  const services: KnownService[] = [];
-  const used: UsedService[] = [];
-  for (const line of lines) {
-    const { document, lease, workload, service, ...rest } = parseLine(line);
-    if (document !== undefined) documents.push(unflatten(document as Flat));
-    if (lease !== undefined) leases.push(lease as Lease);
-    if (workload !== undefined) workloads.push(workload as Workload);
-    if (service !== undefined) services.push(service as KnownService);
-    if (rest["used"] !== undefined) used.push(rest["used"] as UsedService);
-  }
-  const tellsServices = Array.isArray(lists) && lists.includes("services");
-  return { documents, leases, workloads, ...(tellsServices && { services }), used, savedAt };
-}
-
-/** The folder's name says the same, but a file can be copied. */
-function checkStateOwner(found: unknown, { registry, namespace, service }: StateOwner): void {
-  const saved = (typeof found === "object" && found !== null ? found : {}) as Partial<StateOwner>;
-  if (saved.registry === registry && saved.namespace === namespace && saved.service === service) return;
-  const text = (owner: Partial<StateOwner>): string =>
-    `${owner.namespace ?? "?"}/${owner.service ?? "?"} at ${owner.registry ?? "?"}`;
-  throw new Unusable(`it is that of ${text(saved)}, expected ${text({ registry, namespace, service })}`);
-}
-
-/** Objects without prototype, as documents hold them. */
-function parseLine(line: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(line, (_, found: unknown) =>
-      typeof found === "object" && found !== null && !Array.isArray(found)
-        ? Object.assign(Object.create(null), found)
-        : found,
-    );
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Said below.
-  }
-  throw new Unusable("it is damaged or cut off");
-}
-
-type Flat = Omit<Document, "origin"> & {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  readonly order?: number;
-};
-
-function flatten({ origin, ...document }: Document): Flat {
-  const { file, line, column, order } = origin;
-  return { ...document, file, line, column, ...(order !== undefined && { order }) };
-}
-
-/** The text is not kept: every field is located at its document's first line. */
-function unflatten({ file, line, column, order, ...document }: Flat): Document {
-  const locate = () => ({ line, column });
-  return { ...document, origin: { file, line, column, ...(order !== undefined && { order }), locate } };
-}
-
-function sameContent(a: StateContent, b: StateContent): boolean {
-  return (
-    sameItems(a.documents, b.documents) &&
-    sameItems(a.leases, b.leases) &&
-    sameItems(a.workloads ?? [], b.workloads ?? []) &&
-    (a.services === undefined) === (b.services === undefined) &&
-    sameItems(a.services ?? [], b.services ?? []) &&
-    sameItems(a.used ?? [], b.used ?? [])
-  );
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }
 
 function isCode(error: unknown, code: string): boolean {
