@@ -37,7 +37,7 @@ export type {
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";
-export type { PipelineStatus, Refusal } from "./snapshot/pipeline.js";
+export type { PipelineStatus, Refusal } from "./snapshot/pipeline-status.js";
 export type {
   ApplyResult,
   ChangeNote,

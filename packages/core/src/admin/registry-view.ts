@@ -3,7 +3,7 @@
 import type { Clock } from "../runtime/clock.js";
 import { absenceText, durationText, isAway } from "../snapshot/absence-log.js";
 import { heldText } from "../snapshot/held-notices.js";
-import type { PipelineStatus } from "../snapshot/pipeline.js";
+import type { PipelineStatus } from "../snapshot/pipeline-status.js";
 import type { SourceStatus } from "../snapshot/source.js";
 import type { HeldView, RegistryReading } from "./views.js";
 

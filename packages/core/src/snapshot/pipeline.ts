@@ -15,8 +15,11 @@ import type {
 } from "@inmesh/model";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { Demand } from "./demand.js";
+import { leaseWorkload } from "./lease-workload.js";
+import { countServices, type PipelineStatus, type Refusal } from "./pipeline-status.js";
 import { registryProblem } from "./registry-problem.js";
-import type { Lease, RegistryView, ServiceRef, Source, SourceStatus } from "./source.js";
+import { sameItems, sameServices } from "./same-items.js";
+import type { Lease, RegistryView, ServiceRef, Source } from "./source.js";
 import type { SavedState, StateFile } from "./state-file.js";
 import type { SnapshotStore } from "./store.js";
 
@@ -33,42 +36,6 @@ export interface PipelineOptions extends PipelineSteps {
   readonly clock?: Clock;
   /** Where the last good policy is kept for a start without registry. */
   readonly state?: StateFile;
-}
-
-/** A document that is not in force as it is written now. */
-export interface Refusal extends ResourceRef {
-  readonly key: string;
-  /** Whether its last good version stands in for it. */
-  readonly kept: boolean;
-  /** Of a kind that decides who may call whom: without a version kept it must deny what it selects. */
-  readonly security: boolean;
-  readonly problems: readonly Problem[];
-}
-
-export interface PipelineStatus {
-  /** `degraded`: something that was written is not in force. `starting`: nothing was published yet. */
-  readonly state: "starting" | "ok" | "degraded";
-  readonly source: SourceStatus;
-  /** Of the snapshot in force; 0 and empty before the first. */
-  readonly version: number;
-  readonly revision: string;
-  /** Whether the snapshot in force comes from the state file, because the registry never answered. */
-  readonly fromState: boolean;
-  /** Wall time of the state in use, ms since 1970. */
-  readonly stateSavedAt: number | undefined;
-  /** Clock ms at which the snapshot in force was published. */
-  readonly publishedAt: number | undefined;
-  /** Of a registry that tells instances only of services in use: how many it knows, and of how many it told. Absent otherwise. */
-  readonly services?: { readonly known: number; readonly loaded: number };
-  readonly views: number;
-  readonly publications: number;
-  readonly compileFailures: number;
-  readonly validated: number;
-  readonly lastValidateMs: number;
-  readonly lastCompileMs: number;
-  readonly lastPublishMs: number;
-  readonly refused: readonly Refusal[];
-  readonly problems: readonly Problem[];
 }
 
 const NONE: readonly never[] = [];
@@ -222,7 +189,7 @@ export class Pipeline {
       before !== undefined &&
       sameItems(before.documents, view.documents) &&
       sameItems(before.leases, view.leases) &&
-      sameItems(before.workloads ?? NONE, view.workloads ?? NONE) &&
+      sameItems(before.workloads, view.workloads) &&
       sameServices(before.services, view.services) &&
       sameItems(before.problems, view.problems)
     )
@@ -315,13 +282,7 @@ export class Pipeline {
   #workload(lease: Lease): Workload {
     let workload = this.#workloads.get(lease);
     if (workload === undefined) {
-      const { name, namespace, service, address, ports, labels, locality, serviceAccount } = lease;
-      const { weight = 1, healthy = true } = lease;
-      workload = {
-        ...{ name, namespace, service, address, ports, labels, weight, healthy },
-        ...(locality && { locality }),
-        ...(serviceAccount !== undefined && { serviceAccount }),
-      };
+      workload = leaseWorkload(lease);
       this.#workloads.set(lease, workload);
     }
     return workload;
@@ -339,17 +300,4 @@ export class Pipeline {
 
 function reference({ kind, namespace, name }: ResourceRef): ResourceRef {
   return { kind, namespace, name };
-}
-
-function countServices(services: RegistryView["services"] = NONE): NonNullable<PipelineStatus["services"]> {
-  return { known: services.length, loaded: services.filter(({ loaded }) => loaded).length };
-}
-
-/** That everything is told is another thing than that no name is known. */
-function sameServices(a: RegistryView["services"], b: RegistryView["services"]): boolean {
-  return (a === undefined) === (b === undefined) && sameItems(a ?? NONE, b ?? NONE);
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }

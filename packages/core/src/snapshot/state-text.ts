@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Document, Workload } from "@inmesh/model";
 import type { UsedService } from "./demand.js";
+import { sameItems, sameServices } from "./same-items.js";
 import type { KnownService, Lease } from "./source.js";
 
 /** What a start without registry needs; the parts of a RegistryView by the same names. */
@@ -150,13 +151,8 @@ export function sameContent(a: StateContent, b: StateContent): boolean {
   return (
     sameItems(a.documents, b.documents) &&
     sameItems(a.leases, b.leases) &&
-    sameItems(a.workloads ?? [], b.workloads ?? []) &&
-    (a.services === undefined) === (b.services === undefined) &&
-    sameItems(a.services ?? [], b.services ?? []) &&
-    sameItems(a.used ?? [], b.used ?? [])
+    sameItems(a.workloads, b.workloads) &&
+    sameServices(a.services, b.services) &&
+    sameItems(a.used, b.used)
   );
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }

@@ -16,7 +16,7 @@ import { Contexts } from "../call/context.js";
 import { hedge } from "../call/hedge.js";
 import { countCall } from "../call/ledger.js";
 import { withoutMeshHeaders } from "../call/mesh-headers.js";
-import { attemptsStory, requestLine } from "../call/story.js";
+import { requestLine } from "../call/story.js";
 import { noteTries, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
@@ -36,6 +36,7 @@ import { TimerWheel } from "../runtime/timer-wheel.js";
 import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
 import { attemptHeaders } from "./attempt-headers.js";
+import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
 import type { EngineOptions, SnapshotReader } from "./engine-options.js";
 import { ENTRY_ROLES, EXIT_ROLES, OUTBOUND } from "./outbound.js";
 import { type AttemptNext, compileStack, type Stack, type StageView } from "./stack.js";
@@ -316,26 +317,14 @@ export class Engine {
     call.fail(breakerError(call, breaker, now));
   }
 
-  /** No endpoint: a cluster of names, or one that the registry has yet to tell of, may have one in a moment. Waiting is a part of connecting, and bounded as that is. */
+  /** Nobody to send it to, at the moment at least. */
   #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {
-    const resume = (): void => {
-      if (!cluster.has(call)) {
-        if (!this.#leaves(call, cluster)) this.#noEndpoint(call, cluster);
-        return;
-      }
-      if (number === 1) call.readyAt = this.clock.now();
-      this.#begin(call, number, next);
-    };
-    const controller = new AbortController();
-    const found = cluster.lookUp(call, controller.signal);
-    if (found === undefined) return resume();
-    const timer = this.clock.hold(cluster.config.policy.connection.connectTimeoutMs, () => controller.abort());
-    call.cancelWait = () => controller.abort();
-    // A promise, so that what follows runs in the caller's async context and not in the lookup's.
-    void found.then(() => {
-      timer.cancel();
-      call.cancelWait = undefined;
-      if (!call.ended) resume();
+    awaitEndpoint(call, cluster, this.clock, () => {
+      const now = this.clock.now();
+      if (cluster.has(call)) {
+        if (number === 1) call.readyAt = now;
+        this.#begin(call, number, next);
+      } else if (!this.#leaves(call, cluster)) call.fail(noEndpointError(call, cluster, now));
     });
   }
 
@@ -349,19 +338,6 @@ export class Engine {
     if (newest.routes.lookup(call.host, call.port) !== undefined) return false;
     this.#unknownHost(call, newest);
     return true;
-  }
-
-  #noEndpoint(call: Call, cluster: ClusterRuntime): void {
-    const { name, host, port, subset } = cluster.config;
-    const what = `"${host}" port ${port}${subset === "" ? "" : ` subset "${subset}"`}`;
-    const fate = call.attempts === 0 ? "The call was not sent" : attemptsStory(call, this.clock.now());
-    call.fail(
-      new MeshError(
-        "NO_ENDPOINT",
-        `no endpoint for ${what}: ${cluster.complaint(call) || "the registry has none for it"}. ${fate}. See: inmesh endpoints ${host}`,
-        { cluster: name, ...(call.route && { route: call.route.name }), cause: call.attempt?.error },
-      ),
-    );
   }
 
   #waitForConfig(call: Call, now: number): void {

@@ -34,6 +34,16 @@ export class KnownNames {
     return new KnownNames(list, new Map(list.map((known) => [nameKey(known), known])));
   }
 
+  /** @returns the names as they are now, and the keys of those that are others than before */
+  static after(
+    before: KnownNames | undefined,
+    list: readonly KnownService[] | undefined,
+  ): { readonly names: KnownNames | undefined; readonly changed: readonly string[] } {
+    if (before !== undefined && list !== undefined) return before.with(list);
+    const names = list && KnownNames.create(list);
+    return { names, changed: [...((names ?? before)?.keys() ?? [])] };
+  }
+
   get(key: string): KnownService | undefined {
     return this.#byKey.get(key);
   }

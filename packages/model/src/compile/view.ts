@@ -178,7 +178,7 @@ export class ClientView {
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
-    const { names, changed } = namesAfter(old === undefined ? undefined : old.#names, services);
+    const { names, changed } = KnownNames.after(old === undefined ? undefined : old.#names, services);
     this.#names = names;
     const implicitBefore = sameSettings && old ? old.#implicit : undefined;
     this.#implicit = implicitServices(this.#workloads, names, changed, exportTo.service, implicitBefore);
@@ -359,13 +359,4 @@ export class ClientView {
 /** No workload stands behind it: the host is looked up in the DNS, or used as the caller wrote it. */
 function standsForItself({ implicit, resolution }: Service): boolean {
   return !implicit && resolution !== "static";
-}
-
-function namesAfter(
-  before: KnownNames | undefined,
-  list: readonly KnownService[] | undefined,
-): { readonly names: KnownNames | undefined; readonly changed: readonly string[] } {
-  if (before !== undefined && list !== undefined) return before.with(list);
-  const names = list && KnownNames.create(list);
-  return { names, changed: [...((names ?? before)?.keys() ?? [])] };
 }
