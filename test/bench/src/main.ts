@@ -5,6 +5,7 @@ import { analyzeBench } from "./row/analyze.js";
 import { balance } from "./row/balance.js";
 import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
+import { consulBench } from "./row/consul.js";
 import { envoy } from "./row/envoy.js";
 import { idle } from "./row/idle.js";
 import { match } from "./row/match.js";
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   clients,
   rivals,
   envoy,
+  consul: consulBench,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

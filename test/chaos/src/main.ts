@@ -23,7 +23,7 @@ const form = {
   seconds: Number(values.seconds),
   patience: Number(values.patience),
 };
-/** Four Consuls beside everything else: what two cores carry without breath problems of their own. */
+/** Four Consuls run beside everything else: what two cores carry. */
 const MOST_WITH_CONSUL = 300;
 const only = new RegExp(values.only, "i");
 const parts = positionals.length === 0 ? ["faults", "metastable"] : positionals;
@@ -46,11 +46,7 @@ for (const part of parts) {
   } else if (part === "consul") {
     const binary = findConsul("a registry that loses its leader, its quorum and its memory");
     if (binary === undefined) continue;
-    const asked = {
-      perSecond: Math.min(form.perSecond, MOST_WITH_CONSUL),
-      patience: form.patience,
-      withoutQuorumMs: 15_000,
-    };
+    const asked = { perSecond: Math.min(form.perSecond, MOST_WITH_CONSUL), withoutQuorumMs: 15_000 };
     const story = await quorumStory(binary, asked, (event) => console.error(event));
     console.log(printQuorumStory(story, binary));
     broken ||= story.broken.length > 0;

@@ -31,9 +31,11 @@ export interface ConsulSourceOptions {
 const BATCH_MS = 10;
 /**
  * The same where instances vanished: an agent that lost its memory takes out all that it had one after the other, and
- * only when that is one view can it be told from processes that leave.
+ * only when that is one view can it be told from processes that leave. While more of them vanish it waits for more.
  */
 const LOSS_BATCH_MS = 100;
+const MORE_LOSS_MS = 400;
+const MOST_LOSS_MS = 1_500;
 /** How long the first view waits for the instances of services that are in use already, in ms, once all else is there. */
 const FIRST_PATIENCE_MS = 3_000;
 const IDLE_LOOK_MS = 60_000;
@@ -52,8 +54,8 @@ export class ConsulSource implements Source {
   #view: RegistryView | undefined;
   #status: SourceStatus;
   #batch: Timer | undefined;
-  /** The batch waits for more losses. */
-  #gathering = false;
+  /** Clock ms of the first loss that the batch holds. */
+  #losingSince: number | undefined;
   #patience: Timer | undefined;
   #patient = true;
   #idleLook: Timer | undefined;
@@ -135,11 +137,22 @@ export class ConsulSource implements Source {
   }
 
   #showSoon(fewer = false): void {
-    if (this.#closed || (this.#batch !== undefined && (this.#gathering || !fewer))) return;
+    if (this.#closed) return;
+    if (!fewer) {
+      if (this.#batch === undefined) this.#showIn(BATCH_MS);
+      return;
+    }
+    const now = this.#options.clock.now();
+    const first = this.#losingSince === undefined;
+    this.#losingSince ??= now;
+    this.#showIn(first ? LOSS_BATCH_MS : Math.min(MORE_LOSS_MS, Math.max(0, this.#losingSince + MOST_LOSS_MS - now)));
+  }
+
+  #showIn(ms: number): void {
     this.#batch?.cancel();
-    this.#gathering = fewer;
-    this.#batch = this.#options.clock.after(fewer ? LOSS_BATCH_MS : BATCH_MS, () => {
+    this.#batch = this.#options.clock.after(ms, () => {
       this.#batch = undefined;
+      this.#losingSince = undefined;
       this.#show();
     });
   }

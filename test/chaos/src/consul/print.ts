@@ -17,7 +17,10 @@ export function printQuorumStory(story: QuorumStory, { version }: ConsulBinary):
     ...events.map((event) => `  ${event}`),
     table(["caller", "sent", "failed", "POST", "load", "p50 / p99 ms", "stood still ms"], rows),
     `fewest endpoints ${fewestEndpoints}; converged ${ms(convergenceMs)} after the first good write; registered again ${ms(registeredAgainMs)} after the agent's return`,
-    `most requests in a second: ${busiest.map(({ who, perSecond, processes }) => `${perSecond} to ${who} (${processes} processes)`).join(", ")}`,
+    ...busiest.map(
+      ({ who, processes, perSecond, ofOneWatch }) =>
+        `${who}, asked by ${processes}: most requests in a second ${perSecond}, most of one watch ${ofOneWatch.toFixed(1)}/s over ten seconds`,
+    ),
     ...(broken.length === 0 ? ["holds"] : broken.map((each) => `DOES NOT HOLD: ${each}`)),
   ].join("\n");
 }

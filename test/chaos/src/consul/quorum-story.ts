@@ -17,7 +17,6 @@ export interface QuorumForm {
   readonly perSecond: number;
   /** How long there is no quorum, in ms. */
   readonly withoutQuorumMs: number;
-  readonly patience: number;
 }
 
 export interface QuorumStory {
@@ -31,18 +30,30 @@ export interface QuorumStory {
   readonly registeredAgainMs: number;
   /** The fewest endpoints that a caller had, once it had all. */
   readonly fewestEndpoints: number;
-  /** Most requests in any second that came to one agent or server, and how many processes ask there. */
-  readonly busiest: readonly { readonly who: string; readonly perSecond: number; readonly processes: number }[];
+  /** What came to one agent or server, and how many processes ask there. */
+  readonly busiest: readonly {
+    readonly who: string;
+    readonly processes: number;
+    /** Most requests in any second. */
+    readonly perSecond: number;
+    /** Requests a second of one watch, over the ten seconds in which it asked most. */
+    readonly ofOneWatch: number;
+  }[];
   /** What does not hold. */
   readonly broken: readonly string[];
+  /** Of these, what may not be on any machine. */
+  readonly never: readonly string[];
 }
 
 const NAMESPACE = "shop";
+/** Times LIMITS: what is slow is the machine, which carries four Consuls as well, and timeouts are not the subject here. */
+const PATIENCE = 7;
 const BACKENDS = 3;
 /** Of the issue. */
 const MOST = { convergenceMs: 5_000, registeredAgainMs: 10_000 } as const;
-/** Of one process: names, policy, two services, its lease and a look at whether the registry is well, each below 2/s. */
-const WATCHES_EACH = 12;
+/** Of the issue: of one watch, that is of one path asked by one process, over any ten seconds. */
+const MOST_PER_SECOND = 2;
+const WINDOW_MS = 10_000;
 const FOREVER_S = 180;
 
 const marker = `
@@ -57,9 +68,9 @@ export async function quorumStory(
   say: (event: string) => void = () => {},
 ): Promise<QuorumStory> {
   await using town = await buildTown(binary, NAMESPACE);
-  await town.apply(guarded(form.perSecond, form.patience));
+  await town.apply(guarded(form.perSecond, PATIENCE));
   await using stage = await Stage.open({ backends: BACKENDS, policy: "", registry: town.agent.config });
-  const leader = await postOf(town, await town.servers.leader());
+  const leader = postOf(town, await town.servers.leader());
   const near = await stage.startCaller({ CHAOS_SEEN: "1", INMESH_CONFIG: town.agent.config, INMESH_STATE_DIR: "" });
   const far = await stage.startCaller({ CHAOS_SEEN: "1", INMESH_CONFIG: leader.config });
   const events: string[] = [];
@@ -162,31 +173,42 @@ export async function quorumStory(
         sights.filter(({ at }) => at >= settledAt).map(({ endpoints }) => endpoints),
       ),
     );
-    const busiest = [town.agent, ...town.posts].map((post) => ({
-      who: post.consul.node,
-      perSecond: mostInASecond(post, settledAt),
-      processes: post === town.agent ? BACKENDS + 1 : post === leader ? 1 : 0,
-    }));
+    const busiest = [town.agent, ...town.posts].map((post) => {
+      const processes = post === town.agent ? BACKENDS + 1 : post === leader ? 1 : 0;
+      const requests = post.relay.since(settledAt);
+      const paths = new Set(requests.map(({ path }) => path));
+      const ofPath = [...paths].map((path) =>
+        mostWithin(
+          WINDOW_MS,
+          requests.filter((each) => each.path === path),
+        ),
+      );
+      return {
+        ...{ who: post.consul.node, processes, perSecond: mostWithin(1_000, requests) },
+        ofOneWatch: Math.max(0, ...ofPath) / (WINDOW_MS / 1_000) / Math.max(1, processes),
+      };
+    });
+    const never = [
+      ...tallies.flatMap(({ lies }) => lies.slice(0, 3)),
+      ...tallies.flatMap(({ name, postsExecutedTwice: twice }) =>
+        twice > 0 ? [`${name}: ${twice} POSTs were carried out twice`] : [],
+      ),
+      ...(fewestEndpoints < BACKENDS ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`] : []),
+    ];
+    const slow = (what: string, ms: number, most: number): string[] =>
+      ms > most ? [`${what} after ${Math.round(ms)} ms`] : [];
     return {
-      ...{ tallies, events, convergenceMs, registeredAgainMs, fewestEndpoints, busiest },
+      ...{ tallies, events, convergenceMs, registeredAgainMs, fewestEndpoints, busiest, never },
       broken: [
         ...broken,
+        ...never,
         ...tallies.flatMap(({ name, all: { sent, ok }, reasons }) =>
           ok === sent ? [] : [`${name}: ${sent - ok} of ${sent} calls failed: ${[...reasons].join("; ")}`],
         ),
-        ...tallies.flatMap(({ postsExecutedTwice, lies }) => [
-          ...lies,
-          ...(postsExecutedTwice > 0 ? [`${postsExecutedTwice} POSTs were carried out twice`] : []),
-        ]),
-        ...(fewestEndpoints < BACKENDS ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`] : []),
-        ...(convergenceMs > MOST.convergenceMs ? [`converged after ${Math.round(convergenceMs)} ms`] : []),
-        ...(registeredAgainMs > MOST.registeredAgainMs
-          ? [`registered again after ${Math.round(registeredAgainMs)} ms`]
-          : []),
-        ...busiest.flatMap(({ who, perSecond, processes }) =>
-          perSecond <= processes * WATCHES_EACH
-            ? []
-            : [`${perSecond} requests in a second came to ${who}, of ${processes} processes`],
+        ...slow("converged", convergenceMs, MOST.convergenceMs),
+        ...slow("registered again", registeredAgainMs, MOST.registeredAgainMs),
+        ...busiest.flatMap(({ who, ofOneWatch }) =>
+          ofOneWatch <= MOST_PER_SECOND ? [] : [`a watch asked ${who} ${ofOneWatch.toFixed(1)} times a second`],
         ),
       ],
     };
@@ -214,7 +236,7 @@ async function begin(stage: Stage, caller: Caller, load: Load): Promise<Running>
   return { adminUrl, tally, finish: () => caller.send({ type: "finish", load: load.name }) };
 }
 
-async function postOf(town: Town, consul: Post["consul"]): Promise<Post> {
+function postOf(town: Town, consul: Post["consul"]): Post {
   return town.posts.find((post) => post.consul === consul)!; // it is one of them
 }
 
@@ -229,12 +251,14 @@ function describe({ last }: Observer): string {
   return last === undefined ? "nothing" : `${last.state}, ${last.lagMs} ms behind${last.reason && `: ${last.reason}`}`;
 }
 
-function mostInASecond({ relay }: Post, since: number): number {
-  const times = relay.since(since).map(({ at }) => at);
-  return times.reduce(
-    (most, from, index) => Math.max(most, times.slice(index).filter((at) => at < from + 1_000).length),
-    0,
-  );
+function mostWithin(windowMs: number, requests: readonly { readonly at: number }[]): number {
+  let most = 0;
+  let from = 0;
+  for (const [index, { at }] of requests.entries()) {
+    while ((requests[from]?.at ?? at) <= at - windowMs) from += 1;
+    most = Math.max(most, index - from + 1);
+  }
+  return most;
 }
 
 async function until(what: string, holds: () => Promise<boolean>, withinMs: number): Promise<void> {
