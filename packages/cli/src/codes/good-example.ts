@@ -99,6 +99,7 @@ export const GOOD_ELSEWHERE: Readonly<Record<string, string>> = {
   IM0707: "INMESH_STATE_DIR=/var/lib/reviews node server.js",
   IM0708: "inmesh analyze mesh/",
   IM0709: "sysctl fs.inotify.max_user_watches=524288",
+  IM0720: "consul acl policy update -name reviews -rules @reviews.hcl",
   IM0730: "consul config write web.hcl",
   IM0731: "inmesh delete virtualservice/web",
   IM0713: "chown -R $(id -u) mesh/.history",

@@ -72,6 +72,13 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
     message:
       "IM0713 warning the change of VirtualService/shop/reviews is not in the history: …/.history cannot be written",
   },
+  IM0720: {
+    severity: "warning",
+    when: ours("IM0720", ": Consul shows a token what it may read, and this one may read no service"),
+    remedy:
+      "Give the token `service_prefix` read, or `service` read for those that are called, and `node_prefix` read. Until then every service is an unknown host.",
+    message: "IM0720 warning consul://localhost:8500 names no service to this process, not even its own",
+  },
   IM0730: {
     severity: "error",
     when: ours("IM0730", "; the message names it, and what of it"),

@@ -200,7 +200,9 @@ function noticingCuts(
   background: boolean,
 ): { request: typeof http.request } {
   const request = (options: http.RequestOptions): http.ClientRequest => {
-    const made = transport.request(options);
+    // The package takes the name from a URL, where an IPv6 address has brackets; nobody can look that up.
+    const { hostname } = options;
+    const made = transport.request({ ...options, ...(hostname && { hostname: hostname.replace(/^\[(.*)\]$/, "$1") }) });
     if (background) made.on("socket", (socket) => socket.unref()); // the agent holds it again for the next request
     made.on("response", (response) => {
       response.on("error", () => {}); // said by `close`

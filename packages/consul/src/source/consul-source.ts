@@ -4,6 +4,8 @@
  */
 
 import type { Clock, Random, RegistryView, ServiceRef, Source, SourceStatus, Timer } from "@inmesh/core";
+import { registryProblem } from "@inmesh/core/internal";
+import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { policyPrefix } from "../keys.js";
 import { consulName } from "../service-name.js";
@@ -59,6 +61,7 @@ export class ConsulSource implements Source {
   #patience: Timer | undefined;
   #patient = true;
   #idleLook: Timer | undefined;
+  #nameless: Problem | undefined;
   /** How many watches had no answer when one was last heard of. */
   #failing = 0;
   #closed = false;
@@ -77,7 +80,10 @@ export class ConsulSource implements Source {
     this.#catalog = new BlockingQuery({
       ...asking,
       path: "/catalog/services",
-      onAnswer: ({ body }) => this.#takeNames([...catalogNames(body, shown), ...(target.queries ?? [])]),
+      onAnswer: ({ body }) => {
+        const names = catalogNames(body, shown);
+        return this.#takeNames([...names, ...(target.queries ?? [])], names.length === 0);
+      },
     });
     // It reads below the policy's prefix: a refusal also tells policy that is hidden from policy that there is none of.
     this.#heartbeat = new Poll({
@@ -119,13 +125,16 @@ export class ConsulSource implements Source {
     return [this.#heartbeat, ...this.#policy.watches, this.#catalog, ...this.#instances.watches];
   }
 
-  async #takeNames(names: readonly string[]): Promise<boolean> {
+  /** @param nameless Consul names nothing, not even itself */
+  async #takeNames(names: readonly string[], nameless: boolean): Promise<boolean> {
     const vanished = this.#names.vanished(names);
     await mayRead(
       this.#options,
       vanished.map((segment) => ({ resource: "service", segment })),
     );
-    if (this.#closed || !this.#names.update(names)) return false;
+    const said = nameless === (this.#nameless !== undefined);
+    if (this.#closed || (!this.#names.update(names) && said)) return false;
+    if (!said) this.#nameless = nameless ? namesNothing(this.#options.client.shown) : undefined;
     if (this.#all) this.#instances.only(this.#names.names);
     this.#showSoon();
     return true;
@@ -191,7 +200,8 @@ export class ConsulSource implements Source {
     this.#instances.follow(standing);
     const { leases, workloads } = this.#instances.shown;
     const view: RegistryView = {
-      ...{ documents, problems },
+      documents,
+      problems: this.#nameless === undefined ? problems : [...problems, this.#nameless],
       leases: leases.sort((a, b) => (a.name < b.name ? -1 : 1)),
       ...(workloads.length > 0 && { workloads }),
       ...(!this.#all && { services: this.#names.list((name) => this.#instances.isTold(name)) }),
@@ -214,4 +224,10 @@ export class ConsulSource implements Source {
     });
     return false;
   }
+}
+
+/** Its servers are a service that is always there, so that a token which sees nothing is one that may see nothing. */
+function namesNothing(shown: string): Problem {
+  const message = `${shown} names no service to this process, not even its own: the token may read none, so every service is an unknown host. Give it service:read and node:read.`;
+  return registryProblem("IM0720", "warning", message);
 }

@@ -14,6 +14,7 @@ export const REGISTRY_PROBLEMS = {
   IM0708: "the policy could not be compiled",
   IM0709: "the folder cannot be watched and is only looked at from time to time",
   IM0713: "a change is made and not in the history",
+  IM0720: "the registry names no service to this process, not even its own",
   IM0730: "a config entry of Consul cannot be understood and is left out",
   IM0731: "a config entry of Consul gives way to policy of the mesh for the same host",
 } as const satisfies Record<`IM${number}`, string>;
