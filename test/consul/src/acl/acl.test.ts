@@ -15,6 +15,9 @@ const MANAGEMENT = "5c9a1f0e-0000-4000-8000-000000000001";
 const PATIENCE_MS = 2_500;
 const ALLOWED_MS = 15_000;
 
+/** A service that none of the roles is. */
+const OTHERS = "reviews";
+
 const roles = documentedRoles();
 let agent: DevAgent;
 let count = 0;
@@ -24,7 +27,7 @@ beforeAll(async () => {
   // All roles are tried at once, each over connections of its own, and all of them from this machine.
   const configuration = { limits: { http_max_conns_per_client: 2_000 } };
   agent = await startDevAgent(binary, { managementToken: MANAGEMENT, configuration });
-  await fillShop(agent);
+  await fillShop(agent, "inmesh", OTHERS);
 });
 afterAll(() => agent?.[Symbol.asyncDispose]());
 
@@ -52,7 +55,7 @@ const sees =
   (fits: (view: RegistryView) => boolean): Work =>
   async (registry, patienceMs) => {
     let last: RegistryView | undefined;
-    registry.use({ namespace: "default", service: "web" });
+    registry.use({ namespace: "default", service: OTHERS });
     registry.watch((view) => {
       last = view;
     });
@@ -81,7 +84,7 @@ const WORK: Readonly<Record<string, Work>> = {
   "is seen by inmesh status before it listens": registers("early", []),
   "is seen by inmesh status": registers("early", []),
   "knows services and their instances, and what config entries and intentions say of them": sees(
-    ({ services }) => services?.some(({ service }) => service === "web") ?? false,
+    ({ services }) => services?.some(({ service }) => service === OTHERS) ?? false,
   ),
   "is told the instances of those services": sees(({ workloads = [] }) => workloads.length >= 3),
   "knows the policy": sees(({ documents }) =>
