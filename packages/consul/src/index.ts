@@ -7,6 +7,7 @@ export { isConsulUrl, parseConsulUrl } from "./client/consul-url.js";
 export { listConfigEntries } from "./config-entry/list-config-entries.js";
 export { ConsulRegistry, type ConsulRegistryOptions } from "./consul-registry.js";
 export { ConsulRegistrar, type ConsulRegistrarOptions } from "./registrar/consul-registrar.js";
+export { CALLERS_SERVICE } from "./service-name.js";
 export { ConsulSource, type ConsulSourceOptions } from "./source/consul-source.js";
 export type { ParseDocuments } from "./source/policy-keys.js";
 export { ConsulStore, type ConsulStoreOptions } from "./store/consul-store.js";

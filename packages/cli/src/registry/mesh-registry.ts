@@ -1,6 +1,6 @@
 /** The registry behind a name: a folder, or a Consul, whose package is loaded only for one. */
 
-import type { Clock, Source, Store } from "@inmesh/core";
+import type { Clock, ServiceRef, Source, Store } from "@inmesh/core";
 import { MeshError } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import type { ParsedDocuments, ParseOptions, Problem } from "@inmesh/model";
@@ -28,6 +28,8 @@ export interface MeshRegistryOptions {
   readonly onWarning: (warning: Problem) => void;
   /** Whether changes are to be seen. A folder shows them anyway. */
   readonly follow: boolean;
+  /** Whose instances alone matter, where a registry tells them service by service. @default everybody's */
+  readonly only?: ServiceRef;
 }
 
 /** @throws {CliError} for a URL that cannot be used */
@@ -44,12 +46,17 @@ export async function meshRegistry(name: RegistryName, options: MeshRegistryOpti
 
 async function consulRegistry(
   url: string,
-  { parse, clock, env, onWarning, follow }: MeshRegistryOptions,
+  { parse, clock, env, onWarning, follow, only }: MeshRegistryOptions,
 ): Promise<MeshRegistry> {
-  const { ConsulRegistry, parseConsulUrl } = await import("@inmesh/consul");
+  const { CALLERS_SERVICE, ConsulRegistry, parseConsulUrl } = await import("@inmesh/consul");
   try {
     const target = parseConsulUrl(url, env);
-    const registry = new ConsulRegistry({ target, parse, clock, scope: "all", once: !follow, onWarning });
+    const scope = only === undefined ? "all" : "used";
+    const registry = new ConsulRegistry({ target, parse, clock, scope, once: !follow, onWarning });
+    if (only !== undefined) {
+      registry.use(only);
+      registry.use({ namespace: target.namespace, service: CALLERS_SERVICE }); // in case it serves nothing
+    }
     const { store, client } = registry;
     return {
       ...{ kind: "consul", shown: client.shown, source: registry, store },

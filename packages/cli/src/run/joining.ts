@@ -2,17 +2,15 @@
 
 import type { Lease, RegistryView } from "@inmesh/core";
 import type { ServerInfo } from "@inmesh/core/admin";
-import { FolderRegistry } from "@inmesh/core/folder";
-import { parseDocuments } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { AdminClient } from "../live/admin-client.js";
 import { readProcesses } from "../live/processes.js";
+import type { MeshRegistry } from "../registry/mesh-registry.js";
 import { isWithin } from "./process-tree.js";
 
 export interface JoiningOptions {
   readonly cli: Cli;
-  /** Folder of the registry, absolute. */
-  readonly config: string;
+  readonly registry: MeshRegistry;
   readonly service: string;
   readonly namespace: string;
   /** Pid of the program; what it starts belongs to it. */
@@ -21,7 +19,6 @@ export interface JoiningOptions {
 
 export class Joining {
   readonly #options: JoiningOptions;
-  readonly #folder: FolderRegistry;
   readonly #stop = new AbortController();
   /** Leases that were there before, for systems that do not tell who started whom. */
   #before: ReadonlySet<string> | undefined;
@@ -29,9 +26,7 @@ export class Joining {
 
   constructor(options: JoiningOptions) {
     this.#options = options;
-    const { clock } = options.cli.io;
-    this.#folder = new FolderRegistry({ path: options.config, parse: parseDocuments, clock });
-    this.#folder.watch((view) => this.#look(view));
+    options.registry.source.watch((view) => this.#look(view));
   }
 
   /** Whether the program registered. */
@@ -41,7 +36,7 @@ export class Joining {
 
   async close(): Promise<void> {
     this.#stop.abort(new Error("the program has ended"));
-    await this.#folder.close();
+    await this.#options.registry.close();
   }
 
   #look({ leases }: RegistryView): void {
@@ -64,6 +59,8 @@ export class Joining {
     try {
       const [reading] = await readProcesses<ServerInfo>(client, [lease], "/server_info", ["patched", "snapshot"]);
       say(`inmesh: ${joinedText(lease, reading?.view)}`);
+      // Questions that a server holds cost it something, and the program may run for weeks.
+      if (this.#options.registry.kind !== "folder") await this.#options.registry.close();
     } catch (error) {
       if (!signal.aborted) throw error; // over: it has ended meanwhile
     }

@@ -3,13 +3,16 @@
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { isAbsolute, join, relative, sep } from "node:path";
+import type { ServiceRef } from "@inmesh/core";
 import { isDnsLabel } from "@inmesh/core/internal";
+import { parseDocuments } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { childEnv, registerUrl } from "../dev/child-env.js";
 import { parseProcessSpec } from "../dev/process-spec.js";
 import { type ChildExitCode, CliError, EXIT, systemReason } from "../exit.js";
 import { namespaceOf } from "../options.js";
-import { schemeOf, shownUrl } from "../registry/registry-name.js";
+import { type MeshRegistry, meshRegistry } from "../registry/mesh-registry.js";
+import { registryName, schemeOf, shownUrl } from "../registry/registry-name.js";
 import { readSettingsFile } from "../registry/settings-file.js";
 import { ChildProgram } from "./child-program.js";
 import type { RunOptions } from "./command.js";
@@ -41,14 +44,13 @@ export async function runProgram(cli: Cli, words: readonly string[], options: Ru
   const shown = config === undefined ? join("~", ".inmesh", "mesh") : shownPath(config, io.cwd);
   if (off) cli.note("inmesh: INMESH_MODE=off, so the program runs without the mesh");
   else cli.note(`inmesh: ${service} joins namespace ${namespace}, registry ${shown}`);
+  const registry = off
+    ? undefined
+    : await watchedRegistry(cli, config ?? join(homeOf(cli), ".inmesh", "mesh"), { namespace, service });
   const [command = ""] = spec.command;
   const program = new ChildProgram({ command: spec.command, cwd: spec.cwd, env });
   const release = io.takeSignals?.((signal) => program.pass(signal));
-  const watched = config ?? join(env["HOME"] || env["USERPROFILE"] || io.cwd, ".inmesh", "mesh");
-  const joining =
-    off || watched.includes("://")
-      ? undefined
-      : new Joining({ cli, config: watched, service, namespace, root: program.pid });
+  const joining = registry && new Joining({ cli, registry, service, namespace, root: program.pid });
   try {
     const { code, signal, error } = await program.ended;
     if (error !== undefined) {
@@ -64,6 +66,19 @@ export async function runProgram(cli: Cli, words: readonly string[], options: Ru
     release?.();
     await joining?.close();
   }
+}
+
+function homeOf({ io: { env, cwd } }: Cli): string {
+  return env["HOME"] || env["USERPROFILE"] || cwd;
+}
+
+/** Where the program is looked for, to tell that it has joined. Undefined for a registry that commands cannot read. */
+async function watchedRegistry(cli: Cli, config: string, only: ServiceRef): Promise<MeshRegistry | undefined> {
+  const scheme = schemeOf(config);
+  if (scheme !== undefined && !scheme.startsWith("consul")) return undefined;
+  const { clock, env } = cli.io;
+  const name = registryName({ config }, cli);
+  return meshRegistry(name, { parse: parseDocuments, clock, env, onWarning: () => {}, follow: true, only });
 }
 
 function shownPath(path: string, cwd: string): string {

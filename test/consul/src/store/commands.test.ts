@@ -1,10 +1,12 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ConsulRegistry } from "@inmesh/consul";
 import { lease } from "@inmesh/core/testing";
 import { parseDocuments } from "@inmesh/model";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { eventually } from "../eventually.js";
 import { targetOf } from "../hostile/watched-shop.js";
 import { type DevAgent, findConsul, startDevAgent } from "../peer/index.js";
 import { type Outcome, runCli } from "./run-cli.js";
@@ -169,6 +171,29 @@ describe.skipIf(binary === undefined)("inmesh on a real Consul", () => {
       /^inmesh: no registry at "consul:\/\/127\.0\.0\.1:1": nothing listens there \(ECONNREFUSED\)\. Start it, or name another/,
     );
     expect(stderr).not.toContain(MANAGEMENT);
+  });
+
+  it("runs a program in the mesh, tells that it has joined, and shows no token", async () => {
+    const { config } = fixture("program");
+    const server = "require('node:http').createServer((_, answer) => answer.end()).listen(0, '127.0.0.1')";
+    const env = { ...process.env, INMESH_CONFIG: config, NO_COLOR: "1" };
+    const args = [BIN, "run", "-n", "shop", "--service", "joiner", "--", process.execPath, "-e", server];
+    const running = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    onTestFinished(() => void running.kill("SIGKILL"));
+    let said = "";
+    running.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    await eventually(
+      async () => said,
+      (text) => expect(text).toMatch(/joiner \(pid \d+\) is in the mesh: listens on \d+ as joiner\.shop/),
+    );
+    running.kill("SIGTERM");
+    await once(running, "exit");
+    expect(said).toContain(
+      `inmesh: joiner joins namespace shop, registry consul://127.0.0.1:${agent.port}?prefix=program`,
+    );
+    expect(said).not.toContain(MANAGEMENT);
   });
 
   it("leaves no question behind that the server would hold", async () => {
