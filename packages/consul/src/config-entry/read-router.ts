@@ -11,6 +11,7 @@ import type {
   ValueMatch,
 } from "./config-entry.js";
 import { FieldFault, type Fields } from "./field.js";
+import { isRegisteredStatus } from "./http-status.js";
 
 /** Weights are percent with two decimals: so many of their units in 100 %. */
 export const WEIGHT_UNITS = 10_000;
@@ -92,9 +93,12 @@ function readDestination(fields: Fields, notHonoured: NotHonoured[]): RouteDesti
     requestTimeoutMs: fields.durationMs("RequestTimeout"),
     retries: fields.number("NumRetries") || undefined,
     retryOnConnectFailure: fields.flag("RetryOnConnectFailure"),
-    retryOnStatusCodes: fields.list("RetryOnStatusCodes").map((code) => {
-      if (typeof code === "number" && Number.isInteger(code)) return code;
-      throw fields.fault("RetryOnStatusCodes", "holds what is no number");
+    retryOnStatusCodes: fields.list("RetryOnStatusCodes").filter((code): code is number => {
+      if (typeof code !== "number") throw fields.fault("RetryOnStatusCodes", "holds what is no number");
+      if (isRegisteredStatus(code)) return true;
+      const why = "HTTP has not registered it, and Istio retries on no such status.";
+      notHonoured.push({ field: `${fields.path}.RetryOnStatusCodes: ${code}`, why });
+      return false;
     }),
     retryOn: fields.texts("RetryOn"),
     ...readHeaders(fields),

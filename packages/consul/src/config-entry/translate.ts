@@ -13,7 +13,7 @@ import { destinationRuleSpec, h2ByDefault, h2Spec, upstreamSpec } from "./destin
 import { entryOrigin, entryProblem } from "./entry-problem.js";
 import { FieldFault } from "./field.js";
 import { intentionPolicy } from "./intention-policy.js";
-import { readConfigEntries } from "./read-config-entries.js";
+import { type ReadEntries, readConfigEntries } from "./read-config-entries.js";
 import { externalService, type Manifest, serverLimit } from "./service-policy.js";
 import { isPlain, virtualServiceSpec } from "./virtual-service.js";
 
@@ -51,27 +51,27 @@ const ROOT_NAMESPACE = "istio-system";
 const ALL_SERVICES = "*.svc.cluster.local";
 
 export function translateConfigEntries(input: ConfigEntryInput, previous?: Translation): Translation {
-  const { entries, problems } = readConfigEntries(input.entries, input.intentions);
-  return new EntryTranslation(input, entries, problems, previous);
+  const before = previous instanceof EntryTranslation ? previous : undefined;
+  return new EntryTranslation(input, readConfigEntries(input.entries, input.intentions, before?.known), before);
 }
 
 class EntryTranslation implements Translation {
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];
   readonly passedOver: readonly Document[];
+  readonly made: ReadonlyMap<string, Made>;
+  readonly known: ReadEntries["known"];
   readonly #plan: ClusterPlan;
   readonly #chains: ReadonlyMap<string, Chain>;
 
-  constructor(
-    input: ConfigEntryInput,
-    entries: ConfigEntries,
-    problems: readonly Problem[],
-    previous: Translation | undefined,
-  ) {
-    const translator = new Translator(input, entries, previous);
+  constructor(input: ConfigEntryInput, read: ReadEntries, previous: EntryTranslation | undefined) {
+    const { entries, problems, known } = read;
+    this.known = known;
+    const translator = new Translator(input, entries, previous?.made);
     translator.translate();
     this.documents = translator.documents;
     this.passedOver = translator.passedOver;
+    this.made = translator.made;
     this.problems = [...problems, ...translator.problems];
     this.#plan = translator.plan;
     this.#chains = translator.chains;
@@ -94,6 +94,14 @@ class EntryTranslation implements Translation {
   }
 }
 
+interface Made {
+  /** What it was made of. */
+  readonly text: string;
+  readonly documents: readonly Document[];
+  readonly passedOver: readonly Document[];
+  readonly problems: readonly Problem[];
+}
+
 class Translator {
   readonly documents: Document[] = [];
   readonly passedOver: Document[] = [];
@@ -102,14 +110,14 @@ class Translator {
   readonly plan: ClusterPlan;
   readonly #input: ConfigEntryInput;
   readonly #entries: ConfigEntries;
-  readonly #before: ReadonlyMap<string, Document>;
+  /** By key of the document. */
+  readonly made = new Map<string, Made>();
+  readonly #before: ReadonlyMap<string, Made>;
 
-  constructor(input: ConfigEntryInput, entries: ConfigEntries, previous: Translation | undefined) {
+  constructor(input: ConfigEntryInput, entries: ConfigEntries, before: ReadonlyMap<string, Made> = new Map()) {
     this.#input = input;
     this.#entries = entries;
-    this.#before = new Map(
-      [...(previous?.documents ?? []), ...(previous?.passedOver ?? [])].map((one) => [one.key, one]),
-    );
+    this.#before = before;
     this.plan = this.#makePlan();
   }
 
@@ -277,14 +285,16 @@ class Translator {
     }
   }
 
+  /** What says the same as before, of the same entry, is what was made of it before: hashing is most of the work. */
   #add(value: Manifest, origin: string): void {
-    const made = documentFromValue(value, { origin: entryOrigin(origin) });
-    const kept = (document: Document): Document => {
-      const before = this.#before.get(document.key);
-      return before?.hash === document.hash && before.origin.file === document.origin.file ? before : document;
-    };
-    this.documents.push(...made.documents.map(kept));
-    this.passedOver.push(...made.passedOver.map(kept));
+    const text = `${origin} ${JSON.stringify(value)}`;
+    const key = `${value.kind}/${value.metadata.namespace}/${value.metadata.name}`;
+    const before = this.#before.get(key);
+    const made =
+      before?.text === text ? before : { text, ...documentFromValue(value, { origin: entryOrigin(origin) }) };
+    this.made.set(key, made);
+    this.documents.push(...made.documents);
+    this.passedOver.push(...made.passedOver);
     for (const problem of made.problems) this.problems.push(notEnforced(problem, origin));
   }
 

@@ -68,27 +68,6 @@ function timeoutSpec(ms: number | undefined): Spec {
   return ms === undefined ? {} : { timeout: durationText(ms) };
 }
 
-/** HTTP's registered statuses: Istio retries on no others. */
-const isStatus = (code: number): boolean => REGISTERED.some(([first, last]) => code >= first && code <= last);
-const REGISTERED: readonly (readonly [number, number])[] = [
-  ...([
-    [100, 103],
-    [200, 208],
-    [226, 226],
-    [300, 305],
-    [307, 308],
-    [400, 418],
-    [421, 426],
-  ] as const),
-  ...([
-    [428, 429],
-    [431, 431],
-    [451, 451],
-    [500, 508],
-    [510, 511],
-  ] as const),
-];
-
 /** Without a word of it the mesh's own default holds. Without a condition Envoy never retries. */
 function retrySpec(destination: RouteDestination | undefined): Spec {
   const { retries, retryOn = [], retryOnConnectFailure = false, retryOnStatusCodes = [] } = destination ?? {};
@@ -97,7 +76,7 @@ function retrySpec(destination: RouteDestination | undefined): Spec {
   const tokens = [
     ...retryOn,
     ...(retryOnConnectFailure && !retryOn.includes("connect-failure") ? ["connect-failure"] : []),
-    ...retryOnStatusCodes.filter(isStatus).map(String),
+    ...retryOnStatusCodes.map(String),
   ];
   if (tokens.length === 0) return { retries: { attempts: 0 } };
   return { retries: { attempts: retries ?? 1, retryOn: tokens.join(",") } };
