@@ -4,6 +4,7 @@ import type { ExplainRequest, Explanation } from "@inmesh/core";
 import { shortHost } from "../command/endpoints.js";
 import { count, formatMs } from "./format.js";
 import { type Paint, printable } from "./paint.js";
+import { placeOf } from "./problems.js";
 
 export function formatExplanation(asked: ExplainRequest, answer: Explanation, paint: Paint): string {
   const lines: [title: string, text: string][] = [];
@@ -98,9 +99,7 @@ function responseText({ responseHeaders: { set, add, remove } }: Explanation): s
 function fieldsText({ origins }: Explanation): string[] {
   const written = origins.filter(({ file }) => file !== "");
   const width = Math.max(...written.map(({ part }) => part.length));
-  return written.map(({ part, file, line, column, path }) =>
-    printable(`${part.padEnd(width)}  ${file}:${line}:${column}  ${path}`),
-  );
+  return written.map(({ part, path, ...place }) => printable(`${part.padEnd(width)}  ${placeOf(place)}  ${path}`));
 }
 
 function resultText({ outcome, status, destinations, redirect, directResponse }: Explanation): string {

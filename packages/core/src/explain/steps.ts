@@ -120,5 +120,7 @@ export function mirroringStep(
 function placeText({ name, path, resource, file, line, column }: ExplainedRoute): string {
   const rule = name === "default" ? path : `"${name}" (${path})`;
   if (resource === null) return rule;
-  return file === "" ? `${rule} of ${resource}` : `${rule} of ${resource}, ${file}:${line}:${column},`;
+  if (file === "") return `${rule} of ${resource}`;
+  // What was translated from another registry's entries has a name and no lines.
+  return `${rule} of ${resource}, ${line === 0 ? file : `${file}:${line}:${column}`},`;
 }
