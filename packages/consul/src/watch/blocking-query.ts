@@ -25,7 +25,7 @@ const SLACK_MS = 10_000;
 /** For an answer that is not held, in ms. */
 const AT_ONCE_MS = 10_000;
 /** After failures. At most this long, so that everything is seen soon after the server's return. */
-const BACKOFF = { baseMs: 1_000, maxMs: 4_000 };
+const BACKOFF = { baseMs: 1_000, maxMs: 3_000 };
 
 export class BlockingQuery implements Watch {
   readonly #options: BlockingQueryOptions;
