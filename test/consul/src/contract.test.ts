@@ -15,6 +15,7 @@ describe.skipIf(binary === undefined).each([1, 3] as const)("with %i", (size) =>
 
   beforeAll(async () => {
     servers = await startServers(binary!, size); // not skipped: it is there
+    await Promise.all(servers.servers.map(showsNobody)); // a moment after its start it shows not even itself
     relays = await Promise.all(servers.servers.map(({ port }) => Relay.start(port)));
   });
   afterAll(async () => {
