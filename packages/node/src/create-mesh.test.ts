@@ -48,6 +48,17 @@ function snapshot(of: Mesh): Snapshot | undefined {
 }
 
 describe("createMesh", () => {
+  it("asks a registry that tells instances of services in use for those that are called, and for no other", async () => {
+    registry = new MemoryRegistry({ lazy: true });
+    const [one, two, three] = [await mesh("one"), await mesh("two"), await mesh("three")];
+    for (const each of [two, three]) await serve(each, (_, response) => response.end(each.service));
+    await known(one, "two");
+    await known(one, "three");
+    expect(await text(one, "http://two/")).toEqual([200, "two"]);
+    const pending = [...(snapshot(one)?.services.values() ?? [])].filter((service) => service.pending);
+    expect(pending.map(({ name }) => name)).toEqual(["three"]);
+  });
+
   it("lets two meshes of one process call each other, and each itself, without touching anything global", async () => {
     const before = [
       http.request,
