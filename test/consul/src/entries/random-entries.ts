@@ -27,7 +27,7 @@ export function randomShop(random: Random, prefix: string, headers: boolean): Ra
   const place = (index: number): object => {
     const service = maybe(0.7, () => of([services[index]!, ...after(index)]));
     const named = service ?? services[index]!;
-    const subset = plain.has(named) ? maybe(0.6, () => of(SUBSETS)) : undefined;
+    const subset = maybe(plain.has(named) ? 0.6 : 0.3, () => of(SUBSETS)); // a redirect forgets it
     return { ...(service && { Service: service }), ...(subset && { ServiceSubset: subset }) };
   };
   for (let index = services.length - 1; index >= 0; index--) {
