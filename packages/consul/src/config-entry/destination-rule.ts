@@ -17,7 +17,7 @@ const H2: ReadonlySet<string> = new Set(["http2", "grpc"]);
 
 export interface RuleInput {
   readonly entries: ConfigEntries;
-  readonly plan: ClusterPlan;
+  readonly plan: Pick<ClusterPlan, "clusters" | "hasGuests">;
   readonly service: string;
   readonly host: string;
   /** What one caller says of its upstream. */

@@ -2,7 +2,7 @@ import { seededRandom } from "@inmesh/core/testing";
 import { documentFromValue, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { giveWay } from "./give-way.js";
-import { type ConfigEntryInput, translateConfigEntries } from "./translate.js";
+import { type ConfigEntryInput, type Translation, translateConfigEntries } from "./translate.js";
 
 const INPUT: ConfigEntryInput = { entries: [], services: ["web"], namespace: "default", datacenter: "dc1" };
 const HTTP = { Kind: "proxy-defaults", Name: "global", Config: { protocol: "http" } };
@@ -31,6 +31,40 @@ describe("translateConfigEntries", () => {
     );
     expect(keys(after.documents)).toEqual(["VirtualService/default/consul-web", "DestinationRule/default/consul-web"]);
     expect(after.documents.map((each, index) => each === before.documents[index])).toEqual([true, false]);
+  });
+
+  it("after any changes says what it would say from nothing", () => {
+    const random = seededRandom(7);
+    const names = Array.from({ length: 12 }, (_, index) => `s${index}`);
+    const any = (): string => names[random.int(names.length)]!; // in range
+    const entryOf = (name: string): object =>
+      [
+        () => ({ Kind: "service-defaults", Name: name, Protocol: random.int(2) ? "http" : "grpc" }),
+        () => ({ Kind: "service-resolver", Name: name, Redirect: { Service: any() } }),
+        () => ({ Kind: "service-resolver", Name: name, Failover: { "*": { Service: any() } } }),
+        () => ({ Kind: "service-splitter", Name: name, Splits: [{ Weight: 40 }, { Weight: 60, Service: any() }] }),
+        () => ({ Kind: "service-router", Name: name, Routes: [{ Destination: { Service: any() } }] }),
+        () => ({ ...RESOLVER, Name: name, ConnectTimeout: `${1 + random.int(9)}s` }),
+      ][random.int(6)]!(); // six of them
+    const entries = new Map<string, object>();
+    let last: Translation | undefined;
+    let kept = 0;
+    for (let step = 0; step < 150; step++) {
+      const key = `${any()}`;
+      if (random.int(4) === 0) entries.delete(key);
+      else entries.set(key, entryOf(key));
+      const input = { ...INPUT, entries: [HTTP, ...entries.values()], services: names };
+      const next = translateConfigEntries(input, last);
+      const fresh = translateConfigEntries(input);
+      expect(next.documents.map(({ hash, origin }) => [hash, origin.file])).toEqual(
+        fresh.documents.map(({ hash, origin }) => [hash, origin.file]),
+      );
+      expect(next.problems).toEqual(fresh.problems);
+      for (const name of names) expect(next.needs(name)).toEqual(fresh.needs(name));
+      kept += next.documents.filter((document) => last?.documents.includes(document)).length;
+      last = next;
+    }
+    expect(kept).toBeGreaterThan(500);
   });
 
   it("reads fields as any writer spells them", () => {

@@ -6,8 +6,14 @@ import type { HeldInstances } from "./source.js";
 /** Why one is held back no longer. */
 export type Fate = "back" | "replaced" | "refused" | "obeyed" | "unused";
 
-/** @param over whether none is held back any more */
-export type OnHeld = (message: string, over: boolean) => void;
+/**
+ * @param level `info` when it is over, and where no service lost more than one or two: those were all it had, and mostly left
+ * in order
+ */
+export type OnHeld = (message: string, level: "warn" | "info") => void;
+
+/** So many instances of a service that go at once are worth a warning. */
+const MANY = 3;
 
 /** In ms: watches of many services tell their losses one after the other; the log has one line for them. */
 const SAY_AFTER_MS = 250;
@@ -68,7 +74,7 @@ export class HeldNotices {
         others <= 0 ? "" : others === 1 ? " and one more service's" : ` and those of ${others} more services`;
       this.#say(
         `the registry lost ${named}${more} at once: they stay in use for ${this.#windowMs / 1_000} s, unless they refuse connections or come back (setting protectionMs)`,
-        false,
+        held.some(({ instances }) => instances.length >= MANY) ? "warn" : "info",
       );
     } else if (this.#held().length === 0) this.#fates = new Map(); // over before it was worth a word
     this.changed();
@@ -78,7 +84,7 @@ export class HeldNotices {
     if (this.#fates.size === 0) return;
     const parts = [...this.#fates].map(([fate, count]) => `${count} ${FATES[fate]}`);
     this.#fates = new Map();
-    this.#say(`no instance is held back against the registry's word any more: ${parts.join(", ")}`, true);
+    this.#say(`no instance is held back against the registry's word any more: ${parts.join(", ")}`, "info");
   }
 }
 

@@ -14,7 +14,12 @@ function setup(options: Partial<ProtectedSourceOptions> = {}) {
   const clock = new FakeClock();
   const source = new ScriptedSource();
   const lines: string[] = [];
-  const held = new ProtectedSource({ source, clock, onHeld: (message) => lines.push(message), ...options });
+  const held = new ProtectedSource({
+    source,
+    clock,
+    onHeld: (message, level) => lines.push(`${level}: ${message}`),
+    ...options,
+  });
   const views: RegistryView[] = [];
   held.watch((view) => views.push(view));
   const names = (service = "reviews") => {
@@ -209,13 +214,21 @@ describe("ProtectedSource", () => {
     }
     clock.advance(250);
     expect(lines).toEqual([
-      "the registry lost 3 of 3 instances of shop/e, 3 of 3 instances of shop/d, 3 of 3 instances of shop/c and those of 2 more services at once: they stay in use for 30 s, unless they refuse connections or come back (setting protectionMs)",
+      "warn: the registry lost 3 of 3 instances of shop/e, 3 of 3 instances of shop/d, 3 of 3 instances of shop/c and those of 2 more services at once: they stay in use for 30 s, unless they refuse connections or come back (setting protectionMs)",
     ]);
     source.say({ leases: services.slice(1).flat() });
     for (const port of [3_001, 3_002, 3_003]) held.refused(`127.0.0.1:${port}`);
     expect(lines.slice(1)).toEqual([
-      "no instance is held back against the registry's word any more: 12 came back, 3 refused connections",
+      "info: no instance is held back against the registry's word any more: 12 came back, 3 refused connections",
     ]);
+  });
+
+  it("warns of nothing when a service loses the one or two instances that it had: they mostly left in order", () => {
+    const { source, lines, clock } = setup();
+    source.say({ leases: [FIRST, SECOND] });
+    source.say({});
+    clock.advance(250);
+    expect(lines).toEqual([expect.stringMatching(/^info: the registry lost 2 of 2 /)]);
   });
 
   it("is silent about what was over at once", () => {

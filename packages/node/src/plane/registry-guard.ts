@@ -41,7 +41,7 @@ export class RegistryGuard {
             windowMs: settings.protectionMs,
             percent: settings.protectionPercent,
             least: settings.protectionLeast,
-            onHeld: (message, over) => (over ? info(message) : warn(message)),
+            onHeld: (message, level) => (level === "info" ? info(message) : warn(message)),
           });
     this.source = new RememberedServices({ source: this.#protected ?? source, clock });
     this.#absence =
