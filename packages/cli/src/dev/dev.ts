@@ -108,6 +108,7 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
   const plain = new PlainOutput(io.stdout, cli.paint);
   let figuresAt = startedAt;
   changed = () => {
+    actions.followPolicy();
     announcer.look(watch.members);
     if (live) return terminal.redraw();
     if (performance.now() - figuresAt < FIGURES_MS) return;

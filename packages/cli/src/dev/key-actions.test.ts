@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Lease } from "@inmesh/core";
 import { FakeClock } from "@inmesh/core/testing";
+import { type Document, documentFromValue } from "@inmesh/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EventLog } from "./event-log.js";
 import type { Edge } from "./figures.js";
@@ -42,7 +43,8 @@ describe("KeyActions", () => {
     const clock = new FakeClock();
     const events = new EventLog(() => 0);
     const leases = [{ service: "reviews", namespace: "shop", ports: [{}] }] as unknown as Lease[];
-    const watch = { leases, edges, documents: [] } as unknown as MeshWatch;
+    const documents: Document[] = [];
+    const watch = { leases, edges, documents } as unknown as MeshWatch;
     const paths = new Set<string>();
     const reaper = {
       watchPath: (path: string) => void paths.add(path),
@@ -50,7 +52,7 @@ describe("KeyActions", () => {
     };
     const supervisor = { instances: [] } as unknown as Supervisor;
     const actions = new KeyActions({ config, clock, events, supervisor, watch, reaper });
-    return { actions, clock, paths, last: () => events.events.at(-1)?.text };
+    return { actions, clock, documents, paths, last: () => events.events.at(-1)?.text };
   }
 
   it("switches policy off and on by a document that comes and goes", () => {
@@ -80,6 +82,27 @@ describe("KeyActions", () => {
     expect(existsSync(join(config, FAULT_FILE))).toBe(true);
     await clock.advance(1);
     expect([existsSync(join(config, FAULT_FILE)), actions.fault, last()]).toEqual([false, "", "fault ended"]);
+  });
+
+  it("disturbs the rules that hold now, when they change while it does", () => {
+    const { actions, documents } = setup([edge("web", "reviews", 90)]);
+    const rules = (timeout: string) =>
+      documentFromValue({
+        apiVersion: "networking.istio.io/v1",
+        kind: "VirtualService",
+        metadata: { name: "reviews", namespace: "shop" },
+        spec: { hosts: ["reviews"], http: [{ timeout, route: [{ destination: { host: "reviews" } }] }] },
+      }).documents;
+    const timeout = () => JSON.parse(readFileSync(join(config, FAULT_FILE), "utf8")).spec.http[0].timeout;
+    documents.push(...rules("1s"));
+    actions.switchFault();
+    expect(timeout()).toBe("1s");
+    documents.splice(0, 1, ...rules("2s"));
+    actions.followPolicy();
+    expect(timeout()).toBe("2s");
+    actions.endFault();
+    actions.followPolicy();
+    expect(existsSync(join(config, FAULT_FILE))).toBe(false);
   });
 
   it("takes the fault back at the second press, once", async () => {

@@ -8,7 +8,15 @@ import type { EventLog } from "./event-log.js";
 import type { Edge } from "./figures.js";
 import type { Instance } from "./instance.js";
 import type { MeshWatch } from "./mesh-watch.js";
-import { deleteDocument, FAULT_FILE, faultDocument, MODE_FILE, modeDocument, writeDocument } from "./policy-switch.js";
+import {
+  deleteDocument,
+  FAULT_FILE,
+  type Fault,
+  faultDocument,
+  MODE_FILE,
+  modeDocument,
+  writeDocument,
+} from "./policy-switch.js";
 import type { Reaper } from "./reaper.js";
 import { requestStory } from "./request-story.js";
 import type { Supervisor } from "./supervisor.js";
@@ -33,6 +41,9 @@ export class KeyActions {
   readonly #options: KeyActionsOptions;
   #faultTimer: Timer | undefined;
   #faultText = "";
+  #fault: Fault | undefined;
+  /** The document as it was written last, as JSON. */
+  #faultWritten = "";
 
   constructor(options: KeyActionsOptions) {
     this.#options = options;
@@ -88,7 +99,8 @@ export class KeyActions {
     const fault = { service: edge.to, namespace, percent: FAULT_PERCENT, status: FAULT_STATUS };
     this.#attempt(() => {
       reaper.watchPath(pathOf(config, FAULT_FILE));
-      writeDocument(config, FAULT_FILE, faultDocument(fault, watch.documents));
+      this.#writeFault(fault);
+      this.#fault = fault;
       this.#faultText = `fault: ${edge.to} ${FAULT_PERCENT}% ${FAULT_STATUS}`;
       const text = `fault: ${FAULT_PERCENT} % of the calls to ${edge.to} get ${FAULT_STATUS}`;
       events.add("fault", `${text} for ${FAULT_MS / 1_000} s; f ends it earlier`);
@@ -96,9 +108,16 @@ export class KeyActions {
     });
   }
 
+  /** Policy changed, or was seen only now: what disturbs its rules stands in for them, so it has to have the same ones. */
+  followPolicy(): void {
+    const fault = this.#fault;
+    if (fault !== undefined) this.#attempt(() => this.#writeFault(fault));
+  }
+
   endFault(): void {
     const { config, events } = this.#options;
     if (this.#faultText === "") return;
+    this.#fault = undefined;
     this.#faultTimer?.cancel();
     this.#faultText = "";
     this.#attempt(() => {
@@ -122,10 +141,20 @@ export class KeyActions {
   close(): void {
     const { config, reaper } = this.#options;
     this.#faultTimer?.cancel();
+    this.#fault = undefined;
     for (const file of [FAULT_FILE, MODE_FILE]) {
       deleteDocument(config, file);
       reaper.forgetPath(pathOf(config, file));
     }
+  }
+
+  #writeFault(fault: Fault): void {
+    const { config, watch } = this.#options;
+    const document = faultDocument(fault, watch.documents);
+    const text = JSON.stringify(document);
+    if (this.#fault !== undefined && text === this.#faultWritten) return;
+    writeDocument(config, FAULT_FILE, document);
+    this.#faultWritten = text;
   }
 
   #attempt(act: () => void): void {
