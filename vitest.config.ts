@@ -11,7 +11,8 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
-    exclude: ["**/dist/**", "**/node_modules/**"],
+    // The rest is for `npm run matrix`.
+    exclude: ["**/dist/**", "**/node_modules/**", "**/*.matrix.test.ts"],
     testTimeout: 20_000,
     // The second one feeds the closing line of `npm test` (.ci/summary.mjs).
     reporters: ["default", "json"],

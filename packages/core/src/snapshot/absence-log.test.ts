@@ -6,13 +6,14 @@ import type { SourceStatus } from "./source.js";
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-function setup() {
+function setup(direct = false) {
   const clock = new FakeClock();
   let status: SourceStatus = { state: "connecting", since: 0 };
   const lines: string[] = [];
   const say = (level: string) => (message: string) => lines.push(`${clock.now() / 1_000} ${level} ${message}`);
   const log = new AbsenceLog({
     clock,
+    direct,
     status: () => status,
     registry: () => "consul://127.0.0.1:8500",
     meanwhile: () => "What it said last stays in force",
@@ -109,6 +110,15 @@ describe("AbsenceLog", () => {
       "5 warn the registry consul://127.0.0.1:8500 has not answered for 5 s. What it said last stays in force",
       "6 info the registry consul://127.0.0.1:8500 is back after 6 s",
     ]);
+  });
+
+  it("does not call one away that is read directly and late at the start, and still does when it cannot be read", () => {
+    const { clock, lines, lost } = setup(true);
+    clock.advance(60_000);
+    expect(lines).toEqual([]);
+    lost("no such folder.");
+    clock.advance(1_000);
+    expect(lines).toHaveLength(1);
   });
 
   it("leaves no timer behind", () => {

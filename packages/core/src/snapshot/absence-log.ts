@@ -15,6 +15,11 @@ export interface AbsenceLogOptions {
   readonly meanwhile: () => string;
   readonly warn: (message: string) => void;
   readonly info: (message: string) => void;
+  /**
+   * Nobody in between could be silent, as with a folder: what is late at the start is this process, on a machine that is
+   * out of breath. @default false
+   */
+  readonly direct?: boolean;
 }
 
 const LOOK_MS = 1_000;
@@ -53,7 +58,8 @@ export class AbsenceLog {
     const now = clock.now();
     const status = read();
     const { state, since, lagMs = 0 } = status;
-    if (!isAway(status, now - since)) {
+    const starting = state === "connecting" && this.#options.direct === true;
+    if (starting || !isAway(status, now - since)) {
       if (this.#awaySince === undefined) return;
       if (this.#said) info(`the registry ${registry()} is back after ${durationText(now - this.#awaySince)}`);
       this.#awaySince = undefined;

@@ -48,6 +48,7 @@ export class RegistryGuard {
       state &&
       new AbsenceLog({
         ...{ clock, warn, info },
+        direct: server === undefined,
         status: () => source.status,
         registry: () => url,
         meanwhile: () => meanwhile(pipeline(), clock),
