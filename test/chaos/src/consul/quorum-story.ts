@@ -17,6 +17,8 @@ export interface QuorumForm {
   readonly perSecond: number;
   /** How long there is no quorum, in ms. */
   readonly withoutQuorumMs: number;
+  /** So many endpoints a caller has at any time. @default all */
+  readonly fewestEndpoints?: number;
 }
 
 export interface QuorumStory {
@@ -193,7 +195,9 @@ export async function quorumStory(
       ...tallies.flatMap(({ name, postsExecutedTwice: twice }) =>
         twice > 0 ? [`${name}: ${twice} POSTs were carried out twice`] : [],
       ),
-      ...(fewestEndpoints < BACKENDS ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`] : []),
+      ...(fewestEndpoints < (form.fewestEndpoints ?? BACKENDS)
+        ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`]
+        : []),
     ];
     const slow = (what: string, ms: number, most: number): string[] =>
       ms > most ? [`${what} after ${Math.round(ms)} ms`] : [];
