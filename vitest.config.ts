@@ -1,4 +1,4 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 /**
  * Sources are imported directly through this condition of each package's exports, so tests need no build. "import" is not
@@ -6,16 +6,24 @@ import { defineConfig } from "vitest/config";
  */
 const conditions = ["@inmesh/source", "node"];
 
+const NO_SOURCES = ["**/dist/**", "**/node_modules/**"];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     // The rest is for `npm run matrix`.
-    exclude: ["**/dist/**", "**/node_modules/**", "**/*.matrix.test.ts"],
+    exclude: [...NO_SOURCES, "**/*.matrix.test.ts"],
     testTimeout: 20_000,
     // The second one feeds the closing line of `npm test` (.ci/summary.mjs).
     reporters: ["default", "json"],
     outputFile: { json: "node_modules/.cache/test-results.json" },
   },
 });
+
+/** What `npm test` has no time for, of the workspace with this configuration. */
+export function matrixOf(workspace: ViteUserConfig): ViteUserConfig {
+  const { test, ...rest } = workspace;
+  return { ...rest, test: { ...test, include: ["src/**/*.matrix.test.ts"], exclude: NO_SOURCES } };
+}

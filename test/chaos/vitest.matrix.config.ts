@@ -1,8 +1,4 @@
-import { mergeConfig } from "vitest/config";
-import base from "./vitest.config.js";
+import { matrixOf } from "../../vitest.config.js";
+import workspace from "./vitest.config.js";
 
-// What `npm test` has no time for.
-const config = mergeConfig(base, {});
-config.test.include = ["src/**/*.matrix.test.ts"];
-config.test.exclude = ["**/dist/**", "**/node_modules/**"];
-export default config;
+export default matrixOf(workspace);

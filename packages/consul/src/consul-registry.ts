@@ -10,13 +10,13 @@ import {
   systemClock,
   systemRandom,
 } from "@inmesh/core";
+import type { ParseDocuments } from "@inmesh/core/internal";
 import { createHost, type Host } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import { ConsulClient, type RequestFunctions } from "./client/consul-client.js";
 import type { ConsulTarget } from "./client/consul-target.js";
 import { ConsulRegistrar } from "./registrar/consul-registrar.js";
 import { ConsulSource } from "./source/consul-source.js";
-import type { ParseDocuments } from "./source/policy-keys.js";
 import { ConsulStore } from "./store/consul-store.js";
 
 export interface ConsulRegistryOptions {

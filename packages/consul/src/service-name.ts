@@ -4,9 +4,9 @@
  */
 
 import type { ServiceRef } from "@inmesh/core";
+import { isDnsLabel } from "@inmesh/core/internal";
 
 const SEPARATOR = "--";
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Where processes register that serve nothing, so that nobody takes them for instances of a service. */
 export const CALLERS_SERVICE = "inmesh-callers";
@@ -21,5 +21,5 @@ export function serviceOf(consulName: string, home: string): ServiceRef | undefi
   const at = consulName.lastIndexOf(SEPARATOR);
   const service = at <= 0 ? consulName : consulName.slice(0, at);
   const namespace = at <= 0 ? home : consulName.slice(at + SEPARATOR.length);
-  return DNS_LABEL.test(service) && DNS_LABEL.test(namespace) ? { namespace, service } : undefined;
+  return isDnsLabel(service) && isDnsLabel(namespace) ? { namespace, service } : undefined;
 }

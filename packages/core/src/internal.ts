@@ -29,11 +29,14 @@ export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./run
 export { AbsenceLog, durationText } from "./snapshot/absence-log.js";
 export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
+export { leaseWorkload } from "./snapshot/lease-workload.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export { PolicyTexts, type PolicyTextsOptions, type TextChange, type TextEdit } from "./snapshot/policy-texts.js";
 export { ProtectedSource, type Protection } from "./snapshot/protected-source.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { RememberedServices } from "./snapshot/remembered-services.js";
+export { sameItems } from "./snapshot/same-items.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
+export { type ParseDocuments, type ParsedText, succeedingDocuments } from "./snapshot/succeeding-documents.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
 export { Histogram, quantileOfCells } from "./stats/histogram.js";

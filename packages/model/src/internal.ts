@@ -7,4 +7,5 @@ export { meshConfigJsonSchema, policyJsonSchema } from "./kind/json-schema.js";
 export { formatPath, type ProblemText, problemAt, quote } from "./problem-at.js";
 export { nearestName } from "./validate/nearest-name.js";
 export { NOT_HONOURED_FIELDS, type NotHonouredField } from "./validate/not-honoured-field.js";
+export { isRegisteredStatus } from "./validate/registered-status.js";
 export { regexFault } from "./validate/string-match.js";

@@ -40,7 +40,6 @@ const FAULT_STATUS = 503;
 export class KeyActions {
   readonly #options: KeyActionsOptions;
   #faultTimer: Timer | undefined;
-  #faultText = "";
   #fault: Fault | undefined;
   /** The document as it was written last, as JSON. */
   #faultWritten = "";
@@ -51,7 +50,8 @@ export class KeyActions {
 
   /** What `f` is doing now; empty when nothing. */
   get fault(): string {
-    return this.#faultText;
+    const fault = this.#fault;
+    return fault === undefined ? "" : `fault: ${fault.service} ${fault.percent}% ${fault.status}`;
   }
 
   kill(): void {
@@ -92,7 +92,7 @@ export class KeyActions {
 
   switchFault(): void {
     const { config, clock, watch, events, reaper } = this.#options;
-    if (this.#faultText !== "") return this.endFault();
+    if (this.#fault !== undefined) return this.endFault();
     const edge = busiest(watch.edges.filter(({ to }) => watch.leases.some(({ service }) => service === to)));
     if (edge === undefined) return events.add("answer", "no fault injected: no calls between services were seen yet");
     const namespace = watch.leases.find(({ service }) => service === edge.to)?.namespace ?? "default";
@@ -101,7 +101,6 @@ export class KeyActions {
       reaper.watchPath(pathOf(config, FAULT_FILE));
       this.#writeFault(fault);
       this.#fault = fault;
-      this.#faultText = `fault: ${edge.to} ${FAULT_PERCENT}% ${FAULT_STATUS}`;
       const text = `fault: ${FAULT_PERCENT} % of the calls to ${edge.to} get ${FAULT_STATUS}`;
       events.add("fault", `${text} for ${FAULT_MS / 1_000} s; f ends it earlier`);
       this.#faultTimer = clock.after(FAULT_MS, () => this.endFault());
@@ -116,10 +115,9 @@ export class KeyActions {
 
   endFault(): void {
     const { config, events } = this.#options;
-    if (this.#faultText === "") return;
+    if (this.#fault === undefined) return;
     this.#fault = undefined;
     this.#faultTimer?.cancel();
-    this.#faultText = "";
     this.#attempt(() => {
       deleteDocument(config, FAULT_FILE);
       events.add("fault", "fault ended");

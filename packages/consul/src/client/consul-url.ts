@@ -3,6 +3,7 @@
  * variables do; `consul://` alone takes everything from there. No error shows the URL, since a token may be anywhere in it.
  */
 
+import { isDnsLabel } from "@inmesh/core/internal";
 import {
   addressOf,
   bare,
@@ -42,7 +43,6 @@ type Parameters = Partial<Record<Parameter, string>>;
 
 const PORT = 8500;
 const SECURE_PORT = 8501;
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const EXPECTED = "expected consul://[token@]host[:port][?dc=…&prefix=…&namespace=…]";
 
 /** Whether a registry of this name is a Consul. */
@@ -155,7 +155,7 @@ function prefixOf(text: string | undefined): string {
 }
 
 function namespaceOf(text = DEFAULT_NAMESPACE): string {
-  if (!DNS_LABEL.test(text))
+  if (!isDnsLabel(text))
     throw invalid(`the registry's URL has namespace=${text}: expected 1 to 63 of a-z, 0-9 and "-"`);
   return text;
 }

@@ -90,7 +90,7 @@ export class ClusterPlan {
 
   /** Its own instances first. */
   members(host: string): readonly Member[] {
-    return this.#members.get(host) ?? [{ service: host, labels: () => NONE }];
+    return this.#members.get(host) ?? itself(host);
   }
 
   #planHost(host: string, targets: readonly Target[]): void {
@@ -201,6 +201,11 @@ export class ClusterPlan {
       if (!taken.has(unique)) return unique;
     }
   }
+}
+
+/** Of a service behind which nobody else stands. */
+export function itself(service: string): readonly Member[] {
+  return [{ service, labels: () => NONE }];
 }
 
 /** At most 63 characters behind the domain, with the longest that is put behind it. */

@@ -1,8 +1,6 @@
 /** The plans of all groups as one: every host is of one group. */
 
-import type { Cluster, ClusterPlan, Member } from "./cluster-plan.js";
-
-const NONE: Readonly<Record<string, string>> = Object.freeze({});
+import { type Cluster, type ClusterPlan, itself, type Member } from "./cluster-plan.js";
 
 export class HostPlans {
   readonly #byHost: ReadonlyMap<string, ClusterPlan>;
@@ -27,6 +25,6 @@ export class HostPlans {
   }
 
   members(host: string): readonly Member[] {
-    return this.#byHost.get(host)?.members(host) ?? [{ service: host, labels: () => NONE }];
+    return this.#byHost.get(host)?.members(host) ?? itself(host);
   }
 }

@@ -1,5 +1,6 @@
 /** service-router and service-splitter: where requests go. */
 
+import { isRegisteredStatus } from "@inmesh/model/internal";
 import type {
   HeaderChange,
   NotHonoured,
@@ -11,7 +12,6 @@ import type {
   ValueMatch,
 } from "./config-entry.js";
 import { FieldFault, type Fields } from "./field.js";
-import { isRegisteredStatus } from "./http-status.js";
 
 /** Weights are percent with two decimals: so many of their units in 100 %. */
 export const WEIGHT_UNITS = 10_000;

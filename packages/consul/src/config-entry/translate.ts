@@ -4,6 +4,7 @@
  * translated together, and anew only when one of them is another.
  */
 
+import { sameItems } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
 import type { Chain } from "./chain.js";
 import type { Member, NeededInstances } from "./cluster-plan.js";
@@ -101,8 +102,4 @@ class EntryTranslation implements Translation {
     }
     return [...needed.values()];
   }
-}
-
-function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((item, index) => item === b[index]);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Random, RegistryView, ServiceRef, Source, SourceStatus, Timer } from "@inmesh/core";
+import type { ParseDocuments } from "@inmesh/core/internal";
 import { registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
@@ -15,7 +16,6 @@ import type { Watch } from "../watch/watch.js";
 import { mayRead } from "./access.js";
 import { InstanceWatches } from "./instance-watches.js";
 import { keyPath } from "./key-path.js";
-import type { ParseDocuments } from "./policy-keys.js";
 import { PolicySource } from "./policy-source.js";
 import { sameView } from "./same-view.js";
 import { catalogNames, ServiceNames } from "./service-names.js";

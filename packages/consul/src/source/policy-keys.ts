@@ -1,20 +1,9 @@
 /** Policy in the key-value store: one key for each resource, in the order in which the keys were made. */
 
+import { type ParseDocuments, type ParsedText, succeedingDocuments } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
 import { ConsulError } from "../client/consul-error.js";
 import { record } from "../registrar/read.js";
-
-/** Text → documents and problems. `@inmesh/model` has the real one. */
-export type ParseDocuments = (
-  text: string,
-  options: { readonly file: string; readonly namespace: string },
-) => ParsedText;
-
-interface ParsedText {
-  /** None when the text is no YAML. */
-  readonly documents: readonly Document[];
-  readonly problems: readonly Problem[];
-}
 
 interface KvEntry {
   readonly Key: string;
@@ -69,22 +58,19 @@ export class PolicyKeys {
   }
 
   #read(file: string, value: string, created: number, before: PolicyKey | undefined): PolicyKey {
-    const text = Buffer.from(value, "base64").toString("utf8");
+    const text = textIn(value);
     const { documents, problems } = this.#parse(text, { file, namespace: this.#namespace });
-    const old = new Map(before?.documents.map((document) => [document.key, document]));
-    const kept = documents.map((document) => {
-      const same = old.get(document.key);
-      const { origin } = document;
-      const unchanged =
-        same?.hash === document.hash && same.origin.line === origin.line && same.origin.order === created;
-      return unchanged ? same : { ...document, origin: { ...origin, order: created } };
-    });
-    // While one of its documents cannot be identified those that vanished stay, since it may be one of them.
-    if (!problems.some(({ severity }) => severity === "error")) return { value, created, documents: kept, problems };
-    const keys = new Set(documents.map(({ key }) => key));
-    const standing = [...old.values()].filter(({ key }) => !keys.has(key));
-    return { value, created, documents: [...kept, ...standing], problems };
+    const ordered = documents.map((each) => ({ ...each, origin: { ...each.origin, order: created } }));
+    const earlier = before && { text: textIn(before.value), documents: before.documents };
+    return {
+      ...{ value, created, problems },
+      documents: earlier === undefined ? ordered : succeedingDocuments(earlier, text, { documents: ordered, problems }),
+    };
   }
+}
+
+function textIn(value: string): string {
+  return Buffer.from(value, "base64").toString("utf8");
 }
 
 /** Nothing below a prefix is a 404. @throws {ConsulError} `garbled` */

@@ -1,5 +1,6 @@
 /** Policy as Consul holds it: resources in the key-value store, and Consul's own config entries as resources of the mesh. */
 
+import type { ParseDocuments } from "@inmesh/core/internal";
 import { uniqueDocuments } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
 import { giveWay, type Translation, translateConfigEntries } from "../config-entry/index.js";
@@ -10,7 +11,7 @@ import { mayRead, type Readable } from "./access.js";
 import { EntryWatches } from "./entry-watches.js";
 import type { InstanceWatchesOptions } from "./instance-watches.js";
 import { keyPath } from "./key-path.js";
-import { kvEntries, type ParseDocuments, PolicyKeys } from "./policy-keys.js";
+import { kvEntries, PolicyKeys } from "./policy-keys.js";
 
 export interface PolicySourceOptions extends InstanceWatchesOptions {
   readonly parse: ParseDocuments;

@@ -1,6 +1,7 @@
 /** Whether two views hold the same objects: then there is nothing to tell. */
 
 import type { RegistryView } from "@inmesh/core";
+import { sameItems } from "@inmesh/core/internal";
 
 export function sameView(a: RegistryView, b: RegistryView): boolean {
   return (
@@ -10,8 +11,4 @@ export function sameView(a: RegistryView, b: RegistryView): boolean {
     sameItems(a.services, b.services) &&
     sameItems(a.problems, b.problems)
   );
-}
-
-function sameItems(a: readonly unknown[] = [], b: readonly unknown[] = []): boolean {
-  return a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
 }

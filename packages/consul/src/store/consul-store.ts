@@ -15,12 +15,12 @@ import {
   systemClock,
   systemRandom,
 } from "@inmesh/core";
+import type { ParseDocuments } from "@inmesh/core/internal";
 import { backoffMs, PolicyTexts, type TextChange } from "@inmesh/core/internal";
 import type { Document } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
 import { historyPrefix, policyKey, policyPrefix } from "../keys.js";
-import type { ParseDocuments } from "../source/policy-keys.js";
 import { type Batch, batchesOf, operationsOf, type PlannedChange } from "./change-plan.js";
 import { HistoryKeys } from "./history-keys.js";
 import { checkAndSet, readText, readTree } from "./kv-pair.js";

@@ -70,12 +70,10 @@ export class CallSession {
     const began = same ? this.#brought.began : this.#nowS;
     const timed = idleMs > 0 || absoluteMs > 0;
     const value = timed ? `${id}.${began.toString(RADIX)}.${this.#nowS.toString(RADIX)}` : id;
-    const line = this.#policy.kind === "header" ? value : this.#cookie(value, began);
-    // Nothing in it is a percent sign: the value is text, not a format.
-    const pair = [this.#policy.kind === "header" ? this.#policy.name : "set-cookie", line] as const;
-    return this.#policy.kind === "header"
-      ? { remove: [], set: [pair], add: [] }
-      : { remove: [], set: [], add: [[pair[0], pair[1].replaceAll("%", "%%")]] };
+    if (this.#policy.kind === "header") return { remove: [], set: [[this.#policy.name, value]], add: [] };
+    // Percent signs double: the path may have some, and the value is text, not a format.
+    const line = this.#cookie(value, began).replaceAll("%", "%%");
+    return { remove: [], set: [], add: [["set-cookie", line]] };
   }
 
   #cookie(value: string, began: number): string {
@@ -107,9 +105,18 @@ export function readMark(text: string, { absoluteMs, idleMs }: SessionPolicy, no
   return isOver(mark.began, absoluteMs) || isOver(mark.used, idleMs) ? undefined : mark;
 }
 
+/** A state is one cluster's, and its address never changes: hashed once, not at every answer. */
+const MARKS = new WeakMap<EndpointState, string>();
+
 /** Of an endpoint as it stands in marks: the same in every process. */
-export function endpointMark(cluster: string, { endpoint }: EndpointState): string {
-  return createHash("sha256").update(`${cluster}\0${endpoint.id}`).digest("base64url").slice(0, ID_LENGTH);
+function endpointMark(cluster: string, state: EndpointState): string {
+  let mark = MARKS.get(state);
+  if (mark === undefined) {
+    const hash = createHash("sha256").update(`${cluster}\0${state.endpoint.id}`);
+    mark = hash.digest("base64url").slice(0, ID_LENGTH);
+    MARKS.set(state, mark);
+  }
+  return mark;
 }
 
 function secondsOf(text: string): number {

@@ -20,11 +20,12 @@ import type {
   SourceStatus,
   Store,
 } from "../snapshot/source.js";
+import type { ParseDocuments } from "../snapshot/succeeding-documents.js";
 import { type FileSystem, nodeFiles } from "./files.js";
 import { FolderStore } from "./folder-store.js";
 import { LeaseTable } from "./lease-table.js";
 import { LeaseWatch } from "./lease-watch.js";
-import { type ParseDocuments, PolicyFiles } from "./policy-files.js";
+import { PolicyFiles } from "./policy-files.js";
 import { isPolicyFile } from "./policy-tree.js";
 import { LEASES, PolicyWatch } from "./policy-watch.js";
 import { FolderRegistrar } from "./registrar.js";

@@ -9,10 +9,10 @@ import type { Host } from "../snapshot/host.js";
 import { PolicyTexts, type TextChange } from "../snapshot/policy-texts.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import type { ApplyResult, ChangeNote, Revision, Store } from "../snapshot/source.js";
+import type { ParseDocuments } from "../snapshot/succeeding-documents.js";
 import { errorCode, type FileSystem, ignoreMissing, writeAtomically } from "./files.js";
 import { FolderHistory, HISTORY } from "./folder-history.js";
 import { type HeldLock, lockFolder } from "./folder-lock.js";
-import type { ParseDocuments } from "./policy-files.js";
 import { isPolicyFile, readPolicyTree } from "./policy-tree.js";
 
 export interface FolderStoreOptions {

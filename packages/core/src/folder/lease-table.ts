@@ -11,9 +11,9 @@ import type { Random } from "../runtime/random.js";
 import type { Host } from "../snapshot/host.js";
 import { registryProblem } from "../snapshot/registry-problem.js";
 import type { Lease } from "../snapshot/source.js";
+import type { ParseDocuments } from "../snapshot/succeeding-documents.js";
 import type { FileStat } from "./files.js";
 import { isStampOf, type LeaseRecord, leaseNameOf, readLease, readSequence } from "./lease-file.js";
-import type { ParseDocuments } from "./policy-files.js";
 
 /** In ms, between two calls of `tick`: what a killed process on this machine stays visible. */
 export const TICK_MS = 250;

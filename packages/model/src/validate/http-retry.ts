@@ -4,6 +4,7 @@ import type { HttpRetrySpec } from "../kind/virtual-service.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
 import { nearestName } from "./nearest-name.js";
+import { isRegisteredStatus } from "./registered-status.js";
 import type { Report } from "./report.js";
 
 /** Envoy's conditions, HTTP and gRPC. */
@@ -26,22 +27,6 @@ const CONDITIONS: ReadonlySet<string> = new Set([
   "unavailable",
 ]);
 
-/** First and last of each run of statuses that the HTTP registry knows. */
-const REGISTERED: readonly (readonly [number, number])[] = [
-  [100, 103],
-  [200, 208],
-  [226, 226],
-  [300, 305],
-  [307, 308],
-  [400, 418],
-  [421, 426],
-  [428, 429],
-  [431, 431],
-  [451, 451],
-  [500, 508],
-  [510, 511],
-];
-
 export function checkRetry(retry: HttpRetrySpec | undefined, path: Path, report: Report): void {
   if (retry === undefined) return;
   const { attempts = 0, perTryTimeout, retryOn = "", retryRemoteLocalities } = retry;
@@ -54,7 +39,7 @@ export function checkRetry(retry: HttpRetrySpec | undefined, path: Path, report:
     );
   }
   for (const token of retryOn === "" ? [] : retryOn.split(",")) {
-    if (CONDITIONS.has(token) || isRegisteredStatus(token)) continue;
+    if (CONDITIONS.has(token) || isStatus(token)) continue;
     const near = nearestName(token.trim(), CONDITIONS);
     const hint =
       near === undefined
@@ -64,7 +49,6 @@ export function checkRetry(retry: HttpRetrySpec | undefined, path: Path, report:
   }
 }
 
-function isRegisteredStatus(token: string): boolean {
-  const status = /^\d{3}$/.test(token) ? Number(token) : 0;
-  return REGISTERED.some(([first, last]) => status >= first && status <= last);
+function isStatus(token: string): boolean {
+  return /^\d{3}$/.test(token) && isRegisteredStatus(Number(token));
 }

@@ -2,27 +2,21 @@
 
 import { ConsulProcess } from "./consul-process.js";
 import type { ConsulBinary } from "./find-consul.js";
-import { freePorts } from "./free-ports.js";
+import { onFreePorts } from "./free-ports.js";
 import type { Servers } from "./servers.js";
 
-export async function startClientAgent(
-  binary: ConsulBinary,
-  { joined }: Pick<Servers, "joined">,
-): Promise<ConsulProcess> {
-  const [http = 0, grpc = 0, server = 0, serf = 0] = await freePorts(4);
-  const agent = new ConsulProcess({
-    ...{ binary, node: "machine-1" },
-    configuration: {
-      ports: { http, https: -1, grpc, dns: -1, server, serf_lan: serf, serf_wan: -1 },
-      ...{ server: false, retry_join: joined, retry_interval: "1s" },
-    },
-  });
-  try {
-    agent.start();
-    await agent.ready();
+const PORTS = 4;
+
+export function startClientAgent(binary: ConsulBinary, { joined }: Pick<Servers, "joined">): Promise<ConsulProcess> {
+  return onFreePorts(PORTS, async ([http = 0, grpc = 0, server = 0, serf = 0]) => {
+    const agent = new ConsulProcess({
+      ...{ binary, node: "machine-1" },
+      configuration: {
+        ports: { http, https: -1, grpc, dns: -1, server, serf_lan: serf, serf_wan: -1 },
+        ...{ server: false, retry_join: joined, retry_interval: "1s" },
+      },
+    });
+    await agent.startReady();
     return agent;
-  } catch (error) {
-    await agent[Symbol.asyncDispose]();
-    throw error;
-  }
+  });
 }

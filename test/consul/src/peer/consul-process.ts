@@ -116,6 +116,17 @@ export class ConsulProcess {
     throw new Error(`${this.node} knew no leader within ${withinMs} ms:\n${this.#log}`);
   }
 
+  /** Starts it and waits until it is of use; where that fails nothing is left of it. */
+  async startReady(): Promise<void> {
+    try {
+      this.start();
+      await this.ready();
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   /** One question, as an operator would ask it: none of the code under test has a part in it. */
   async ask(method: string, path: string, body?: unknown, { token = this.token } = {}): Promise<ConsulReply> {
     const response = await fetch(`${this.url}${path}`, {

@@ -2,7 +2,7 @@
 
 import { ConsulProcess } from "./consul-process.js";
 import { type ConsulBinary, isAtLeast } from "./find-consul.js";
-import { freePorts } from "./free-ports.js";
+import { onFreePorts } from "./free-ports.js";
 
 export interface AgentTls {
   /** Paths of PEM files. */
@@ -29,28 +29,21 @@ export interface DevAgent extends ConsulProcess {
   readonly httpsPort: number;
 }
 
-/** Somebody else may take a port between its choice and its use. */
-const ATTEMPTS = 3;
-
-export async function startDevAgent(binary: ConsulBinary, options: DevAgentOptions = {}): Promise<DevAgent> {
-  for (let attempt = 1; ; attempt++) {
-    const agent = await prepare(binary, options);
-    try {
-      agent.start();
-      await agent.ready();
-      return agent;
-    } catch (error) {
-      await agent[Symbol.asyncDispose]();
-      if (attempt === ATTEMPTS || !/address already in use/.test(String(error))) throw error;
-    }
-  }
+export function startDevAgent(binary: ConsulBinary, options: DevAgentOptions = {}): Promise<DevAgent> {
+  return onFreePorts(PORTS, async (ports) => {
+    const agent = prepare(binary, options, ports);
+    await agent.startReady();
+    return agent;
+  });
 }
 
-async function prepare(
+const PORTS = 5;
+
+function prepare(
   binary: ConsulBinary,
   { node = "n1", managementToken, tls, datacenter, configuration }: DevAgentOptions,
-): Promise<DevAgent> {
-  const [http = 0, grpc = 0, server = 0, serf = 0, https = 0] = await freePorts(5);
+  [http = 0, grpc = 0, server = 0, serf = 0, https = 0]: readonly number[],
+): DevAgent {
   const agent = new ConsulProcess({
     ...{ binary, node, flags: ["-dev"] },
     ...(managementToken !== undefined && { token: managementToken }),

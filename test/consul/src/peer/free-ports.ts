@@ -23,6 +23,20 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   }
 }
 
+/** Between their choice and their use somebody else may take one. */
+const ATTEMPTS = 3;
+
+/** @param start leaves nothing behind when it throws, with what the process that found a port taken says of it */
+export async function onFreePorts<T>(count: number, start: (ports: readonly number[]) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePorts(count));
+    } catch (error) {
+      if (attempt === ATTEMPTS || !/address already in use/.test(String(error))) throw error;
+    }
+  }
+}
+
 /** Undefined where somebody has the port. */
 async function listening(port: number): Promise<Server | undefined> {
   const server = createServer().listen(port, "127.0.0.1");

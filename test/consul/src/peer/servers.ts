@@ -3,7 +3,7 @@
 import { ConsulProcess } from "./consul-process.js";
 import { defaultDeny } from "./dev-agent.js";
 import type { ConsulBinary } from "./find-consul.js";
-import { freePorts } from "./free-ports.js";
+import { onFreePorts } from "./free-ports.js";
 
 export interface ServersOptions {
   readonly managementToken?: string;
@@ -23,12 +23,16 @@ const PORTS_EACH = 4;
 /** Until one of three leads; 1.8 s on a quiet machine. */
 const ELECTED_MS = 30_000;
 
-export async function startServers(
+export function startServers(binary: ConsulBinary, size: 1 | 3, options: ServersOptions = {}): Promise<Servers> {
+  return onFreePorts(size * PORTS_EACH, (ports) => startOn(ports, binary, size, options));
+}
+
+async function startOn(
+  ports: readonly number[],
   binary: ConsulBinary,
   size: 1 | 3,
-  { managementToken, configuration }: ServersOptions = {},
+  { managementToken, configuration }: ServersOptions,
 ): Promise<Servers> {
-  const ports = await freePorts(size * PORTS_EACH);
   const of = (server: number) => ports.slice(server * PORTS_EACH, (server + 1) * PORTS_EACH);
   const all = Array.from({ length: size }, (_, index) => of(index));
   const joined = all.map(([, , , serf]) => `127.0.0.1:${serf}`);
