@@ -27,6 +27,13 @@ export type {
   Explanation,
 } from "./explain/explanation.js";
 export type {
+  Credentials,
+  Identity,
+  IdentityStatus,
+  PeerChain,
+  PeerVerdict,
+} from "./identity/identity.js";
+export type {
   RateLimitCode,
   RateLimitDescriptor,
   RateLimitRequest,
@@ -36,6 +43,13 @@ export type {
 } from "./rate-limit/rate-limit-service.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
+export type {
+  TokenPlace,
+  TokenRequest,
+  TokenVerdict,
+  TokenVerifier,
+  ValidToken,
+} from "./security/authenticate.js";
 export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";
 export type { PipelineStatus, Refusal } from "./snapshot/pipeline-status.js";
 export type {

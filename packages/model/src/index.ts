@@ -119,6 +119,28 @@ export type {
   SessionPolicy,
   VirtualHost,
 } from "./snapshot/route.js";
+export {
+  type AccessAction,
+  type AccessControl,
+  type AccessDecision,
+  type AccessedHttp,
+  type AccessRequest,
+  type AccessRule,
+  type Claims,
+  type CustomAccess,
+  type DryRunDecision,
+  defaultSecurity,
+  type ExternalAuthorizer,
+  type ForwardedClientCert,
+  type JwtRule,
+  NO_ACCESS_CONTROL,
+  type PathNormalization,
+  type PeerMode,
+  type PeerModeInForce,
+  type PeerPolicy,
+  type SecurityPolicy,
+  type TokenPlaces,
+} from "./snapshot/security.js";
 export type { ClientContext, MeshSettings, Mode, Snapshot } from "./snapshot/snapshot.js";
 export type {
   ConnectionPolicy,
@@ -149,5 +171,6 @@ export type {
   Workload,
   WorkloadPort,
 } from "./snapshot/workload.js";
+export { type PeerIdentity, parseSpiffeId, SPIFFE_SCHEME, spiffeId } from "./spiffe-id.js";
 export { notHonoured } from "./validate/not-honoured.js";
 export { type AnyResource, type Validated, validateDocument } from "./validate/validate-document.js";

@@ -15,6 +15,7 @@ export function snapshotInUse(snapshot: Snapshot, clusters: Clusters): Snapshot 
       return snapshot.withPolicy && snapshotInUse(snapshot.withPolicy, clusters);
     },
     server: snapshot.server,
+    security: snapshot.security,
     services: snapshot.services,
     routes: snapshot.routes,
     get resources() {

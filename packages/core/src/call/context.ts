@@ -4,6 +4,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { PeerIdentity } from "@inmesh/model";
 import type { Tries } from "./tries.js";
 
 export class InboundContext {
@@ -20,6 +21,8 @@ export class InboundContext {
   /** Calls made for it, and how often any of them was repeated, by the mesh or by the application. */
   calls = 0;
   repeats = 0;
+  /** Who called, by the certificate of the connection; undefined: plaintext, or work of nobody's. */
+  peer: PeerIdentity | undefined = undefined;
 
   constructor(
     deadlineAt: number,

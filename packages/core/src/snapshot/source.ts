@@ -19,6 +19,8 @@ export interface LeaseSpec {
   readonly labels: Readonly<Record<string, string>>;
   readonly locality?: Locality;
   readonly serviceAccount?: string;
+  /** SPIFFE id it says it has; empty: none. For display: nobody is believed because of it. @default unknown */
+  readonly identity?: string;
   /** Share of calls among its kind, 1 to 65535. @default 1 */
   readonly weight?: number;
   /** Words by which tools around the registry choose; the mesh itself does not. @default none */

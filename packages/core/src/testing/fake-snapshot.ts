@@ -4,6 +4,7 @@ import {
   type ClientTls,
   type Cluster,
   type Destination,
+  defaultSecurity,
   type Endpoint,
   type EndpointSet,
   type LoadBalancerKind,
@@ -160,6 +161,7 @@ export function fakeSnapshot({
     },
     mode,
     server,
+    security: defaultSecurity("cluster.local"),
     withPolicy: withPolicy && fakeSnapshot({ version, ...withPolicy }),
     services: new Map([...made.values()].map(({ cluster }) => [cluster.host, cluster.service])),
     routes: {

@@ -56,6 +56,7 @@ export class InboundRequest implements InboundContext {
   readonly spentAbove: number;
   calls = 0;
   repeats = 0;
+  peer: InboundContext["peer"] = undefined;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;

@@ -28,6 +28,7 @@ export function clientTls(
     mode,
     sni,
     insecureSkipVerify,
+    identities: [],
     subjectAltNames: insecureSkipVerify ? [] : names,
     // The ServiceEntry's names come on top of the host's (seen with Envoy 1.40), the rule's in its place.
     // Differs: an `sni` without any names is verified too, where Istio takes every certificate of a known CA.

@@ -11,6 +11,7 @@ import type { Resource, ResourceRef } from "../resource.js";
 import { type Cluster, clusterName } from "../snapshot/cluster.js";
 import type { ServerPolicy } from "../snapshot/resilience.js";
 import type { RouteTable } from "../snapshot/route.js";
+import type { SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
 import type { EndpointSet, KnownService, Service, ServiceRef, Workload } from "../snapshot/workload.js";
 import { compileCluster } from "./cluster.js";
@@ -120,6 +121,10 @@ class CompiledSnapshot implements Snapshot {
 
   get server(): ServerPolicy {
     return this.#view.server;
+  }
+
+  get security(): SecurityPolicy {
+    return this.#view.security;
   }
 
   get services(): ReadonlyMap<string, Service> {

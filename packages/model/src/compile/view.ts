@@ -11,6 +11,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
+import { defaultSecurity, type SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
@@ -70,6 +71,7 @@ export class ClientView {
   readonly sums: RevisionSums;
   /** For the client's own servers. */
   readonly server: ServerPolicy;
+  readonly security: SecurityPolicy;
   readonly resources: readonly Resource[];
   readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
@@ -174,6 +176,7 @@ export class ClientView {
       this.#rateLimits === old.#rateLimits &&
       this.mode.mode === old.mode.mode;
     this.server = sameServer ? old.server : this.#serverPolicy();
+    this.security = sameSettings && old ? old.security : defaultSecurity(mesh.trustDomain);
 
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];

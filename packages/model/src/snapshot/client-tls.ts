@@ -15,6 +15,17 @@ export interface ClientTls {
   readonly verifiesServerName: boolean;
   /** Nothing about the server is verified. */
   readonly insecureSkipVerify: boolean;
+  /**
+   * SPIFFE ids that the server may have, one of which its certificate must name (secure naming, policy-semantics §2.7): of
+   * policy, else of the service's own name and namespace, never of what an instance says of itself. Empty but for
+   * ISTIO_MUTUAL.
+   */
+  readonly identities: readonly string[];
+  /**
+   * No rule asks for it: endpoints that are members of the mesh (`Endpoint.member`) are called over TLS by a process that has an
+   * identity, others in plaintext (auto mTLS). @default false
+   */
+  readonly auto?: boolean;
   /** Files, read by the process that calls; empty where policy names none. Without `caCertificates`: the roots of Node. */
   readonly caCertificates: string;
   readonly caCrl: string;
@@ -34,6 +45,7 @@ export const PLAINTEXT: ClientTls = Object.freeze({
   subjectAltNames: Object.freeze([]),
   verifiesServerName: false,
   insecureSkipVerify: false,
+  identities: Object.freeze([]),
   caCertificates: "",
   caCrl: "",
   clientCertificate: "",

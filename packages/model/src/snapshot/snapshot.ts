@@ -5,6 +5,7 @@ import type { Resource, ResourceRef } from "../resource.js";
 import type { Cluster } from "./cluster.js";
 import type { ServerPolicy } from "./resilience.js";
 import type { RouteTable } from "./route.js";
+import type { SecurityPolicy } from "./security.js";
 import type { EndpointSet, Locality, Service, ServiceRef } from "./workload.js";
 
 /** Whose view a snapshot is: visibility, sourceLabels, sourceNamespace and Sidecar scope are decided at compile time. */
@@ -56,6 +57,8 @@ export interface Snapshot {
   readonly withPolicy?: Snapshot | undefined;
   /** For the process's own servers; nothing in it while policy is off. */
   readonly server: ServerPolicy;
+  /** For the same servers, in every mode. The same object as in the last snapshot unless something in it changed. */
+  readonly security: SecurityPolicy;
   /** By host, as visible to the client. */
   readonly services: ReadonlyMap<string, Service>;
   readonly routes: RouteTable;

@@ -96,6 +96,8 @@ export interface Workload {
   readonly locality?: Locality;
   readonly weight: number;
   readonly serviceAccount?: string;
+  /** A process of the mesh, which has an identity of its own wherever the mesh has any: a lease, or a document that says so. */
+  readonly member?: boolean;
   readonly healthy: boolean;
 }
 
@@ -116,6 +118,8 @@ export interface Endpoint {
   readonly labels: Readonly<Record<string, string>>;
   readonly locality?: Locality;
   readonly serviceAccount?: string;
+  /** Called over TLS under auto mTLS, see `ClientTls.auto`. @default false */
+  readonly member?: boolean;
   /** Workload behind it; several when processes share one port. */
   readonly workloads: readonly string[];
 }

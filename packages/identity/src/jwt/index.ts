@@ -1,0 +1,3 @@
+/** Tokens of users: `TokenVerifier` of core, by `jose`. */
+
+export type { TokenVerifier } from "@inmesh/core";
