@@ -3,31 +3,14 @@
  * default retry policy, one worker thread, no access log, no tracing, no TLS.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { onCpu } from "./pinned.js";
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const START_MS = 20_000;
-
-/** Path of Envoy's binary; undefined, with the reason on stderr, where it is not to be had. */
-export function findEnvoy(): string | undefined {
-  const installer = join(process.env["INMESH_SHARED"] ?? join(REPOSITORY, "../shared"), "tools/install-envoy");
-  const why = existsSync(installer) ? install(installer) : { reason: `there is no ${installer}; set INMESH_SHARED` };
-  if ("path" in why) return why.path;
-  if (process.env["INMESH_REQUIRE_PEERS"] === "1") throw new Error(`Envoy is required, and ${why.reason}`);
-  console.error(`SKIPPED: no Envoy to measure against: ${why.reason}`);
-  return undefined;
-}
-
-function install(installer: string): { readonly path: string } | { readonly reason: string } {
-  const { status, stdout, stderr } = spawnSync(installer, { encoding: "utf8" });
-  return status === 0 ? { path: stdout.trim() } : { reason: stderr.trim() };
-}
 
 export interface RunningEnvoy {
   readonly pid: number;

@@ -1,8 +1,8 @@
 /** inmesh in two processes beside an Envoy beside each: CPU of all processes per request, and latency, at a fixed rate. */
 
 import { fileURLToPath } from "node:url";
+import { findEnvoy } from "@inmesh-test/identity/peer";
 import type { HopsResult, WayResult } from "../hops/run.js";
-import { findEnvoy } from "../lib/envoy.js";
 import { measureApart } from "../lib/pinned.js";
 import { COUNTS_CPU } from "../lib/process-cpu.js";
 import { quantile, spread } from "../lib/stats.js";
@@ -14,7 +14,7 @@ const GOAL = "goal: inmesh adds <= 1/20 of the CPU that two Envoys add";
 export async function envoy(): Promise<Report> {
   const bench = "two services, 865 B JSON, at a fixed rate: inmesh in both, or an Envoy beside each";
   if (!COUNTS_CPU) return { bench, rows: [], notes: ["SKIPPED: this system has no /proc/PID/schedstat"] };
-  const binary = findEnvoy();
+  const binary = findEnvoy("what two Envoys add, beside what inmesh adds");
   if (binary === undefined) return { bench, rows: [], notes: ["SKIPPED: no Envoy"] };
   const { loads, envoysMb } = await measureApart<HopsResult>(RUNNER, [binary]);
   return {
