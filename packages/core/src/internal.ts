@@ -17,7 +17,15 @@ export {
   withoutMeshHeaders,
 } from "./call/mesh-headers.js";
 export { applyEachHeaderOps } from "./call/request-edit.js";
-export { serverNameOf, tlsRefused, tlsSource } from "./call/tls.js";
+export {
+  isMeshTls,
+  isSecured,
+  meshServerName,
+  serverNameOf,
+  tlsRefused,
+  tlsSource,
+  WRONG_PEER_CODE,
+} from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";

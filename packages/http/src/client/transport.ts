@@ -1,6 +1,6 @@
 /** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
 
-import type { Attempt, Call, Clock, Timer } from "@inmesh/core";
+import type { Attempt, Call, Clock, Identity, Timer } from "@inmesh/core";
 import { type EndpointState, tlsRefused } from "@inmesh/core/internal";
 import type { TrafficPolicy } from "@inmesh/model";
 import { ClusterConnections, type ClusterLimits } from "./cluster-connections.js";
@@ -27,6 +27,8 @@ export interface HttpTransportOptions {
   readonly clock: Clock;
   /** Called once, with the first request. */
   readonly undici: () => Undici;
+  /** What this process shows to endpoints of the mesh. @default it has none: they are called in plaintext unless a rule asks for TLS */
+  readonly identity?: Identity | undefined;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
 }

@@ -4,7 +4,7 @@
  */
 
 import { connect as connectTcp, type Socket } from "node:net";
-import type { Clock } from "@inmesh/core";
+import type { Clock, Identity } from "@inmesh/core";
 import {
   errorCode,
   type HealthFinding,
@@ -27,6 +27,8 @@ const UNSENDABLE = /[\0-\x20\x7f]/;
 
 export interface HttpHealthProberOptions {
   readonly clock: Clock;
+  /** As of HttpTransport. */
+  readonly identity?: Identity | undefined;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
 }
