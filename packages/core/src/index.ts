@@ -44,6 +44,9 @@ export type {
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export type {
+  InvalidToken,
+  NoToken,
+  TokenKeysReading,
   TokenPlace,
   TokenRequest,
   TokenVerdict,
