@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { fuzz } from "./fuzzer.js";
+import { TARGETS } from "./input/targets.js";
 import { judge } from "./judge.js";
 import { readSeeds } from "./seeds.js";
 
@@ -17,3 +18,16 @@ it("20,000 mutated documents crash nothing, hang nothing, change no prototype, a
   expect(valid).toBeGreaterThan(2_000);
   expect(problems).toBeGreaterThan(20_000);
 }, 120_000);
+
+it.each(Object.keys(TARGETS))(
+  "10,000 mutated inputs of %s crash nothing and hang nothing",
+  async (target) => {
+    const { failures, done, valid, problems } = await fuzz({ target, cases: 10_000, seed: 20_261_128 });
+    expect(failures).toEqual([]);
+    expect(done).toBe(10_000);
+    // Mutations that go nowhere try nothing.
+    expect(valid).toBeGreaterThan(20);
+    expect(problems).toBeGreaterThan(100);
+  },
+  120_000,
+);

@@ -3,6 +3,8 @@
 import { Worker } from "node:worker_threads";
 
 export interface FuzzOptions {
+  /** A parser of input/targets.ts. @default none: whole documents */
+  readonly target?: string | undefined;
   readonly cases: number;
   readonly seed: number;
   /** A case that takes longer hangs. In ms. @default 10000 */
@@ -14,21 +16,22 @@ export interface FuzzReport {
   /** With the case's number and its text. At most ten. */
   readonly failures: readonly string[];
   readonly done: number;
-  /** Documents that passed as valid, and problems that were told: both must be many, or nothing was tried. */
+  /** Documents that passed as valid, and problems that were told; inputs accepted, and refused. Both must be many, or nothing was tried. */
   readonly valid: number;
   readonly problems: number;
 }
 
 /** Where the thread writes the number of the case it is at. */
 export interface FuzzThreadData {
+  readonly target: string | undefined;
   readonly cases: number;
   readonly seed: number;
   readonly progress: Int32Array;
 }
 
-export async function fuzz({ cases, seed, hangMs = 10_000, onProgress }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz({ target, cases, seed, hangMs = 10_000, onProgress }: FuzzOptions): Promise<FuzzReport> {
   const progress = new Int32Array(new SharedArrayBuffer(4));
-  const workerData: FuzzThreadData = { cases, seed, progress };
+  const workerData: FuzzThreadData = { target, cases, seed, progress };
   // What is built, without the test runner's way to the sources.
   const worker = new Worker(new URL("../dist/fuzz-thread.js", import.meta.url), { workerData, execArgv: [] });
   return await new Promise<FuzzReport>((resolve, reject) => {
@@ -37,7 +40,7 @@ export async function fuzz({ cases, seed, hangMs = 10_000, onProgress }: FuzzOpt
       const now = Atomics.load(progress, 0);
       onProgress?.(now);
       if (now === last) {
-        reject(new Error(`case ${now} of seed ${seed} has taken ${hangMs} ms`));
+        reject(new Error(`${target ?? "documents"}: case ${now} of seed ${seed} has taken ${hangMs} ms`));
         void worker.terminate();
       }
       last = now;

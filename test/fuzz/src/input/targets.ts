@@ -1,0 +1,7 @@
+/** Every parser that is fuzzed, by the name its thread is started with. Loaded one by one. */
+
+import type { InputTarget } from "./target.js";
+
+export const TARGETS: Readonly<Record<string, () => Promise<InputTarget>>> = {
+  "spiffe-id": async () => (await import("./spiffe-id.js")).SPIFFE_ID,
+};
