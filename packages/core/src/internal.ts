@@ -31,7 +31,7 @@ export { EndpointState } from "./cluster/endpoint-state.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
 export { ClusterLimits } from "./limit/cluster-limits.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
-export { backoffMs } from "./runtime/backoff.js";
+export { type BackoffOptions, backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
 export { AbsenceLog, durationText } from "./snapshot/absence-log.js";

@@ -10,6 +10,7 @@ import { type MeshPlugin, meshPlugin } from "@inmesh/http/fastify";
 import { type GotOptions, gotOptions } from "@inmesh/http/got";
 import { createHttp, createHttps, MeshAgent, MeshHttpsAgent } from "@inmesh/http/node";
 import { type AnyServer, attachServer, type Enter, enterer, type Handler, meshHandler } from "@inmesh/http/server";
+import type { PeerIdentity } from "@inmesh/model";
 import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
@@ -104,6 +105,10 @@ export class ConnectedMesh implements Mesh {
 
   signal(): AbortSignal | undefined {
     return this[PLANE].engine.contexts.current()?.signal();
+  }
+
+  peer(): PeerIdentity | undefined {
+    return this[PLANE].engine.contexts.current()?.peer;
   }
 
   detach<Result>(work: () => Result): Result {

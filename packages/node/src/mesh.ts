@@ -15,6 +15,7 @@ import type { MeshPlugin } from "@inmesh/http/fastify";
 import type { GotOptions } from "@inmesh/http/got";
 import type { HttpFunctions } from "@inmesh/http/node";
 import type { AnyServer, Handler, Http2Listener } from "@inmesh/http/server";
+import type { PeerIdentity } from "@inmesh/model";
 import type { DrainResult } from "./plane/drain.js";
 
 export interface TimeLimit {
@@ -60,6 +61,11 @@ export interface Mesh extends AsyncDisposable {
   attach<Server extends AnyServer>(server: Server): Server;
   /** Aborts when the caller of the request being served goes away or its deadline passes. Undefined outside a request. */
   signal(): AbortSignal | undefined;
+  /**
+   * Who called, by the certificate of the connection on which the request came that is being served. Undefined for a
+   * caller without one, and outside a request.
+   */
+  peer(): PeerIdentity | undefined;
   /** Runs background work that must outlive the request: it inherits neither deadline nor trace headers. */
   detach<Result>(work: () => Result): Result;
   /**

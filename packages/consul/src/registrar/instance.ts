@@ -33,6 +33,8 @@ export interface Machine {
   readonly started: string;
 }
 
+const NO_IDENTITY = "none";
+
 /** No reader keeps an instance in mind for longer, whatever the instance says, in ms. */
 const MAX_TTL_MS = 86_400_000;
 
@@ -57,6 +59,8 @@ export function toServiceInstance(
     locality: locality && [locality.region, locality.zone, locality.subZone].map(escapePart).join("/"),
     "service-account": lease.serviceAccount && escapeText(lease.serviceAccount),
     admin: lease.admin && escapeText(lease.admin),
+    // An empty fact is not kept: a process without an identity says so by a word that is none.
+    identity: lease.identity === "" ? NO_IDENTITY : lease.identity && escapeText(lease.identity),
     host: escapeText(host),
     "pid-started": started,
   };
@@ -88,6 +92,7 @@ export function leaseOf(entry: unknown, { namespace: home }: Pick<ConsulTarget, 
   if (pid < 1 || ttlMs < 1 || schemaVersion < 0 || address === "") return undefined;
   const locality = readLocality(readFact(meta, "locality"));
   const [serviceAccount, admin] = ["service-account", "admin"].map((name) => unescapeText(readFact(meta, name)));
+  const said = unescapeText(readFact(meta, "identity"));
   const status = statusOf(checks);
   const weight = weightOf(Weights, status);
   const tags = Array.isArray(Tags) ? Tags.filter((tag): tag is string => typeof tag === "string") : [];
@@ -98,6 +103,7 @@ export function leaseOf(entry: unknown, { namespace: home }: Pick<ConsulTarget, 
     labels: readLabels(meta),
     ...(locality && { locality }),
     ...(serviceAccount && { serviceAccount }),
+    ...(said && { identity: said === NO_IDENTITY ? "" : said }),
     ...(weight > 1 && { weight }),
     ...(tags.length > 0 && { tags }),
     pid,

@@ -18,6 +18,8 @@ export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {
   AttemptView,
   BreakerView,
+  CertificateView,
+  CertsView,
   ClustersView,
   ClusterView,
   EndpointView,
@@ -25,6 +27,7 @@ export type {
   HealthCheckView,
   HealthView,
   HeldView,
+  IdentityView,
   InboundStats,
   LimitsView,
   LimitView,

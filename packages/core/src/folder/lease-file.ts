@@ -49,6 +49,7 @@ export function formatLease(lease: LeaseSpec, sequence: number, { host, started 
     "pid-started": started === "" ? undefined : started,
     host,
     admin: lease.admin,
+    identity: lease.identity,
     tags: lease.tags === undefined ? undefined : JSON.stringify(lease.tags),
     version: lease.inmeshVersion,
     "schema-version": String(lease.schemaVersion),
@@ -113,6 +114,7 @@ export function readLease(name: string, document: Document | undefined): LeaseRe
   const ttlMs = Number(note("ttl-ms"));
   if (!(ttlMs > 0)) return "annotation inmesh.dev/ttl-ms is no duration in ms";
   const admin = note("admin");
+  const identity = annotations[`${PREFIX}identity`];
   const serviceAccount = text(spec["serviceAccount"]);
   const locality = readLocality(text(spec["locality"]));
   const weight = Number(text(spec["weight"])) || 1;
@@ -127,6 +129,7 @@ export function readLease(name: string, document: Document | undefined): LeaseRe
     labels: readLabels(record(spec["labels"])),
     ...(locality && { locality }),
     ...(serviceAccount !== "" && { serviceAccount }),
+    ...(typeof identity === "string" && { identity }),
     ...(Number.isInteger(weight) && weight > 1 && { weight }),
     ...(tags.length > 0 && { tags }),
     pid,

@@ -4,7 +4,7 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { type Clock, sleep, type Timer } from "@inmesh/core";
+import { type Clock, type Identity, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
@@ -24,6 +24,8 @@ export interface ServersOptions {
   readonly clock: Clock;
   /** A server began or ceased to listen. */
   readonly onChange?: (listeners: readonly Listener[]) => void;
+  /** Of this process. @default it has none */
+  readonly identity?: Identity | undefined;
 }
 
 /** Between two looks for idle connections of a closing server, in ms. */

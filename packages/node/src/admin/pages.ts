@@ -16,6 +16,7 @@ import {
   suspectsOf,
 } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
+import { certsView, identityView } from "./certs-view.js";
 import { serverInfo } from "./server-info.js";
 
 export interface Page {
@@ -40,6 +41,7 @@ const READ: Readonly<Record<string, Show>> = {
   },
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
+  "/certs": certsView,
   "/events": ({ events }) => events.view(),
   "/explain": explainPage,
 };
@@ -95,11 +97,17 @@ function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReadin
 function healthPage(plane: DataPlane): Page {
   const { ready, draining, failing, pipeline } = plane;
   const registry = registryOf(plane);
-  const details = [...registryDetails(registry), ...policyDetails(pipeline)];
+  const details = [...registryDetails(registry), ...policyDetails(pipeline), ...identityDetails(plane)];
   const degraded = details.length > 0 ? "degraded" : "ok";
   const status = draining ? "draining" : failing ? "failing" : ready ? degraded : "starting";
   const body: HealthView = { status, details, registry };
   return { status: ready ? 200 : 503, body };
+}
+
+function identityDetails(plane: DataPlane): string[] {
+  const { state, reason = "" } = identityView(plane);
+  if (state === "off" || state === "ready") return [];
+  return [state === "expired" ? `its certificate has expired: ${reason}` : `its certificate: ${reason || state}`];
 }
 
 function policyDetails(pipeline: PipelineStatus | undefined): string[] {

@@ -5,6 +5,7 @@ import { registryReading } from "@inmesh/core/admin";
 import { resourceKey, SCHEMA_VERSION } from "@inmesh/model";
 import type { DataPlane } from "../plane/data-plane.js";
 import { VERSION } from "../version.js";
+import { identityView } from "./certs-view.js";
 
 export function serverInfo(plane: DataPlane): ServerInfo {
   const { settings, pipeline, clock } = plane;
@@ -25,6 +26,7 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     registry: registryReading(pipeline, plane.registryUrl, clock),
     snapshot: { version: pipeline?.version ?? 0, revision: pipeline?.revision ?? "" },
     problems: pipeline?.problems.length ?? 0,
+    identity: identityView(plane),
   };
 }
 

@@ -18,6 +18,8 @@ import type { Pipeline } from "@inmesh/core/internal";
 import { HttpClient, HttpHealthProber, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
+import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
+import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
@@ -55,6 +57,8 @@ export class DataPlane {
   readonly events: EventLog;
   readonly store: SnapshotStore;
   readonly engine: Engine;
+  /** Undefined: it has none, and none will come. */
+  readonly identity: ProcessIdentity | undefined;
   readonly transport: HttpTransport;
   readonly client: HttpClient;
   readonly inbound: Inbound;
@@ -102,7 +106,9 @@ export class DataPlane {
       log.warn(message);
       this.events.add(kind, message);
     };
-    this.transport = new HttpTransport({ clock, undici, onNotice: noticed("tls") });
+    this.identity = makeIdentity(settings, clock, noticed("identity"));
+    const { identity } = this;
+    this.transport = new HttpTransport({ clock, undici, identity, onNotice: noticed("tls") });
     this.#whereabouts = new Whereabouts({
       ...{ settings, clock, env: process.env },
       onChange: () => this.#onListeners(this.servers.listeners),
@@ -125,12 +131,13 @@ export class DataPlane {
       onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => this.events.add("breaker", message),
-      healthProber: new HttpHealthProber({ clock, onNotice: noticed("tls") }),
+      healthProber: new HttpHealthProber({ clock, identity, onNotice: noticed("tls") }),
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     this.inbound = new Inbound(this.engine);
-    this.servers = new Servers({ inbound: this.inbound, clock, onChange: (listeners) => this.#onListeners(listeners) });
+    const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
+    this.servers = new Servers({ inbound: this.inbound, clock, identity, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
   }
 
@@ -264,6 +271,7 @@ export class DataPlane {
       ...(registry.state && { state: registry.state }),
     });
     this.#pipeline.start();
+    const known = this.#openIdentity(registry);
     // Worker threads call and are served in the name of their process, which has the lease.
     if (!isMainThread) return;
     if (settings.lease === "never") return this.#openAdmin();
@@ -283,7 +291,26 @@ export class DataPlane {
       },
       onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
     });
+    // Callers find a member of the mesh at its address: it should be able to say who it is.
+    await known;
     if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);
+  }
+
+  /** Resolves with the first certificate, or when others need not wait for it any longer; never rejects. */
+  async #openIdentity(registry: OpenRegistry): Promise<void> {
+    const { identity, settings, clock, log } = this;
+    if (identity === undefined) return;
+    await fillIdentity(identity, {
+      ...{ settings, clock, registry },
+      random: systemRandom,
+      aliases: () => this.store.current?.security.trustDomains ?? [],
+      onNotice: ({ severity, message }) => {
+        this.events.add("identity", message);
+        log[severity === "warning" ? "warn" : severity](message);
+      },
+    });
+    identity.subscribe(() => this.#onListeners(this.servers.listeners)); // the lease tells of it
+    await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
   }
 
   #onSnapshot({ version, revision, mode }: Snapshot): void {
@@ -335,6 +362,7 @@ export class DataPlane {
       address: found.address,
       ports: ports ?? namedPorts(listeners),
       ...(this.#admin && { admin: this.#admin.url }),
+      identity: this.identity?.current?.self.id ?? "",
     });
   }
 
@@ -344,6 +372,7 @@ export class DataPlane {
     this.#whereabouts.close();
     await this.#lease?.leave();
     await this.#admin?.close();
+    await this.identity?.close();
     this.#guard?.close();
     await this.#pipeline?.close();
     this.engine.close();

@@ -3,7 +3,7 @@
 import type { LeaseHandle, LeaseSpec, Registrar } from "@inmesh/core";
 
 /** The part that changes while the process runs. */
-export type LeaseFacts = Pick<LeaseSpec, "address" | "ports" | "admin">;
+export type LeaseFacts = Pick<LeaseSpec, "address" | "ports" | "admin" | "identity">;
 
 export interface LeaseKeeperOptions {
   readonly registrar: Registrar;

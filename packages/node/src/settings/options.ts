@@ -4,6 +4,7 @@
  */
 
 import type { Registrar, Source } from "@inmesh/core";
+import type { CredentialCallback } from "@inmesh/identity";
 import type { Document } from "@inmesh/model";
 import type { LogLevel } from "../log.js";
 import { isConsul, schemeOf } from "./registry-url.js";
@@ -46,6 +47,11 @@ export interface MeshOptions {
   /** Ports others call, in place of those the process listens on. */
   readonly ports?: readonly (number | { readonly name: string; readonly number: number })[];
   readonly serviceAccount?: string;
+  /**
+   * Where the certificate of this process comes from: `off`, `ca` (the registry folder's own), `ca:DIR`, `files:DIR`,
+   * `connect` (Consul's), or a function. `auto`: `ca` with a folder, else `off`. @default "off"
+   */
+  readonly identity?: IdentitySource | CredentialCallback;
   /** `region/zone/subZone`; or `ecs`, `ec2`, `gce`, `azure`, `auto`: that platform's metadata is asked. */
   readonly locality?: string;
   /** Share of calls among instances of its kind, 1 to 65535. @default 1 */
@@ -97,6 +103,8 @@ export interface SharedRegistry extends Registrar {
   openSource(): Source;
 }
 
+export type IdentitySource = "auto" | "off" | "ca" | "connect" | `${"ca" | "files"}:${string}`;
+
 export const SEAMS = ["fetch", "undici", "http", "server"] as const;
 export type Seam = (typeof SEAMS)[number];
 
@@ -120,6 +128,11 @@ export const SETTINGS: Settings = {
   version: { variable: "INMESH_VERSION", read: text, expects: "text" },
   ports: { variable: "INMESH_PORTS", read: ports, expects: "[name:]port, comma-separated" },
   serviceAccount: { variable: "INMESH_SERVICE_ACCOUNT", read: text, expects: "text" },
+  identity: {
+    variable: "INMESH_IDENTITY",
+    read: identity,
+    expects: "auto, off, ca, ca:DIR, files:DIR or connect",
+  },
   locality: {
     variable: "INMESH_LOCALITY",
     read: text,
@@ -170,6 +183,15 @@ function config(value: unknown): string | readonly Document[] | SharedRegistry |
   if (scheme === undefined || isConsul(path)) return path;
   const expected = "expected a folder, a policy file or consul://host:8500";
   return { invalid: scheme === "xds" ? `xds:// registries come with a later version; ${expected}` : expected };
+}
+
+function identity(value: unknown): IdentitySource | CredentialCallback | Invalid {
+  if (typeof value === "function") return value as CredentialCallback;
+  if (value === false) return "off"; // YAML 1.1 writers mean this
+  const source = text(value);
+  if (typeof source !== "string") return source;
+  const isKnown = /^(?:auto|off|connect|ca|(?:ca|files):.+)$/.test(source);
+  return isKnown ? (source as IdentitySource) : { invalid: "expected auto, off, ca, ca:DIR, files:DIR or connect" };
 }
 
 function leaseTtl(value: unknown): number | Invalid {

@@ -83,6 +83,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     labels: { app: service, ...(version !== undefined && { version }), ...given("labels") },
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
+    identity: identityIn(given("identity") ?? "off", cwd),
     locality: given("locality"),
     weight: given("weight"),
     tags: given("tags") ?? [],
@@ -106,6 +107,14 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
 /** A URL means the same wherever the process was started. */
 function located(config: string, cwd: string): string {
   return schemeOf(config) === undefined ? resolve(cwd, config) : config;
+}
+
+/** A folder means the same wherever the process goes. */
+function identityIn(identity: MeshSettings["identity"], cwd: string): MeshSettings["identity"] {
+  if (typeof identity !== "string") return identity;
+  const [kind = "", ...directory] = identity.split(":");
+  if (directory.length === 0) return identity;
+  return `${kind as "ca" | "files"}:${resolve(cwd, directory.join(":"))}`;
 }
 
 /** Where services of one user meet when nobody says where. */
