@@ -7,6 +7,7 @@ export { type Out, outText } from "../health/out-story.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
+export type { CertificateView, CertsView, IdentityView } from "./certs-view.js";
 export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
@@ -18,8 +19,6 @@ export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {
   AttemptView,
   BreakerView,
-  CertificateView,
-  CertsView,
   ClustersView,
   ClusterView,
   EndpointView,
@@ -27,7 +26,6 @@ export type {
   HealthCheckView,
   HealthView,
   HeldView,
-  IdentityView,
   InboundStats,
   LimitsView,
   LimitView,

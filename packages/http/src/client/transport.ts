@@ -31,8 +31,6 @@ export interface HttpTransportOptions {
   readonly identity?: Identity | undefined;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
-  /** Of this process. @default it has none */
-  readonly identity?: Identity | undefined;
 }
 
 export class HttpTransport implements Transport {
