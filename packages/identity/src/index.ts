@@ -4,4 +4,9 @@ export { type IdentityNotice, WorkloadIdentity, type WorkloadIdentityOptions } f
 export { CallbackSource, type CredentialCallback } from "./source/callback-source.js";
 export type { CredentialSource, GivenCredentials } from "./source/credential-source.js";
 export { FileSource, type FileSourceOptions } from "./source/file-source.js";
+export { type Certificate, certificatePem, parseChain, readCertificate } from "./x509/certificate.js";
+export { checkCertificates, checkSvid, identityOf } from "./x509/check-svid.js";
+export { createCsr, readCsr } from "./x509/csr.js";
+export { generateKey, privateKeyPem, readPrivateKey } from "./x509/signature.js";
 export { SvidProblem } from "./x509/svid-problem.js";
+export { type Trust, trustOf } from "./x509/trust.js";
