@@ -12,6 +12,13 @@ export {
   parseDocuments,
 } from "./document/parse-documents.js";
 export { stringifyDocument } from "./document/stringify-document.js";
+export type {
+  AuthorizationConditionSpec,
+  AuthorizationOperationSpec,
+  AuthorizationPolicySpec,
+  AuthorizationRuleSpec,
+  AuthorizationSourceSpec,
+} from "./kind/authorization-policy.js";
 export type { CircuitBreakerSpec } from "./kind/circuit-breaker.js";
 export type { DestinationRuleSpec, SubsetSpec } from "./kind/destination-rule.js";
 export { parseDurationMs } from "./kind/duration.js";
@@ -31,7 +38,9 @@ export type { GatewayHeaderModifierSpec, GatewayParentRefSpec, GatewayValueMatch
 export type { MeshConfigSpec } from "./kind/mesh-config.js";
 export type { MeshModeSpec } from "./kind/mesh-mode.js";
 export type { NamespaceSpec } from "./kind/namespace.js";
+export type { PeerAuthenticationSpec } from "./kind/peer-authentication.js";
 export type { RateLimitSpec } from "./kind/rate-limit.js";
+export type { JwtRuleSpec, RequestAuthenticationSpec } from "./kind/request-authentication.js";
 export type { ResilienceSpec } from "./kind/resilience.js";
 export type { SpecByKind } from "./kind/schema.js";
 export type { KubernetesServicePortSpec, ServiceSpec } from "./kind/service.js";

@@ -17,6 +17,9 @@ export const KINDS = [
   "CircuitBreaker",
   "Resilience",
   "RateLimit",
+  "PeerAuthentication",
+  "RequestAuthentication",
+  "AuthorizationPolicy",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

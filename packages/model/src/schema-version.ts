@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {
@@ -24,6 +24,9 @@ const SINCE: Readonly<Record<Kind, number>> = {
   CircuitBreaker: 4,
   Resilience: 4,
   RateLimit: 4,
+  PeerAuthentication: 5,
+  RequestAuthentication: 5,
+  AuthorizationPolicy: 5,
 };
 
 /** Schema version a reader needs for documents of this kind; a kind unknown here needs a newer one than ours. */

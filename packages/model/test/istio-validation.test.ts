@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { analyze } from "../src/analyze/analyze.js";
+import { apiVersionsOf } from "../src/document/api-group.js";
 import { parseDocuments } from "../src/document/parse-documents.js";
 import type { Problem } from "../src/problem.js";
 import { KINDS } from "../src/resource.js";
@@ -21,8 +22,12 @@ interface Recorded {
 }
 
 /** The documents that are whole, and those of Istio's unit tests, of which only the spec is recorded. */
-function documentOf({ doc, kind, apiVersion = "networking.istio.io/v1", spec }: Recorded) {
+function documentOf({ doc, kind = "", apiVersion = apiVersionOf(kind), spec }: Recorded) {
   return doc ?? { apiVersion, kind, metadata: { name: "x", namespace: "shop" }, spec };
+}
+
+function apiVersionOf(kind: string): string {
+  return apiVersionsOf(KINDS.find((known) => known === kind) ?? "VirtualService")[0] ?? "";
 }
 
 function judge(recorded: Recorded) {

@@ -58,6 +58,8 @@ export const PROOFS = {
   "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
   "retries and hedging": "packages/http/test/resilience.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
+  "security, compiled": "packages/model/src/compile/security-policy.test.ts",
+  "security, validation": "packages/model/src/validate/security.test.ts",
 } as const;
 
 export type Proof = keyof typeof PROOFS | `golden/${string}`;
@@ -103,6 +105,13 @@ const GATEWAY_PARENTS: readonly FieldRow[] = [
     how: "Parents that are a Service or a ServiceEntry; others are named by `analyze`.",
   },
 ];
+
+/** Of security policies. */
+const TARGETS: readonly FieldRow[] = ["targetRef", "targetRefs"].map((path) => ({
+  ...yes(path, "security, compiled", "security, validation"),
+  verdict: "differs",
+  how: "The document has no effect on workloads, as in Istio; `analyze` says so (IM0801).",
+}));
 
 export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
   VirtualService: [
@@ -368,4 +377,14 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("hedging", "retries and hedging", "our kinds, validation"),
   ],
   RateLimit: [yes("host", "our kinds"), yes("rules", "our kinds", "our kinds, validation")],
+  PeerAuthentication: ["selector", "mtls", "portLevelMtls"].map((path) => yes(path, "security, compiled")),
+  RequestAuthentication: [
+    yes("selector", "security, compiled"),
+    ...TARGETS,
+    yes("jwtRules", "security, compiled", "security, validation"),
+  ],
+  AuthorizationPolicy: [
+    ...TARGETS,
+    ...["selector", "rules", "action", "provider"].map((path) => yes(path, "security, validation")),
+  ],
 };

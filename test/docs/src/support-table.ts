@@ -38,6 +38,12 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "Ours: what Istio has no field for ([resilience](resilience.md)). All but `server` is for the callers of a host, found as a CircuitBreaker is; `server` is for its own processes, and only their namespace and the root namespace may write it.",
   RateLimit:
     "Ours: how many requests the processes of a host take, each by itself ([resilience](resilience.md)). Their namespace and the root namespace may write it; all of them hold.",
+  PeerAuthentication:
+    "DISABLE, PERMISSIVE and STRICT for the mesh (root namespace), a namespace, a workload by selector, and its ports; the oldest of a scope holds. Callers go by those of the mesh and of the service's namespace.",
+  RequestAuthentication:
+    "All that mean a workload, together: those of the root namespace and of its own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of.",
+  AuthorizationPolicy:
+    "Those of the root namespace and of the workload's own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of. The annotation `istio.io/dry-run` tries an ALLOW or a DENY without effect.",
 };
 
 /** The row that speaks of a field: its own, or the longest path that fits. Undefined where the field is not honoured. */

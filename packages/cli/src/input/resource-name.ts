@@ -24,6 +24,9 @@ const SHORT: Readonly<Record<string, Kind>> = {
   mode: "MeshMode",
   cb: "CircuitBreaker",
   rl: "RateLimit",
+  pa: "PeerAuthentication",
+  ra: "RequestAuthentication",
+  ap: "AuthorizationPolicy",
   mesh: "MeshConfig",
 };
 

@@ -30,6 +30,9 @@ const GROUPS: Readonly<Record<string, string>> = {
   RateLimit: "inmesh.dev/v1alpha1",
   GRPCRoute: "gateway.networking.k8s.io/v1",
   HTTPRoute: "gateway.networking.k8s.io/v1",
+  PeerAuthentication: "security.istio.io/v1",
+  RequestAuthentication: "security.istio.io/v1",
+  AuthorizationPolicy: "security.istio.io/v1",
 };
 
 /** What `mesh.yaml` says; `fields` is YAML in flow style. */

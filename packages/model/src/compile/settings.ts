@@ -7,6 +7,7 @@ import type { MeshSettings } from "../snapshot/snapshot.js";
 import { durationMs } from "./duration-ms.js";
 import { CLUSTER_DOMAIN } from "./host.js";
 import { compileRetry } from "./retry.js";
+import { compileSecuritySettings, type SecuritySettings } from "./security-settings.js";
 
 export interface CompilerSettings {
   readonly mesh: MeshSettings;
@@ -26,19 +27,25 @@ export interface CompilerSettings {
   /** On unless switched off. */
   readonly localities: NonNullable<MeshConfigSpec["localityLbSetting"]>;
   readonly zoneAware: MeshConfigSpec["zoneAwareLbSetting"];
+  readonly security: SecuritySettings;
 }
 
 const EVERYWHERE = ["*"];
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_DNS_REFRESH_MS = 60_000;
 
-export function compileSettings(config: Resource<MeshConfigSpec> | undefined): CompilerSettings {
+/** @param previous parts that say the same keep their object */
+export function compileSettings(
+  config: Resource<MeshConfigSpec> | undefined,
+  previous?: CompilerSettings,
+): CompilerSettings {
   const spec = config?.spec ?? {};
+  const trustDomain = spec.trustDomain || CLUSTER_DOMAIN;
   return {
     mesh: {
       outboundPolicy: outboundPolicy(spec.outboundTrafficPolicy),
       rootNamespace: spec.rootNamespace || "istio-system",
-      trustDomain: spec.trustDomain || CLUSTER_DOMAIN,
+      trustDomain,
       domain: CLUSTER_DOMAIN,
       connectTimeoutMs: durationMs(spec.connectTimeout, DEFAULT_CONNECT_TIMEOUT_MS),
       dnsRefreshMs: durationMs(spec.dnsRefreshRate, DEFAULT_DNS_REFRESH_MS) || DEFAULT_DNS_REFRESH_MS,
@@ -54,6 +61,7 @@ export function compileSettings(config: Resource<MeshConfigSpec> | undefined): C
     upgradesToHttp2: spec.h2UpgradePolicy === "UPGRADE",
     localities: spec.localityLbSetting ?? {},
     zoneAware: spec.zoneAwareLbSetting,
+    security: compileSecuritySettings(spec, trustDomain, previous?.security),
   };
 }
 

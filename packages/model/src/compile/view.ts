@@ -11,7 +11,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
-import { defaultSecurity, type SecurityPolicy } from "../snapshot/security.js";
+import type { SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
@@ -31,6 +31,7 @@ import { listChange, sameList } from "./order.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
+import { type CompiledSecurity, compileSecurity } from "./security-policy.js";
 import { compileServerPolicy } from "./server-policy.js";
 import { type RememberedServices, ServiceMap, visibleServices } from "./service-map.js";
 import { serviceMembers } from "./service-members.js";
@@ -71,8 +72,8 @@ export class ClientView {
   readonly sums: RevisionSums;
   /** For the client's own servers. */
   readonly server: ServerPolicy;
-  readonly security: SecurityPolicy;
   readonly resources: readonly Resource[];
+  readonly #security: CompiledSecurity;
   readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
   readonly #destinationRules: DestinationRuleIndex;
@@ -107,7 +108,8 @@ export class ClientView {
     this.#byKind = kinds;
 
     const [config] = kinds.MeshConfig;
-    this.settings = old !== undefined && config === before?.MeshConfig[0] ? old.settings : compileSettings(config);
+    this.settings =
+      old !== undefined && config === before?.MeshConfig[0] ? old.settings : compileSettings(config, old?.settings);
     const { mesh, exportTo } = this.settings;
     const sameSettings = this.settings === old?.settings;
     this.#remembered =
@@ -176,7 +178,10 @@ export class ClientView {
       this.#rateLimits === old.#rateLimits &&
       this.mode.mode === old.mode.mode;
     this.server = sameServer ? old.server : this.#serverPolicy();
-    this.security = sameSettings && old ? old.security : defaultSecurity(mesh.trustDomain);
+    const { rootNamespace } = mesh;
+    const { security } = this.settings;
+    const securityBefore = old === undefined ? undefined : old.#security;
+    this.#security = compileSecurity(kinds, client, { settings: security, rootNamespace }, securityBefore);
 
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
@@ -210,6 +215,11 @@ export class ClientView {
       this.services = ServiceMap.create(made);
     }
     this.#members = new Generations(old === undefined ? undefined : old.#members);
+  }
+
+  /** For the client's own servers, in every mode. */
+  get security(): SecurityPolicy {
+    return this.#security.policy;
   }
 
   /** That narrows what is seen. */

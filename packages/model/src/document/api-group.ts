@@ -35,8 +35,8 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
   "": { versions: ["v1"], honoured: ["Service", "Namespace"], security: [], others: [] },
   "security.istio.io": {
     versions: ["v1", "v1beta1"],
-    honoured: [],
-    security: ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"],
+    honoured: ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"],
+    security: [],
     others: [],
   },
   "telemetry.istio.io": { versions: ["v1", "v1alpha1"], honoured: [], security: [], others: ["Telemetry"] },

@@ -115,9 +115,6 @@ metadata: {name: d}
   });
 
   it.each([
-    ["security.istio.io/v1", "AuthorizationPolicy", "error", "nothing it demands is enforced"],
-    ["security.istio.io/v1beta1", "PeerAuthentication", "error", "nothing it demands is enforced"],
-    ["security.istio.io/v1", "RequestAuthentication", "error", "nothing it demands is enforced"],
     ["gateway.networking.k8s.io/v1", "BackendTLSPolicy", "error", "nothing it demands is enforced"],
     ["gateway.networking.k8s.io/v1", "TLSRoute", "warning", "does not honour"],
     ["networking.istio.io/v1alpha3", "EnvoyFilter", "warning", "does not honour"],

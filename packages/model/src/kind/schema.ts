@@ -2,6 +2,7 @@
 
 import type * as z from "zod/mini";
 import type { Kind, Path } from "../resource.js";
+import { type AuthorizationPolicySpec, authorizationPolicy } from "./authorization-policy.js";
 import { type CircuitBreakerSpec, circuitBreaker } from "./circuit-breaker.js";
 import { type DestinationRuleSpec, destinationRule } from "./destination-rule.js";
 import { type GatewayGrpcRouteSpec, gatewayGrpcRoute } from "./gateway-grpc-route.js";
@@ -9,7 +10,9 @@ import { type GatewayHttpRouteSpec, gatewayHttpRoute } from "./gateway-http-rout
 import { type MeshConfigSpec, meshConfig } from "./mesh-config.js";
 import { type MeshModeSpec, meshMode } from "./mesh-mode.js";
 import { type NamespaceSpec, namespace } from "./namespace.js";
+import { type PeerAuthenticationSpec, peerAuthentication } from "./peer-authentication.js";
 import { type RateLimitSpec, rateLimit } from "./rate-limit.js";
+import { type RequestAuthenticationSpec, requestAuthentication } from "./request-authentication.js";
 import { type ResilienceSpec, resilience } from "./resilience.js";
 import { type ServiceSpec, service } from "./service.js";
 import { type ServiceEntrySpec, serviceEntry } from "./service-entry.js";
@@ -34,6 +37,9 @@ export interface SpecByKind {
   readonly CircuitBreaker: CircuitBreakerSpec;
   readonly Resilience: ResilienceSpec;
   readonly RateLimit: RateLimitSpec;
+  readonly PeerAuthentication: PeerAuthenticationSpec;
+  readonly RequestAuthentication: RequestAuthenticationSpec;
+  readonly AuthorizationPolicy: AuthorizationPolicySpec;
 }
 
 export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
@@ -52,6 +58,9 @@ export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
   CircuitBreaker: circuitBreaker,
   Resilience: resilience,
   RateLimit: rateLimit,
+  PeerAuthentication: peerAuthentication,
+  RequestAuthentication: requestAuthentication,
+  AuthorizationPolicy: authorizationPolicy,
 };
 
 /** MeshConfig is bare: its fields are the document's. */

@@ -39,6 +39,8 @@ export interface JwtRule {
   /** Where keys are fetched; empty beside an empty `jwks`: found by OIDC discovery at the issuer. */
   readonly jwksUri: string;
   readonly places: TokenPlaces;
+  /** A request without a token of this rule is refused, whatever others it has. @default false */
+  readonly required: boolean;
   /** The application gets the token, too. @default false */
   readonly forwardsToken: boolean;
   /** Header that gets the payload, base64url; empty: none. */

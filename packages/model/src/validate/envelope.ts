@@ -36,7 +36,7 @@ const FORBIDDEN_ANNOTATIONS: readonly string[] = [
 ];
 
 /** Only AuthorizationPolicies can be tried without effect. */
-const DRY_RUN = "istio.io/dry-run";
+export const DRY_RUN = "istio.io/dry-run";
 
 const MAX_NAME_LENGTH = 253;
 
@@ -57,7 +57,8 @@ export function readEnvelope(document: Document, kind: Kind, report: Report): Ob
   const labels = readStrings(metadata["labels"], ["metadata", "labels"], report);
   checkLabels(labels, ["metadata", "labels"], report);
   const annotations = readStrings(metadata["annotations"], ["metadata", "annotations"], report);
-  for (const key of [...FORBIDDEN_ANNOTATIONS, DRY_RUN]) {
+  const forbidden = kind === "AuthorizationPolicy" ? FORBIDDEN_ANNOTATIONS : [...FORBIDDEN_ANNOTATIONS, DRY_RUN];
+  for (const key of forbidden) {
     if (Object.hasOwn(annotations, key))
       report.error(["metadata", "annotations", key], `annotation ${key} is not allowed on a ${kind}. Remove it.`);
   }

@@ -5,6 +5,7 @@ import type { Problem } from "../problem.js";
 import { problemAt } from "../problem-at.js";
 import { type Document, KINDS, type Kind, type ObjectMeta, type Path, type Resource } from "../resource.js";
 import { withoutNullFields } from "./absent-fields.js";
+import { checkAuthorizationPolicy } from "./authorization-policy.js";
 import { checkDestinationRule } from "./destination-rule.js";
 import { readEnvelope } from "./envelope.js";
 import { checkGatewayGrpcRoute } from "./gateway-grpc-route.js";
@@ -12,7 +13,9 @@ import { checkGatewayHttpRoute } from "./gateway-http-route.js";
 import { checkCircuitBreaker, checkRateLimit, checkResilience } from "./host-policy.js";
 import { checkMeshMode, checkService } from "./kubernetes.js";
 import { checkMeshConfig } from "./mesh-config.js";
+import { checkPeerAuthentication } from "./peer-authentication.js";
 import { Report } from "./report.js";
+import { checkRequestAuthentication } from "./request-authentication.js";
 import { reportSchemaFaults } from "./schema-fault.js";
 import { checkServiceEntry } from "./service-entry.js";
 import { checkSidecar } from "./sidecar.js";
@@ -48,6 +51,9 @@ const CHECKS: { readonly [K in Kind]: Check<K> } = {
   CircuitBreaker: checkCircuitBreaker,
   Resilience: checkResilience,
   RateLimit: checkRateLimit,
+  PeerAuthentication: checkPeerAuthentication,
+  RequestAuthentication: checkRequestAuthentication,
+  AuthorizationPolicy: checkAuthorizationPolicy,
 };
 
 /** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */

@@ -1,0 +1,37 @@
+/** What the servers of a process ask of those who call them, compiled. The same object as before unless something changed. */
+
+import { NO_ACCESS_CONTROL, type SecurityPolicy } from "../snapshot/security.js";
+import { jwtRules } from "./jwt-rules.js";
+import { peerPolicy } from "./peer-policy.js";
+import type { ResourcesByKind } from "./resources-by-kind.js";
+import { type SecurityDocuments, type SelectedWorkload, securityDocuments } from "./security-documents.js";
+import type { SecuritySettings } from "./security-settings.js";
+
+/** A policy beside what it was made of, so that the next view can tell whether it still stands. */
+export interface CompiledSecurity {
+  readonly policy: SecurityPolicy;
+  readonly documents: SecurityDocuments;
+  readonly settings: SecuritySettings;
+  readonly rootNamespace: string;
+}
+
+export function compileSecurity(
+  kinds: ResourcesByKind,
+  workload: SelectedWorkload,
+  { settings, rootNamespace }: Pick<CompiledSecurity, "settings" | "rootNamespace">,
+  previous: CompiledSecurity | undefined,
+): CompiledSecurity {
+  const old = previous?.rootNamespace === rootNamespace ? previous : undefined;
+  const documents = securityDocuments(kinds, workload, rootNamespace, old?.documents);
+  if (old !== undefined && documents === old.documents && settings === old.settings) return old;
+  const { authorizers, ...ofMesh } = settings;
+  const policy: SecurityPolicy = {
+    ...ofMesh,
+    peer: peerPolicy(documents.peers, rootNamespace),
+    jwt: jwtRules(documents.tokens),
+    access: NO_ACCESS_CONTROL,
+    authorizers: new Map(authorizers.map((authorizer) => [authorizer.name, authorizer])),
+    ignoresPathCase: false,
+  };
+  return { policy, documents, settings, rootNamespace };
+}

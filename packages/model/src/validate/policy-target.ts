@@ -1,0 +1,72 @@
+/** Whom a security policy is for: a selector, or targets, never both. policy-semantics §4.4; the CRDs of Istio. */
+
+import type { PolicyTargetSpec } from "../kind/policy-target.js";
+import { quote } from "../problem-at.js";
+import type { Path } from "../resource.js";
+import { labelValueFault } from "./name-syntax.js";
+import type { Report } from "./report.js";
+import { checkCount, checkSelector } from "./shared-rules.js";
+
+interface Meant {
+  readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> | undefined } | undefined;
+  readonly targetRef?: PolicyTargetSpec | undefined;
+  readonly targetRefs?: readonly PolicyTargetSpec[] | undefined;
+}
+
+const MOST = { targets: 16, name: 253, kind: 63 };
+const GROUP = /^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const KIND = /^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/;
+
+export function checkPolicyTarget({ selector, targetRef, targetRefs }: Meant, path: Path, report: Report): void {
+  const ways = [
+    ["selector", selector],
+    ["targetRef", targetRef],
+    ["targetRefs", targetRefs],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [String(name)]));
+  if (ways.length > 1) {
+    report.error(path, `it says both ${ways.join(" and ")}. Keep one of them.`);
+  }
+  if (selector !== undefined) checkWorkloadSelector(selector.matchLabels, [...path, "selector"], report);
+  if (targetRef !== undefined) checkTarget(targetRef, [...path, "targetRef"], report);
+  checkCount(targetRefs ?? [], MOST.targets, [...path, "targetRefs"], report);
+  for (const [index, target] of (targetRefs ?? []).entries())
+    checkTarget(target, [...path, "targetRefs", index], report);
+}
+
+export function checkWorkloadSelector(
+  labels: Readonly<Record<string, string>> | undefined,
+  path: Path,
+  report: Report,
+): void {
+  checkSelector(labels, path, report);
+  for (const [key, value] of Object.entries(labels ?? {})) {
+    // No label of a workload can be that long, so nothing would ever be selected.
+    if (value.length > MOST.kind) report.check([...path, "matchLabels", key], labelValueFault(value) ?? tooLong(value));
+  }
+}
+
+function tooLong(value: string): string {
+  return `label value ${quote(value)} is longer than ${MOST.kind}. Shorten it.`;
+}
+
+function checkTarget(
+  { group = "", kind = "", name = "", namespace = "" }: PolicyTargetSpec,
+  path: Path,
+  report: Report,
+) {
+  if (group.length > MOST.name || !GROUP.test(group)) {
+    report.error([...path, "group"], `${quote(group)} is no group. Write gateway.networking.k8s.io, or "".`);
+  }
+  if (kind.length > MOST.kind || !KIND.test(kind)) {
+    report.error(kind === "" ? path : [...path, "kind"], `${quote(kind)} is no kind. Write Gateway or Service.`);
+  }
+  if (name === "" || name.length > MOST.name) {
+    report.error(
+      name === "" ? path : [...path, "name"],
+      `${quote(name)} is no name. Write that of the ${kind || "target"}.`,
+    );
+  }
+  if (namespace !== "" && namespace !== report.namespace) {
+    report.error([...path, "namespace"], "a target lies in the policy's own namespace. Remove the field.");
+  }
+}
