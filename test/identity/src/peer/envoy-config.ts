@@ -19,6 +19,8 @@ export interface EnvoyTls {
   /** URI names, one of which the other side has to show. */
   readonly names?: readonly string[];
   readonly alpn?: readonly string[];
+  /** @default what Envoy has */
+  readonly maximum?: "TLSv1_2" | "TLSv1_3";
 }
 
 export interface ListenerOptions {
@@ -112,13 +114,14 @@ export function filter(name: string, type: string, fields: object = {}): object 
   };
 }
 
-function transportSocket(type: string, { own, roots, names = [], alpn = [] }: EnvoyTls, more: object): object {
+function transportSocket(type: string, { own, roots, names = [], alpn = [], maximum }: EnvoyTls, more: object): object {
   return {
     name: "envoy.transport_sockets.tls",
     typed_config: {
       "@type": `${EXTENSION}.transport_sockets.tls.v3.${type}`,
       common_tls_context: {
         alpn_protocols: alpn,
+        ...(maximum !== undefined && { tls_params: { tls_maximum_protocol_version: maximum } }),
         ...(own && {
           tls_certificates: [{ certificate_chain: { filename: own.chain }, private_key: { filename: own.key } }],
         }),
