@@ -181,6 +181,30 @@ export const MESH_ERRORS = {
     "overload",
     "the server has more to do than it can do well and turned the request away; its application has not seen it",
   ),
+  ACCESS_DENIED: info(
+    403,
+    7,
+    false,
+    "-",
+    "rbac_access_denied",
+    "an AuthorizationPolicy of the server does not let this caller do this; its application has not seen the request",
+  ),
+  TOKEN_INVALID: info(
+    401,
+    16,
+    false,
+    "-",
+    "jwt_authn_access_denied",
+    "the request has a token that no RequestAuthentication of the server accepts; its application has not seen it",
+  ),
+  REQUEST_INVALID: info(
+    400,
+    3,
+    false,
+    "DPE",
+    "path_normalization_failed",
+    "the request's target or Host can be read in more than one way, and the server's rules go by them; its application has not seen it",
+  ),
   DRAINING: info(503, 14, true, "LH", "draining", "this process is shutting down and takes no new work"),
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -43,6 +43,8 @@ export type {
 } from "./rate-limit/rate-limit-service.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
+export { type GuardReading, type RuleCount, ruleText } from "./security/access-counts.js";
+export type { Arrival } from "./security/arrival.js";
 export type {
   InvalidToken,
   NoToken,
@@ -53,6 +55,11 @@ export type {
   TokenVerifier,
   ValidToken,
 } from "./security/authenticate.js";
+export { clientAddress } from "./security/client-address.js";
+export type { CheckedRequest, ExternalCheck, ExternalDenial, ExternalPass } from "./security/external-check.js";
+export { Guard, type GuardOptions, type GuardVerdict, isRejection } from "./security/guard.js";
+export { normalisePath } from "./security/normalise-path.js";
+export type { Passage } from "./security/passage.js";
 export { MemoryRegistry, type MemoryRegistryOptions } from "./snapshot/memory-registry.js";
 export type { PipelineStatus, Refusal } from "./snapshot/pipeline-status.js";
 export type {

@@ -54,7 +54,7 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, rehearsal, mirrors, unrouted, gate, ruleStats }: Engine,
+  { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats }: Engine,
   { service, namespace, inbound, registry }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
@@ -66,6 +66,7 @@ export function statsView(
     ...(registry && { registry }),
     ...(rules.length > 0 && { rules }),
     ...(gated && { gate: gated }),
+    ...(guard.active && { access: guard.read() }),
   };
 }
 

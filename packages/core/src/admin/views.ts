@@ -10,6 +10,7 @@ import type { Out } from "../health/out-story.js";
 import type { MirrorReading } from "../mirror/mirror-tally.js";
 import type { WouldView } from "../rehearsal/would.js";
 import type { WouldReading } from "../rehearsal/would-stats.js";
+import type { GuardReading } from "../security/access-counts.js";
 import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
 import type { RuleStatsReading } from "../stats/rule-stats.js";
@@ -279,6 +280,8 @@ export interface StatsView {
   readonly rules?: readonly RuleStatsReading[];
   /** Rate limits and load shedding of its own servers; absent where policy asks for neither. */
   readonly gate?: GateReading;
+  /** What access control has decided; absent where nothing asks for it. */
+  readonly access?: GuardReading;
 }
 
 export interface OutboundStats {
@@ -305,6 +308,8 @@ export interface InboundStats {
   /** Answered by the mesh before the application saw them: by rate limits and to shed load; and because their deadline had passed. In none of the other figures but `requests`. Absent from older processes. */
   readonly refused?: number;
   readonly expired?: number;
+  /** Likewise by what says who may call: 400, 401 and 403. Absent from older processes. */
+  readonly denied?: number;
   readonly inFlight: number;
   readonly p50Ms: number;
   readonly p95Ms: number;

@@ -7,12 +7,21 @@ import type { TakenTokens } from "../rate-limit/rate-limits.js";
 import type { Overload } from "./admission.js";
 
 export interface Rejection {
-  readonly code: Extract<MeshErrorCode, "RATE_LIMITED" | "OVERLOADED" | "DEADLINE_EXCEEDED">;
+  readonly code: Extract<
+    MeshErrorCode,
+    | "RATE_LIMITED"
+    | "OVERLOADED"
+    | "DEADLINE_EXCEEDED"
+    | "ACCESS_DENIED"
+    | "TOKEN_INVALID"
+    | "REQUEST_INVALID"
+    | "CONFIG_UNAVAILABLE"
+  >;
   readonly status: number;
   readonly grpcStatus: number;
   /** Flat `[name, value, …]`, without those of the body. */
   readonly headers: readonly string[];
-  /** Envoy's words in the first line, what happened here in the second. */
+  /** Envoy's words in the first line; what happened here in the second, where the caller may know. */
   readonly body: string;
 }
 

@@ -33,6 +33,8 @@ export interface EngineOptions {
   readonly onNotice?: (message: string) => void;
   /** The process's servers begin to turn requests away, or stop it. @default nobody hears it */
   readonly onShedding?: (message: string) => void;
+  /** A rule of access begins to deny, or has stopped: a line of a log, never for callers. @default nobody hears it */
+  readonly onDenied?: (message: string) => void;
   /**
    * A call needs a service whose instances its registry tells only while it is in use; said before the call waits for them, and
    * again about once a minute while it is called. Must not throw. @default nobody hears it

@@ -33,6 +33,7 @@ import { type Random, systemRandom } from "../runtime/random.js";
 import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
+import { Guard } from "../security/guard.js";
 import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
 import { attemptHeaders } from "./attempt-headers.js";
@@ -58,7 +59,8 @@ export class Engine {
   readonly stalls: LoopStalls;
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
-  /** Before the process's own servers. */
+  /** Before the process's own servers: who may come in, and then how many. */
+  readonly guard: Guard;
   readonly gate: Gate;
   readonly lastCalls = new LastCalls();
   /** Of rules that ask for counters of their own. */
@@ -99,6 +101,7 @@ export class Engine {
     instance = String(random.int(2 ** 31)),
     onNotice = () => {},
     onShedding = () => {},
+    onDenied = () => {},
     onUse = () => {},
     onEndpointRemoved,
     onEndpointClosed = () => {},
@@ -139,10 +142,13 @@ export class Engine {
       onHealth,
       onBreaker,
     });
+    this.guard = new Guard({ clock, onlyObserves, onDenied, policyReady: () => store.ready(configWaitMs) });
     this.gate = new Gate({ clock, random, onShedding });
+    if (store.current !== undefined) this.guard.update(store.current);
     this.#unsubscribe = store.subscribe((snapshot) => {
       this.inForce = !onlyObserves && snapshot.mode === "on";
       this.clusters.update(snapshot);
+      this.guard.update(snapshot);
       this.gate.update(onlyObserves ? undefined : snapshot);
     });
   }
@@ -233,6 +239,7 @@ export class Engine {
     this.#unsubscribe();
     this.mirrors.close();
     this.stalls.close();
+    this.guard.close();
     this.gate.close();
     this.clusters.close();
     this.#healthChecks.close();

@@ -3,7 +3,7 @@
  * object on purpose, made for every request of the process; what few ask for is made when they ask.
  */
 
-import { type Admitted, type Clock, type Gate, type InboundContext, MeshError } from "@inmesh/core";
+import { type Admitted, type Clock, type Gate, type Guard, type InboundContext, MeshError } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import type { RequestHead } from "./request-head.js";
@@ -17,6 +17,8 @@ export interface InboundEngine {
   readonly inForce: boolean;
   /** The process touches nothing it receives. */
   readonly onlyObserves: boolean;
+  /** Who may come in; absent: everybody. Asked before the gate, in every mode. */
+  readonly guard?: Pick<Guard, "active" | "enter">;
   /** What policy puts before the application; absent: nothing. */
   readonly gate?: Pick<Gate, "active" | "enter">;
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
@@ -87,6 +89,11 @@ export class InboundRequest implements InboundContext {
     let served = (carrier as Marked)[SERVED];
     while (served !== undefined && served.owner !== owner) served = served.under;
     return served !== undefined;
+  }
+
+  /** Everything about it is over. */
+  get over(): boolean {
+    return this.#answer === undefined;
   }
 
   /** Whether the answer is gone without this object having heard of it: somebody removed all of its listeners. */

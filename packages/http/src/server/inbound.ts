@@ -3,14 +3,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { Admitted, DEADLINE_PASSED, InboundContext, type Rejection } from "@inmesh/core";
+import {
+  Admitted,
+  DEADLINE_PASSED,
+  type GuardVerdict,
+  InboundContext,
+  isRejection,
+  type Passage,
+  type Rejection,
+} from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
+import { editRequest, editStream } from "./edit-head.js";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { addToStream, answerUpgrade, rejectRequest, rejectStream } from "./reject.js";
 import type { RequestHead } from "./request-head.js";
+import { ServedArrival } from "./served-arrival.js";
 import { ServedHead } from "./served-head.js";
 import { StreamAnswer } from "./stream-answer.js";
 
@@ -21,11 +31,14 @@ export class Inbound {
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
+  /** Requests to leave HTTP that have been judged: a framework may bring them once more. */
+  readonly #judgedLeaving = new WeakSet<IncomingMessage>();
   #newest: InboundRequest | undefined;
   #inFlight = 0;
   #requests = 0;
   #failures = 0;
   #refused = 0;
+  #denied = 0;
   #expired = 0;
   #retiring = false;
 
@@ -58,10 +71,22 @@ export class Inbound {
    */
   request<Result>(request: IncomingMessage, response: ServerResponse, work: () => Result): Result | true {
     if (this.serves(request)) return work();
-    // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end. Nor need one that
-    // left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
-    if (serverOf(request) === undefined || (request as Upgradable).upgrade === true) {
-      return this.uncounted(request, work);
+    const { guard } = this.#engine;
+    // Made by hand, as Fastify's inject() makes them: it has no connection of a server's and need not end.
+    if (serverOf(request) === undefined) return this.uncounted(request, work);
+    // One that left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
+    if ((request as Upgradable).upgrade === true) {
+      if (this.#judgedLeaving.has(request)) return this.uncounted(request, work);
+      this.#judgedLeaving.add(request);
+      return this.#admitted(
+        guard?.active === true ? guard.enter(ServedArrival.of(request), this.#engine.clock.now()) : undefined,
+        (rejection) => this.#refuse(() => rejectRequest(response, rejection)),
+        (passage) => {
+          if (passage !== undefined) editRequest(request, passage);
+          return this.uncounted(request, work);
+        },
+        () => response.closed,
+      );
     }
     const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
@@ -71,33 +96,59 @@ export class Inbound {
       pipelined?.delete(inbound);
     });
     if (this.#retiring) inbound.retire();
-    if (this.#concerns(inbound) && !response.headersSent) {
-      const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
-      if (rejection !== undefined) return rejectRequest(response, rejection);
-      const headers = inbound.admitted?.answerHeaders() ?? NONE;
-      for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
-    }
-    return this.#engine.contexts.run(inbound, work);
+    if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
+    return this.#admitted(
+      guard.enter(ServedArrival.of(request), inbound.startedAt),
+      (rejection) => this.#deny(inbound, () => rejectRequest(response, rejection)),
+      (passage) => {
+        if (passage !== undefined) {
+          editRequest(request, passage);
+          const { answer } = passage;
+          for (let index = 0; index < answer.length; index += 2)
+            response.appendHeader(answer[index]!, answer[index + 1]!); // flat pairs
+        }
+        return this.#serve(inbound, request, response, work);
+      },
+      () => inbound.over,
+    );
   }
 
   /** The same for a request on an HTTP/2 stream, whichever of Node's two interfaces the application uses. */
   stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result | true {
     if (this.serves(stream)) return work();
     if (stream.destroyed) return this.uncounted(head, work);
+    const { guard, clock } = this.#engine;
+    const socket = stream.session?.socket;
     if (head.headers[":method"] === "CONNECT") {
-      const rejection = this.#judgeLeaving(ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
-      return rejection === undefined ? this.uncounted(head, work) : rejectStream(stream, head, rejection);
+      const judged =
+        guard?.active === true ? guard.enter(ServedArrival.ofStream(head, socket), clock.now()) : undefined;
+      return this.#admitted(
+        judged,
+        (rejection) => this.#refuse(() => rejectStream(stream, head, rejection)),
+        (passage) => {
+          if (passage !== undefined) editStream(head, passage);
+          const rejection = this.#judgeLeaving(ServedHead.ofStream(head), socket?.remoteAddress);
+          return rejection === undefined ? this.uncounted(head, work) : rejectStream(stream, head, rejection);
+        },
+        () => stream.destroyed,
+      );
     }
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
     stream.once("close", () => this.#close(inbound));
-    if (this.#concerns(inbound) && !stream.headersSent) {
-      const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
-      if (rejection !== undefined) return rejectStream(stream, head, rejection);
-      const headers = inbound.admitted?.answerHeaders();
-      if (headers !== undefined) addToStream(stream, headers);
-    }
-    return this.#engine.contexts.run(inbound, work);
+    if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
+    return this.#admitted(
+      guard.enter(ServedArrival.ofStream(head, socket), inbound.startedAt),
+      (rejection) => this.#deny(inbound, () => rejectStream(stream, head, rejection)),
+      (passage) => {
+        if (passage !== undefined) {
+          editStream(head, passage);
+          if (passage.answer.length > 0) addToStream(stream, passage.answer);
+        }
+        return this.#serveStream(inbound, stream, head, work);
+      },
+      () => inbound.over,
+    );
   }
 
   /** What has no answer, such as a connection that leaves HTTP: in context, without deadline, and not counted. */
@@ -109,8 +160,22 @@ export class Inbound {
 
   /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. */
   upgrade(request: IncomingMessage, work: () => boolean): boolean {
-    const rejection = this.#judgeLeaving(ServedHead.of(request), request.socket.remoteAddress);
-    return rejection === undefined ? this.uncounted(request, work) : answerUpgrade(request.socket, rejection);
+    const { guard, clock } = this.#engine;
+    const { socket } = request;
+    this.#judgedLeaving.add(request);
+    // Nobody else listens while somebody is asked about it, and a reset would end the process.
+    socket.on("error", ignore);
+    return this.#admitted(
+      guard?.active === true ? guard.enter(ServedArrival.of(request), clock.now()) : undefined,
+      (rejection) => this.#refuse(() => answerUpgrade(socket, rejection)),
+      (passage) => {
+        socket.removeListener("error", ignore);
+        if (passage !== undefined) editRequest(request, passage);
+        const rejection = this.#judgeLeaving(ServedHead.of(request), socket.remoteAddress);
+        return rejection === undefined ? this.uncounted(request, work) : answerUpgrade(socket, rejection);
+      },
+      () => socket.destroyed,
+    );
   }
 
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
@@ -148,12 +213,75 @@ export class Inbound {
       requests: this.#requests,
       failures: this.#failures,
       refused: this.#refused,
+      denied: this.#denied,
       expired: this.#expired,
       inFlight: this.#inFlight,
       p50Ms: this.#latency.quantile(0.5),
       p95Ms: this.#latency.quantile(0.95),
       p99Ms: this.#latency.quantile(0.99),
     };
+  }
+
+  /** Past the guard: deadline, limits, application. */
+  #serve<Result>(
+    inbound: InboundRequest,
+    request: IncomingMessage,
+    response: ServerResponse,
+    work: () => Result,
+  ): Result | true {
+    if (this.#concerns(inbound) && !response.headersSent) {
+      const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
+      if (rejection !== undefined) return rejectRequest(response, rejection);
+      const headers = inbound.admitted?.answerHeaders() ?? NONE;
+      for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
+    }
+    return this.#engine.contexts.run(inbound, work);
+  }
+
+  #serveStream<Result>(
+    inbound: InboundRequest,
+    stream: ServerHttp2Stream,
+    head: RequestHead,
+    work: () => Result,
+  ): Result | true {
+    if (this.#concerns(inbound) && !stream.headersSent) {
+      const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
+      if (rejection !== undefined) return rejectStream(stream, head, rejection);
+      const headers = inbound.admitted?.answerHeaders();
+      if (headers !== undefined) addToStream(stream, headers);
+    }
+    return this.#engine.contexts.run(inbound, work);
+  }
+
+  /**
+   * Goes on by what the guard says: at once, or when it has heard from somebody.
+   * @param gone nobody waits for the answer any more, and what was asked is not to be done
+   * @returns true where it is dealt with, or will be
+   */
+  #admitted<Result>(
+    verdict: GuardVerdict | Promise<GuardVerdict>,
+    refuse: (rejection: Rejection) => true,
+    pass: (passage: Passage | undefined) => Result | true,
+    gone: () => boolean,
+  ): Result | true {
+    const go = (found: GuardVerdict): Result | true =>
+      found !== undefined && isRejection(found) ? refuse(found) : pass(found);
+    if (!(verdict instanceof Promise)) return go(verdict);
+    void verdict.then((found) => {
+      // What the application throws is thrown as if nobody had been asked, and is no rejection of a promise.
+      if (!gone()) queueMicrotask(() => void go(found));
+    });
+    return true;
+  }
+
+  #deny(inbound: InboundRequest, answer: () => true): true {
+    inbound.refused = true;
+    return this.#refuse(answer);
+  }
+
+  #refuse(answer: () => true): true {
+    this.#denied += 1;
+    return answer();
   }
 
   #add(inbound: InboundRequest): void {
@@ -243,6 +371,8 @@ export class Inbound {
     return pipelined;
   }
 }
+
+function ignore(): void {}
 
 /** Node sets it, and its types do not know it. */
 interface Upgradable {

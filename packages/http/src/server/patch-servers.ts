@@ -78,6 +78,7 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
         return hooks.request(request, response, this, () => originalEmit().call(this, event, ...args));
       }
       case "upgrade":
+      case "connect":
         if (!isRequestHead(args[0])) break;
         return hooks.upgrade(args[0] as IncomingMessage, () => originalEmit().call(this, event, ...args));
       case "stream": {

@@ -118,6 +118,8 @@ export interface CustomAccess {
   readonly rule: AccessRule;
   /** Of the mesh's `extensionProviders`. */
   readonly provider: string;
+  /** Why nobody can be asked, so that the request is denied; empty: nothing is in the way. */
+  readonly refusal: string;
 }
 
 export interface AccessControl {
@@ -174,6 +176,8 @@ export interface SecurityPolicy {
   /** By name. */
   readonly authorizers: ReadonlyMap<string, ExternalAuthorizer>;
   readonly paths: PathNormalization;
+  /** MeshConfig writes `pathNormalization`: paths are brought into that spelling whether a rule asks for them or not. @default false */
+  readonly normalises: boolean;
   /** Paths are matched in lower case, for frameworks whose routes ignore it. The application's path stays. @default false */
   readonly ignoresPathCase: boolean;
   /** The mesh's own, then its aliases: peers of others are refused in the handshake. */
@@ -209,6 +213,7 @@ export function defaultSecurity(trustDomain: string): SecurityPolicy {
     access: NO_ACCESS_CONTROL,
     authorizers: new Map(),
     paths: "BASE",
+    normalises: false,
     ignoresPathCase: false,
     trustDomains: [trustDomain],
     trustedProxies: 0,

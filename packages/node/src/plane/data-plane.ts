@@ -126,6 +126,7 @@ export class DataPlane {
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),
       onShedding: noticed("shedding"),
+      onDenied: noticed("access"),
       onUse: (service) => this.#pipeline?.use(service),
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),

@@ -1,0 +1,230 @@
+/**
+ * Who may come in. Stands before everything else that policy asks of a request that arrives, and judges in Envoy's order:
+ * one spelling of the path, then CUSTOM, tokens, DENY and ALLOW. Answers at once unless somebody has to be asked. It is in
+ * force in every mode of the mesh: switching policy off opens no door.
+ */
+
+import type { AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
+import type { Rejection } from "../admission/rejection.js";
+import type { Clock } from "../runtime/clock.js";
+import { AccessCounts, type GuardReading } from "./access-counts.js";
+import { type Arrival, ArrivedRequest } from "./arrival.js";
+import type { InvalidToken, TokenVerdict, TokenVerifier, ValidToken } from "./authenticate.js";
+import type { ExternalCheck, ExternalPass } from "./external-check.js";
+import type { Passage } from "./passage.js";
+import { ACCESS_DENIED, NO_POLICY_YET, REQUEST_INVALID, tokenRejection } from "./rejections.js";
+import { type ReadTarget, readTarget } from "./request-target.js";
+import { withoutTokens } from "./without-tokens.js";
+
+export interface GuardOptions {
+  readonly clock: Clock;
+  /** Resolves when there is policy; absent: requests do not wait for it. Rejects when it takes too long. */
+  readonly policyReady?: (() => Promise<unknown>) | undefined;
+  /** Judges, counts and tells, and lets everything pass as it came. @default false */
+  readonly onlyObserves?: boolean;
+  /** Told when requests begin to be denied by a rule, and when that is over. Never shown to callers. */
+  readonly onDenied: (message: string) => void;
+}
+
+/** Undefined: it passes as it came. */
+export type GuardVerdict = Passage | Rejection | undefined;
+
+const NONE: readonly string[] = [];
+/** A browser sends it without tokens, and does nothing by it (policy-semantics §4.3). */
+const PREFLIGHT = "OPTIONS";
+
+function unverifiable(reason: string): InvalidToken {
+  return { kind: "invalid", status: 401, message: "Jwt verification fails", reason };
+}
+
+export class Guard {
+  #tokens: TokenVerifier | undefined = undefined;
+  /** Asked where a CUSTOM rule matches. Without one it is denied. */
+  external: ExternalCheck | undefined = undefined;
+  readonly #policyReady: (() => Promise<unknown>) | undefined;
+  readonly #onlyObserves: boolean;
+  readonly #counts: AccessCounts;
+  #policy: SecurityPolicy | undefined;
+  #active: boolean;
+  /** Names of headers that only the mesh may set, lower-case. */
+  #claimHeaders: readonly string[] = NONE;
+
+  constructor({ clock, policyReady, onlyObserves = false, onDenied }: GuardOptions) {
+    this.#policyReady = onlyObserves ? undefined : policyReady;
+    this.#onlyObserves = onlyObserves;
+    this.#counts = new AccessCounts(clock, onDenied);
+    this.#active = this.#policyReady !== undefined;
+  }
+
+  /** False: every request passes, and `enter` need not be asked. */
+  get active(): boolean {
+    return this.#active;
+  }
+
+  /** Asked where RequestAuthentications are in force. Without one no request passes them. */
+  set tokens(verifier: TokenVerifier | undefined) {
+    this.#tokens = verifier;
+    verifier?.prepare(this.#policy?.jwt ?? []);
+  }
+
+  get tokens(): TokenVerifier | undefined {
+    return this.#tokens;
+  }
+
+  update({ security }: Snapshot): void {
+    if (this.#policy === security) return;
+    const before = this.#policy;
+    this.#policy = security;
+    if (before?.jwt !== security.jwt) this.#tokens?.prepare(security.jwt);
+    this.#counts.settle();
+    this.#active = security.access.active || security.jwt.length > 0 || security.normalises;
+    this.#claimHeaders = security.jwt.flatMap(({ payloadHeader, claimHeaders }) => [
+      ...(payloadHeader === "" ? [] : [payloadHeader.toLowerCase()]),
+      ...claimHeaders.map(({ header }) => header.toLowerCase()),
+    ]);
+  }
+
+  enter(arrival: Arrival, now: number): GuardVerdict | Promise<GuardVerdict> {
+    const policy = this.#policy;
+    if (policy === undefined) return this.#waitForPolicy(arrival, now);
+    const verdict = this.#judge(policy, arrival, now);
+    if (!this.#onlyObserves) return verdict;
+    if (verdict instanceof Promise) return verdict.then(() => undefined);
+    return undefined;
+  }
+
+  read(): GuardReading {
+    return this.#counts.read();
+  }
+
+  close(): void {
+    this.#counts.close();
+    this.#tokens?.close();
+  }
+
+  #waitForPolicy(arrival: Arrival, now: number): GuardVerdict | Promise<GuardVerdict> {
+    if (this.#policyReady === undefined) return undefined;
+    return this.#policyReady().then(
+      () => (this.#policy === undefined ? NO_POLICY_YET : this.enter(arrival, now)),
+      () => NO_POLICY_YET,
+    );
+  }
+
+  #judge(policy: SecurityPolicy, arrival: Arrival, now: number): GuardVerdict | Promise<GuardVerdict> {
+    const read = readTarget(arrival, policy.paths);
+    if (read.refusal !== undefined) {
+      this.#counts.invalid(read.refusal, arrival, now);
+      return REQUEST_INVALID;
+    }
+    const request = new ArrivedRequest(arrival, read, policy.trustedProxies);
+    const judged = new Judged(policy, arrival, read, request, now);
+    const custom = policy.access.asksProviders ? policy.access.custom(request) : undefined;
+    if (custom === undefined) return this.#authenticate(judged, undefined);
+    const authorizer = policy.authorizers.get(custom.provider);
+    const refusal =
+      custom.refusal ||
+      (authorizer === undefined ? `there is no extension provider "${custom.provider}"` : authorizer.refusal) ||
+      (this.external === undefined ? "this process asks no external authorizers" : "");
+    if (refusal !== "" || authorizer === undefined || this.external === undefined) {
+      return this.#deny(judged, custom.rule, refusal);
+    }
+    const { target, authority } = read;
+    return this.external.check(authorizer, { arrival, target, authority }).then(
+      (answer) => {
+        if (answer.kind === "pass") return this.#authenticate(judged, answer);
+        this.#counts.denied(custom.rule, answer.reason, judged.request, now);
+        return answer.rejection;
+      },
+      (error: unknown) => this.#deny(judged, custom.rule, textOf(error)),
+    );
+  }
+
+  #authenticate(judged: Judged, external: ExternalPass | undefined): GuardVerdict | Promise<GuardVerdict> {
+    const { policy, arrival } = judged;
+    const { jwt } = policy;
+    if (jwt.length === 0 || isPreflight(arrival)) return this.#decide(judged, external, undefined);
+    if (this.#tokens === undefined) return this.#refuseToken(judged, unverifiable("this process verifies no tokens"));
+    const verdict = this.#tokens.authenticate(jwt, { path: arrival.target, header: (name) => arrival.header(name) });
+    if (!(verdict instanceof Promise)) return this.#decide(judged, external, verdict);
+    return verdict.then(
+      (found) => this.#decide(judged, external, found),
+      (error: unknown) => this.#refuseToken(judged, unverifiable(textOf(error))),
+    );
+  }
+
+  #decide(judged: Judged, external: ExternalPass | undefined, token: TokenVerdict | undefined): GuardVerdict {
+    if (token?.kind === "invalid") return this.#refuseToken(judged, token);
+    const { policy, request, now } = judged;
+    const valid = token?.kind === "valid" ? token : undefined;
+    request.claims = valid?.claims;
+    const decision = policy.access.decide(request);
+    this.#counts.decided(decision, request, now);
+    if (!decision.allowed) return ACCESS_DENIED;
+    return this.#passage(judged, external, valid);
+  }
+
+  /** @returns undefined where nothing of the request changes */
+  #passage(
+    { arrival, read }: Judged,
+    external: ExternalPass | undefined,
+    token: ValidToken | undefined,
+  ): Passage | undefined {
+    const authority = read.authority === arrival.authority || arrival.method === "CONNECT" ? undefined : read.authority;
+    const sameTarget = read.target === arrival.target && authority === undefined;
+    const claimHeaders = this.#claimHeaders;
+    if (sameTarget && external === undefined && token === undefined && claimHeaders.length === 0) return undefined;
+    const stripped = withoutTokens(token?.remove ?? [], read.target, arrival);
+    return {
+      target: stripped.target,
+      authority,
+      remove: [...claimHeaders, ...stripped.remove, ...(external?.remove ?? NONE)],
+      set: [...(external?.set ?? NONE), ...stripped.set, ...(token?.headers ?? NONE)],
+      answer: external?.answer ?? NONE,
+      claims: token?.claims,
+    };
+  }
+
+  #deny({ request, now }: Judged, rule: AccessRule, reason: string): Rejection {
+    this.#counts.denied(rule, reason, request, now);
+    return ACCESS_DENIED;
+  }
+
+  #refuseToken({ request, now }: Judged, token: InvalidToken): Rejection {
+    this.#counts.tokenRefused(token.reason, request, now);
+    return tokenRejection(token);
+  }
+}
+
+/** A request on its way through. */
+class Judged {
+  readonly policy: SecurityPolicy;
+  readonly arrival: Arrival;
+  readonly read: ReadTarget;
+  readonly request: ArrivedRequest;
+  readonly now: number;
+
+  constructor(policy: SecurityPolicy, arrival: Arrival, read: ReadTarget, request: ArrivedRequest, now: number) {
+    this.policy = policy;
+    this.arrival = arrival;
+    this.read = read;
+    this.request = request;
+    this.now = now;
+  }
+}
+
+function isPreflight(arrival: Arrival): boolean {
+  return (
+    arrival.method === PREFLIGHT &&
+    arrival.header("origin") !== undefined &&
+    arrival.header("access-control-request-method") !== undefined
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether the mesh answers in place of the application. */
+export function isRejection(verdict: Passage | Rejection): verdict is Rejection {
+  return "status" in verdict;
+}
