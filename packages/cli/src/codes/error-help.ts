@@ -116,6 +116,21 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
     example:
       "overload: requests being served: 50, maxConcurrency: 50: a request of priority default is turned away before it began, so it may be sent to another endpoint (OVERLOADED)",
   },
+  ACCESS_DENIED: {
+    remedy:
+      "the caller hears `RBAC: access denied` and no more. Where the server runs, its log says once which policy and rule denied whom, `inmesh stat` counts them, and `inmesh authz check --to NAMESPACE/SERVICE METHOD PATH` judges a request by the same code. See [who may call](../guides/authorization.md).",
+    example: "RBAC: access denied",
+  },
+  TOKEN_INVALID: {
+    remedy:
+      'the answer says what is wrong with the token in Envoy\'s words: expired, of an unknown issuer, for another audience, signed by a key that is not known. A request without any token is not refused here: demand one by an AuthorizationPolicy with `requestPrincipals: ["*"]`.',
+    example: "Jwt is expired",
+  },
+  REQUEST_INVALID: {
+    remedy:
+      "rules go by path and host, so both must be read in one way: a path begins with a slash, has no bytes beyond ASCII and no `%00`, and there is one Host. The server's log names what was wrong.",
+    example: "Bad Request",
+  },
   DRAINING: {
     remedy: "the process got SIGTERM or `drain()` was called; callers are sent elsewhere as soon as its lease is gone.",
     example: "this process is shutting down and takes no new work (DRAINING)",

@@ -5,7 +5,10 @@ import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { ExternalAuthorizer, ForwardedClientCert, SecurityPolicy } from "../snapshot/security.js";
 
 export interface SecuritySettings
-  extends Pick<SecurityPolicy, "paths" | "trustDomains" | "trustedProxies" | "forwardedClientCert" | "minTlsVersion"> {
+  extends Pick<
+    SecurityPolicy,
+    "paths" | "normalises" | "trustDomains" | "trustedProxies" | "forwardedClientCert" | "minTlsVersion"
+  > {
   readonly authorizers: readonly ExternalAuthorizer[];
 }
 
@@ -22,6 +25,7 @@ export function compileSecuritySettings(
   const settings: SecuritySettings = {
     trustDomains: [...new Set([trustDomain, ...trustDomainAliases])],
     paths: normalization === "DEFAULT" ? "BASE" : normalization,
+    normalises: pathNormalization?.normalization !== undefined,
     trustedProxies: defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
     forwardedClientCert: forwardedClientCert(defaultConfig),
     minTlsVersion: meshMTLS?.minProtocolVersion === "TLSV1_3" ? "TLSv1.3" : "TLSv1.2",
