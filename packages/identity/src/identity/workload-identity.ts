@@ -18,8 +18,9 @@ import {
 import { durationText } from "@inmesh/core/internal";
 import { CLOCK_TOLERANCE_MS, checkCredentials } from "../source/checked-credentials.js";
 import type { CredentialSource } from "../source/credential-source.js";
+import { checkSvid } from "../x509/check-svid.js";
+import { type Trust, trustOf } from "../x509/trust.js";
 import { LOUD_AT, nextWarning, renewalTime, retryDelay, WARNED_AT, warnedSteps } from "./renewal.js";
-import { verifyPeer } from "./verify-peer.js";
 
 export interface IdentityNotice {
   readonly severity: "info" | "warning" | "error";
@@ -70,6 +71,8 @@ export class WorkloadIdentity implements Identity {
   /** The source has changed while it was asked. */
   #again = false;
   #timer: Timer | undefined;
+  /** Of the current bundles, parsed when it is first asked for; `name` says of which. */
+  #trust: { readonly name: string; readonly roots: Trust } | undefined;
   #unwatch: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
@@ -123,7 +126,10 @@ export class WorkloadIdentity implements Identity {
     const { clock, aliases = () => [] } = this.#options;
     const current = this.#current;
     if (current === undefined) return { refusal: "this process has no roots yet to know others by" };
-    return verifyPeer(chain, { credentials: current, aliases: aliases(), wallMs: clock.wallTime() });
+    const domains = [current.self.trustDomain, ...current.bundles.keys(), ...aliases()];
+    const name = `${current.generation} ${domains.join(" ")}`;
+    if (this.#trust?.name !== name) this.#trust = { name, roots: trustOf(current.bundles, [...new Set(domains)]) };
+    return checkSvid(chain, this.#trust.roots, clock.wallTime());
   }
 
   /** Asks the source now, whatever the time. */
