@@ -94,7 +94,7 @@ export class WorkloadIdentity implements Identity {
   get status(): IdentityStatus {
     const { source } = this.#options;
     const state = this.#state();
-    const reason = state === "ready" ? "" : this.#reason || this.#unrenewed();
+    const reason = this.#reason || (state === "failing" || state === "expired" ? this.#unrenewed() : "");
     return {
       state,
       source: source.description,

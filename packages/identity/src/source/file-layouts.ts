@@ -24,7 +24,10 @@ export const FILE_LAYOUTS: readonly FileLayout[] = [
   },
 ];
 
-/** @throws {Error} a sentence, where no layout is complete, or more than one is */
+/** There is nothing that could be about to become complete. */
+export class NoFiles extends Error {}
+
+/** @throws {Error} a sentence, where no layout is complete, or more than one is; {NoFiles} where none has begun */
 export function layoutOf(names: readonly string[]): FileLayout {
   const there = (file: string): boolean => names.includes(file);
   const missing = (layout: FileLayout): string[] => filesOf(layout).filter((file) => !there(file));
@@ -36,11 +39,8 @@ export function layoutOf(names: readonly string[]): FileLayout {
   const [found] = complete;
   if (found !== undefined) return found;
   const begun = FILE_LAYOUTS.find((layout) => filesOf(layout).some(there));
-  throw new Error(
-    begun === undefined
-      ? `it holds none of ${FILE_LAYOUTS.map((layout) => filesOf(layout).join(", ")).join("; ")}`
-      : `${missing(begun).join(" and ")} of ${begun.writer} is not there`,
-  );
+  if (begun !== undefined) throw new Error(`${missing(begun).join(" and ")} of ${begun.writer} is not there`);
+  throw new NoFiles(`it holds none of ${FILE_LAYOUTS.map((layout) => filesOf(layout).join(", ")).join("; ")}`);
 }
 
 export function filesOf({ certificateChain, privateKey, roots }: FileLayout): string[] {

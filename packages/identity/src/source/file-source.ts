@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { checkCredentials } from "./checked-credentials.js";
 import type { CredentialSource, GivenCredentials } from "./credential-source.js";
-import { type FileLayout, filesOf, layoutOf } from "./file-layouts.js";
+import { type FileLayout, filesOf, layoutOf, NoFiles } from "./file-layouts.js";
 
 export interface FileSourceOptions {
   readonly directory: string;
@@ -19,13 +19,14 @@ export interface FileSourceOptions {
   readonly onWarning?: (message: string) => void;
   /** Between two looks, in ms. @default 5,000 */
   readonly lookMs?: number;
+  /** Files that do not belong together are read again for so long: a writer may be in the middle. In ms. @default 2,000 */
+  readonly patienceMs?: number;
 }
 
 /** After a sign of change: writers write several files. In ms. */
 const SETTLE_MS = 50;
-/** Files that do not belong together are read again, so often and so long apart: a writer may be in the middle. */
-const READS = 8;
-const BETWEEN_MS = 250;
+/** Between two readings, in ms. */
+const BETWEEN_MS = 100;
 /** Of one file, in bytes: a bundle of hundreds of roots is smaller. */
 const MOST_BYTES = 4 * 1_024 * 1_024;
 /** Permission of anybody at all to read. */
@@ -43,14 +44,15 @@ export class FileSource implements CredentialSource {
   }
 
   async obtain(signal: AbortSignal): Promise<GivenCredentials> {
-    const { clock } = this.#options;
-    for (let read = 1; ; read++) {
+    const { clock, patienceMs = 2_000 } = this.#options;
+    const until = clock.now() + patienceMs;
+    for (;;) {
       try {
         const given = await this.#read();
         checkCredentials(given, clock.wallTime());
         return given;
       } catch (error) {
-        if (read === READS) throw error;
+        if (error instanceof NoFiles || clock.now() >= until) throw error;
       }
       await sleep(clock, BETWEEN_MS, signal);
     }
@@ -97,13 +99,9 @@ export class FileSource implements CredentialSource {
   async #layout(): Promise<FileLayout> {
     const { directory } = this.#options;
     const names = await readdir(directory).catch((error: unknown) => {
-      throw new Error(`${directory} cannot be read (${codeOf(error)})`);
+      throw new NoFiles(`${directory} cannot be read (${codeOf(error)})`);
     });
-    try {
-      return layoutOf(names);
-    } catch (error) {
-      throw new Error(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    return layoutOf(names);
   }
 
   async #file(name: string): Promise<string> {
