@@ -66,7 +66,7 @@ export const MESH_ERRORS = {
     false,
     "UF",
     "tls_unavailable",
-    "the DestinationRule asks for TLS that cannot be had: a mode that this version does not originate, a file that cannot be used; nothing was sent",
+    "policy asks for TLS that cannot be had: a file that cannot be used, no identity of this process, or none that is valid; nothing was sent",
   ),
   NO_ENDPOINT: info(
     503,
@@ -99,6 +99,14 @@ export const MESH_ERRORS = {
     "UF",
     "upstream_reset_before_response_started{connection_failure}",
     "the endpoint could not be connected to; nothing was sent",
+  ),
+  WRONG_PEER: info(
+    503,
+    14,
+    true,
+    "UF",
+    "wrong_peer",
+    "the certificate of the endpoint is not one of those that may serve the service; nothing was sent",
   ),
   UPSTREAM_RESET: info(
     503,

@@ -37,7 +37,7 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   TLS_UNAVAILABLE: {
     remedy:
-      "the call is refused on this side, also while MeshMode is `off`. The message names the document and what of it cannot be had: a file that is not where the calling process runs, holds no certificate or may not be read is looked at again with the next call; for a mode or a credentialName that this version does not know see the [support table](support.md). Set `tls.mode: DISABLE` where plaintext is meant.",
+      "the call is refused on this side, also while MeshMode is `off`. The message names what asks for TLS and what of it cannot be had: a file that is not where the calling process runs, holds no certificate, may not be read, or is a private key that others may read, is looked at again with the next call; an identity that has not come, or has expired, is waited for within the connect timeout, and `inmesh certs` says why; for a credentialName see the [support table](support.md). Set `tls.mode: DISABLE` where plaintext is meant.",
     example:
       "nothing was sent to 10.1.0.7:443: /etc/certs/roots.pem does not exist, and DestinationRule/shop/pay spec.trafficPolicy.tls.caCertificates asks for it. Put it where this process runs, or correct the field (TLS_UNAVAILABLE)",
   },
@@ -63,9 +63,15 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
       "the request never left, so it is safe to send again, whatever its method. Over TLS the message says what was wrong with the server's certificate, and which document says whom to trust. The endpoint is avoided for 0.5 s, doubling up to 10 s, while another one is left.",
     example: "127.0.0.1:9080 refused the connection, nothing was sent (CONNECT_FAILED)",
   },
+  WRONG_PEER: {
+    remedy:
+      "the message names who was expected and who was found. Nothing was sent to it, nor will be: the call is tried elsewhere where policy allows a retry, the endpoint is avoided for 0.5 s, doubling up to 10 s, and `inmesh describe SERVICE` counts such attempts. Somebody else may have taken the address, or registered as the service. Where the identity found is right, say so: `subjectAltNames` of the DestinationRule or the ServiceEntry, `serviceAccount` of the WorkloadEntry, or the annotation `inmesh.dev/service-accounts` of the Service.",
+    example:
+      'GET http://pay/42 failed: attempt 1 to 10.1.0.7:8080 met the wrong peer, nothing was sent: it is "spiffe://cluster.local/ns/shop/sa/web", expected "spiffe://cluster.local/ns/shop/sa/pay" (WRONG_PEER)',
+  },
   UPSTREAM_RESET: {
     remedy:
-      "whether the request was carried out is unknown. It is tried again if policy says so and the method is idempotent or carries an `Idempotency-Key`.",
+      "whether the request was carried out is unknown. On a new connection over mTLS it is also what a server looks like that refuses the caller's certificate: the message says so, and its log knows. It is tried again if policy says so and the method is idempotent or carries an `Idempotency-Key`.",
     example: "POST http://stock/orders: 127.0.0.1:9080 closed the connection before it answered (UPSTREAM_RESET)",
   },
   STREAM_REFUSED: {

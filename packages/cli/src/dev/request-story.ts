@@ -6,6 +6,7 @@ import type { AttemptView, RequestView } from "@inmesh/core/admin";
 const NO_RETRY: Readonly<Record<string, string>> = {
   attempts_exhausted: "no attempt was left",
   not_retriable: "policy retries nothing of this kind",
+  wrong_peer: "there was no endpoint but the wrong one",
   not_idempotent: "it may have been carried out, and doing it twice would be wrong",
   tried_before: "earlier tries by the application itself have used up its attempts",
   body_not_replayable: "its body could not be sent a second time",

@@ -64,6 +64,7 @@ function attemptView(attempt: Attempt): AttemptView {
 const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
   OVERFLOW: "not sent",
   CONNECT_FAILED: "refused",
+  WRONG_PEER: "the wrong peer",
   UPSTREAM_RESET: "reset",
   STREAM_REFUSED: "turned away",
   UPSTREAM_PROTOCOL: "no valid HTTP",

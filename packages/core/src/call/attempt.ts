@@ -43,6 +43,13 @@ export class Attempt extends WheelNode {
   reused = false;
   /** The peer did nothing with it, because it closes the connection (HTTP/2 GOAWAY): nobody's fault, and worth no retry of policy's. */
   leaving = false;
+  /**
+   * What this process showed itself as on the connection, where it is a new one and the server asked for it: its SPIFFE id, or
+   * the file of its certificate. Empty otherwise.
+   */
+  showed = "";
+  /** The connection ended as one does whose server refuses what was shown: worth a look at its log, and no proof. */
+  rejected = false;
   /** How long it waited there, in ms; negative clock ms while it does. */
   waitedMs = 0;
   /** Judges the attempt; undefined where policy has none. */

@@ -35,6 +35,7 @@ export type NoRetryReason =
   | "attempts_exhausted"
   | "tried_before"
   | "retries_off"
+  | "wrong_peer"
   | "not_retriable"
   | "not_idempotent"
   | "body_not_replayable"
@@ -98,6 +99,8 @@ export class Call extends WheelNode implements MatchRequest {
   tries: Tries | undefined = undefined;
   /** Endpoints tried so far; undefined until the first attempt failed. */
   tried: EndpointState[] | undefined = undefined;
+  /** Of those, some that were somebody else than they should be: it goes to none of them again. */
+  wrongPeers: EndpointState[] | undefined = undefined;
   /** Attempts that failed before the last one, for the story. */
   earlier: Attempt[] | undefined = undefined;
   /** A request on a connection that the peer had closed was sent again, at most once. */
@@ -425,6 +428,9 @@ export class Call extends WheelNode implements MatchRequest {
   #noteTried(attempt: Attempt): void {
     if (this.tried === undefined) this.tried = [attempt.endpoint];
     else this.tried.push(attempt.endpoint);
+    if (attempt.error instanceof MeshError && attempt.error.code === "WRONG_PEER") {
+      this.wrongPeers = [...(this.wrongPeers ?? []), attempt.endpoint];
+    }
     if (this.earlier === undefined) this.earlier = [attempt];
     else this.earlier.push(attempt);
   }

@@ -2,6 +2,7 @@
 
 import { MeshError, type MeshErrorCode } from "../errors.js";
 import type { Attempt, Outcome } from "./attempt.js";
+import { WRONG_PEER_CODE } from "./tls.js";
 
 /** Nodes of an error's chain looked at before giving up; chains may be circular. */
 const MAX_CAUSES = 8;
@@ -49,13 +50,13 @@ const WAITS = new Set(["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT"]);
 
 /** The endpoint did not take the connection, and it was not for want of anything here. */
 export function isRefusal({ code, cause }: MeshError): boolean {
-  return code === "CONNECT_FAILED" && !OURS.has(errorCode(cause));
+  return code === "WRONG_PEER" || (code === "CONNECT_FAILED" && !OURS.has(errorCode(cause)));
 }
 
 /** Nobody listens there, or the way there is refused: a wait that ended in vain says less. */
 export function isClosed(error: MeshError): boolean {
   const code = errorCode(error.cause);
-  return isRefusal(error) && code !== "" && !WAITS.has(code) && !LOOKUPS.has(code);
+  return isRefusal(error) && error.code !== "WRONG_PEER" && code !== "" && !WAITS.has(code) && !LOOKUPS.has(code);
 }
 
 /** The attempt ended without a whole answer, and the peer is to blame as far as can be told. */
@@ -66,6 +67,7 @@ export function isPeersFault({ code, origin, cause }: MeshError): boolean {
 
 /** It can be the doing of an event loop that stood still meanwhile. */
 export function isPerhapsLateness({ code, cause }: MeshError): boolean {
+  if (code === "WRONG_PEER") return false;
   return code !== "CONNECT_FAILED" || WAITS.has(errorCode(cause));
 }
 
@@ -82,7 +84,7 @@ export function classifyFailure(attempt: Attempt, cause: unknown): MeshError {
   const said = cause instanceof Error ? cause.message : String(cause);
   return new MeshError(
     kind,
-    `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} ${WHAT[kind]}: ${said.includes(code) ? said : `${said} (${code})`}`,
+    `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} ${WHAT[kind]}: ${said.includes(code) || kind === "WRONG_PEER" ? said : `${said} (${code})`}${rejectionHint(attempt, kind)}`,
     { ...attempt.call.place, origin: "remote", cause },
   );
 }
@@ -96,10 +98,24 @@ export function refusedStream(attempt: Attempt, cause: unknown): MeshError {
   );
 }
 
-type Failure = Extract<MeshErrorCode, "CONNECT_FAILED" | "UPSTREAM_RESET" | "UPSTREAM_PROTOCOL" | "RESPONSE_TRUNCATED">;
+/**
+ * With TLS 1.3 a server that does not take our certificate looks like one that lost its connection: it says so after our
+ * handshake is over, by closing (mtls.md §4).
+ */
+function rejectionHint(attempt: Attempt, kind: Failure): string {
+  if (attempt.showed === "" || kind !== "UPSTREAM_RESET") return "";
+  attempt.rejected = true;
+  return `; it was a new connection on which this process showed itself as ${attempt.showed}, so the server may have refused that identity: its log says so`;
+}
+
+type Failure = Extract<
+  MeshErrorCode,
+  "CONNECT_FAILED" | "WRONG_PEER" | "UPSTREAM_RESET" | "UPSTREAM_PROTOCOL" | "RESPONSE_TRUNCATED"
+>;
 
 const WHAT: Record<Failure, string> = {
   CONNECT_FAILED: "could not connect, nothing was sent",
+  WRONG_PEER: "met the wrong peer, nothing was sent",
   UPSTREAM_RESET: "lost its connection before an answer came",
   UPSTREAM_PROTOCOL: "got something that is no valid HTTP answer",
   RESPONSE_TRUNCATED: "lost its connection in the middle of the answer",
@@ -111,7 +127,7 @@ const WHAT: Record<Failure, string> = {
  */
 function kindOf({ phase, sent }: Attempt, cause: unknown): Failure {
   if (phase === "answered") return "RESPONSE_TRUNCATED";
-  if (!sent) return "CONNECT_FAILED";
   const code = errorCode(cause);
+  if (!sent) return code === WRONG_PEER_CODE ? "WRONG_PEER" : "CONNECT_FAILED";
   return code.startsWith("HPE_") || code === "ERR_HTTP2_ERROR" ? "UPSTREAM_PROTOCOL" : "UPSTREAM_RESET"; // HTTP/1.1, HTTP/2
 }

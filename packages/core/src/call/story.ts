@@ -48,6 +48,7 @@ const PLAIN = new Set([
   "OVERFLOW",
   "CONNECT_FAILED",
   "TLS_UNAVAILABLE",
+  "WRONG_PEER",
   "UPSTREAM_RESET",
   "STREAM_REFUSED",
   "UPSTREAM_PROTOCOL",
@@ -74,6 +75,7 @@ const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   tried_before: ({ route, spent }) =>
     `Not tried again: the application does so itself, and of the ${route?.retry.maxAttempts} attempts that the rule allows earlier tries of this call made ${spent}`,
   retries_off: "The rule allows no retries",
+  wrong_peer: "Not tried again, because there is no other endpoint, and nothing is ever sent to this one",
   not_retriable: ({ route }) => `Retries are on for ${route?.retry.tokens.join(",")}, which does not cover this`,
   not_idempotent: ({ method }) =>
     `Not tried again, because a ${method} may have been carried out: send an Idempotency-Key if it is safe to repeat`,

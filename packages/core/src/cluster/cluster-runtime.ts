@@ -189,6 +189,7 @@ export class ClusterRuntime {
     let state = this.#ofSession(call, avoid, now) ?? this.#balancer.pick(now, call, avoid);
     if (state === undefined) return undefined;
     if (avoid?.includes(state)) state = this.#pickUntried(call, avoid, now) ?? state;
+    if (call.wrongPeers?.includes(state)) return undefined;
     state.inFlight += 1;
     return state;
   }
@@ -207,6 +208,15 @@ export class ClusterRuntime {
   /** Whether there is an endpoint that is none of these. */
   hasUntried(tried: readonly EndpointState[]): boolean {
     return this.#asked === undefined && this.#states.some((state) => !tried.includes(state));
+  }
+
+  /** Whether there is one left that this call has not failed on, so far as can be told without picking. */
+  hasOther({ tried = [] }: Call): boolean {
+    if (this.#asked !== undefined) return false;
+    const { usable, permitted } = this.#health.choice;
+    const { locality, subsetSize } = this.#config.policy;
+    const within = locality === undefined && subsetSize === undefined ? permitted : usable;
+    return within.some((state) => !tried.includes(state));
   }
 
   /** Whether `acquire` would find something. */
@@ -260,8 +270,15 @@ export class ClusterRuntime {
     const state = attempt.endpoint;
     state.attempts += 1;
     if (outcome === "failure") state.failures += 1;
+    this.#countApart(attempt);
     attempt.breaker?.record(attempt, outcome, now);
     this.releaseMirror(attempt, outcome, now);
+  }
+
+  /** What says more about who somebody is than about how well: counted beside the failures. */
+  #countApart({ error, rejected }: Attempt): void {
+    if (rejected) this.stats.rejections += 1;
+    if (error instanceof MeshError && error.code === "WRONG_PEER") this.stats.wrongPeers += 1;
   }
 
   /** The same for a copy: the endpoint bears its load and shows its health, and counts nothing that was asked of it. */
@@ -392,6 +409,6 @@ function saysUseAt({ service }: Cluster): number {
 }
 
 /** A call that has tried something has a route; an attempt beside others would be no use where one of those is. */
-function avoidsTried({ route, hedge }: Call): boolean {
-  return hedge !== undefined || route!.retry.avoidPreviousHosts;
+function avoidsTried({ route, hedge, wrongPeers }: Call): boolean {
+  return hedge !== undefined || wrongPeers !== undefined || route!.retry.avoidPreviousHosts;
 }

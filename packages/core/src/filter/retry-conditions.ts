@@ -24,6 +24,7 @@ const GRPC_CONDITIONS: readonly (readonly [status: string, condition: string])[]
 /** Conditions under which an attempt without an answer is worth another. */
 const FAILURE_CONDITIONS: { readonly [Code in MeshErrorCode]?: readonly string[] } = {
   CONNECT_FAILED: ["connect-failure", "reset", "reset-before-request", "5xx", "gateway-error"],
+  WRONG_PEER: ["connect-failure", "reset", "reset-before-request", "5xx", "gateway-error"],
   UPSTREAM_RESET: ["reset", "5xx", "gateway-error"],
   STREAM_REFUSED: ["refused-stream", "reset", "5xx", "gateway-error"],
   UPSTREAM_PROTOCOL: ["reset", "5xx", "gateway-error"],

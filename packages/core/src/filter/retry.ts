@@ -70,6 +70,8 @@ class Retries implements RetryDriver {
   wantsFailure(call: Call, attempt: Attempt, failure: MeshError): boolean {
     call.retryAfterMs = 0;
     if (failure.code === "OVERFLOW") call.noRetry = "overloaded";
+    else if (failure.code === "WRONG_PEER" && !call.cluster!.hasOther(call))
+      call.noRetry = "wrong_peer"; // an attempt exists
     else if (this.#conditions.failure(failure.code)) return this.#allowed(call, attempt, attempt.sent);
     else call.noRetry = "not_retriable";
     return false;

@@ -19,6 +19,10 @@ export interface CallStatsReading {
   readonly replays: number;
   /** Calls that failed or were given up, by what kept the mesh from trying again. Absent from older processes. */
   readonly noRetry?: Readonly<Partial<Record<NoRetryReason, number>>>;
+  /** Attempts whose endpoint was somebody else than policy expects (WRONG_PEER). Absent from older processes. */
+  readonly wrongPeers?: number;
+  /** Attempts that ended as if the server refused this process's certificate: a suspicion. Absent from older processes. */
+  readonly rejections?: number;
   readonly inFlight: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -33,6 +37,8 @@ export class CallStats {
   retries = 0;
   hedges = 0;
   replays = 0;
+  wrongPeers = 0;
+  rejections = 0;
   inFlight = 0;
   readonly noRetry: Partial<Record<NoRetryReason, number>> = {};
   readonly latency = new Histogram();
@@ -56,7 +62,7 @@ export class CallStats {
   }
 
   read(): CallStatsReading {
-    const { calls, failures, aborted, retries, hedges, replays, inFlight, latency } = this;
+    const { calls, failures, aborted, retries, hedges, replays, inFlight, latency, wrongPeers, rejections } = this;
     return {
       calls,
       successes: calls - failures - aborted,
@@ -65,6 +71,8 @@ export class CallStats {
       retries,
       hedges,
       replays,
+      wrongPeers,
+      rejections,
       noRetry: { ...this.noRetry },
       inFlight,
       p50Ms: latency.quantile(0.5),

@@ -3,6 +3,7 @@
 import type { Clock } from "@inmesh/core";
 import { setImmediate, withOwnImmediates } from "@inmesh/core/internal";
 import type { Client, Dispatcher } from "undici";
+import type { SecuredConnection } from "./tls/secured-socket.js";
 import { REQUEST_CREATED, withOneTrace } from "./trace-lines.js";
 import type { WireAttempt } from "./wire-attempt.js";
 
@@ -15,11 +16,14 @@ export interface Connection {
   use(): boolean;
   /** Where it leads, where the endpoint's address is a name. */
   readonly remoteAddress: string | undefined;
+  /** Undefined in plaintext. */
+  readonly secured: SecuredConnection | undefined;
 }
 
 export class ClientConnection implements Connection {
   readonly client: Client;
   remoteAddress: string | undefined = undefined;
+  secured: SecuredConnection | undefined = undefined;
   /** Takes a request at once. */
   free = false;
   /** Its place is given back. */
@@ -41,10 +45,13 @@ export class ClientConnection implements Connection {
     client.on("drain", () => onFree(this));
   }
 
-  /** @param aged called when a connection of it has been there for `ms` */
-  onAge(ms: number, clock: Clock, aged: () => void): void {
+  /** @param aged called when a connection of it has been there for `maxMs`, 0 for ever, or for as long as its certificates let it */
+  onAge(maxMs: number, clock: Clock, aged: () => void): void {
     this.client.on("connect", () => {
-      const timer = clock.after(ms, aged);
+      const { retiresAt = Number.POSITIVE_INFINITY } = this.secured ?? {};
+      const ms = Math.min(maxMs || Number.POSITIVE_INFINITY, retiresAt - clock.now());
+      if (ms === Number.POSITIVE_INFINITY) return;
+      const timer = clock.after(Math.max(0, ms), aged);
       this.client.once("disconnect", () => timer.cancel());
     });
   }

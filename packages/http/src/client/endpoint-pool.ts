@@ -5,6 +5,7 @@
  * needs; a stack of those that are free costs 2 us less per request (docs/design/2026-11-27-request-path.md).
  */
 
+import type { Socket } from "node:net";
 import { isIP } from "node:net";
 import type { Clock } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
@@ -14,6 +15,7 @@ import { ClientConnection } from "./client-connection.js";
 import type { ClusterConnections, Hungry } from "./cluster-connections.js";
 import { endpointConnector } from "./endpoint-connector.js";
 import type { Pool } from "./pool.js";
+import type { SecuredConnection } from "./tls/secured-socket.js";
 import type { Undici } from "./undici-module.js";
 import { WaitingRequests } from "./waiting-requests.js";
 import type { WireAttempt } from "./wire-attempt.js";
@@ -35,10 +37,13 @@ export interface EndpointPoolOptions {
   readonly connections: ClusterConnections;
   /** @default in plaintext */
   readonly connect?: buildConnector.connector;
+  /** What there is to know of a connection that it made. @default nothing */
+  readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
 }
 
 export class EndpointPool implements Pool, Hungry {
   policy: TrafficPolicy;
+  endpoint: Endpoint;
   /** What its clients write as Host by themselves; a request to another says so in a header of its own. */
   readonly authority: string;
   uses = 0;
@@ -63,9 +68,11 @@ export class EndpointPool implements Pool, Hungry {
       clock,
       connections,
       connect = endpointConnector(of, policy.connection, undici),
+      about,
     }: EndpointPoolOptions,
   ) {
     this.policy = policy;
+    this.endpoint = of.endpoint;
     this.#cluster = connections;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const { idleTimeoutMs, maxRequestsPerConnection, maxAgeMs = 0 } = policy.connection;
@@ -88,17 +95,14 @@ export class EndpointPool implements Pool, Hungry {
     const origin = `http://${this.authority}`;
     const isNamed = isIP(of.endpoint.address) === 0;
     this.#make = () => {
-      const own = isNamed
-        ? {
-            ...options,
-            connect: named(options.connect, (at) => {
-              connection.remoteAddress = at;
-            }),
-          }
-        : options;
+      const opened = (socket: Socket): void => {
+        if (isNamed) connection.remoteAddress = socket.remoteAddress;
+        connection.secured = about?.(socket);
+      };
+      const own = isNamed || about !== undefined ? { ...options, connect: told(options.connect, opened) } : options;
       const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), onFree);
       connection.client.on("disconnect", () => this.#onDisconnect(connection));
-      if (maxAgeMs > 0) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
+      if (maxAgeMs > 0 || about !== undefined) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
       return connection;
     };
   }
@@ -237,14 +241,11 @@ export class EndpointPool implements Pool, Hungry {
   }
 }
 
-/** Tells where a name led. */
-function named(
-  connect: buildConnector.connector,
-  tell: (address: string | undefined) => void,
-): buildConnector.connector {
+/** Tells of the connection before it is used. */
+function told(connect: buildConnector.connector, tell: (socket: Socket) => void): buildConnector.connector {
   return (asked, callback) =>
     connect(asked, (...result) => {
-      if (result[0] === null) tell(result[1].remoteAddress);
+      if (result[0] === null) tell(result[1]);
       callback(...result);
     });
 }

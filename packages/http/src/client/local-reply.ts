@@ -13,6 +13,7 @@ const OVERLOADED_FLAG = "UO";
 const PHRASES: Partial<Record<MeshErrorCode, string>> = {
   OVERFLOW: `${BEFORE_HEADERS} overflow`,
   CONNECT_FAILED: `${BEFORE_HEADERS} remote connection failure`,
+  WRONG_PEER: `${BEFORE_HEADERS} remote connection failure`,
   STREAM_REFUSED: `${BEFORE_HEADERS} remote refused stream reset`,
   UPSTREAM_RESET: `${BEFORE_HEADERS} connection termination`,
   UPSTREAM_PROTOCOL: `${BEFORE_HEADERS} protocol error`,

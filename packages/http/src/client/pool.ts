@@ -1,11 +1,13 @@
 /** Connections to one endpoint, whatever is spoken on them. */
 
-import type { TrafficPolicy } from "@inmesh/model";
+import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { WireAttempt } from "./wire-attempt.js";
 
 export interface Pool {
   /** In force: replaced by one that says the same. */
   policy: TrafficPolicy;
+  /** As it was when that was looked at. */
+  endpoint: Endpoint;
   /** Requests given to it so far; a sweep that finds no more of them than the last takes the pool for idle. */
   uses: number;
   usesSeen: number;

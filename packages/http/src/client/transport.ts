@@ -1,13 +1,22 @@
 /** Connections of the HTTP clients of one mesh: a pool per endpoint, made on its first pick and closed when it falls idle. */
 
-import type { Attempt, Call, Clock, Identity, Timer } from "@inmesh/core";
-import { type EndpointState, tlsRefused } from "@inmesh/core/internal";
+import {
+  type Attempt,
+  type Call,
+  type Clock,
+  type Identity,
+  type Random,
+  systemRandom,
+  type Timer,
+} from "@inmesh/core";
+import { type EndpointState, isSecured, tlsRefused } from "@inmesh/core/internal";
 import type { TrafficPolicy } from "@inmesh/model";
 import { ClusterConnections, type ClusterLimits } from "./cluster-connections.js";
 import { endpointConnector } from "./endpoint-connector.js";
 import { EndpointPool } from "./endpoint-pool.js";
 import { Http2Pool } from "./http2/http2-pool.js";
 import type { Pool } from "./pool.js";
+import { Handshakes } from "./tls/handshakes.js";
 import { type Secured, TlsPools } from "./tls/tls-pools.js";
 import { Trusts } from "./tls/trust.js";
 import type { Undici } from "./undici-module.js";
@@ -29,12 +38,16 @@ export interface HttpTransportOptions {
   readonly undici: () => Undici;
   /** What this process shows to endpoints of the mesh. @default it has none: they are called in plaintext unless a rule asks for TLS */
   readonly identity?: Identity | undefined;
+  /** @default the system's */
+  readonly random?: Random;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
 }
 
 export class HttpTransport implements Transport {
   readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #hasIdentity: boolean;
   readonly #load: () => Undici;
   readonly #states = new Set<EndpointState>();
   readonly #connections = new WeakMap<ClusterLimits, ClusterConnections>();
@@ -43,21 +56,26 @@ export class HttpTransport implements Transport {
   /** Connections asked for so far, by pools that are closing too. */
   connects = 0;
   readonly #trusts: Trusts;
+  readonly #handshakes: Handshakes;
   readonly #onConnect = (): void => {
     this.connects += 1;
   };
 
-  constructor({ clock, undici, onNotice = () => {} }: HttpTransportOptions) {
+  constructor({ clock, undici, identity, random = systemRandom, onNotice = () => {} }: HttpTransportOptions) {
     this.#clock = clock;
+    this.#random = random;
     this.#load = undici;
-    this.#trusts = new Trusts(onNotice);
+    this.#hasIdentity = identity !== undefined;
+    this.#trusts = new Trusts({ clock, identity, notice: onNotice });
+    this.#handshakes = new Handshakes(clock);
   }
 
   send(wire: WireAttempt): void {
     const { attempt } = wire;
     const { policy } = attempt.call.cluster!.config; // an attempt has an endpoint, so its call has a cluster
-    const pool = attempt.endpoint.http as Pool | undefined;
-    if (pool !== undefined && pool.policy === policy) pool.dispatch(wire);
+    const state = attempt.endpoint;
+    const pool = state.http as Pool | undefined;
+    if (pool !== undefined && pool.policy === policy && pool.endpoint === state.endpoint) pool.dispatch(wire);
     else this.#dispatchAnew(wire, pool, policy);
   }
 
@@ -65,9 +83,10 @@ export class HttpTransport implements Transport {
     const { config } = call.cluster!; // an attempt has an endpoint, so its call has a cluster
     const { policy } = config;
     if (policy.tls.refusal !== "") throw tlsRefused(config, call.route?.name ?? "");
-    if (policy.tls.mode === "DISABLE") return undefined;
+    if (!isSecured(policy.tls, endpoint.endpoint, this.#hasIdentity)) return undefined;
     const old = endpoint.http as Pool | undefined;
-    const pools = old?.policy === policy ? old : this.#pool(call, endpoint, old, policy);
+    const isSame = old?.policy === policy && old.endpoint === endpoint.endpoint;
+    const pools = isSame ? old : this.#pool(call, endpoint, old, policy);
     return pools instanceof TlsPools ? pools.secured(call) : undefined;
   }
 
@@ -103,9 +122,11 @@ export class HttpTransport implements Transport {
   }
 
   #pool(call: Call, state: EndpointState, old: Pool | undefined, policy: TrafficPolicy): Pool {
+    const secured = isSecured(policy.tls, state.endpoint, this.#hasIdentity);
     if (old !== undefined) {
-      if (samePolicy(old.policy, policy)) {
+      if (old instanceof TlsPools === secured && samePolicy(old.policy, policy)) {
         old.policy = policy;
+        old.endpoint = state.endpoint;
         return old;
       }
       this.#retire(state);
@@ -115,16 +136,16 @@ export class HttpTransport implements Transport {
     const undici = this.#undici;
     const connections = this.#connectionsOf(cluster!.limits); // as in send
     const shared = { onConnect: this.#onConnect, undici, clock: this.#clock, connections };
-    const pool =
-      policy.tls.mode !== "DISABLE"
-        ? new TlsPools(state, policy, { ...shared, trusts: this.#trusts })
-        : policy.connection.protocol === "http2"
-          ? new Http2Pool(policy, {
-              ...shared,
-              scheme: "http",
-              connect: endpointConnector(state, policy.connection, undici),
-            })
-          : new EndpointPool(state, policy, { ...shared, authority });
+    const random = this.#random;
+    const pool = secured
+      ? new TlsPools(state, policy, { ...shared, random, trusts: this.#trusts, handshakes: this.#handshakes })
+      : policy.connection.protocol === "http2"
+        ? new Http2Pool(state, policy, {
+            ...shared,
+            scheme: "http",
+            connect: endpointConnector(state, policy.connection, undici),
+          })
+        : new EndpointPool(state, policy, { ...shared, authority });
     state.http = pool;
     this.#states.add(state);
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#closeIdle());

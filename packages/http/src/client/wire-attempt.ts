@@ -126,7 +126,9 @@ export class WireAttempt {
       throw refusal; // as above
     }
     this.#abort = abort;
-    this.attempt.started(this.connection?.use() ?? false, abort);
+    const { connection, attempt } = this;
+    attempt.started(connection?.use() ?? false, abort);
+    if (connection?.secured !== undefined && !attempt.reused) attempt.showed = connection.secured.showed;
     this.#exchange.connected(this.attempt, this.connection?.remoteAddress);
   }
 

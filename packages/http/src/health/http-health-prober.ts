@@ -4,17 +4,21 @@
  */
 
 import { connect as connectTcp, type Socket } from "node:net";
-import type { Clock, Identity } from "@inmesh/core";
+import { type Clock, type Identity, systemRandom } from "@inmesh/core";
 import {
   errorCode,
   type HealthFinding,
   type HealthProbe,
   type HealthProber,
   type HealthTarget,
+  isMeshTls,
+  isSecured,
+  meshServerName,
 } from "@inmesh/core/internal";
 import type { Endpoint, HealthCheckPolicy } from "@inmesh/model";
 import { UNIX } from "../client/endpoint-connector.js";
 import { Dialer } from "../client/tls/dial.js";
+import { Handshakes } from "../client/tls/handshakes.js";
 import { type Trust, Trusts } from "../client/tls/trust.js";
 
 /** A head that has no first line by then is no HTTP. In bytes. */
@@ -36,10 +40,14 @@ export interface HttpHealthProberOptions {
 export class HttpHealthProber implements HealthProber {
   readonly #clock: Clock;
   readonly #trusts: Trusts;
+  readonly #handshakes: Handshakes;
+  readonly #hasIdentity: boolean;
 
-  constructor({ clock, onNotice = () => {} }: HttpHealthProberOptions) {
+  constructor({ clock, identity, onNotice = () => {} }: HttpHealthProberOptions) {
     this.#clock = clock;
-    this.#trusts = new Trusts(onNotice);
+    this.#trusts = new Trusts({ clock, identity, notice: onNotice });
+    this.#handshakes = new Handshakes(clock);
+    this.#hasIdentity = identity !== undefined;
   }
 
   open(target: HealthTarget): HealthProbe | string {
@@ -51,15 +59,23 @@ export class HttpHealthProber implements HealthProber {
     if (connection.protocol === "http2" && healthCheck?.kind === "http") {
       return "its endpoints speak HTTP/2 and http checks speak HTTP/1.1; use a tcp check, or the port of another listener";
     }
-    if (tls.mode === "DISABLE") return new SocketProbe(target, plain(target));
+    const inPlaintext = plain(target);
+    if (tls.mode === "DISABLE" && tls.auto !== true) return new SocketProbe(target, inPlaintext);
     const trust = this.#trusts.use(tls);
-    return new SocketProbe(target, this.#overTls(target, trust), () => this.#trusts.leave(trust));
+    const overTls = this.#overTls(target, trust);
+    // An endpoint may become a member of the mesh while it is checked.
+    const connect: Connect = (done) =>
+      isSecured(tls, target.of.endpoint, this.#hasIdentity) ? overTls(done) : inPlaintext(done);
+    return new SocketProbe(target, connect, () => this.#trusts.leave(trust));
   }
 
   #overTls(target: HealthTarget, trust: Trust): Connect {
     const { host, policy } = target.cluster;
     const { tls, connection, healthCheck } = policy;
-    const serverName = tls.sni || healthCheck?.authority.replace(/:\d*$/, "") || host;
+    const ofHost = isMeshTls(tls)
+      ? meshServerName(target.cluster)
+      : healthCheck?.authority.replace(/:\d*$/, "") || host;
+    const serverName = tls.sni || ofHost;
     const of = {
       get endpoint() {
         return whereToAsk(target);
@@ -68,7 +84,8 @@ export class HttpHealthProber implements HealthProber {
     // Nobody waits for longer, and a handshake under way would keep the process alive.
     const connectTimeoutMs = Math.min(connection.connectTimeoutMs, healthCheck?.timeoutMs ?? Number.POSITIVE_INFINITY);
     const limited = { ...connection, connectTimeoutMs };
-    const dialer = new Dialer({ of, tls, trust, serverName, connection: limited, clock: this.#clock });
+    const shared = { clock: this.#clock, random: systemRandom, handshakes: this.#handshakes };
+    const dialer = new Dialer({ ...shared, of, tls, trust, serverName, connection: limited });
     return (done) => {
       dialer.dial((error, socket) => (socket === null ? done(error as Error) : done(socket)));
       return undefined;

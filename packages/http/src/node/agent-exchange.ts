@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
 import { errorCode, NOT_PROCESSED_HEADER, setImmediate } from "@inmesh/core/internal";
 import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
+import { securedOf } from "../client/tls/secured-socket.js";
 import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
 import { hideHeaders } from "../server/inbound-headers.js";
@@ -120,17 +121,17 @@ export class AgentExchange implements Exchange {
     const isPath = address.startsWith("unix://");
     const where = isPath ? { socketPath: address.slice("unix://".length) } : { host: address, port };
     // Without a server name: https.Agent would make one up and part the free connections by it.
-    const options = (): AgentRequestOptions => ({
+    const options: AgentRequestOptions = {
       ...{ ...this.#options, ...where, servername: "", [CLUSTER]: secured ? `${name} ${secured.key}` : name },
       ...(secured && { [DIAL]: secured.dial }),
-    });
-    const known = options();
-    if (this.#hasRoomOnlyIn(known)) return this.#give(attempt, known);
-    if (secured === undefined) return this.#connect(attempt, known);
+    };
+    if (secured !== undefined) this.#dropOutdated(options, secured);
+    if (this.#hasRoomOnlyIn(options)) return this.#give(attempt, options);
+    if (secured === undefined) return this.#connect(attempt, options);
     secured.dial((error, socket) => {
       if (attempt.phase === "settled") socket?.destroy();
       else if (socket === null) attempt.fail(error);
-      else this.#give(attempt, { ...options(), [PREPARED]: { socket, taken: false } });
+      else this.#give(attempt, { ...options, [PREPARED]: { socket, taken: false } });
     });
   }
 
@@ -195,6 +196,14 @@ export class AgentExchange implements Exchange {
     return (sockets[name]?.length ?? 0) >= maxSockets || totalSocketCount >= maxTotalSockets;
   }
 
+  /** Kept connections whose server is no longer trusted, or whose certificates are about to expire: Node takes none that is destroyed. */
+  #dropOutdated(options: AgentRequestOptions, secured: Secured): void {
+    for (const socket of this.#agent.freeSockets[this.#agent.getName(options)] ?? []) {
+      const connection = securedOf(socket);
+      if (connection !== undefined && !secured.holds(connection)) socket.destroy();
+    }
+  }
+
   #give(attempt: Attempt, options: AgentRequestOptions): void {
     const request = this.#request;
     this.#given = true;
@@ -227,6 +236,7 @@ export class AgentExchange implements Exchange {
       socket = given;
       given.prependListener("end", ofPeer).prependListener(errorMonitor as unknown as "error", ofPeer);
       attempt.started(request.reusedSocket, (reason) => request.destroy(reason));
+      if (!request.reusedSocket) attempt.showed = securedOf(given)?.showed ?? "";
     });
     request.once(errorMonitor as unknown as "error", (error: Error) => {
       failure = error;

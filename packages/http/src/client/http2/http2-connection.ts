@@ -13,6 +13,7 @@ import { setImmediate } from "@inmesh/core/internal";
 import type { ConnectionPolicy } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { Connection } from "../client-connection.js";
+import type { SecuredConnection } from "../tls/secured-socket.js";
 import type { Undici } from "../undici-module.js";
 import type { WireAttempt } from "../wire-attempt.js";
 import { Http2Request } from "./http2-request.js";
@@ -31,6 +32,7 @@ export const NO_HTTP2 = "ERR_INMESH_NO_HTTP2";
 export interface Http2ConnectionOptions {
   readonly connect: buildConnector.connector;
   readonly scheme: "http" | "https";
+  readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
   readonly policy: ConnectionPolicy;
   readonly clock: Clock;
   readonly undici: Undici;
@@ -55,6 +57,7 @@ export class Http2Connection implements Connection {
   #closed = false;
   #error: Error | undefined;
   remoteAddress: string | undefined = undefined;
+  secured: SecuredConnection | undefined = undefined;
   /** Requests on it now. */
   streams = 0;
   #served = 0;
@@ -165,6 +168,7 @@ export class Http2Connection implements Connection {
   #speak(socket: Socket | TLSSocket): void {
     const { policy } = this.#options;
     this.remoteAddress = socket.remoteAddress;
+    this.secured = this.#options.about?.(socket);
     const session = startSession("http://inmesh", {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
@@ -192,10 +196,12 @@ export class Http2Connection implements Connection {
     this.#cancel("connect");
     session.setLocalWindowSize(CONNECTION_WINDOW);
     session.unref();
-    if (policy.maxAgeMs)
+    const { retiresAt = Number.POSITIVE_INFINITY } = this.secured ?? {};
+    const ageMs = Math.min(policy.maxAgeMs || Number.POSITIVE_INFINITY, retiresAt - clock.now());
+    if (ageMs < Number.POSITIVE_INFINITY)
       this.#timers.set(
         "age",
-        clock.after(policy.maxAgeMs, () => this.retire()),
+        clock.after(Math.max(0, ageMs), () => this.retire()),
       );
     if (policy.http2KeepAlive) this.#pingIn(session, policy.http2KeepAlive);
     this.#idleSince = clock.now();
@@ -263,10 +269,14 @@ export class Http2Connection implements Connection {
   /** There never was one that takes requests. */
   #fail(cause: Error): void {
     const spoke = this.#session !== undefined && (cause as { code?: unknown }).code !== "ETIMEDOUT";
+    // With TLS 1.3 a server refuses our certificate by closing now.
+    const showed = this.secured?.showed ?? "";
+    const perhaps =
+      showed === "" ? "" : `; or it refuses ${showed}, as which this process showed itself: its log says so`;
     const error = spoke
       ? Object.assign(
           new Error(
-            `the endpoint does not speak HTTP/2, which policy or its port's protocol asks for: ${cause.message}`,
+            `the endpoint does not speak HTTP/2, which policy or its port's protocol asks for: ${cause.message}${perhaps}`,
             { cause },
           ),
           { code: NO_HTTP2 },

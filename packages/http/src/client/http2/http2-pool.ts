@@ -1,11 +1,13 @@
 /** HTTP/2 connections to one endpoint: few, each shared by as many requests as the peer and policy allow. */
 
+import type { Socket } from "node:net";
 import type { Clock } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
-import type { TrafficPolicy } from "@inmesh/model";
+import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { ClusterConnections, Hungry } from "../cluster-connections.js";
 import type { Pool } from "../pool.js";
+import type { SecuredConnection } from "../tls/secured-socket.js";
 import type { Undici } from "../undici-module.js";
 import { WaitingRequests } from "../waiting-requests.js";
 import type { WireAttempt } from "../wire-attempt.js";
@@ -19,6 +21,8 @@ const MAX_CONNECTIONS = 2_048;
 export interface Http2PoolOptions {
   readonly connect: buildConnector.connector;
   readonly scheme: "http" | "https";
+  /** As of EndpointPool. */
+  readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
   /** A connection is asked for. */
   readonly onConnect: () => void;
   readonly undici: Undici;
@@ -28,6 +32,7 @@ export interface Http2PoolOptions {
 
 export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   policy: TrafficPolicy;
+  endpoint: Endpoint;
   uses = 0;
   usesSeen = -1;
   readonly #options: Http2PoolOptions;
@@ -39,8 +44,9 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   #closing = false;
   readonly #emptied: (() => void)[] = [];
 
-  constructor(policy: TrafficPolicy, options: Http2PoolOptions) {
+  constructor(of: { readonly endpoint: Endpoint }, policy: TrafficPolicy, options: Http2PoolOptions) {
     this.policy = policy;
+    this.endpoint = of.endpoint;
     this.#options = options;
   }
 
@@ -140,13 +146,13 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   /** Another connection, if those being made have no room for as many, and there may be another. */
   #openFor(requests: number): void {
     if (this.#roomToCome() >= requests) return;
-    const { connect, scheme, clock, undici, onConnect, connections } = this.#options;
+    const { connect, scheme, clock, undici, onConnect, connections, about } = this.#options;
     let live = 0;
     for (const { retired } of this.#connections) if (!retired) live += 1;
     if (live >= MAX_CONNECTIONS || !connections.take(live, this)) return;
     onConnect();
     const policy = this.policy.connection;
-    const connection = new Http2Connection({ connect, scheme, policy, clock, undici, owner: this });
+    const connection = new Http2Connection({ connect, scheme, policy, clock, undici, about, owner: this });
     this.#connections.add(connection);
   }
 

@@ -2,6 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { WRONG_PEER_CODE } from "@inmesh/core/internal";
 import type { ClientTls } from "@inmesh/model";
 
 /**
@@ -12,9 +13,6 @@ const STRICT = { subject: "never", partialWildcards: false, wildcards: true } as
 
 /** Entries of a certificate told in an error; some have hundreds. */
 const TOLD = 10;
-
-/** Not ERR_TLS_CERT_ALTNAME_INVALID: undici keeps requests waiting for ever after an error of that code. */
-export const WRONG_PEER = "ERR_INMESH_WRONG_PEER";
 
 /** @returns what is wrong with it; undefined when it is the right one */
 export function wrongPeer(
@@ -58,5 +56,6 @@ function notFor(expected: readonly string[], entries: readonly AltName[]): Error
   if (told.length < entries.length) told.push(`${entries.length - told.length} more`);
   const found = told.length === 0 ? "has no subjectAltName" : `is for ${told.join(", ")}`;
   const message = `the server's certificate ${found}, expected ${expected.map((name) => `"${name}"`).join(" or ")}`;
-  return Object.assign(new Error(message), { code: WRONG_PEER });
+  // Not ERR_TLS_CERT_ALTNAME_INVALID: undici keeps requests waiting for ever after an error of that code.
+  return Object.assign(new Error(message), { code: WRONG_PEER_CODE });
 }

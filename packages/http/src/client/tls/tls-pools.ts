@@ -1,10 +1,10 @@
 /**
  * Connections to one endpoint over TLS. One that was verified for a server name serves requests to that name only, so
- * there is a pool for each; nearly always that is one.
+ * there is a pool for each; nearly always that is one, and in the mesh it is.
  */
 
-import type { Call, Clock } from "@inmesh/core";
-import { serverNameOf } from "@inmesh/core/internal";
+import type { Call, Clock, Random } from "@inmesh/core";
+import { isMeshTls, serverNameOf } from "@inmesh/core/internal";
 import type { Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { ClusterConnections } from "../cluster-connections.js";
 import { inTurn } from "../endpoint-connector.js";
@@ -14,6 +14,8 @@ import type { Pool } from "../pool.js";
 import type { Undici } from "../undici-module.js";
 import type { WireAttempt } from "../wire-attempt.js";
 import { Dialer } from "./dial.js";
+import type { Handshakes } from "./handshakes.js";
+import { type SecuredConnection, securedOf } from "./secured-socket.js";
 import type { Trust, Trusts } from "./trust.js";
 
 /** Names may come from users' input: the one that came first leaves (pitfalls B8). */
@@ -21,9 +23,11 @@ const MOST_NAMES = 256;
 
 /** Verified connections to one endpoint. */
 export interface Secured {
-  /** Connections of one key may serve each other's requests. Another one once the files of policy changed. */
+  /** Connections of one key were verified for the same name by the same policy, and may serve each other's requests. */
   readonly key: string;
   dial: Dialer["dial"];
+  /** Whether a connection that was kept may serve another request. */
+  holds(connection: SecuredConnection): boolean;
 }
 
 interface NamedPool {
@@ -35,12 +39,15 @@ export interface TlsPoolsOptions {
   readonly onConnect: () => void;
   readonly undici: Undici;
   readonly clock: Clock;
+  readonly random: Random;
   readonly connections: ClusterConnections;
   readonly trusts: Trusts;
+  readonly handshakes: Handshakes;
 }
 
 export class TlsPools implements Pool {
   policy: TrafficPolicy;
+  endpoint: Endpoint;
   uses = 0;
   usesSeen = -1;
   readonly #of: { readonly endpoint: Endpoint };
@@ -51,16 +58,21 @@ export class TlsPools implements Pool {
   /** Of the trust, when these pools were looked at. */
   #generation = 0;
   #left = false;
+  /** Whoever is verified by another policy is verified anew. */
+  readonly #policyKey: string;
 
   constructor(of: { readonly endpoint: Endpoint }, policy: TrafficPolicy, options: TlsPoolsOptions) {
     this.#of = of;
     this.policy = policy;
+    this.endpoint = of.endpoint;
     this.#options = options;
     this.#trust = options.trusts.use(policy.tls);
+    this.#policyKey = JSON.stringify(policy.tls);
   }
 
   dispatch(wire: WireAttempt): void {
     this.uses += 1;
+    this.#trust.look();
     this.#renew();
     this.#named(serverNameOf(wire.attempt.call), wire.authority).pool.dispatch(wire);
   }
@@ -69,12 +81,14 @@ export class TlsPools implements Pool {
   secured(call: Call): Secured {
     this.uses += 1;
     const name = serverNameOf(call);
-    const trust = this.#trust;
+    const { clock } = this.#options;
     return {
-      get key() {
-        return `${name} ${trust.generation}`;
-      },
+      key: `${name} ${this.#policyKey}`,
       dial: (callback) => this.#named(name, call.authority).dialer.dial(callback),
+      holds: ({ verified, retiresAt }) => {
+        this.#trust.look();
+        return retiresAt > clock.now() && this.#trust.holds(verified);
+      },
     };
   }
 
@@ -82,13 +96,13 @@ export class TlsPools implements Pool {
     return [...this.#pools.values()].reduce((sum, { pool }) => sum + pool.size, 0);
   }
 
-  /** For a sweep. Open connections are not what they were verified as once the files say something else. */
+  /** For a sweep. Open connections are not what they were verified as once trust is in somebody else. */
   dropUnused(): void {
     for (const [name, { pool }] of this.#pools) {
       pool.dropUnused();
       if (pool.size === 0) this.#retire(name, pool);
     }
-    void this.#trust.check().then(() => this.#renew());
+    void this.#trust.check(0).then(() => this.#renew());
   }
 
   async close(): Promise<void> {
@@ -106,18 +120,20 @@ export class TlsPools implements Pool {
   }
 
   #open(name: string, authority: string): NamedPool {
-    const { onConnect, undici, clock, connections } = this.#options;
+    const { onConnect, undici, clock, connections, random, handshakes } = this.#options;
     const { policy } = this;
     const { tls, connection } = policy;
     const of = this.#of;
-    const dialer = new Dialer({ of, tls, connection, clock, trust: this.#trust, serverName: name });
+    const trust = this.#trust;
+    const dialer = new Dialer({ of, tls, connection, clock, random, handshakes, trust, serverName: name });
     const connect = inTurn((_, callback) =>
       dialer.dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket))),
     );
-    const options = { onConnect, undici, clock, connections, connect };
+    const options = { onConnect, undici, clock, connections, connect, about: securedOf };
     const pool =
       connection.protocol === "http2"
-        ? new Http2Pool(policy, { ...options, scheme: "https" })
+        ? // Between members of the mesh TLS is the mesh's own, and a request is what it would be without.
+          new Http2Pool(of, policy, { ...options, scheme: isMeshTls(tls) ? "http" : "https" })
         : new EndpointPool(of, policy, { ...options, authority });
     const made = { pool, dialer };
     this.#pools.set(name, made);
@@ -126,15 +142,21 @@ export class TlsPools implements Pool {
     return made;
   }
 
-  /** The files changed: requests under way finish, later ones get connections that are verified anew. */
+  /** Trust changed: where it is no longer in servers that are connected, requests under way finish, later ones get others. */
   #renew(): void {
-    const { generation } = this.#trust;
+    const { generation, graceMs } = this.#trust;
     if (generation === this.#generation) return;
     this.#generation = generation;
-    for (const [name, { pool, dialer }] of this.#pools) if (dialer.verifiedBy < generation) this.#retire(name, pool);
+    const { clock, random } = this.#options;
+    for (const [name, { pool, dialer }] of this.#pools) {
+      if (dialer.holds) continue;
+      if (graceMs === 0) this.#retire(name, pool);
+      else clock.after(random.next() * graceMs, () => this.#retire(name, pool));
+    }
   }
 
   #retire(name: string, pool: Pool): void {
+    if (this.#pools.get(name)?.pool !== pool) return;
     this.#pools.delete(name);
     void pool.close().catch(() => {});
   }

@@ -1,85 +1,47 @@
-/**
- * Whom the connections of one policy trust, as OpenSSL wants it. Files are looked at before each new connection and by
- * the transport's sweep, and read when they changed; a file that turns bad leaves in force what was good (pitfalls T2).
- */
+/** Whom the connections of one policy trust, and what this process shows of itself on them. */
 
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { DetailedPeerCertificate, SecureContext } from "node:tls";
+import type { Clock, Identity } from "@inmesh/core";
+import { isMeshTls } from "@inmesh/core/internal";
 import type { ClientTls } from "@inmesh/model";
-import { type PemFile, pemBlocks, readPem, stampOf } from "./pem-file.js";
+import { FileTrust, filesOf } from "./file-trust.js";
+import { IdentityTrust } from "./identity-trust.js";
+import type { PemFile } from "./pem-file.js";
+import type { Verified } from "./secured-socket.js";
 
-export class Trust {
-  /** Of the context, 0 before the first and greater for each later one: what an older one verified is to be verified anew. */
-  generation = 0;
-  #context: SecureContext | undefined;
-  #failure: TrustFailure | undefined;
-  readonly #files: readonly PemFile[];
-  readonly #notice: (failure: TrustFailure) => void;
-  readonly #nextGeneration: () => number;
-  /** Of the files as they were read last. */
-  #stamps: string | undefined;
-  #checking: Promise<void> | undefined;
+export interface Trust {
+  /** Of the context, 0 before the first and greater for each later one: tickets of another are not used. */
+  readonly generation: number;
+  /** Undefined while there is nothing to connect with: see `failure`. */
+  readonly context: SecureContext | undefined;
+  /** Why there is no context, or why it is an older one than it should be. */
+  readonly failure: TrustFailure | undefined;
+  /** SPIFFE id, or file of the certificate, that is shown to servers that ask; empty for none. */
+  readonly shows: string;
+  /** Wall time at which that expires; Infinity for none. */
+  readonly validTo: number;
+  /** Connections that no longer hold are given up within this time, in ms, each at a moment of its own. */
+  readonly graceMs: number;
+  /** Looks whether anything changed. One look at a time, however many connections wait for it; never rejects. @param limitMs to wait for what has never been there */
+  check(limitMs: number): Promise<void>;
+  /** The same as far as it costs nothing. */
+  look(): void;
+  /** Of a server whose certificates OpenSSL found good by the context. */
+  judge(certificate: DetailedPeerCertificate, asked: AskedPeer): Verdict;
+  /** Whether it would still be verified. */
+  holds(verified: Verified): boolean;
   /** Pools that use it; `Trusts` counts. */
-  users = 0;
-
-  /**
-   * @param notice told when a file turned bad while it was in use
-   * @param nextGeneration never the same twice in one mesh
-   */
-  constructor(files: readonly PemFile[], notice: (failure: TrustFailure) => void, nextGeneration: () => number) {
-    this.#files = files;
-    this.#notice = notice;
-    this.#nextGeneration = nextGeneration;
-  }
-
-  /** Undefined while no file was ever good: see `failure`. */
-  get context(): SecureContext | undefined {
-    return this.#context;
-  }
-
-  /** Why the files as they are now cannot be used. */
-  get failure(): TrustFailure | undefined {
-    return this.#failure;
-  }
-
-  /** Looks whether a file changed. One look at a time, however many connections wait for it; never rejects. */
-  check(): Promise<void> {
-    this.#checking ??= this.#check().finally(() => {
-      this.#checking = undefined;
-    });
-    return this.#checking;
-  }
-
-  async #check(): Promise<void> {
-    const before = this.#stamps;
-    this.#stamps = undefined;
-    let file: PemFile | undefined;
-    try {
-      const stamps: string[] = [];
-      for (file of this.#files) stamps.push(await stampOf(file));
-      const stamp = stamps.join(" ");
-      if (stamp === before) {
-        this.#stamps = before; // good or bad, they are what they were
-        return;
-      }
-      const texts: string[] = [];
-      for (file of this.#files) texts.push(await readPem(file));
-      this.#stamps = stamp; // what could be read needs no second look until it changes, even if it makes no sense
-      const blocks: Partial<Record<PemFile["field"], readonly string[]>> = {};
-      for (file of this.#files) blocks[file.field] = pemBlocks(texts.shift() ?? "", file);
-      this.#context = contextOf(blocks.caCertificates, blocks.caCrl);
-      this.generation = this.#nextGeneration();
-      this.#failure = undefined;
-    } catch (error) {
-      this.#fail({ file, why: error instanceof Error ? error.message : String(error) });
-    }
-  }
-
-  #fail(failure: TrustFailure): void {
-    const known = this.#failure;
-    this.#failure = failure;
-    if (known?.why !== failure.why && this.#context !== undefined) this.#notice(failure);
-  }
+  users: number;
 }
+
+export interface AskedPeer {
+  readonly tls: ClientTls;
+  readonly serverName: string;
+}
+
+export type Verdict =
+  | { readonly verified: Omit<Verified, "generation"> }
+  | { readonly verified?: undefined; readonly error: Error };
 
 export interface TrustFailure {
   /** Undefined where no single file is to blame. */
@@ -88,29 +50,28 @@ export interface TrustFailure {
   readonly why: string;
 }
 
+export interface TrustsOptions {
+  readonly clock: Clock;
+  readonly identity: Identity | undefined;
+  readonly notice: (message: string) => void;
+}
+
 /** One for all clusters that name the same files: a context of its own for each endpoint would cost 2 ms and 0.3 MB. */
 export class Trusts {
   readonly #byFiles = new Map<string, Trust>();
+  #ofMesh: Trust | undefined;
   #generations = 0;
-  readonly #notice: (message: string) => void;
+  readonly #options: TrustsOptions;
+  /** Never the same twice in one mesh. */
+  readonly #nextGeneration = (): number => ++this.#generations;
 
-  constructor(notice: (message: string) => void) {
-    this.#notice = notice;
+  constructor(options: TrustsOptions) {
+    this.#options = options;
   }
 
   /** To be given back by `leave`. */
   use(tls: ClientTls): Trust {
-    const files = filesOf(tls);
-    const key = JSON.stringify(files);
-    let trust = this.#byFiles.get(key);
-    if (trust === undefined) {
-      const notice = ({ file, why }: TrustFailure): void =>
-        this.#notice(
-          `${file?.path ?? "a file of a TLS policy"} ${why}. New connections go on with what it held before, until this process ends`,
-        );
-      trust = new Trust(files, notice, () => ++this.#generations);
-      this.#byFiles.set(key, trust);
-    }
+    const trust = isMeshTls(tls) ? this.#mesh() : this.#files(tls);
     trust.users += 1;
     return trust;
   }
@@ -120,23 +81,25 @@ export class Trusts {
     if (trust.users > 0) return;
     for (const [key, each] of this.#byFiles) if (each === trust) this.#byFiles.delete(key);
   }
-}
 
-/** Nothing is read for a server that nobody verifies. */
-function filesOf({ caCertificates, caCrl, insecureSkipVerify }: ClientTls): readonly PemFile[] {
-  if (insecureSkipVerify) return [];
-  return [
-    ...(caCertificates === "" ? [] : [{ path: caCertificates, field: "caCertificates" } as const]),
-    ...(caCrl === "" ? [] : [{ path: caCrl, field: "caCrl" } as const]),
-  ];
-}
+  #mesh(): Trust {
+    const { identity, clock } = this.#options;
+    this.#ofMesh ??= new IdentityTrust(identity, clock, this.#nextGeneration);
+    return this.#ofMesh;
+  }
 
-/** @param ca undefined: the roots of Node, NODE_EXTRA_CA_CERTS included. TLS 1.2 and 1.3 are spoken, as by Istio. @throws */
-function contextOf(ca: readonly string[] | undefined, crl: readonly string[] | undefined): SecureContext {
-  const versions = { minVersion: "TLSv1.2", maxVersion: "TLSv1.3" } as const;
-  try {
-    return createSecureContext({ ...versions, ...(ca && { ca: [...ca] }), ...(crl && { crl: [...crl] }) });
-  } catch (error) {
-    throw new Error(`holds what OpenSSL cannot use: ${error instanceof Error ? error.message : String(error)}`);
+  #files(tls: ClientTls): Trust {
+    const files = filesOf(tls);
+    const key = JSON.stringify(files);
+    let trust = this.#byFiles.get(key);
+    if (trust === undefined) {
+      const notice = ({ file, why }: TrustFailure): void =>
+        this.#options.notice(
+          `${file?.path ?? "a file of a TLS policy"} ${why}. New connections go on with what it held before, until this process ends`,
+        );
+      trust = new FileTrust(files, notice, this.#nextGeneration);
+      this.#byFiles.set(key, trust);
+    }
+    return trust;
   }
 }
