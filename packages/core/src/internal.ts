@@ -28,6 +28,15 @@ export {
 } from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
+export {
+  errorCode as fileErrorCode,
+  type FileStat,
+  type FileSystem,
+  ignoreMissing,
+  nodeFiles,
+  type Watching,
+} from "./folder/files.js";
+export { type HeldLock, LOCK, lockFolder } from "./folder/folder-lock.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
 export { ClusterLimits } from "./limit/cluster-limits.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
