@@ -1,3 +1,4 @@
 /** Tokens of users: `TokenVerifier` of core, by `jose`. */
 
-export type { TokenVerifier } from "@inmesh/core";
+export type { RequestFunctions } from "./fetch-text.js";
+export { createTokenVerifier, type TokenVerifierOptions } from "./token-verifier.js";
