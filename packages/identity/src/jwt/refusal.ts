@@ -4,6 +4,7 @@ import type { InvalidToken } from "@inmesh/core";
 
 /** For the caller. Nothing of the token is ever part of it. */
 export const WORDS = {
+  missing: "Jwt is missing",
   form: "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
   headerBase64: "Jwt header is an invalid Base64url encoded",
   headerJson: "Jwt header is an invalid JSON",

@@ -293,6 +293,26 @@ describe("several rules", () => {
   });
 });
 
+describe("a required rule", () => {
+  const a = rule({ required: true });
+  const x = rule({ issuer: "iss-x", places: { headers: [{ name: "x-jwt", prefix: "" }], params: [], cookies: [] } });
+  const ofX = token({ ...CLAIMS, iss: "iss-x" });
+
+  it("takes no request without its token", async () => {
+    expect(await verdictOn(request(), [a])).toMatchObject(INVALID("Jwt is missing"));
+    expect(await verdictOn(request({ "x-jwt": ofX }), [a, x])).toMatchObject(INVALID("Jwt is missing"));
+    expect(await verdictOn(bearer(token({ ...CLAIMS, exp: 1 })), [a, x])).toMatchObject(INVALID("Jwt is expired"));
+    expect(await verdictOn(bearer(token()), [x, a])).toMatchObject({ kind: "valid", rule: a });
+  });
+
+  it("beside another asks for both", async () => {
+    const both = request({ authorization: `Bearer ${token()}`, "x-jwt": ofX });
+    const y = { ...x, required: true };
+    expect(await verdictOn(both, [a, y])).toMatchObject({ kind: "valid", rule: a });
+    expect(await verdictOn(bearer(token()), [a, y])).toMatchObject(INVALID("Jwt is missing"));
+  });
+});
+
 describe("what the application is told", () => {
   it("is the payload and claims, nested ones by dots", async () => {
     const claims = {

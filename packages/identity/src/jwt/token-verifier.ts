@@ -25,7 +25,7 @@ import { type FoundToken, findTokens } from "./find-tokens.js";
 import { InlineKeys, type KeySource, RemoteKeys } from "./key-source.js";
 import { loadKeys, shownSource } from "./load-keys.js";
 import { type ParsedToken, parseToken, type ReadToken } from "./parse-token.js";
-import { WORDS } from "./refusal.js";
+import { refusal, WORDS } from "./refusal.js";
 import { RuleVerifier, type VerifiedToken } from "./rule-verifier.js";
 import { type KnownToken, tokenKey, VerifiedTokens } from "./verified-tokens.js";
 
@@ -68,6 +68,7 @@ interface Unverified {
 }
 
 const NONE: NoToken = Object.freeze({ kind: "none" });
+const MISSING = refusal(WORDS.missing, "a rule that is required finds no token");
 
 /** @throws {RangeError} for an allowed address that is none */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
@@ -108,7 +109,7 @@ class JwtVerifier implements TokenVerifier {
   authenticate(rules: readonly JwtRule[], request: TokenRequest): TokenVerdict | Promise<TokenVerdict> {
     this.prepare(rules);
     const asked = this.#find(request);
-    if (asked.length === 0) return NONE;
+    if (asked.length === 0) return this.#rules.some(({ rule }) => rule.required) ? MISSING : NONE;
     const verdict = this.#decide(asked);
     return verdict.kind === "unverified" ? this.#verify(asked, verdict) : verdict;
   }
@@ -156,23 +157,21 @@ class JwtVerifier implements TokenVerifier {
 
   #decide(asked: readonly Asked[]): TokenVerdict | Unverified {
     const nowS = this.#options.clock.wallTime() / 1000;
+    const required = this.#rules.filter(({ rule }) => rule.required);
+    let passed: ValidToken | undefined;
+    for (const rule of required) {
+      const own = asked.find((each) => each.rule === rule);
+      const verdict = own === undefined ? MISSING : ofRule(own, nowS);
+      if (verdict.kind !== "valid") return verdict;
+      passed ??= verdict;
+    }
+    if (passed !== undefined) return passed;
     let failure: InvalidToken | undefined;
-    for (const { rule, tokens } of asked) {
-      let failed: InvalidToken | undefined;
-      let first: VerifiedToken | undefined;
-      for (const token of tokens) {
-        const outcome = outcomeOf(rule, token, nowS);
-        if (outcome === undefined) return { kind: "unverified", rule, token };
-        if (outcome.kind === "invalid") {
-          failed = outcome;
-          break;
-        }
-        first ??= outcome;
-      }
-      if (failed === undefined && first !== undefined)
-        return valid(rule.rule, first, rule.rule.forwardsToken ? [] : tokens.flatMap(({ places }) => places));
+    for (const each of asked) {
+      const verdict = ofRule(each, nowS);
+      if (verdict.kind !== "invalid") return verdict;
       // What is wrong with a token of an issuer that is known says more.
-      if (failure === undefined || failed?.message !== WORDS.issuer) failure = failed;
+      if (failure === undefined || verdict.message !== WORDS.issuer) failure = verdict;
     }
     return (asked.length > 1 ? this.#each(asked, nowS) : undefined) ?? failure ?? NONE;
   }
@@ -209,6 +208,20 @@ class JwtVerifier implements TokenVerifier {
     if (outcome.kind === "verified" && this.#rules.includes(rule)) this.#known.add(key, token, rule, outcome);
     return outcome;
   }
+}
+
+/** All the tokens at the places of one rule. */
+function ofRule({ rule, tokens }: Asked, nowS: number): ValidToken | InvalidToken | Unverified {
+  let first: VerifiedToken | undefined;
+  const remove: TokenPlace[] = [];
+  for (const token of tokens) {
+    const outcome = outcomeOf(rule, token, nowS);
+    if (outcome === undefined) return { kind: "unverified", rule, token };
+    if (outcome.kind === "invalid") return outcome;
+    first ??= outcome;
+    if (!rule.rule.forwardsToken) remove.push(...token.places);
+  }
+  return first === undefined ? MISSING : valid(rule.rule, first, remove);
 }
 
 /** @returns undefined: its signature has to be looked at */

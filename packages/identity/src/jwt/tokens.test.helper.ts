@@ -75,7 +75,15 @@ export const DEFAULT_PLACES = {
 
 export function rule(part: Partial<JwtRule> = {}): JwtRule {
   return {
-    ...{ issuer: "iss-a", audiences: [], jwks: JWKS, jwksUri: "", places: DEFAULT_PLACES, forwardsToken: false },
+    ...{
+      issuer: "iss-a",
+      audiences: [],
+      jwks: JWKS,
+      jwksUri: "",
+      places: DEFAULT_PLACES,
+      forwardsToken: false,
+      required: false,
+    },
     ...{ payloadHeader: "", claimHeaders: [], spaceDelimited: [], timeoutMs: 5_000 },
     resource: { kind: "RequestAuthentication", namespace: "shop", name: "a" } as unknown as JwtRule["resource"],
     ...part,
