@@ -1,7 +1,7 @@
 /** A snapshot as data that a person can read and a test can compare: what is default or absent is left out. */
 
 import type { ResourceRef } from "../src/resource.js";
-import { PLAINTEXT } from "../src/snapshot/client-tls.js";
+import type { ClientTls } from "../src/snapshot/client-tls.js";
 import { type Cluster, clusterName } from "../src/snapshot/cluster.js";
 import type { CorsPolicy, Destination, HeaderOps, RetryPolicy, Route, VirtualHost } from "../src/snapshot/route.js";
 import type { Snapshot } from "../src/snapshot/snapshot.js";
@@ -106,6 +106,12 @@ function headersText({ remove, set, add }: HeaderOps): string {
   return [...remove.map((name) => `-${name}`), ...pairs("=", set), ...pairs("+", add)].join("; ");
 }
 
+/** Empty for auto mTLS where nothing more is said, which is what every service of the mesh has. */
+function tlsText({ mode, sni, auto, strict, identities }: ClientTls): string {
+  const words = [...(mode === "DISABLE" ? [] : [mode, sni]), ...(strict ? ["strict"] : [])];
+  return [...words, ...(auto && identities.length < 2 ? [] : identities)].join(" ").trim();
+}
+
 /** Whole services by port, and whatever rules send to. */
 function clusterNames(services: Snapshot["services"], hosts: readonly VirtualHost[]): readonly string[] {
   const names = new Set<string>();
@@ -144,7 +150,7 @@ function policyText({ policy: { tls, connection, ...policy } }: Cluster): Fields
   return {
     ...policy,
     ...(Object.keys(said).length > 0 && { connection: said }),
-    ...(tls !== PLAINTEXT && { tls: `${tls.mode} ${tls.sni}`.trim() }),
+    ...(tlsText(tls) !== "" && { tls: tlsText(tls) }),
   };
 }
 

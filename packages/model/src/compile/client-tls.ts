@@ -4,11 +4,22 @@ import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { ClientTlsSpec } from "../kind/traffic-policy.js";
 import type { Resource } from "../resource.js";
 import { type ClientTls, PLAINTEXT, type TlsMode } from "../snapshot/client-tls.js";
+import type { PeerMode } from "../snapshot/security.js";
 import type { Service } from "../snapshot/workload.js";
 import { blockPlace } from "./policy-fields.js";
+import { serviceIdentities } from "./service-identities.js";
+import type { CompilerSettings } from "./settings.js";
 
 /** `caCertificates` that names no file: the roots of the system, as istiod's own word for them. */
 const SYSTEM_ROOTS = "system";
+
+/** What is known of a service's servers before any of them is asked. */
+export interface ServerFacts {
+  /** PeerAuthentication of their namespace and of the mesh. */
+  readonly peerMode: PeerMode;
+  /** What documents say of their accounts, `namespace/account`. */
+  readonly accounts: readonly string[];
+}
 
 /**
  * @param tls of the block in force
@@ -16,13 +27,32 @@ const SYSTEM_ROOTS = "system";
  */
 export function clientTls(
   tls: ClientTlsSpec | undefined,
-  { subjectAltNames: ofEntry }: Service,
+  service: Service,
   rules: readonly Resource<DestinationRuleSpec>[],
+  servers: ServerFacts,
+  { autoMtls, security }: Pick<CompilerSettings, "autoMtls" | "security">,
 ): ClientTls {
-  const mode = tls?.mode ?? "DISABLE";
-  if (tls === undefined || mode === "DISABLE") return PLAINTEXT;
+  const identities = (): readonly string[] => serviceIdentities(service, servers.accounts, security.trustDomains);
+  if (tls === undefined) {
+    // Istio's clients, too, go by what holds for the namespace: of a single workload's mode they know nothing.
+    if (!autoMtls || service.location !== "internal" || servers.peerMode === "DISABLE") return PLAINTEXT;
+    return {
+      ...PLAINTEXT,
+      auto: true,
+      ...(servers.peerMode === "STRICT" && { strict: true }),
+      identities: identities(),
+    };
+  }
+  const mode = tls.mode ?? "DISABLE";
+  if (mode === "DISABLE") return PLAINTEXT;
+  const { subjectAltNames: ofEntry } = service;
   const { sni = "", insecureSkipVerify = false, subjectAltNames: ofRule = [], credentialName = "" } = tls;
   const names = ofRule.length > 0 ? ofRule : ofEntry;
+  if (mode === "ISTIO_MUTUAL") {
+    const source = blockPlace("tls", tls, rules) ?? null;
+    const refusal = refusalOf(mode, "");
+    return { ...PLAINTEXT, mode, sni, identities: names.length > 0 ? names : identities(), refusal, source };
+  }
   const { caCertificates = "", caCrl = "", clientCertificate = "", privateKey = "" } = tls;
   return {
     mode,
@@ -44,6 +74,7 @@ export function clientTls(
 }
 
 function refusalOf(mode: TlsMode, credentialName: string): string {
+  // Until the client presents its certificate: by Node's roots alone it would take anybody for a member of the mesh.
   if (mode === "ISTIO_MUTUAL") return "mode ISTIO_MUTUAL, and this version has no identity of the mesh to present";
   if (mode === "MUTUAL") return "mode MUTUAL, and this version presents no client certificate";
   // Differs: without a workloadSelector Istio's sidecars ignore such a block, and send in plaintext.

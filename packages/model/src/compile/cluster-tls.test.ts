@@ -55,8 +55,9 @@ describe("the TLS mode of a cluster", () => {
     expect(tlsOf(RULE, cluster)?.mode).toBe(mode);
   });
 
-  it("is DISABLE where no rule asks for it", () => {
-    expect(tlsOf("", "outbound|80||pay.shop.svc.cluster.local")).toBe(PLAINTEXT);
+  it("is up to the endpoint where no rule asks for it", () => {
+    const tls = tlsOf("", "outbound|80||pay.shop.svc.cluster.local");
+    expect(tls).toEqual({ ...PLAINTEXT, auto: true, identities: ["spiffe://cluster.local/ns/shop/sa/pay"] });
   });
 
   it("stays when policy is switched off, which must not open a door", () => {

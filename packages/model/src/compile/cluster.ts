@@ -10,7 +10,7 @@ import type { ClientContext } from "../snapshot/snapshot.js";
 import type { TrafficPolicy } from "../snapshot/traffic-policy.js";
 import type { Service } from "../snapshot/workload.js";
 import { compileBreaker } from "./breaker.js";
-import { clientTls } from "./client-tls.js";
+import { clientTls, type ServerFacts } from "./client-tls.js";
 import { compileConnection, compileLimits, compileRetryBudget } from "./connection-pool.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
 import { compileHash, compileWarmup, loadBalancerKind } from "./load-balancer.js";
@@ -47,6 +47,7 @@ export interface ClusterContext {
   readonly settings: CompilerSettings;
   /** MeshMode `off` or `observe`: subsets stay, as calls under way hold on to them, but no rule's policy applies. */
   readonly off: boolean;
+  readonly servers: ServerFacts;
   /** Documents of our own kinds that hold for it. */
   readonly breaker?: Resource<CircuitBreakerSpec> | undefined;
   readonly resilience?: Resource<ResilienceSpec> | undefined;
@@ -82,7 +83,7 @@ function policyOf(
   rule: DestinationPolicy | undefined,
   context: ClusterContext,
 ): TrafficPolicy {
-  const tls = clientTls(blocks.tls, target.service, rule?.resources ?? []);
+  const tls = clientTls(blocks.tls, target.service, rule?.resources ?? [], context.servers, context.settings);
   if (context.off) return trafficPolicy(keptWithoutPolicy(blocks), tls, target, context, undefined);
   const annotated = rule?.resources.find(
     ({ metadata }) => metadata.annotations[LOAD_BALANCER_ANNOTATION] !== undefined,

@@ -18,7 +18,7 @@ import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
 import { Generations } from "./generations.js";
 import { Memo } from "./memo.js";
-import { breakerOf, hasPort, policyOf, resilienceOf, serviceOf } from "./questions.js";
+import { accountsOf, breakerOf, hasPort, peerModeOf, policyOf, resilienceOf, serviceOf } from "./questions.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
 import { ClientView } from "./view.js";
@@ -155,7 +155,10 @@ class CompiledSnapshot implements Snapshot {
             breaker: ask(breakerOf, target.host, target.subset),
             resilience: ask(resilienceOf, target.host),
           };
-      return compileCluster({ ...target, service }, rule, { client, settings, off, ...ours });
+      const peerMode = ask(peerModeOf, service.namespace);
+      const accounts = ask(accountsOf, target.host);
+      const servers = { peerMode, accounts: accounts === "" ? [] : accounts.split(" ") };
+      return compileCluster({ ...target, service }, rule, { client, settings, off, servers, ...ours });
     });
   }
 

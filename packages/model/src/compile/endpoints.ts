@@ -11,6 +11,7 @@ import type { Members } from "./workload-index.js";
 export function compileEndpoints(cluster: Cluster, members: Members, previous: EndpointSet | undefined): EndpointSet {
   const known = new Map(previous?.endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const byId = new Map<string, Endpoint>();
+  const isMember = memberTest(cluster, members);
   for (const workload of members) {
     // Without an address a WorkloadEntry stands for what its network's gateway knows, and there are none here.
     if (!workload.healthy || workload.address === "") continue;
@@ -20,7 +21,10 @@ export function compileEndpoints(cluster: Cluster, members: Members, previous: E
     if (port === undefined) continue;
     const id = endpointId(workload.address, port);
     const sharing = byId.get(id);
-    byId.set(id, sharing === undefined ? endpointOf(id, port, workload, labels) : joined(sharing, workload));
+    byId.set(
+      id,
+      sharing === undefined ? endpointOf(id, port, workload, labels, isMember) : joined(sharing, workload, isMember),
+    );
   }
   // By id, so that every process sees the same order, in whatever order the registry listed the workloads.
   const endpoints = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -69,7 +73,19 @@ function listening({ ports }: Workload, number: number): number | undefined {
   return ports.some((port) => port.number === number) ? number : undefined;
 }
 
-function endpointOf(id: string, port: number, workload: Workload, labels: Labels): Endpoint {
+type MemberTest = (workload: Workload) => boolean;
+
+/**
+ * Who is called over TLS under auto mTLS. Of an instance that others registered its own entry does not say: where the service
+ * has processes of the mesh, too, it is taken for one, so that no registration can talk callers down to plaintext.
+ */
+function memberTest({ policy }: Cluster, members: Members): MemberTest {
+  if (policy.tls.strict === true) return () => true;
+  const ofMesh = members.some(({ service, member }) => service !== undefined && member === true);
+  return ({ service, member }) => member === true || (ofMesh && service !== undefined);
+}
+
+function endpointOf(id: string, port: number, workload: Workload, labels: Labels, isMember: MemberTest): Endpoint {
   const { address, weight, locality, serviceAccount, name } = workload;
   return {
     id,
@@ -79,19 +95,22 @@ function endpointOf(id: string, port: number, workload: Workload, labels: Labels
     labels,
     ...(locality && { locality }),
     ...(serviceAccount && { serviceAccount }),
+    ...(isMember(workload) && { member: true }),
     workloads: [name],
   };
 }
 
 /** Processes that share a port are one endpoint: workers of `cluster` or PM2. */
-function joined(endpoint: Endpoint, { name }: Workload): Endpoint {
-  return { ...endpoint, workloads: [...endpoint.workloads, name].sort() };
+function joined(endpoint: Endpoint, workload: Workload, isMember: MemberTest): Endpoint {
+  const workloads = [...endpoint.workloads, workload.name].sort();
+  return { ...endpoint, ...(isMember(workload) && { member: true }), workloads };
 }
 
 function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return (
     a.weight === b.weight &&
     a.serviceAccount === b.serviceAccount &&
+    a.member === b.member &&
     a.workloads.length === b.workloads.length &&
     a.workloads.every((name, index) => name === b.workloads[index]) &&
     hasLabels(a.labels, b.labels) &&

@@ -4,6 +4,7 @@ import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
 import type { ResilienceSpec } from "../kind/resilience.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
+import type { PeerMode } from "../snapshot/security.js";
 import type { Service } from "../snapshot/workload.js";
 import { portEntry } from "./cluster.js";
 import type { DestinationPolicy } from "./destination-rule-index.js";
@@ -36,6 +37,17 @@ export function hasPort(view: ClientView, host: string, port: number): boolean {
 
 export function policyOf(view: ClientView, host: string): DestinationPolicy | undefined {
   return view.destinationPolicy(host, view.service(host));
+}
+
+/** Of the mesh and of a namespace, before any workload is looked at. */
+export function peerModeOf(view: ClientView, namespace: string): PeerMode {
+  return view.peerMode(namespace);
+}
+
+/** What documents say of the accounts of whoever serves a host: `shop/cart shop/cart-canary`, as text so that it stays the same. */
+export function accountsOf(view: ClientView, host: string): string {
+  const service = view.service(host);
+  return service === undefined ? "" : view.accounts(service).join(" ");
 }
 
 export function breakerOf(view: ClientView, host: string, subset: string): Resource<CircuitBreakerSpec> | undefined {

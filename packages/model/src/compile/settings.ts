@@ -28,6 +28,8 @@ export interface CompilerSettings {
   readonly localities: NonNullable<MeshConfigSpec["localityLbSetting"]>;
   readonly zoneAware: MeshConfigSpec["zoneAwareLbSetting"];
   readonly security: SecuritySettings;
+  /** Members of the mesh are called over TLS where no rule has a say. On unless switched off. */
+  readonly autoMtls: boolean;
 }
 
 const EVERYWHERE = ["*"];
@@ -61,6 +63,7 @@ export function compileSettings(
     upgradesToHttp2: spec.h2UpgradePolicy === "UPGRADE",
     localities: spec.localityLbSetting ?? {},
     zoneAware: spec.zoneAwareLbSetting,
+    autoMtls: spec.enableAutoMtls !== false,
     security: compileSecuritySettings(spec, trustDomain, previous?.security),
   };
 }

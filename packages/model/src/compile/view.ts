@@ -11,7 +11,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
-import type { SecurityPolicy } from "../snapshot/security.js";
+import type { PeerMode, SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
@@ -28,11 +28,13 @@ import { partsWithPort } from "./joined-service.js";
 import { KnownNames } from "./known-names.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
+import { namespacePeerMode } from "./peer-policy.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
 import { type CompiledSecurity, compileSecurity } from "./security-policy.js";
 import { compileServerPolicy } from "./server-policy.js";
+import { documentedAccounts } from "./service-identities.js";
 import { type RememberedServices, ServiceMap, visibleServices } from "./service-map.js";
 import { serviceMembers } from "./service-members.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
@@ -59,6 +61,8 @@ interface Remembered extends RememberedServices {
   readonly hosts: WeakMap<Resource, readonly string[]>;
   readonly told: ToldServices;
 }
+
+const NO_ACCOUNTS: readonly string[] = [];
 
 export class ClientView {
   readonly client: ClientContext;
@@ -90,6 +94,8 @@ export class ClientView {
   readonly #remembered: Remembered;
   /** Members by service host, as far as asked for. */
   readonly #members: Generations<Members>;
+  /** By namespace, as far as asked for. */
+  readonly #peerModes: Map<string, PeerMode>;
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
@@ -183,6 +189,8 @@ export class ClientView {
     const securityBefore = old === undefined ? undefined : old.#security;
     this.#security = compileSecurity(kinds, client, { settings: security, rootNamespace }, securityBefore);
 
+    this.#peerModes = old !== undefined && unchanged("PeerAuthentication") ? old.#peerModes : new Map();
+
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
     this.#workloads = old === undefined ? WorkloadIndex.create(all) : old.#workloads.with(all);
@@ -247,6 +255,24 @@ export class ClientView {
 
   resilience(host: string): Resource<ResilienceSpec> | undefined {
     return this.#resiliences.find(host, this.#levels(this.service(host)?.namespace));
+  }
+
+  /** Of PeerAuthentication for the mesh and for a namespace. */
+  peerMode(namespace: string): PeerMode {
+    const { rootNamespace } = this.mesh;
+    return getOrMake(this.#peerModes, namespace, () => {
+      const documents = this.#byKind.PeerAuthentication.filter(
+        (document) => document.namespace === namespace || document.namespace === rootNamespace,
+      );
+      return namespacePeerMode(documents, rootNamespace).mode;
+    });
+  }
+
+  /** `namespace/account`, as documents give them to whoever serves it. */
+  accounts(service: Service): readonly string[] {
+    if (service.implicit) return NO_ACCOUNTS;
+    const resources = (service.joins ?? [service]).flatMap((part) => this.document(part.resource) ?? []);
+    return documentedAccounts(service, resources, this.members(service), this.#byKind.WorkloadGroup);
   }
 
   /** @param turn 0 for the first that speaks about the host at this port, 1 for the next … */

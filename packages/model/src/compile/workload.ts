@@ -7,6 +7,9 @@ import { TOPOLOGY } from "./topology.js";
 /** Of a workload that has no field for it, with dots for slashes: `eu.eu-a.s1`. */
 const LOCALITY_LABEL = "istio-locality";
 
+/** What a document says of one that takes TLS of the mesh. Written by people; on what registers itself it has no say. */
+const TLS_MODE_LABEL = { name: "security.istio.io/tlsMode", value: "istio" };
+
 /** @param labels of the document, which win over those of its spec */
 export function entryWorkload(
   name: string,
@@ -26,6 +29,7 @@ export function entryWorkload(
     ...(locality && { locality: parseLocality(locality) }),
     weight: weight || 1,
     ...(serviceAccount && { serviceAccount }),
+    ...(merged[TLS_MODE_LABEL.name] === TLS_MODE_LABEL.value && { member: true }),
     healthy: true,
   };
 }

@@ -17,15 +17,21 @@ export interface ClientTls {
   readonly insecureSkipVerify: boolean;
   /**
    * SPIFFE ids that the server may have, one of which its certificate must name (secure naming, policy-semantics §2.7): of
-   * policy, else of the service's own name and namespace, never of what an instance says of itself. Empty but for
-   * ISTIO_MUTUAL.
+   * policy, else of the service's own name and namespace, never of what an instance says of itself. What a rule or a
+   * ServiceEntry names in their place stands here as it is written, be it a SPIFFE id or another name of a certificate. Empty
+   * but for ISTIO_MUTUAL and auto mTLS.
    */
   readonly identities: readonly string[];
   /**
    * No rule asks for it: endpoints that are members of the mesh (`Endpoint.member`) are called over TLS by a process that has an
-   * identity, others in plaintext (auto mTLS). @default false
+   * identity, others in plaintext (auto mTLS). `mode` is then DISABLE: what holds for the others. @default false
    */
   readonly auto?: boolean;
+  /**
+   * With `auto`: every endpoint is a member, whatever is known of it, as PeerAuthentication of the mesh or of the service's
+   * namespace is STRICT. @default false
+   */
+  readonly strict?: boolean;
   /** Files, read by the process that calls; empty where policy names none. Without `caCertificates`: the roots of Node. */
   readonly caCertificates: string;
   readonly caCrl: string;
