@@ -19,6 +19,9 @@ const ESCAPED = new Map([...'"<>^`{|}'].map((char) => [char, `%${char.charCodeAt
 for (let code = 0; code <= 32; code++) SUSPECT[code] = 1;
 for (const char of ["\\", "%", "#", "\x7f", ...ESCAPED.keys()]) SUSPECT[char.charCodeAt(0)] = 1;
 
+/** Parameters do not make a name of it: `..;x` is `..`. As Envoy does it, before backslashes are slashes, and not for escapes. */
+const DOTS_WITH_PARAMETERS = /(\/\.\.?);[^/]*/g;
+
 /**
  * @param path beginning with a slash, with query
  * @returns undefined: no application may see it (400): bytes that are not ASCII, controls, `%00`
@@ -51,7 +54,9 @@ function closely(whole: string, mode: PathNormalization): string | undefined {
   const path = query < 0 ? sent : sent.slice(0, query);
   const rest = query < 0 ? "" : sent.slice(query);
   if (mode === "NONE") return path + rest;
-  const slashed = mode === "DECODE_AND_MERGE_SLASHES" ? path.replace(/%2f/gi, "/").replace(/%5c/gi, "\\") : path;
+  const slashed = (
+    mode === "DECODE_AND_MERGE_SLASHES" ? path.replace(/%2f/gi, "/").replace(/%5c/gi, "\\") : path
+  ).replace(DOTS_WITH_PARAMETERS, "$1");
   if (slashed.includes("%00")) return undefined;
   const canonical = canonicalPath(slashed);
   if (canonical === undefined) return undefined;
@@ -78,10 +83,9 @@ function canonicalPath(path: string): string | undefined {
   return `/${kept.join("/")}`;
 }
 
-/** 1 for `.`, 2 for `..`, 0 for a segment that is neither. Parameters do not make one of them a name: `..;x` is `..`. */
+/** 1 for `.`, 2 for `..`, 0 for a segment that is neither. */
 function dotsOf(segment: string): number {
-  const parameters = segment.indexOf(";");
-  const name = parameters < 0 ? segment.replace(/%2e/gi, ".") : segment.slice(0, parameters);
+  const name = segment.replace(/%2e/gi, ".");
   return name === "." ? 1 : name === ".." ? 2 : 0;
 }
 
