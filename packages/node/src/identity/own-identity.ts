@@ -4,13 +4,18 @@ import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock, Random } from "@inmesh/core";
 import type { CredentialSource, IdentityNotice } from "@inmesh/identity";
+import { spiffeId } from "@inmesh/model";
 import type { OpenRegistry } from "../plane/open-registry.js";
 import { schemeOf } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import { ProcessIdentity } from "./process-identity.js";
 
 /** Folder of the embedded authority, in that of the registry. */
-export const CA_FOLDER = ".ca";
+const CA_FOLDER = ".ca";
+/** What says that there is an authority. */
+const RECORD = "ca.json";
+/** MeshConfig's. */
+const DEFAULT_TRUST_DOMAIN = "cluster.local";
 
 /** Decides at once whether there will be one. @returns undefined for a process without an identity */
 export function makeIdentity(
@@ -38,18 +43,22 @@ export interface FillOptions {
   readonly registry: OpenRegistry;
   readonly clock: Clock;
   readonly random: Random;
-  readonly aliases: () => readonly string[];
+  /** Of policy, its own first; undefined while there is no configuration. */
+  readonly trustDomains: () => readonly string[] | undefined;
+  /** Resolves when there is configuration, or it is not worth waiting any longer. */
+  readonly configured: () => Promise<unknown>;
   readonly onNotice: (notice: IdentityNotice) => void;
 }
 
 /** Opens the source and asks it for the first certificate, without waiting for that. Never rejects. */
 export async function fillIdentity(identity: ProcessIdentity, options: FillOptions): Promise<void> {
-  const { clock, random, aliases, onNotice } = options;
+  const { clock, random, trustDomains, onNotice } = options;
   try {
     const source = await openSource(options);
     const { WorkloadIdentity } = await import("@inmesh/identity");
+    const aliases = (): readonly string[] => trustDomains() ?? [];
     const inner = new WorkloadIdentity({ source, clock, random, aliases, onNotice });
-    identity.fill(inner);
+    identity.fill(inner, () => inner.refresh());
     inner.start();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -58,7 +67,8 @@ export async function fillIdentity(identity: ProcessIdentity, options: FillOptio
   }
 }
 
-async function openSource({ settings, clock, onNotice }: FillOptions): Promise<CredentialSource> {
+async function openSource(options: FillOptions): Promise<CredentialSource> {
+  const { settings, clock, onNotice } = options;
   const { identity } = settings;
   const { CallbackSource, FileSource } = await import("@inmesh/identity");
   if (typeof identity === "function") return new CallbackSource(identity);
@@ -66,7 +76,32 @@ async function openSource({ settings, clock, onNotice }: FillOptions): Promise<C
     const directory = identity.slice("files:".length);
     return new FileSource({ directory, clock, onWarning: (message) => onNotice({ severity: "warning", message }) });
   }
-  throw new Error(`identity ${identity} is not there yet`);
+  if (identity === "connect") throw new Error("identity connect is not there yet");
+  const directory = identity.startsWith("ca:") ? identity.slice("ca:".length) : caFolder(settings);
+  if (directory === undefined) throw new Error(`identity ${identity} needs a folder: write ca:DIR, or files:DIR`);
+  return authoritySource(directory, options);
+}
+
+async function authoritySource(directory: string, options: FillOptions): Promise<CredentialSource> {
+  const { settings, clock, random, trustDomains, onNotice } = options;
+  const { AuthoritySource } = await import("@inmesh/identity");
+  return new AuthoritySource({
+    description: `the CA in ${directory}`,
+    async open() {
+      const { FolderAuthority } = await import("@inmesh/identity/ca");
+      // A folder that was named and is missing may still be mounted: nothing is made in its place.
+      if (!existsSync(dirname(directory))) throw new Error(`there is no folder ${dirname(directory)}`);
+      // A new one is made for the trust domain that policy names.
+      if (!existsSync(join(directory, RECORD))) await options.configured();
+      const make = { trustDomain: trustDomains()?.[0] ?? DEFAULT_TRUST_DOMAIN };
+      const onWarning = (message: string): void => onNotice({ severity: "warning", message });
+      return FolderAuthority.open({ directory, clock, random, make, onWarning });
+    },
+    nameIn(domains) {
+      const own = trustDomains()?.find((domain) => domains.includes(domain)) ?? domains[0] ?? DEFAULT_TRUST_DOMAIN;
+      return spiffeId(own, settings.namespace, settings.serviceAccount ?? settings.service);
+    },
+  });
 }
 
 /** Undefined where the registry is no folder. */

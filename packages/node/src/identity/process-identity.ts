@@ -21,6 +21,10 @@ export class ProcessIdentity implements Identity {
   readonly #opened: Promise<void>;
   #open: () => void = () => {};
   #inner: Identity | undefined;
+  #refresh: () => void = () => {};
+  /** Trust domains of policy for which new credentials were asked, and that differ all the same. */
+  #asked = "";
+  #judged = "";
   /** Why there will be none. */
   #failure = "";
   #closing: Promise<void> | undefined;
@@ -35,11 +39,30 @@ export class ProcessIdentity implements Identity {
   }
 
   /** What it is from now on: whoever waits, or has subscribed, goes on with that. Nothing may have been obtained yet. */
-  fill(inner: Identity): void {
+  fill(inner: Identity, refresh: () => void): void {
     if (this.#closing !== undefined) return void inner.close();
     this.#inner = inner;
+    this.#refresh = refresh;
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, inner.subscribe(listener));
     this.#open();
+  }
+
+  /**
+   * Policy has come, or changed.
+   * @param trustDomains its own one, then its aliases
+   * @returns what should be said of it; undefined where there is nothing
+   */
+  underPolicy(trustDomains: readonly string[]): string | undefined {
+    const own = this.#inner?.current?.self;
+    const [trustDomain = ""] = trustDomains;
+    if (own === undefined || trustDomains.includes(own.trustDomain) || this.#judged === trustDomain) return undefined;
+    if (this.#asked !== trustDomain) {
+      this.#asked = trustDomain; // its authority may know the other one, too
+      this.#refresh();
+      return undefined;
+    }
+    this.#judged = trustDomain;
+    return `the certificate of this process is of trust domain ${own.trustDomain}, and MeshConfig says ${trustDomain}: callers expect that one. Set trustDomain, or trustDomainAliases, to ${own.trustDomain}; or let the CA name ${trustDomain}, too`;
   }
 
   /** There will be none. */

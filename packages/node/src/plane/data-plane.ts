@@ -304,14 +304,28 @@ export class DataPlane {
     await fillIdentity(identity, {
       ...{ settings, clock, registry },
       random: systemRandom,
-      aliases: () => this.store.current?.security.trustDomains ?? [],
+      trustDomains: () => this.store.current?.security.trustDomains,
+      configured: () => this.store.ready(settings.configWaitMs).catch(() => {}),
       onNotice: ({ severity, message }) => {
         this.events.add("identity", message);
         log[severity === "warning" ? "warn" : severity](message);
       },
     });
-    identity.subscribe(() => this.#onListeners(this.servers.listeners)); // the lease tells of it
+    identity.subscribe(() => {
+      this.#onListeners(this.servers.listeners); // the lease tells of it
+      this.#judgeTrustDomain();
+    });
     await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
+  }
+
+  /** Consul's is its own, and its names are known by the service. */
+  #judgeTrustDomain(): void {
+    const { identity, store, settings } = this;
+    if (store.current === undefined || settings.identity === "connect") return;
+    const message = identity?.underPolicy(store.current.security.trustDomains);
+    if (message === undefined) return;
+    this.events.add("identity", message);
+    this.log.warn(message);
   }
 
   #onSnapshot({ version, revision, mode }: Snapshot): void {
@@ -327,6 +341,7 @@ export class DataPlane {
       else this.log.warn(message);
     }
     this.#refused = refused;
+    this.#judgeTrustDomain();
   }
 
   async #openAdmin(): Promise<void> {
