@@ -27,7 +27,8 @@ export class TestAuthority {
   readonly #key: KeyObject;
   #serial = 1;
 
-  constructor(name = "tests") {
+  /** @param above whoever signs it; absent: itself */
+  constructor(name = "tests", above?: TestAuthority) {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     this.#key = privateKey;
     this.#name = distinguishedName(name);
@@ -35,7 +36,12 @@ export class TestAuthority {
       extension("2.5.29.19", true, sequence(boolean(true))), // basicConstraints: an authority
       extension("2.5.29.15", true, tlv(0x03, Buffer.from([0x01, 0x06]))), // keyUsage: certificates and lists
     ];
-    this.pem = this.#signed(this.#name, publicKey, 1, extensions, {});
+    this.pem = (above ?? this).#signed(this.#name, publicKey, 1, extensions, { untilMs: 24 * HOUR_MS });
+  }
+
+  /** An authority that this one signs. */
+  below(name: string): TestAuthority {
+    return new TestAuthority(name, this);
   }
 
   /** For a server. @param names DNS names, IP addresses, URIs, `a@b` */

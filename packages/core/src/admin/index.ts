@@ -13,6 +13,7 @@ export { EventLog, type MeshEvent } from "./event-log.js";
 export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
+export type { CallerView, PortSecurityView, ServerSecurityView } from "./security-view.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
 export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";

@@ -8,6 +8,7 @@ import { outsOf } from "../health/out-story.js";
 import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
 import type { Engine } from "../stack/engine.js";
 import { breakersView, limitsView } from "./limits-view.js";
+import type { ServerSecurityView } from "./security-view.js";
 import type {
   ClustersView,
   EndpointView,
@@ -51,11 +52,12 @@ export interface StatsOptions {
   readonly namespace: string;
   readonly inbound: InboundStats;
   readonly registry?: RegistryReading;
+  readonly security?: ServerSecurityView;
 }
 
 export function statsView(
   { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats }: Engine,
-  { service, namespace, inbound, registry }: StatsOptions,
+  { service, namespace, inbound, registry, security }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map(outboundStats);
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
@@ -67,6 +69,7 @@ export function statsView(
     ...(rules.length > 0 && { rules }),
     ...(gated && { gate: gated }),
     ...(guard.active && { access: guard.read() }),
+    ...(security && { security }),
   };
 }
 

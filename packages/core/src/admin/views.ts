@@ -15,6 +15,7 @@ import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
 import type { RuleStatsReading } from "../stats/rule-stats.js";
 import type { IdentityView } from "./certs-view.js";
+import type { ServerSecurityView } from "./security-view.js";
 
 /** GET /server_info */
 export interface ServerInfo {
@@ -42,6 +43,8 @@ export interface ServerInfo {
   readonly problems: number;
   /** Absent from older processes. */
   readonly identity?: IdentityView;
+  /** Ports that let nobody in because of PeerAuthentication, and why, a sentence each. Absent from older processes. */
+  readonly refusing?: readonly string[];
 }
 
 /** GET /registry */
@@ -282,6 +285,8 @@ export interface StatsView {
   readonly gate?: GateReading;
   /** What access control has decided; absent where nothing asks for it. */
   readonly access?: GuardReading;
+  /** Connections of its own servers, and who makes them. Absent from older processes. */
+  readonly security?: ServerSecurityView;
 }
 
 export interface OutboundStats {

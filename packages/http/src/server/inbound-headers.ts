@@ -15,6 +15,8 @@ export interface InboundHeaders {
   readonly remainingMs: number;
   /** Attempts that callers above have spent on it; 0 for what cannot be read. */
   readonly spentAbove: number;
+  /** It says who called somebody in front of us. */
+  readonly clientCert: boolean;
 }
 
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
@@ -23,6 +25,7 @@ const LETTER_X = 120;
 /** A day: longer deadlines say nothing. In ms. */
 const LONGEST_MS = 86_400_000;
 const LONGEST_DIGITS = 12;
+export const CLIENT_CERT_HEADER = "x-forwarded-client-cert";
 const NONE: readonly string[] = [];
 
 /**
@@ -43,6 +46,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
   let remainingMs = Number.POSITIVE_INFINITY;
   let spentAbove = 0;
   let ours = false;
+  let clientCert = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
     const key = isForwarded(name);
@@ -52,6 +56,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
       forward ??= [];
       forward.push(key, value);
     } else if (isOurs(name)) ours = true;
+    else if (name.length === CLIENT_CERT_HEADER.length && same(name, CLIENT_CERT_HEADER)) clientCert = true;
   }
   if (ours) {
     const ms = parseDigits(request.headers[TIMEOUT_HEADER]);
@@ -61,7 +66,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
     if (!leaves) hideHeaders(request, isOurs);
   }
-  return { forward: forward ?? NONE, remainingMs, spentAbove };
+  return { forward: forward ?? NONE, remainingMs, spentAbove, clientCert };
 }
 
 /** @returns its lower-case name when it is passed on to every call, unless the caller of the mesh sets its own */
@@ -102,6 +107,17 @@ export function hideHeaders(message: RequestHead, isHidden: (name: string) => bo
     if (index === rawHeaders.length - 2) rawHeaders.length = index;
     else rawHeaders.splice(index, 2);
   }
+  if (COUNT !== undefined && COUNT in message)
+    (message as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
+}
+
+/** Adds a line to a head as if it had come. @param name lower-case, and not there */
+export function showHeader(message: RequestHead, name: string, value: string): void {
+  const { headers, rawHeaders } = message;
+  const distinct = COUNT === undefined ? message.headersDistinct : undefined;
+  headers[name] = value;
+  if (distinct !== undefined) distinct[name] = [value];
+  rawHeaders.push(name, value);
   if (COUNT !== undefined && COUNT in message)
     (message as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }

@@ -8,6 +8,7 @@ import { WheelNode } from "@inmesh/core/internal";
 import { takeHeaders } from "./inbound-headers.js";
 import type { RequestHead } from "./request-head.js";
 import { tellRetried } from "./retried-header.js";
+import type { Connection } from "./tls/connection.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {
@@ -59,6 +60,10 @@ export class InboundRequest implements InboundContext {
   calls = 0;
   repeats = 0;
   peer: InboundContext["peer"] = undefined;
+  /** Where it came in, as the mesh knows it; undefined where it does not. */
+  connection: Connection | undefined = undefined;
+  /** It came with a header that says who called. */
+  readonly clientCert: boolean;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;
@@ -74,12 +79,13 @@ export class InboundRequest implements InboundContext {
     this.#engine = engine;
     this.#answer = answer;
     this.startedAt = engine.clock.now();
-    const { forward, remainingMs, spentAbove } = takeHeaders(head, engine.onlyObserves);
+    const { forward, remainingMs, spentAbove, clientCert } = takeHeaders(head, engine.onlyObserves);
     // The mesh that came first has hidden the headers from us as well as from the application.
     this.deadlineAt = !engine.inForce
       ? Number.POSITIVE_INFINITY
       : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
     this.forward = forward;
+    this.clientCert = clientCert;
     this.spentAbove = this.under?.spentAbove ?? spentAbove;
     (carrier as Marked)[SERVED] = this;
   }
@@ -128,6 +134,7 @@ export class InboundRequest implements InboundContext {
     const answer = this.#answer;
     if (answer === undefined) return undefined;
     this.#answer = undefined;
+    this.connection?.requestEnded();
     // The request's own "close" comes when its body was read, and says nothing (pitfalls S5).
     const cut = !answer.writableEnded;
     const abort = this.#abort;

@@ -23,11 +23,14 @@ import type { RequestHead } from "./request-head.js";
 import { ServedArrival } from "./served-arrival.js";
 import { ServedHead } from "./served-head.js";
 import { StreamAnswer } from "./stream-answer.js";
+import { connectionOf } from "./tls/connection.js";
+import type { ServerSecurity } from "./tls/server-security.js";
 
 const NONE: readonly string[] = [];
 
 export class Inbound {
   readonly #engine: InboundEngine;
+  readonly #security: ServerSecurity | undefined;
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
@@ -42,8 +45,10 @@ export class Inbound {
   #expired = 0;
   #retiring = false;
 
-  constructor(engine: InboundEngine) {
+  /** @param security who calls, and whether they may; undefined: nobody knows, and everybody may */
+  constructor(engine: InboundEngine, security?: ServerSecurity) {
     this.#engine = engine;
+    this.#security = security;
   }
 
   get inFlight(): number {
@@ -76,14 +81,17 @@ export class Inbound {
     if (serverOf(request) === undefined) return this.uncounted(request, work);
     // One that left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
     if ((request as Upgradable).upgrade === true) {
-      if (this.#judgedLeaving.has(request)) return this.uncounted(request, work);
+      const { socket } = request;
+      if (this.#judgedLeaving.has(request)) return this.uncounted(request, work, socket);
       this.#judgedLeaving.add(request);
+      const turnedAway = this.#security?.meetLeaving(socket, request);
+      if (turnedAway !== undefined) return this.#refuse(() => rejectRequest(response, turnedAway));
       return this.#admitted(
         guard?.active === true ? guard.enter(ServedArrival.of(request), this.#engine.clock.now()) : undefined,
         (rejection) => this.#refuse(() => rejectRequest(response, rejection)),
         (passage) => {
           if (passage !== undefined) editRequest(request, passage);
-          return this.uncounted(request, work);
+          return this.uncounted(request, work, socket);
         },
         () => response.closed,
       );
@@ -96,6 +104,10 @@ export class Inbound {
       pipelined?.delete(inbound);
     });
     if (this.#retiring) inbound.retire();
+    const turnedAway = this.#security?.meet(request.socket, request, inbound);
+    if (turnedAway !== undefined && !response.headersSent) {
+      return this.#deny(inbound, () => rejectRequest(response, turnedAway));
+    }
     if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
     return this.#admitted(
       guard.enter(ServedArrival.of(request), inbound.startedAt),
@@ -120,6 +132,8 @@ export class Inbound {
     const { guard, clock } = this.#engine;
     const socket = stream.session?.socket;
     if (head.headers[":method"] === "CONNECT") {
+      const turnedAway = this.#security?.meetLeaving(socket, head);
+      if (turnedAway !== undefined) return this.#refuse(() => rejectStream(stream, head, turnedAway));
       const judged =
         guard?.active === true ? guard.enter(ServedArrival.ofStream(head, socket), clock.now()) : undefined;
       return this.#admitted(
@@ -128,7 +142,7 @@ export class Inbound {
         (passage) => {
           if (passage !== undefined) editStream(head, passage);
           const rejection = this.#judgeLeaving(ServedHead.ofStream(head), socket?.remoteAddress);
-          return rejection === undefined ? this.uncounted(head, work) : rejectStream(stream, head, rejection);
+          return rejection === undefined ? this.uncounted(head, work, socket) : rejectStream(stream, head, rejection);
         },
         () => stream.destroyed,
       );
@@ -136,6 +150,10 @@ export class Inbound {
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
     stream.once("close", () => this.#close(inbound));
+    const turnedAway = this.#security?.meet(socket, head, inbound);
+    if (turnedAway !== undefined && !stream.headersSent) {
+      return this.#deny(inbound, () => rejectStream(stream, head, turnedAway));
+    }
     if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
     return this.#admitted(
       guard.enter(ServedArrival.ofStream(head, socket), inbound.startedAt),
@@ -152,9 +170,10 @@ export class Inbound {
   }
 
   /** What has no answer, such as a connection that leaves HTTP: in context, without deadline, and not counted. */
-  uncounted<Result>(head: RequestHead, work: () => Result): Result {
+  uncounted<Result>(head: RequestHead, work: () => Result, socket?: Socket): Result {
     const { forward } = takeHeaders(head, this.#engine.onlyObserves);
     const context = new InboundContext(Number.POSITIVE_INFINITY, forward);
+    context.peer = connectionOf(socket)?.peer;
     return this.#engine.contexts.run(context, work);
   }
 
@@ -163,6 +182,8 @@ export class Inbound {
     const { guard, clock } = this.#engine;
     const { socket } = request;
     this.#judgedLeaving.add(request);
+    const turnedAway = this.#security?.meetLeaving(socket, request);
+    if (turnedAway !== undefined) return this.#refuse(() => answerUpgrade(socket, turnedAway));
     // Nobody else listens while somebody is asked about it, and a reset would end the process.
     socket.on("error", ignore);
     return this.#admitted(
@@ -172,7 +193,7 @@ export class Inbound {
         socket.removeListener("error", ignore);
         if (passage !== undefined) editRequest(request, passage);
         const rejection = this.#judgeLeaving(ServedHead.of(request), socket.remoteAddress);
-        return rejection === undefined ? this.uncounted(request, work) : answerUpgrade(socket, rejection);
+        return rejection === undefined ? this.uncounted(request, work, socket) : answerUpgrade(socket, rejection);
       },
       () => socket.destroyed,
     );

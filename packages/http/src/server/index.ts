@@ -4,3 +4,6 @@ export type { InboundEngine } from "./inbound-request.js";
 export { type AnyServer, exemptServer, patchServer, patchServers, type ServerHooks } from "./patch-servers.js";
 export type { RequestHead } from "./request-head.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";
+export { type Connection, connectionOf } from "./tls/connection.js";
+export type { ServerTlsLimits } from "./tls/limits.js";
+export { ServerSecurity, type ServerSecurityOptions } from "./tls/server-security.js";

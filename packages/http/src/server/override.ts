@@ -1,9 +1,11 @@
 /** A method put in the place of another, and taken out again. */
 
-/** The two methods of a server, or of its prototype, where the mesh steps in. */
+/** The methods of a server, or of its prototype, where the mesh steps in. */
 export interface Patchable<Server> {
   emit(this: Server, event: string | symbol, ...args: unknown[]): boolean;
   close(this: Server, callback?: (error?: Error) => void): Server;
+  /** Those of node:http2 have none. */
+  closeAllConnections(this: Server): void;
 }
 
 /** @returns puts back what was there, unless somebody has patched over it since: then ours stays, inactive */

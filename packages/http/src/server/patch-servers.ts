@@ -18,6 +18,13 @@ export interface ServerHooks {
   listening(server: AnyServer): void;
   /** It has stopped accepting; connections may still be open. Called again when they are closed. */
   closed(server: AnyServer): void;
+  /**
+   * It accepted a connection, or the application gave it one. `handOver` gives one to the application's listeners: this one,
+   * at once or later, or another that was made of it.
+   */
+  connection(server: AnyServer, socket: unknown, handOver: (socket: unknown) => boolean): boolean;
+  /** Its connections are closed, whatever runs on them. */
+  cut(server: AnyServer): void;
   /** Runs `work`, which hands the request to the application. */
   request(request: IncomingMessage, response: ServerResponse, server: AnyServer, work: () => boolean): boolean;
   upgrade(request: IncomingMessage, work: () => boolean): boolean;
@@ -86,6 +93,8 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
         if (!isRequestHead({ headers, rawHeaders })) break;
         return hooks.stream(stream, { headers, rawHeaders }, this, () => originalEmit().call(this, event, ...args));
       }
+      case "connection":
+        return hooks.connection(this, args[0], (socket) => originalEmit().call(this, event, socket));
       case "session":
         hooks.session(args[0] as Http2Session, this);
         break;
@@ -107,6 +116,14 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
   };
 
   const restore = [override(target, "emit", emit), override(target, "close", close)];
+  if (target.closeAllConnections !== undefined) {
+    const originalCut = below(target, "closeAllConnections");
+    const cut: Patchable<AnyServer>["closeAllConnections"] = function () {
+      originalCut().call(this);
+      if (active && !(UNMESHED in this)) hooks.cut(this);
+    };
+    restore.push(override(target, "closeAllConnections", cut));
+  }
   return () => {
     active = false;
     for (const each of restore) each();

@@ -6,16 +6,19 @@ import type { Socket } from "node:net";
 import type { Rejection } from "@inmesh/core";
 import type { RequestHead } from "./request-head.js";
 
+/** What an answer is made of. */
+export type LocalAnswer = Omit<Rejection, "code">;
+
 const GRPC = "application/grpc";
 
 /** @returns true: the request is dealt with */
-export function rejectRequest(response: ServerResponse, rejection: Rejection): true {
+export function rejectRequest(response: ServerResponse, rejection: LocalAnswer): true {
   response.writeHead(rejection.status, linesOf(rejection));
   response.end(rejection.body); // nothing of it after HEAD: Node sees to that
   return true;
 }
 
-export function rejectStream(stream: ServerHttp2Stream, { headers }: RequestHead, rejection: Rejection): true {
+export function rejectStream(stream: ServerHttp2Stream, { headers }: RequestHead, rejection: LocalAnswer): true {
   stream.on("error", () => {}); // the caller may be gone
   const type = headers["content-type"];
   if (typeof type === "string" && type.startsWith(GRPC)) {
@@ -29,7 +32,7 @@ export function rejectStream(stream: ServerHttp2Stream, { headers }: RequestHead
   return true;
 }
 
-export function answerUpgrade(socket: Socket, rejection: Rejection): true {
+export function answerUpgrade(socket: Socket, rejection: LocalAnswer): true {
   const lines = [`HTTP/1.1 ${rejection.status} ${STATUS_CODES[rejection.status] ?? ""}`];
   const flat = [...linesOf(rejection), "connection", "close"];
   for (let index = 0; index < flat.length; index += 2) lines.push(`${flat[index]}: ${flat[index + 1]}`);
@@ -58,7 +61,7 @@ function withMissing(given: OutgoingHttpHeaders | undefined, added: OutgoingHttp
   return Object.assign(Object.create(null), given, Object.fromEntries(missing));
 }
 
-function linesOf({ headers, body }: Rejection): string[] {
+function linesOf({ headers, body }: LocalAnswer): string[] {
   return [...headers, "content-type", "text/plain", "content-length", String(Buffer.byteLength(body))];
 }
 
@@ -70,7 +73,7 @@ function pairsOf(flat: readonly string[]): Record<string, string> {
 }
 
 /** A head and no more, which gRPC calls trailers only: its callers look at `grpc-status` and not at the status of HTTP. */
-function grpcAnswer({ headers, grpcStatus, body }: Rejection, type: string): OutgoingHttpHeaders {
+function grpcAnswer({ headers, grpcStatus, body }: LocalAnswer, type: string): OutgoingHttpHeaders {
   return {
     ":status": 200,
     "content-type": type,

@@ -4,8 +4,8 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Arrival } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
-import { factsOf } from "./connection-peer.js";
 import type { RequestHead } from "./request-head.js";
+import { connectionOf } from "./tls/connection.js";
 
 export class ServedArrival implements Arrival {
   readonly method: string;
@@ -55,11 +55,11 @@ export class ServedArrival implements Arrival {
   }
 
   get peer(): PeerIdentity | undefined {
-    return factsOf(this.#socket)?.peer;
+    return connectionOf(this.#socket)?.peer;
   }
 
   get sni(): string {
-    return factsOf(this.#socket)?.serverName ?? "";
+    return connectionOf(this.#socket)?.serverName ?? "";
   }
 
   get remoteAddress(): string | undefined {

@@ -4,12 +4,13 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { type Clock, type Identity, sleep, type Timer } from "@inmesh/core";
+import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
 import type { RequestHead } from "./request-head.js";
+import type { ServerSecurity } from "./tls/server-security.js";
 
 export interface Listener {
   readonly port: number;
@@ -24,8 +25,8 @@ export interface ServersOptions {
   readonly clock: Clock;
   /** A server began or ceased to listen. */
   readonly onChange?: (listeners: readonly Listener[]) => void;
-  /** Of this process. @default it has none */
-  readonly identity?: Identity | undefined;
+  /** Who may connect, and who they are. @default everybody, and nobody asks */
+  readonly security?: ServerSecurity | undefined;
 }
 
 /** Between two looks for idle connections of a closing server, in ms. */
@@ -45,6 +46,7 @@ export class Servers implements ServerHooks {
   readonly #inbound: Inbound;
   readonly #clock: Clock;
   readonly #onChange: (listeners: readonly Listener[]) => void;
+  readonly #security: ServerSecurity | undefined;
   /** In order of listening. */
   readonly #listening = new Map<AnyServer, Listener>();
   readonly #closedByMesh = new WeakSet<AnyServer>();
@@ -52,10 +54,11 @@ export class Servers implements ServerHooks {
   /** Connections that left HTTP: they bring no requests any more. */
   readonly #upgraded = new Set<Socket>();
 
-  constructor({ inbound, clock, onChange = () => {} }: ServersOptions) {
+  constructor({ inbound, clock, onChange = () => {}, security }: ServersOptions) {
     this.#inbound = inbound;
     this.#clock = clock;
     this.#onChange = onChange;
+    this.#security = security;
   }
 
   get listeners(): readonly Listener[] {
@@ -63,6 +66,7 @@ export class Servers implements ServerHooks {
   }
 
   listening(server: AnyServer): void {
+    this.#security?.listening(server);
     const bound = server.address();
     if (bound === null || typeof bound === "string" || this.#listening.has(server)) return; // a pipe has no port to call
     this.#listening.set(server, { port: bound.port, address: bound.address, protocol: protocolOf(server) });
@@ -72,9 +76,18 @@ export class Servers implements ServerHooks {
 
   closed(server: AnyServer): void {
     this.#forget(server);
+    this.#security?.closed(server);
     if (!this.#inbound.retiring) return;
     // Until Node 24 closing a server leaves its HTTP/2 connections as they are, and its callers go on using them.
     for (const [session, owner] of this.#sessions) if (owner === server) void endSession(session);
+  }
+
+  connection(server: AnyServer, socket: unknown, handOver: (socket: unknown) => boolean): boolean {
+    return this.#security === undefined ? handOver(socket) : this.#security.connection(server, socket, handOver);
+  }
+
+  cut(server: AnyServer): void {
+    this.#security?.closePending(server);
   }
 
   request(request: IncomingMessage, response: ServerResponse, _: AnyServer, work: () => boolean): boolean {
@@ -86,6 +99,7 @@ export class Servers implements ServerHooks {
     if (!this.#upgraded.has(socket)) {
       this.#upgraded.add(socket);
       socket.once("close", () => this.#upgraded.delete(socket));
+      this.#security?.left(socket);
     }
     return this.#inbound.upgrade(request, work);
   }
@@ -94,6 +108,7 @@ export class Servers implements ServerHooks {
     if (this.#sessions.has(session)) return;
     this.#sessions.set(session, server);
     session.once("close", () => this.#sessions.delete(session));
+    this.#security?.session(session);
   }
 
   stream(stream: ServerHttp2Stream, head: RequestHead, server: AnyServer, work: () => boolean): boolean {
@@ -135,6 +150,7 @@ export class Servers implements ServerHooks {
     const cut = this.#inbound.inFlight;
     for (const session of this.#sessions.keys()) session.destroy();
     for (const server of servers) {
+      this.#security?.closePending(server);
       if (cut > 0) closeAll(server);
       else closeIdle(server);
     }

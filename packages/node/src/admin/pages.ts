@@ -35,9 +35,10 @@ const READ: Readonly<Record<string, Show>> = {
   "/clusters": ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
   "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
   "/stats": (plane) => {
-    const { engine, inbound, settings } = plane;
+    const { engine, inbound, security, settings } = plane;
     const { service, namespace } = settings;
-    return statsView(engine, { service, namespace, inbound: inbound.read(), registry: registryOf(plane) });
+    const beside = { inbound: inbound.read(), registry: registryOf(plane), security: security.read() };
+    return statsView(engine, { service, namespace, ...beside });
   },
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
@@ -97,7 +98,12 @@ function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReadin
 function healthPage(plane: DataPlane): Page {
   const { ready, draining, failing, pipeline } = plane;
   const registry = registryOf(plane);
-  const details = [...registryDetails(registry), ...policyDetails(pipeline), ...identityDetails(plane)];
+  const details = [
+    ...registryDetails(registry),
+    ...policyDetails(pipeline),
+    ...plane.security.problems,
+    ...identityDetails(plane),
+  ];
   const degraded = details.length > 0 ? "degraded" : "ok";
   const status = draining ? "draining" : failing ? "failing" : ready ? degraded : "starting";
   const body: HealthView = { status, details, registry };

@@ -27,6 +27,7 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     snapshot: { version: pipeline?.version ?? 0, revision: pipeline?.revision ?? "" },
     problems: pipeline?.problems.length ?? 0,
     identity: identityView(plane),
+    refusing: plane.security.problems,
   };
 }
 

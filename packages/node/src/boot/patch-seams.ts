@@ -56,6 +56,8 @@ function lazyHooks(plane: () => DataPlane): ServerHooks {
   return {
     listening: (server) => plane().servers.listening(server),
     closed: (server) => plane().servers.closed(server),
+    connection: (server, socket, handOver) => plane().servers.connection(server, socket, handOver),
+    cut: (server) => plane().servers.cut(server),
     request: (request, response, server, work) => plane().servers.request(request, response, server, work),
     upgrade: (request, work) => plane().servers.upgrade(request, work),
     session: (session, server) => plane().servers.session(session, server),

@@ -16,7 +16,7 @@ import {
 import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
 import { HttpClient, HttpHealthProber, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
-import { Inbound, type Listener, Servers } from "@inmesh/http/server";
+import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
@@ -61,6 +61,7 @@ export class DataPlane {
   readonly identity: ProcessIdentity | undefined;
   readonly transport: HttpTransport;
   readonly client: HttpClient;
+  readonly security: ServerSecurity;
   readonly inbound: Inbound;
   readonly servers: Servers;
   readonly startedAt: number;
@@ -136,9 +137,13 @@ export class DataPlane {
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
-    this.inbound = new Inbound(this.engine);
+    const { tlsVisible } = settings;
+    const snapshots = this.store;
+    this.security = new ServerSecurity({ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") });
+    const { security } = this;
+    this.inbound = new Inbound(this.engine, security);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
-    this.servers = new Servers({ inbound: this.inbound, clock, identity, onChange });
+    this.servers = new Servers({ inbound: this.inbound, clock, security, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
   }
 
@@ -392,6 +397,7 @@ export class DataPlane {
     this.#guard?.close();
     await this.#pipeline?.close();
     this.engine.close();
+    this.security.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));
   }
 }

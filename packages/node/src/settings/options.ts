@@ -22,6 +22,7 @@ import {
   type ReadValue,
   seams,
   text,
+  truth,
   weight,
 } from "./values.js";
 
@@ -52,6 +53,11 @@ export interface MeshOptions {
    * `connect` (Consul's), or a function. `auto`: `ca` with a folder, else `off`. @default "off"
    */
   readonly identity?: IdentitySource | CredentialCallback;
+  /**
+   * The application sees that callers of the mesh come over TLS: `req.protocol` is `https` for them then, and absolute URLs,
+   * redirects and cookies follow. @default false: hidden, as behind a sidecar
+   */
+  readonly tlsVisible?: boolean;
   /** `region/zone/subZone`; or `ecs`, `ec2`, `gce`, `azure`, `auto`: that platform's metadata is asked. */
   readonly locality?: string;
   /** Share of calls among instances of its kind, 1 to 65535. @default 1 */
@@ -133,6 +139,7 @@ export const SETTINGS: Settings = {
     read: identity,
     expects: "auto, off, ca, ca:DIR, files:DIR or connect",
   },
+  tlsVisible: { variable: "INMESH_TLS_VISIBLE", read: truth, expects: "true or false" },
   locality: {
     variable: "INMESH_LOCALITY",
     read: text,

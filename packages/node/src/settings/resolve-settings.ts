@@ -84,6 +84,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
     identity: identityIn(given("identity") ?? "off", cwd),
+    tlsVisible: given("tlsVisible") ?? false,
     locality: given("locality"),
     weight: given("weight"),
     tags: given("tags") ?? [],

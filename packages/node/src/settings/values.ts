@@ -43,6 +43,13 @@ export function mode(value: unknown): "on" | "observe" | "off" | Invalid {
   return oneOf("on", "observe", "off")(value);
 }
 
+/** In environments it is written in several ways. */
+export function truth(value: unknown): boolean | Invalid {
+  const word = String(value).toLowerCase();
+  if (["true", "1", "yes", "on"].includes(word)) return true;
+  return ["false", "0", "no", "off"].includes(word) ? false : { invalid: "expected true or false" };
+}
+
 /** Milliseconds; underscores and units are not read, because the name says the unit. */
 export function duration(value: unknown): number | Invalid {
   const number = typeof value === "string" && /^\d+$/.test(value.trim()) ? Number(value) : value;

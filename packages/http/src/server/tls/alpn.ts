@@ -1,0 +1,10 @@
+/** Which protocol is spoken below TLS: the application's server speaks one, and callers of other meshes have names of their own for it. */
+
+/** In order of preference. Envoy under Istio offers the long names, and tells by them that the caller is of a mesh. */
+const HTTP1 = ["http/1.1", "istio-http/1.1", "istio"] as const;
+const HTTP2 = ["h2", "istio-h2", "istio"] as const;
+
+/** @returns the one to answer with; undefined: the handshake ends with `no_application_protocol` (RFC 7301 §3.2) */
+export function chooseProtocol(speaksHttp2: boolean, offered: readonly string[]): string | undefined {
+  return (speaksHttp2 ? HTTP2 : HTTP1).find((name) => offered.includes(name));
+}

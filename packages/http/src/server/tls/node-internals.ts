@@ -1,0 +1,29 @@
+/** What Node keeps to itself and this folder cannot do without: one function each, and a contract test for every one. */
+
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+/** The connection below a TLS socket that a `tls.Server` made of it. */
+export function rawSocketOf(secure: TLSSocket): Socket | undefined {
+  return (secure as unknown as { readonly _parent?: Socket })._parent;
+}
+
+/** The peer has sent all it ever will, read or not: `readableEnded` is true only after somebody has read it. */
+export function hasEnded(socket: Socket): boolean {
+  return (socket as unknown as { readonly _readableState: { readonly ended: boolean } })._readableState.ended;
+}
+
+/** Frameworks ask `encrypted` for the scheme of a request, and for nothing else. Node's types have it fixed. */
+export function showAsPlain(secure: TLSSocket): void {
+  (secure as unknown as { encrypted: boolean }).encrypted = false;
+}
+
+/** node:http2 takes a TLS connection without a protocol for one of HTTP/1. */
+export function setProtocol(secure: TLSSocket, protocol: string): void {
+  (secure as unknown as { alpnProtocol: string }).alpnProtocol = protocol;
+}
+
+/** The server whose connection it is, for those who ask the socket: below a hidden server it would be that one. */
+export function setServer(secure: TLSSocket, server: object): void {
+  (secure as unknown as { server: object }).server = server;
+}
