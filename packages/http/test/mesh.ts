@@ -2,7 +2,7 @@
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
-import { type Call, type Clock, Engine, type NameResolver } from "@inmesh/core";
+import { type Call, type Clock, Engine, type Identity, type NameResolver } from "@inmesh/core";
 import type { EndpointState, HealthProber } from "@inmesh/core/internal";
 import type {
   ClientTls,
@@ -81,6 +81,8 @@ export interface FakeMeshOptions {
   readonly onHealth?: (message: string) => void;
   readonly healthProber?: HealthProber;
   /** The transport's. */
+  readonly identity?: Identity;
+  /** The transport's. */
   readonly onNotice?: (message: string) => void;
 }
 
@@ -93,6 +95,7 @@ export function fakeMesh(
     transportClock,
     notices,
     onNotice,
+    identity,
     ...given
   }: FakeMeshOptions = {},
 ): FakeMesh {
@@ -104,6 +107,7 @@ export function fakeMesh(
   const transport = new HttpTransport({
     clock: transportClock ?? engine.clock,
     undici: () => undici,
+    identity,
     ...(onNotice && { onNotice }),
   });
   holder.removed = transport.onEndpointRemoved;
@@ -181,7 +185,8 @@ function fakeSnapshot(
           ? { id: `127.0.0.1:${each}`, address: "127.0.0.1", port: each, weight: 1, labels: {}, workloads: [] }
           : each;
       const key = `${cluster.name} ${endpoint.id}`;
-      const same = known.get(key) ?? endpoint;
+      const before = known.get(key);
+      const same = before !== undefined && JSON.stringify(before) === JSON.stringify(endpoint) ? before : endpoint;
       endpoints.set(key, same);
       return same;
     });

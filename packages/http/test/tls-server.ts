@@ -1,6 +1,6 @@
 /** An HTTPS server that tells what it was asked as, and what reached it in plaintext. */
 
-import { createServer, type Server } from "node:https";
+import { createServer, type Server, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Issued } from "./certificates.js";
@@ -12,6 +12,8 @@ export interface SeenRequest {
   readonly alpn: string | false;
   /** The handshake was shortened by a session ticket. */
   readonly resumed: boolean;
+  /** Of the client's certificate: `URI:spiffe://…`; empty where it showed none. */
+  readonly peer: string;
 }
 
 export interface TlsTestServer extends AsyncDisposable {
@@ -26,15 +28,22 @@ export interface TlsTestServer extends AsyncDisposable {
   readonly plaintext: () => number;
 }
 
-export async function listenTls({ cert, key }: Issued): Promise<TlsTestServer> {
+/** @param options of Node's server: `requestCert`, `ca`, … */
+export async function listenTls(
+  { cert, key }: Pick<Issued, "cert" | "key">,
+  options: ServerOptions = {},
+): Promise<TlsTestServer> {
   const seen: SeenRequest[] = [];
   let accepted = 0;
   let plaintext = 0;
-  const server = createServer({ cert, key, ALPNProtocols: ["h2", "http/1.1"] }, (request, response) => {
+  const asked = { cert, key, ALPNProtocols: ["h2", "http/1.1"], ...options };
+  const server = createServer(asked, (request, response) => {
     const socket = request.socket as TLSSocket & { readonly servername: string | false };
     const { servername: serverName, alpnProtocol: alpn } = socket;
     const { url: path = "", headers } = request;
-    seen.push({ host: headers.host ?? "", path, serverName, alpn: alpn ?? false, resumed: socket.isSessionReused() });
+    const peer = socket.getPeerX509Certificate()?.subjectAltName ?? "";
+    const resumed = socket.isSessionReused();
+    seen.push({ host: headers.host ?? "", path, serverName, alpn: alpn ?? false, resumed, peer });
     if (path === "/close") response.setHeader("connection", "close");
     request.resume();
     response.end("secure");

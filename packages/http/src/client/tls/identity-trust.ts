@@ -28,7 +28,6 @@ export class IdentityTrust implements Trust {
   /** SHA-256 of every root that is trusted. */
   #roots: ReadonlySet<string> = new Set();
   #failure: TrustFailure | undefined;
-  #waiting: Promise<void> | undefined;
 
   /** @param identity undefined where this process has none */
   constructor(identity: Identity | undefined, clock: Clock, nextGeneration: () => number) {
@@ -73,11 +72,9 @@ export class IdentityTrust implements Trust {
 
   check(limitMs: number): Promise<void> {
     this.look();
-    if (this.#credentials !== undefined && !this.#hasExpired(this.#credentials)) return Promise.resolve();
-    this.#waiting ??= this.#wait(limitMs).finally(() => {
-      this.#waiting = undefined;
-    });
-    return this.#waiting;
+    const { context } = this;
+    // Everybody waits for as long as he may: whose limit is shorter fails for himself.
+    return context !== undefined || limitMs === 0 ? Promise.resolve() : this.#wait(limitMs);
   }
 
   look(): void {

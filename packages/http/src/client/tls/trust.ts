@@ -22,7 +22,10 @@ export interface Trust {
   readonly validTo: number;
   /** Connections that no longer hold are given up within this time, in ms, each at a moment of its own. */
   readonly graceMs: number;
-  /** Looks whether anything changed. One look at a time, however many connections wait for it; never rejects. @param limitMs to wait for what has never been there */
+  /**
+   * Looks whether anything changed. One look at a time, however many connections wait for it; never rejects.
+   * @param limitMs to wait for credentials that are not there; 0 looks only
+   */
   check(limitMs: number): Promise<void>;
   /** The same as far as it costs nothing. */
   look(): void;
