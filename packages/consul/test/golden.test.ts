@@ -21,17 +21,16 @@ describe("config entries become", () => {
   it.each(names)("%s", (name) => {
     const given = JSON.parse(readFileSync(`${FOLDER}${name}.json`, "utf8")) as Partial<ConfigEntryInput>;
     const input = { entries: [], services: [], namespace: "default", datacenter: "dc1", ...given };
-    const { documents, passedOver, problems } = translateConfigEntries(input);
+    const { documents, problems } = translateConfigEntries(input);
     const told = problems.map(({ severity, code, file, message }) => `# ${severity} ${code} ${file}: ${message}\n`);
-    const texts = [...documents, ...passedOver].map(
-      ({ value, origin }) => `# ${origin.file}\n${stringifyDocument(value)}`,
-    );
+    const texts = documents.map(({ value, origin }) => `# ${origin.file}\n${stringifyDocument(value)}`);
     const text = `${told.join("")}---\n${texts.join("---\n")}`;
     const file = `${FOLDER}${name}.yaml`;
     if (UPDATE) writeFileSync(file, text);
     expect(existsSync(file) && readFileSync(file, "utf8"), file).toBe(text);
     const refused = documents.flatMap((document) => validateDocument(document).problems);
-    expect(refused.filter(({ severity }) => severity !== "info")).toEqual([]);
+    // Of every refusal by path or method Istio says that it refuses connections which are no HTTP, too (IST0133).
+    expect(refused.filter(({ severity, code }) => severity !== "info" && code !== "IST0133")).toEqual([]);
     expect(new Set(documents.map(({ key }) => key)).size).toBe(documents.length);
   });
 });

@@ -296,7 +296,7 @@ export const CONSUL_SECTIONS: readonly Section[] = [
   ],
   [
     "service-intentions",
-    "AuthorizationPolicies, one for each destination. Not enforced by this version: IM0004 names each, `inmesh convert` prints them. Servers before 1.9 have a list of intentions, which is read, too.",
+    "AuthorizationPolicies, one for each destination, which its own processes enforce. Servers before 1.9 have a list of intentions, which is read, too.",
     [
       field(
         "Sources[].Name",

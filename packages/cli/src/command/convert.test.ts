@@ -47,8 +47,7 @@ describe("inmesh convert", () => {
       /^# From consul:service-router\/web\.\n# Routes\[0\]\.Destination\.IdleTimeout is not acted on\./,
     );
     expect(stdout).toContain("# Labels inmesh.dev/consul-… are set on instances when they are read from Consul");
-    expect(stderr).toContain("IM0004 warning consul:service-intentions/api");
-    expect(stderr).toContain("4 resources: 2 warnings.");
+    expect(stderr).toContain("4 resources: 1 warning.");
   });
 
   it("reads standard input, whichever of the forms it is, and prints a List for -o json", async () => {

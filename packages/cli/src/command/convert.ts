@@ -70,7 +70,7 @@ export function convertCommand(ports: CommandPorts): Command {
 }
 
 function print(cli: Cli, format: Format, translation: Translation, problems: readonly Problem[]) {
-  const documents = [...translation.documents, ...translation.passedOver];
+  const { documents } = translation;
   if (format === "json") {
     printData(cli, "json", { apiVersion: "v1", kind: "List", items: documents.map(({ value }) => value) });
   } else {

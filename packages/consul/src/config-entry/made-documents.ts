@@ -12,7 +12,6 @@ export interface Made {
   /** What it was made of. */
   readonly text: string;
   readonly documents: readonly Document[];
-  readonly passedOver: readonly Document[];
   readonly problems: readonly Problem[];
 }
 
@@ -20,7 +19,6 @@ const NETWORKING = "networking.istio.io/v1";
 
 export class MadeDocuments {
   readonly documents: Document[] = [];
-  readonly passedOver: Document[] = [];
   readonly problems: Problem[] = [];
   /** By key of the document. */
   readonly made = new Map<string, Made>();
@@ -45,8 +43,7 @@ export class MadeDocuments {
       before?.text === text ? before : { text, ...documentFromValue(value, { origin: entryOrigin(origin) }) };
     this.made.set(key, made);
     this.documents.push(...made.documents);
-    this.passedOver.push(...made.passedOver);
-    for (const problem of made.problems) this.problems.push(notEnforced(problem, origin));
+    this.problems.push(...made.problems);
   }
 
   /** Told once for an entry. */
@@ -82,13 +79,6 @@ export class MadeDocuments {
 
 export function manifest(kind: string, name: string, namespace: string, spec: object): Manifest {
   return { apiVersion: NETWORKING, kind, metadata: { name, namespace }, spec: { ...spec } };
-}
-
-/** Intentions are Consul's to enforce where its proxies run: that the mesh does not, yet, refuses nothing. */
-function notEnforced(problem: Problem, origin: string): Problem {
-  if (problem.code !== "IM0004") return problem;
-  const message = `${origin} of Consul is translated and not enforced by this version of inmesh: it refuses nobody. Enforce it elsewhere before you rely on it.`;
-  return { ...problem, severity: "warning", message };
 }
 
 export function nameOf(service: string): string {

@@ -25,7 +25,6 @@ export interface EntryPlace {
 export interface TranslatedGroup {
   readonly group: EntryGroup;
   readonly documents: readonly Document[];
-  readonly passedOver: readonly Document[];
   readonly problems: readonly Problem[];
   readonly made: ReadonlyMap<string, Made>;
   readonly chains: ReadonlyMap<string, Chain>;
@@ -40,8 +39,8 @@ export function translateGroup(
 ): TranslatedGroup {
   const translator = new GroupTranslator(group.entries, place, before);
   translator.translate();
-  const { documents, passedOver, problems, made } = translator.made;
-  return { group, documents, passedOver, problems, made, chains: translator.chains, plan: translator.plan };
+  const { documents, problems, made } = translator.made;
+  return { group, documents, problems, made, chains: translator.chains, plan: translator.plan };
 }
 
 class GroupTranslator {

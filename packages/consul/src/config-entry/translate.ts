@@ -34,8 +34,6 @@ export interface Translation {
   /** Those that did not change are the same objects as in the translation before. */
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];
-  /** Of kinds that this version does not honour: told by a problem, and printed by `inmesh convert`. */
-  readonly passedOver: readonly Document[];
   /** Whose instances stand behind a service; itself first. @param service name in Consul */
   members(service: string): readonly Member[];
   /** Whose instances a call to it may need, itself first: those behind every service its routes lead to. */
@@ -50,7 +48,6 @@ export function translateConfigEntries(input: ConfigEntryInput, previous?: Trans
 class EntryTranslation implements Translation {
   readonly documents: readonly Document[];
   readonly problems: readonly Problem[];
-  readonly passedOver: readonly Document[];
   readonly known: ReadEntries["known"];
   readonly place: string;
   readonly groups: ReadonlyMap<string, TranslatedGroup>;
@@ -83,7 +80,6 @@ class EntryTranslation implements Translation {
     this.common = common.made;
     const parts = [...groups, common];
     this.documents = parts.flatMap((part) => part.documents);
-    this.passedOver = parts.flatMap((part) => part.passedOver);
     this.problems = [problems, ...parts.map((part) => part.problems)].flat();
   }
 

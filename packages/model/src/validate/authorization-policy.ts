@@ -37,12 +37,13 @@ export function checkAuthorizationPolicy(
   for (const [index, rule] of (rules ?? []).entries()) {
     const at = [...path, "rules", index];
     checkRule(rule, action, at, report);
-    if (action === "DENY" && deniesAllTcp(rule)) {
-      report.warn(
-        at,
-        "the rule denies by what HTTP requests have alone, so it denies every connection to a port that is not HTTP. Name its ports.",
-      );
-    }
+  }
+  const doubtful = action === "DENY" ? (rules ?? []).findIndex(deniesAllTcp) : -1;
+  if (doubtful >= 0) {
+    report.warn(
+      [...path, "rules", doubtful],
+      "the rule denies by what HTTP requests have alone, so it denies every connection to a port that is not HTTP. Name its ports.",
+    );
   }
 }
 
