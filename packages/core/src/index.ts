@@ -26,6 +26,7 @@ export type {
   ExplainRequest,
   Explanation,
 } from "./explain/explanation.js";
+export type { CredentialSource, GivenCredentials } from "./identity/credential-source.js";
 export type {
   Credentials,
   Identity,

@@ -3,7 +3,6 @@
 export { type IdentityNotice, WorkloadIdentity, type WorkloadIdentityOptions } from "./identity/workload-identity.js";
 export { AuthoritySource, type AuthoritySourceOptions, type IssuingAuthority } from "./source/authority-source.js";
 export { CallbackSource, type CredentialCallback } from "./source/callback-source.js";
-export type { CredentialSource, GivenCredentials } from "./source/credential-source.js";
 export { FileSource, type FileSourceOptions } from "./source/file-source.js";
 export { type Certificate, certificatePem, parseChain, readCertificate } from "./x509/certificate.js";
 export { checkCertificates, checkSvid, identityOf } from "./x509/check-svid.js";

@@ -10,6 +10,8 @@ export interface PeerIdentity {
   /** Empty where the path is not of the form `/ns/<namespace>/sa/<service account>`. */
   readonly namespace: string;
   readonly serviceAccount: string;
+  /** The id in its certificate, where that is of another shape than the mesh's: Consul's. Absent where it is `id`. */
+  readonly presented?: string;
 }
 
 export const SPIFFE_SCHEME = "spiffe://";

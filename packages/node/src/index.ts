@@ -1,4 +1,5 @@
-export type { CredentialCallback, GivenCredentials } from "@inmesh/identity";
+export type { GivenCredentials } from "@inmesh/core";
+export type { CredentialCallback } from "@inmesh/identity";
 export type { PeerIdentity } from "@inmesh/model";
 export { createMesh } from "./create-mesh.js";
 export type { Mesh, TimeLimit } from "./mesh.js";

@@ -7,6 +7,7 @@ import { type Lease, type LeaseSpec, MeshError } from "@inmesh/core";
 import { isDnsLabel, leaseName } from "@inmesh/core/internal";
 import type { Locality, WorkloadPort } from "@inmesh/model";
 import type { ConsulTarget } from "../client/consul-target.js";
+import { isConnectId } from "../connect/connect-name.js";
 import { CALLERS_SERVICE, consulName, serviceOf } from "../service-name.js";
 import { statusOf, weightOf } from "./check.js";
 import { escapePart, escapeText, formatMeta, type Meta, readFact, readLabels, readMeta, unescapeText } from "./meta.js";
@@ -23,6 +24,8 @@ export interface ServiceInstance {
   readonly Meta: Meta;
   readonly Tags: readonly string[];
   readonly Weights: { readonly Passing: number; readonly Warning: number };
+  /** It has a certificate of Consul's own: sidecars of others may call it at its port. */
+  readonly Connect?: { readonly Native: true };
 }
 
 /** How others on the same machine can tell whether the process still lives. */
@@ -72,6 +75,7 @@ export function toServiceInstance(
     Meta: formatMeta(facts, lease.labels),
     Tags: lease.tags ?? [],
     Weights: { Passing: weight, Warning: 1 }, // warnings come from others' checks: it is called, and less
+    ...(ports.length > 0 && isConnectId(lease.identity) && { Connect: { Native: true } }),
   };
 }
 

@@ -1,9 +1,9 @@
 /** A source of certificates that does as a test says, by an authority on the test's clock. */
 
+import type { CredentialSource, GivenCredentials } from "@inmesh/core";
 import { seededRandom } from "@inmesh/core";
 import { FakeClock } from "@inmesh/core/testing";
 import { type CertificateAuthority, createAuthority } from "../ca/index.js";
-import type { CredentialSource, GivenCredentials } from "../source/credential-source.js";
 import { createCsr } from "../x509/csr.js";
 import { generateKey, privateKeyPem } from "../x509/signature.js";
 import { type IdentityNotice, WorkloadIdentity } from "./workload-identity.js";

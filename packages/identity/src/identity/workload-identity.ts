@@ -4,6 +4,7 @@
  * half a minute at most, so that a jump, or a machine that slept, is noticed.
  */
 
+import type { CredentialSource } from "@inmesh/core";
 import {
   type Clock,
   type Credentials,
@@ -17,7 +18,6 @@ import {
 } from "@inmesh/core";
 import { durationText } from "@inmesh/core/internal";
 import { CLOCK_TOLERANCE_MS, checkCredentials } from "../source/checked-credentials.js";
-import type { CredentialSource } from "../source/credential-source.js";
 import { checkSvid } from "../x509/check-svid.js";
 import { type Trust, trustOf } from "../x509/trust.js";
 import { LOUD_AT, nextWarning, renewalTime, retryDelay, WARNED_AT, warnedSteps } from "./renewal.js";
@@ -37,6 +37,8 @@ export interface WorkloadIdentityOptions {
   readonly aliases?: () => readonly string[];
 }
 
+/** MeshConfig's. */
+const DEFAULT_TRUST_DOMAIN = "cluster.local";
 /** Longest wait of a timer, in ms. */
 const LOOK_MS = 30_000;
 /** A source that has not answered by then counts as one that failed. In ms. */
@@ -123,13 +125,15 @@ export class WorkloadIdentity implements Identity {
   }
 
   verifyPeer(chain: PeerChain): PeerVerdict {
-    const { clock, aliases = () => [] } = this.#options;
+    const { clock, source, aliases = () => [] } = this.#options;
     const current = this.#current;
     if (current === undefined) return { refusal: "this process has no roots yet to know others by" };
     const domains = [current.self.trustDomain, ...current.bundles.keys(), ...aliases()];
     const name = `${current.generation} ${domains.join(" ")}`;
     if (this.#trust?.name !== name) this.#trust = { name, roots: trustOf(current.bundles, [...new Set(domains)]) };
-    return checkSvid(chain, this.#trust.roots, clock.wallTime());
+    const verdict = checkSvid(chain, this.#trust.roots, clock.wallTime());
+    if (verdict.peer === undefined || source.nameOf === undefined) return verdict;
+    return { peer: source.nameOf(verdict.peer, aliases()[0] ?? DEFAULT_TRUST_DOMAIN) ?? verdict.peer };
   }
 
   /** Asks the source now, whatever the time. */

@@ -3,10 +3,10 @@
  * the process; what goes out is a request that it signed.
  */
 
+import type { CredentialSource, GivenCredentials } from "@inmesh/core";
 import type { IssuedCertificate } from "../ca/index.js";
 import { createCsr } from "../x509/csr.js";
 import { generateKey, privateKeyPem } from "../x509/signature.js";
-import type { CredentialSource, GivenCredentials } from "./credential-source.js";
 
 /** As `FolderAuthority` of `@inmesh/identity/ca`. */
 export interface IssuingAuthority {

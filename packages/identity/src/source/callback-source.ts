@@ -1,6 +1,6 @@
 /** A function of the application's that gives certificates: asked at the start and whenever half of a life is over. */
 
-import type { CredentialSource, GivenCredentials } from "./credential-source.js";
+import type { CredentialSource, GivenCredentials } from "@inmesh/core";
 
 export type CredentialCallback = (signal: AbortSignal) => GivenCredentials | Promise<GivenCredentials>;
 

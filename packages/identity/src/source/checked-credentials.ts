@@ -3,13 +3,12 @@
  * chain that leads nowhere, a certificate of nobody, must not replace what works (pitfalls T2).
  */
 
-import type { Credentials } from "@inmesh/core";
+import type { Credentials, GivenCredentials } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
 import { type Certificate, certificatePem, parseChain } from "../x509/certificate.js";
 import { checkCertificates, identityOf } from "../x509/check-svid.js";
 import { privateKeyPem, readPrivateKey } from "../x509/signature.js";
 import { trustOf } from "../x509/trust.js";
-import type { GivenCredentials } from "./credential-source.js";
 
 export type CheckedCredentials = Omit<Credentials, "generation">;
 

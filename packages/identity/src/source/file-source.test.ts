@@ -1,12 +1,12 @@
 import { chmod, mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { GivenCredentials } from "@inmesh/core";
 import { type Credentials, systemClock, systemRandom } from "@inmesh/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAuthority } from "../ca/index.js";
 import { credentialsOf } from "../identity/scripted-source.test.helper.js";
 import { type IdentityNotice, WorkloadIdentity } from "../identity/workload-identity.js";
-import type { GivenCredentials } from "./credential-source.js";
 import { FILE_LAYOUTS, type FileLayout } from "./file-layouts.js";
 import { FileSource } from "./file-source.js";
 

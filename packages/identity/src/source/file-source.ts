@@ -7,9 +7,9 @@
 import { watch } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { CredentialSource, GivenCredentials } from "@inmesh/core";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { checkCredentials } from "./checked-credentials.js";
-import type { CredentialSource, GivenCredentials } from "./credential-source.js";
 import { type FileLayout, filesOf, layoutOf, NoFiles } from "./file-layouts.js";
 
 export interface FileSourceOptions {

@@ -2,8 +2,8 @@
 
 import { accessSync, constants, existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Clock, Random } from "@inmesh/core";
-import type { CredentialSource, IdentityNotice } from "@inmesh/identity";
+import type { Clock, CredentialSource, Random } from "@inmesh/core";
+import type { IdentityNotice } from "@inmesh/identity";
 import { spiffeId } from "@inmesh/model";
 import type { OpenRegistry } from "../plane/open-registry.js";
 import { schemeOf } from "../settings/registry-url.js";
@@ -68,7 +68,7 @@ export async function fillIdentity(identity: ProcessIdentity, options: FillOptio
 }
 
 async function openSource(options: FillOptions): Promise<CredentialSource> {
-  const { settings, clock, onNotice } = options;
+  const { settings, clock, registry, onNotice } = options;
   const { identity } = settings;
   const { CallbackSource, FileSource } = await import("@inmesh/identity");
   if (typeof identity === "function") return new CallbackSource(identity);
@@ -76,7 +76,13 @@ async function openSource(options: FillOptions): Promise<CredentialSource> {
     const directory = identity.slice("files:".length);
     return new FileSource({ directory, clock, onWarning: (message) => onNotice({ severity: "warning", message }) });
   }
-  if (identity === "connect") throw new Error("identity connect is not there yet");
+  if (identity === "connect") {
+    const { namespace, service } = settings;
+    const onWarning = (message: string): void => onNotice({ severity: "warning", message });
+    const source = registry.credentials?.({ service: { namespace, service }, onWarning });
+    if (source === undefined) throw new Error(`identity connect is Consul's, and the registry is ${registry.url}`);
+    return source;
+  }
   const directory = identity.startsWith("ca:") ? identity.slice("ca:".length) : caFolder(settings);
   if (directory === undefined) throw new Error(`identity ${identity} needs a folder: write ca:DIR, or files:DIR`);
   return authoritySource(directory, options);

@@ -1,6 +1,6 @@
 /** Consul as the registry of a process. Loaded by those whose `config` names one. */
 
-import { ConsulRegistry, parseConsulUrl, shownTarget } from "@inmesh/consul";
+import { ConnectSource, ConsulRegistry, parseConsulUrl, shownTarget } from "@inmesh/consul";
 import { PLAIN_FUNCTIONS } from "@inmesh/http/internal";
 import { parseDocuments } from "@inmesh/model";
 import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
@@ -21,6 +21,7 @@ export function openConsul(
     source: registry,
     registrar: registry.registrar,
     shared: { host, port, agentAddress: () => registry.registrar.agentAddress() },
+    credentials: (wanted) => new ConnectSource({ client: registry.client, clock, random, ...wanted }),
     server: `${host.includes(":") ? `[${host}]` : host}:${port}`,
   };
 }

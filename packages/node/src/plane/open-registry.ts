@@ -1,7 +1,15 @@
 /** The registry that a mesh's `config` names, and where its last good state is kept. */
 
 import { mkdir } from "node:fs/promises";
-import { type Clock, MemoryRegistry, type Random, type Registrar, type Source } from "@inmesh/core";
+import {
+  type Clock,
+  type CredentialSource,
+  MemoryRegistry,
+  type Random,
+  type Registrar,
+  type ServiceRef,
+  type Source,
+} from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { StateFile, stateDirectory } from "@inmesh/core/internal";
 import { type Problem, parseDocuments } from "@inmesh/model";
@@ -19,8 +27,15 @@ export interface OpenRegistry {
   readonly state: StateFile | undefined;
   /** Where its own traffic goes, which is none of the mesh's business: `host:port`, as option `exclude` takes it. */
   readonly server?: string;
+  /** Certificates of its own authority, where it has one. */
+  readonly credentials?: (options: CredentialOptions) => CredentialSource;
   /** Of one that other machines use, too: callers may be on any of them. */
   readonly shared?: SharedServer;
+}
+
+export interface CredentialOptions {
+  readonly service: ServiceRef;
+  readonly onWarning: (message: string) => void;
 }
 
 export interface OpenRegistryOptions {

@@ -1,5 +1,7 @@
 /** Port of everything that certificates come from: an authority, files, an agent, a function of the application's. */
 
+import type { PeerIdentity } from "@inmesh/model";
+
 /** As a source gives it, and as nobody has looked at it yet. */
 export interface GivenCredentials {
   /** PEM: the leaf first; intermediates after it, and the root if it likes. */
@@ -19,5 +21,11 @@ export interface CredentialSource {
   obtain(signal: AbortSignal): Promise<GivenCredentials>;
   /** Calls `onChange` when `obtain` would give something else. Absent where nothing changes unasked. @returns ends it */
   watch?(onChange: () => void): () => void;
+  /**
+   * What the mesh calls a peer whose certificate names it in the source's own way; the name that is in it stays in
+   * `presented`. Absent where names are the mesh's. @returns undefined for a name that says nothing here
+   * @param trustDomain of policy
+   */
+  nameOf?(peer: PeerIdentity, trustDomain: string): PeerIdentity | undefined;
   close?(): void | Promise<void>;
 }
