@@ -316,11 +316,12 @@ export class DataPlane {
         log[severity === "warning" ? "warn" : severity](message);
       },
     });
+    await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
+    this.#judgeTrustDomain();
     identity.subscribe(() => {
       this.#onListeners(this.servers.listeners); // the lease tells of it
       this.#judgeTrustDomain();
     });
-    await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
   }
 
   /** Consul's is its own, and its names are known by the service. */
