@@ -45,7 +45,7 @@ export type {
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export { type GuardReading, type RuleCount, ruleText } from "./security/access-counts.js";
-export type { Arrival } from "./security/arrival.js";
+export type { Arrival, BodyStart } from "./security/arrival.js";
 export type {
   InvalidToken,
   NoToken,
@@ -56,6 +56,15 @@ export type {
   TokenVerifier,
   ValidToken,
 } from "./security/authenticate.js";
+export {
+  type AuthorizerAnswer,
+  authorizerVerdict,
+  BODY_TOO_LARGE,
+  silence,
+  unaskable,
+  unasked,
+} from "./security/authorizer-answer.js";
+export { type AuthorizerRequest, authorizerRequest } from "./security/authorizer-request.js";
 export { clientAddress } from "./security/client-address.js";
 export type { CheckedRequest, ExternalCheck, ExternalDenial, ExternalPass } from "./security/external-check.js";
 export { Guard, type GuardOptions, type GuardVerdict, isRejection } from "./security/guard.js";

@@ -19,10 +19,10 @@ export interface Rejection {
   >;
   readonly status: number;
   readonly grpcStatus: number;
-  /** Flat `[name, value, …]`, without those of the body. */
+  /** Flat `[name, value, …]`, without the body's length; its type, where it is not text/plain. */
   readonly headers: readonly string[];
-  /** Envoy's words in the first line; what happened here in the second, where the caller may know. */
-  readonly body: string;
+  /** Envoy's words in the first line; what happened here in the second, where the caller may know. Bytes: somebody else's words. */
+  readonly body: string | Uint8Array;
 }
 
 // Elsewhere there is no more for a caller that has had its share, nor for one that waits no longer: only who meets too much to

@@ -1,6 +1,7 @@
 /** A request that has just arrived, before anybody has looked at it: what a server adapter tells of it. */
 
 import type { AccessedHttp, AccessRequest, Claims, PeerIdentity } from "@inmesh/model";
+import type { InboundContext } from "../call/context.js";
 import { clientAddress, plainAddress } from "./client-address.js";
 import type { ReadTarget, TargetParts } from "./request-target.js";
 
@@ -16,6 +17,19 @@ export interface Arrival extends TargetParts {
   readonly localPort: number | undefined;
   /** Name that the caller asked for in its TLS handshake; empty for none. */
   readonly sni: string;
+  /** All lines, flat as they came. */
+  readonly lines: readonly string[];
+  /** For calls made on its behalf; absent: for nobody's. */
+  readonly context?: InboundContext | undefined;
+  /** The first `maxBytes` of its body, which stays for the application. */
+  body(maxBytes: number): Promise<BodyStart>;
+}
+
+/** The beginning of a request's body, or all of it. */
+export interface BodyStart {
+  readonly bytes: Uint8Array;
+  /** There is no more of it. */
+  readonly complete: boolean;
 }
 
 /** The same, as rules look at it. */

@@ -189,9 +189,9 @@ export class Guard {
     return ACCESS_DENIED;
   }
 
-  #refuseToken({ request, now }: Judged, token: InvalidToken): Rejection {
+  #refuseToken({ request, read, now }: Judged, token: InvalidToken): Rejection {
     this.#counts.tokenRefused(token.reason, request, now);
-    return tokenRejection(token);
+    return tokenRejection(token, read);
   }
 }
 

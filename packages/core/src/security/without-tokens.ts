@@ -33,6 +33,16 @@ function withoutParam(target: string, name: string): string {
   const query = target.indexOf("?");
   if (query < 0) return target;
   const pairs = target.slice(query + 1).split("&");
-  const kept = pairs.filter((pair) => pair.split("=", 1)[0] !== name);
+  const kept = pairs.filter((pair) => unescaped(pair.split("=", 1)[0] ?? "") !== name);
   return kept.length > 0 ? `${target.slice(0, query)}?${kept.join("&")}` : target.slice(0, query);
+}
+
+/** An escaped name is the same name to who reads it. */
+function unescaped(name: string): string {
+  if (!name.includes("%")) return name;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import {
   Admitted,
   DEADLINE_PASSED,
@@ -110,7 +111,10 @@ export class Inbound {
     }
     if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
     return this.#admitted(
-      guard.enter(ServedArrival.of(request), inbound.startedAt),
+      guard.enter(
+        ServedArrival.of(request, { context: inbound, openBody: () => askedFor(request, response) }),
+        inbound.startedAt,
+      ),
       (rejection) => this.#deny(inbound, () => rejectRequest(response, rejection)),
       (passage) => {
         if (passage !== undefined) {
@@ -156,7 +160,10 @@ export class Inbound {
     }
     if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
     return this.#admitted(
-      guard.enter(ServedArrival.ofStream(head, socket), inbound.startedAt),
+      guard.enter(
+        ServedArrival.ofStream(head, socket, { context: inbound, openBody: () => askedForStream(stream, head) }),
+        inbound.startedAt,
+      ),
       (rejection) => this.#deny(inbound, () => rejectStream(stream, head, rejection)),
       (passage) => {
         if (passage !== undefined) {
@@ -394,6 +401,22 @@ export class Inbound {
 }
 
 function ignore(): void {}
+
+/** The body of a request, for those who look at it before the application: its caller may be waiting to be asked. */
+function askedFor(request: IncomingMessage, response: ServerResponse & { readonly _sent100?: boolean }): Readable {
+  if (EXPECTS.test(request.headers.expect ?? "") && response._sent100 !== true) response.writeContinue();
+  return request;
+}
+
+function askedForStream(stream: ServerHttp2Stream, { headers }: RequestHead): Readable {
+  const { expect } = headers;
+  if (typeof expect === "string" && EXPECTS.test(expect) && !stream.headersSent) {
+    stream.additionalHeaders({ ":status": 100 });
+  }
+  return stream;
+}
+
+const EXPECTS = /^100-continue$/i;
 
 /** Node sets it, and its types do not know it. */
 interface Upgradable {

@@ -37,7 +37,7 @@ export function answerUpgrade(socket: Socket, rejection: LocalAnswer): true {
   const flat = [...linesOf(rejection), "connection", "close"];
   for (let index = 0; index < flat.length; index += 2) lines.push(`${flat[index]}: ${flat[index + 1]}`);
   socket.on("error", () => {});
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${rejection.body}`);
+  socket.end(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), Buffer.from(rejection.body)]));
   return true;
 }
 
@@ -62,23 +62,30 @@ function withMissing(given: OutgoingHttpHeaders | undefined, added: OutgoingHttp
 }
 
 function linesOf({ headers, body }: LocalAnswer): string[] {
-  return [...headers, "content-type", "text/plain", "content-length", String(Buffer.byteLength(body))];
+  const length = String(Buffer.byteLength(body));
+  const typed = body.length === 0 || headers.some((name, index) => index % 2 === 0 && name === "content-type");
+  return [...headers, ...(typed ? [] : ["content-type", "text/plain"]), "content-length", length];
 }
 
-/** In lower case, as HTTP/2 wants them. */
-function pairsOf(flat: readonly string[]): Record<string, string> {
-  const pairs: Record<string, string> = {};
-  for (let index = 0; index < flat.length; index += 2) pairs[flat[index]!.toLowerCase()] = flat[index + 1]!; // flat pairs
+/** In lower case, as HTTP/2 wants them. Lines of one name, such as cookies, are a list. */
+function pairsOf(flat: readonly string[]): Record<string, string | string[]> {
+  const pairs: Record<string, string | string[]> = {};
+  for (let index = 0; index < flat.length; index += 2) {
+    const [name, value] = [flat[index]!.toLowerCase(), flat[index + 1]!]; // flat pairs
+    const before = pairs[name];
+    pairs[name] = before === undefined ? value : [before, value].flat();
+  }
   return pairs;
 }
 
 /** A head and no more, which gRPC calls trailers only: its callers look at `grpc-status` and not at the status of HTTP. */
 function grpcAnswer({ headers, grpcStatus, body }: LocalAnswer, type: string): OutgoingHttpHeaders {
+  const text = Buffer.from(body).toString();
   return {
+    ...pairsOf(headers),
     ":status": 200,
     "content-type": type,
     "grpc-status": String(grpcStatus),
-    "grpc-message": encodeURIComponent(body.slice(body.indexOf("\n") + 1)).replaceAll("%20", " "),
-    ...pairsOf(headers),
+    "grpc-message": encodeURIComponent(text.slice(text.indexOf("\n") + 1)).replaceAll("%20", " "),
   };
 }

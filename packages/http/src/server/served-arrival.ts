@@ -2,8 +2,10 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Arrival } from "@inmesh/core";
+import type { Readable } from "node:stream";
+import type { Arrival, BodyStart, InboundContext } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
+import { peekBody } from "./peek-body.js";
 import type { RequestHead } from "./request-head.js";
 import { connectionOf } from "./tls/connection.js";
 
@@ -12,36 +14,51 @@ export class ServedArrival implements Arrival {
   readonly target: string;
   readonly authority: string;
   readonly manyHosts: boolean;
-  readonly #rawHeaders: readonly string[];
+  readonly lines: readonly string[];
+  readonly context: InboundContext | undefined;
   readonly #socket: Partial<Socket> | undefined;
+  readonly #openBody: (() => Readable) | undefined;
 
-  constructor(head: ArrivedHead, rawHeaders: readonly string[], socket: object | undefined) {
+  constructor(
+    head: ArrivedHead,
+    rawHeaders: readonly string[],
+    socket: object | undefined,
+    { context, openBody }: ArrivalParts = NOTHING_MORE,
+  ) {
     this.method = head.method;
     this.target = head.target;
     this.authority = head.authority;
     this.manyHosts = head.manyHosts;
-    this.#rawHeaders = rawHeaders;
+    this.lines = rawHeaders;
+    this.context = context;
     this.#socket = socket;
+    this.#openBody = openBody;
   }
 
-  static of({ method = "GET", url = "/", headers, rawHeaders, socket }: IncomingMessage): ServedArrival {
+  static of(request: IncomingMessage, more?: ArrivalParts): ServedArrival {
+    const { method = "GET", url = "/", headers, rawHeaders, socket } = request;
     const manyHosts = countLines(rawHeaders, "host") > 1;
-    return new ServedArrival({ method, target: url, authority: headers.host ?? "", manyHosts }, rawHeaders, socket);
+    const head = { method, target: url, authority: headers.host ?? "", manyHosts };
+    return new ServedArrival(head, rawHeaders, socket, more);
   }
 
   /** @param socket of its session */
-  static ofStream({ headers, rawHeaders }: RequestHead, socket: object | undefined): ServedArrival {
+  static ofStream(
+    { headers, rawHeaders }: RequestHead,
+    socket: object | undefined,
+    more?: ArrivalParts,
+  ): ServedArrival {
     const method = text(headers[":method"]);
     const host = text(headers["host"]);
     const authority = text(headers[":authority"]) || host;
     const target = method === "CONNECT" ? authority : text(headers[":path"]);
     // Two names for one host: which of them the application reads nobody knows.
     const manyHosts = (host !== "" && host !== authority) || countLines(rawHeaders, "host") > 1;
-    return new ServedArrival({ method, target, authority, manyHosts }, rawHeaders, socket);
+    return new ServedArrival({ method, target, authority, manyHosts }, rawHeaders, socket, more);
   }
 
   header(name: string): string | readonly string[] | undefined {
-    const raw = this.#rawHeaders;
+    const raw = this.lines;
     let found: string | string[] | undefined;
     for (let index = 0; index < raw.length; index += 2) {
       const written = raw[index]!; // flat pairs
@@ -52,6 +69,14 @@ export class ServedArrival implements Arrival {
       else found.push(value);
     }
     return found;
+  }
+
+  async body(maxBytes: number): Promise<BodyStart> {
+    const { lines } = this;
+    const open = this.#openBody;
+    // One that is said to be empty is not looked for: to see its end could be to take it from the application.
+    if (open === undefined || !hasBody(lines)) return { bytes: new Uint8Array(0), complete: true };
+    return peekBody(open(), maxBytes);
   }
 
   get peer(): PeerIdentity | undefined {
@@ -75,11 +100,28 @@ export class ServedArrival implements Arrival {
   }
 }
 
+/** What few of those who judge a request ask for. */
+export interface ArrivalParts {
+  readonly context?: InboundContext | undefined;
+  /** @returns the stream of its body, which its caller has been told to send; absent: it has none */
+  readonly openBody?: (() => Readable) | undefined;
+}
+
+const NOTHING_MORE: ArrivalParts = {};
+
 interface ArrivedHead {
   readonly method: string;
   readonly target: string;
   readonly authority: string;
   readonly manyHosts: boolean;
+}
+
+/** HTTP/2 frames bodies itself. */
+function hasBody(lines: readonly string[]): boolean {
+  const isStream = lines.some((name, index) => index % 2 === 0 && name.startsWith(":"));
+  const length = lines.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === "content-length");
+  if (length >= 0) return Number(lines[length + 1]) !== 0;
+  return isStream || countLines(lines, "transfer-encoding") > 0;
 }
 
 function countLines(rawHeaders: readonly string[], name: string): number {

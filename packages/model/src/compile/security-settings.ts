@@ -3,6 +3,7 @@
 import { canonicalJson } from "../document/content-hash.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { ExternalAuthorizer, ForwardedClientCert, SecurityPolicy } from "../snapshot/security.js";
+import { externalAuthorizers } from "./external-authorizers.js";
 
 export interface SecuritySettings
   extends Pick<
@@ -29,7 +30,7 @@ export function compileSecuritySettings(
     trustedProxies: defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
     forwardedClientCert: forwardedClientCert(defaultConfig),
     minTlsVersion: meshMTLS?.minProtocolVersion === "TLSV1_3" ? "TLSv1.3" : "TLSv1.2",
-    authorizers: [],
+    authorizers: externalAuthorizers(spec),
   };
   return previous !== undefined && canonicalJson(previous) === canonicalJson(settings) ? previous : settings;
 }
