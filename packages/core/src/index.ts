@@ -56,6 +56,7 @@ export type {
   TokenVerifier,
   ValidToken,
 } from "./security/authenticate.js";
+export { type Authorization, type AuthorizedBy, type AuthorizeRequest, authorize } from "./security/authorize.js";
 export {
   type AuthorizerAnswer,
   authorizerVerdict,

@@ -4,6 +4,7 @@ export { GATEWAY_CONTROLLER, type GatewayParentStatus, gatewayRouteStatuses } fr
 export { type CompileInput, compile } from "./compile/compile.js";
 export { endpointId } from "./compile/endpoints.js";
 export { isGatewayRouteKind } from "./compile/gateway-parent.js";
+export type { RefusedDocument } from "./compile/security-documents.js";
 export {
   documentFromValue,
   NO_ORIGIN,

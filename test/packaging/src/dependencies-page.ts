@@ -9,6 +9,7 @@ import { type Installed, isOurs } from "./footprint.js";
 export const JOBS: Readonly<Record<string, string>> = {
   consul: "the client of Consul, loaded where the registry is one",
   "follow-redirects": "redirects of `mesh.http`, as axios and others expect them",
+  "ipaddr.js": "addresses and CIDR blocks of AuthorizationPolicies",
   "is-network-error": "how p-retry tells a network error from a fault in code",
   opossum: "the circuit breaker's state machine, loaded with the first failure that one counts",
   "p-retry": "drives every attempt after a failed first",

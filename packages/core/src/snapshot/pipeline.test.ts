@@ -280,11 +280,11 @@ describe("Pipeline", () => {
     expect(pipeline.status).toMatchObject({ state: "degraded", problems: [{ code: "IM0702" }] });
   });
 
-  it("lists a security resource that is not in force, even if it was not read at all", async () => {
-    const { source, pipeline } = setup();
+  it("lists a security resource that is not in force, and tells the compiler whom it means", async () => {
+    const { source, pipeline, compiled } = setup();
     pipeline.start();
     const text =
-      "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: deny, namespace: shop}\n";
+      "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: deny, namespace: shop}\nspec: {selector: {matchLabels: {app: web, tier: 1}}, action: NEVER}\n";
     const { documents, problems } = parseDocuments(text, { file: "a.yaml" });
     source.say(documents, [], problems);
     await settle();
@@ -296,6 +296,10 @@ describe("Pipeline", () => {
         security: true,
         kept: false,
       }),
+    ]);
+    // What is no label selects nobody in particular.
+    expect(compiled[0]?.refusedSecurity).toEqual([
+      { kind: "AuthorizationPolicy", namespace: "shop", name: "deny", selector: { app: "web" } },
     ]);
   });
 

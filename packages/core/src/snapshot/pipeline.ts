@@ -8,6 +8,7 @@ import type {
   CompileInput,
   Document,
   Problem,
+  RefusedDocument,
   Resource,
   ResourceRef,
   Snapshot,
@@ -17,6 +18,7 @@ import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { Demand } from "./demand.js";
 import { leaseWorkload } from "./lease-workload.js";
 import { countServices, type PipelineStatus, type Refusal } from "./pipeline-status.js";
+import { refusedDocument } from "./refused-document.js";
 import { registryProblem } from "./registry-problem.js";
 import { sameItems, sameServices } from "./same-items.js";
 import type { Lease, RegistryView, ServiceRef, Source } from "./source.js";
@@ -48,6 +50,8 @@ interface Accepted {
 }
 
 interface Judgement {
+  /** See `CompileInput.refusedSecurity`. */
+  readonly refusedSecurity: readonly RefusedDocument[];
   readonly accepted: ReadonlyMap<string, Accepted>;
   readonly refused: readonly Refusal[];
   readonly problems: readonly Problem[];
@@ -202,11 +206,11 @@ export class Pipeline {
     try {
       judgement = this.#judge(view);
       validated = this.#clock.now();
-      const { accepted, problems } = judgement;
+      const { accepted, problems, refusedSecurity } = judgement;
       const resources = [...accepted.values()].map(({ resource }) => resource);
       const { services } = view;
       const workloads = [...view.leases.map((lease) => this.#workload(lease)), ...(view.workloads ?? NONE)];
-      const input = { resources, workloads, client, problems, version: store.nextVersion };
+      const input = { resources, workloads, client, problems, refusedSecurity, version: store.nextVersion };
       snapshot = compile(services === undefined ? input : { ...input, services }, store.current);
     } catch (error) {
       return this.#fail(error, view.problems);
@@ -247,6 +251,7 @@ export class Pipeline {
   #judge(view: RegistryView): Judgement {
     const accepted = new Map<string, Accepted>();
     const refused: Refusal[] = [];
+    const refusedSecurity: RefusedDocument[] = [];
     const problems: Problem[] = [...view.problems];
     for (const document of view.documents) {
       const { key } = document;
@@ -260,13 +265,15 @@ export class Pipeline {
       if (last !== undefined) accepted.set(key, last);
       const security = document.apiVersion.startsWith("security.istio.io/");
       refused.push({ ...reference(document), key, kept: last !== undefined, security, problems: verdict.problems });
+      if (security && last === undefined) refusedSecurity.push(...refusedDocument(document));
     }
     for (const problem of view.problems) {
       const [kind = "", namespace = "", name = ""] = problem.resource.split("/");
       if (problem.severity !== "error" || !SECURITY_KINDS.has(kind) || accepted.has(problem.resource)) continue;
       refused.push({ kind, namespace, name, key: problem.resource, kept: false, security: true, problems: [problem] });
+      refusedSecurity.push({ kind, namespace, name, selector: {} });
     }
-    return { accepted, refused, problems };
+    return { accepted, refused, refusedSecurity, problems };
   }
 
   #validate(document: Document): Verdict {

@@ -21,6 +21,7 @@ import { Memo } from "./memo.js";
 import { accountsOf, breakerOf, hasPort, peerModeOf, policyOf, resilienceOf, serviceOf } from "./questions.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
+import type { RefusedDocument } from "./security-documents.js";
 import { ClientView } from "./view.js";
 
 export interface CompileInput {
@@ -34,6 +35,8 @@ export interface CompileInput {
    */
   readonly services?: readonly KnownService[];
   readonly client: ClientContext;
+  /** Security documents that were refused and have no predecessor: they deny what they select. @default none */
+  readonly refusedSecurity?: readonly RefusedDocument[];
   /** Findings so far, kept with the snapshot as they are. */
   readonly problems: readonly Problem[];
   readonly version: number;
@@ -69,14 +72,14 @@ class CompiledSnapshot implements Snapshot {
   #olderPolicy: CompiledSnapshot | undefined;
 
   constructor(input: CompileInput, previous: CompiledSnapshot | undefined, withPolicy = false) {
-    const { resources, workloads, services, client, problems, version } = input;
+    const { resources, workloads, services, client, problems, version, refusedSecurity } = input;
     this.#input = input;
     const old = previous !== undefined && isSameClient(previous.client, client) ? previous : undefined;
     this.version = version;
     this.problems = problems;
     this.client = old?.client ?? client;
     this.#view = new ClientView(
-      { resources, workloads, services, client: this.client, withPolicy },
+      { resources, workloads, services, client: this.client, refusedSecurity, withPolicy },
       old === undefined ? undefined : old.#view,
     );
     const earlier = old === undefined ? [] : [old, old.#withPolicy, old.#olderPolicy];

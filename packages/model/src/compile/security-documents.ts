@@ -4,7 +4,7 @@ import type { AuthorizationPolicySpec } from "../kind/authorization-policy.js";
 import type { PeerAuthenticationSpec } from "../kind/peer-authentication.js";
 import { hasTargets } from "../kind/policy-target.js";
 import type { RequestAuthenticationSpec } from "../kind/request-authentication.js";
-import type { Resource } from "../resource.js";
+import type { Resource, ResourceRef } from "../resource.js";
 import { hasLabels, type Labels } from "./labels.js";
 import { sameList } from "./order.js";
 import type { ResourcesByKind } from "./resources-by-kind.js";
@@ -20,6 +20,14 @@ export interface SecurityDocuments {
   readonly peers: readonly Resource<PeerAuthenticationSpec>[];
   readonly tokens: readonly Resource<RequestAuthenticationSpec>[];
   readonly access: readonly Resource<AuthorizationPolicySpec>[];
+  /** Without predecessor: what they would have said nobody knows. */
+  readonly refused: readonly RefusedDocument[];
+}
+
+/** A security document that is not valid, as far as it says whom it means. */
+export interface RefusedDocument extends ResourceRef {
+  /** Empty: everybody of its namespace. */
+  readonly selector: Labels;
 }
 
 type Kinds = Pick<ResourcesByKind, "PeerAuthentication" | "RequestAuthentication" | "AuthorizationPolicy">;
@@ -29,6 +37,7 @@ export function securityDocuments(
   kinds: Kinds,
   workload: SelectedWorkload,
   rootNamespace: string,
+  refused: readonly RefusedDocument[],
   previous: SecurityDocuments | undefined,
 ): SecurityDocuments {
   const means = (resource: Selecting): boolean => meansWorkload(resource, workload, rootNamespace);
@@ -36,9 +45,39 @@ export function securityDocuments(
     peers: sameList(previous?.peers, kinds.PeerAuthentication.filter(means)),
     tokens: sameList(previous?.tokens, kinds.RequestAuthentication.filter(means)),
     access: sameList(previous?.access, kinds.AuthorizationPolicy.filter(means)),
+    refused: sameRefused(
+      previous?.refused,
+      refused.filter((document) => meansRefused(document, workload, rootNamespace)),
+    ),
   };
-  const same = found.peers === previous?.peers && found.tokens === previous.tokens && found.access === previous.access;
+  const same =
+    found.peers === previous?.peers &&
+    found.tokens === previous.tokens &&
+    found.access === previous.access &&
+    found.refused === previous.refused;
   return same ? previous : found;
+}
+
+function meansRefused(
+  { namespace, selector }: RefusedDocument,
+  workload: SelectedWorkload,
+  rootNamespace: string,
+): boolean {
+  if (namespace !== workload.namespace && namespace !== rootNamespace) return false;
+  return hasLabels(workload.labels, selector);
+}
+
+/** By what they are: they are read anew with every view of the registry. */
+function sameRefused(
+  previous: readonly RefusedDocument[] | undefined,
+  next: readonly RefusedDocument[],
+): readonly RefusedDocument[] {
+  const same = previous?.length === next.length && next.every((each, index) => sameRef(each, previous[index]));
+  return same ? previous : next;
+}
+
+function sameRef(a: RefusedDocument, b: RefusedDocument | undefined): boolean {
+  return a.kind === b?.kind && a.namespace === b.namespace && a.name === b.name;
 }
 
 interface Targeted {

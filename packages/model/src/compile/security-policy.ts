@@ -1,10 +1,16 @@
 /** What the servers of a process ask of those who call them, compiled. The same object as before unless something changed. */
 
-import { NO_ACCESS_CONTROL, type SecurityPolicy } from "../snapshot/security.js";
+import type { SecurityPolicy } from "../snapshot/security.js";
+import { compileAccess } from "./access/access-control.js";
 import { jwtRules } from "./jwt-rules.js";
 import { peerPolicy } from "./peer-policy.js";
 import type { ResourcesByKind } from "./resources-by-kind.js";
-import { type SecurityDocuments, type SelectedWorkload, securityDocuments } from "./security-documents.js";
+import {
+  type RefusedDocument,
+  type SecurityDocuments,
+  type SelectedWorkload,
+  securityDocuments,
+} from "./security-documents.js";
 import type { SecuritySettings } from "./security-settings.js";
 
 /** A policy beside what it was made of, so that the next view can tell whether it still stands. */
@@ -15,21 +21,30 @@ export interface CompiledSecurity {
   readonly rootNamespace: string;
 }
 
+export interface SecurityContext extends Pick<CompiledSecurity, "settings" | "rootNamespace"> {
+  readonly refused: readonly RefusedDocument[];
+}
+
 export function compileSecurity(
   kinds: ResourcesByKind,
   workload: SelectedWorkload,
-  { settings, rootNamespace }: Pick<CompiledSecurity, "settings" | "rootNamespace">,
+  { settings, rootNamespace, refused }: SecurityContext,
   previous: CompiledSecurity | undefined,
 ): CompiledSecurity {
   const old = previous?.rootNamespace === rootNamespace ? previous : undefined;
-  const documents = securityDocuments(kinds, workload, rootNamespace, old?.documents);
+  const documents = securityDocuments(kinds, workload, rootNamespace, refused, old?.documents);
   if (old !== undefined && documents === old.documents && settings === old.settings) return old;
   const { authorizers, ...ofMesh } = settings;
   const policy: SecurityPolicy = {
     ...ofMesh,
     peer: peerPolicy(documents.peers, rootNamespace),
     jwt: jwtRules(documents.tokens),
-    access: NO_ACCESS_CONTROL,
+    access: compileAccess({
+      policies: documents.access,
+      refused: documents.refused,
+      trustDomains: ofMesh.trustDomains,
+      ignoresPathCase: false,
+    }),
     authorizers: new Map(authorizers.map((authorizer) => [authorizer.name, authorizer])),
     ignoresPathCase: false,
   };

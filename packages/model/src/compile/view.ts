@@ -32,6 +32,7 @@ import { namespacePeerMode } from "./peer-policy.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
+import type { RefusedDocument } from "./security-documents.js";
 import { type CompiledSecurity, compileSecurity } from "./security-policy.js";
 import { compileServerPolicy } from "./server-policy.js";
 import { documentedAccounts } from "./service-identities.js";
@@ -49,6 +50,8 @@ export interface ViewInput {
   /** See `CompileInput.services`. */
   readonly services?: readonly KnownService[] | undefined;
   readonly client: ClientContext;
+  /** See `CompileInput.refusedSecurity`. */
+  readonly refusedSecurity?: readonly RefusedDocument[] | undefined;
   /** Every policy is in force, whatever a MeshMode says. */
   readonly withPolicy?: boolean;
 }
@@ -100,7 +103,7 @@ export class ClientView {
 
   /** @param previous view of the same client */
   constructor(
-    { resources, workloads, services, client, withPolicy = false }: ViewInput,
+    { resources, workloads, services, client, refusedSecurity = [], withPolicy = false }: ViewInput,
     previous: ClientView | undefined,
   ) {
     const { removed, added } = listChange(previous?.resources ?? [], resources);
@@ -187,7 +190,12 @@ export class ClientView {
     const { rootNamespace } = mesh;
     const { security } = this.settings;
     const securityBefore = old === undefined ? undefined : old.#security;
-    this.#security = compileSecurity(kinds, client, { settings: security, rootNamespace }, securityBefore);
+    this.#security = compileSecurity(
+      kinds,
+      client,
+      { settings: security, rootNamespace, refused: refusedSecurity },
+      securityBefore,
+    );
 
     this.#peerModes = old !== undefined && unchanged("PeerAuthentication") ? old.#peerModes : new Map();
 
