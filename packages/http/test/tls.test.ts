@@ -1,7 +1,7 @@
 /** TLS that the mesh originates, over real sockets: who is asked for, who is believed, and that nobody else gets a byte. */
 
 import { once } from "node:events";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
@@ -311,6 +311,88 @@ describe("files of policy", () => {
     clock.advance(10_000); // the transport's sweep
     await until(() => socket?.destroyed === true);
     expect((await ask(mesh)).text).toContain("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+  });
+});
+
+describe("a client certificate from files (mode MUTUAL)", () => {
+  const clients = new TestAuthority("clients");
+  /** Of a server that demands certificates of `clients`. */
+  const demands = { requestCert: true, rejectUnauthorized: true, ca: clients.pem };
+
+  function privateFile(text: string): string {
+    const path = file(text);
+    chmodSync(path, 0o600);
+    return path;
+  }
+
+  function shown(name: string) {
+    const { cert, key } = clients.issue([name]);
+    return { clientCertificate: file(cert), privateKey: privateFile(key) };
+  }
+
+  it("is shown to servers that ask, and renewed when its files are: open connections stay", async () => {
+    await using server = await listenTls(GOOD, demands);
+    const files = shown("first.test");
+    await using mesh = meshTo(server.port, simple({ mode: "MUTUAL", ...files }));
+    await ask(mesh);
+    const { cert, key } = clients.issue(["second.test"]);
+    replace(files.clientCertificate, cert); // the halves come one after the other
+    await new Promise(setImmediate);
+    expect((await ask(mesh, "/close")).status).toBe(200);
+    expect((await ask(mesh, "/close")).status).toBe(200); // with the pair that was whole
+    writeFileSync(files.privateKey, key);
+    expect((await ask(mesh, "/close")).status).toBe(200);
+    const peers = server.seen.map(({ peer }) => peer);
+    expect(peers).toEqual(["DNS:first.test", "DNS:first.test", "DNS:first.test", "DNS:second.test"]);
+    expect(server.accepted()).toBe(3);
+  });
+
+  it.each([
+    [
+      "a key that is not the certificate's",
+      () => ({ ...shown("a.test"), privateKey: privateFile(clients.issue([]).key) }),
+      "is not the key of the certificate beside it",
+    ],
+    [
+      "a key that others may read",
+      () => {
+        const files = shown("a.test");
+        chmodSync(files.privateKey, 0o640);
+        return files;
+      },
+      "is a private key that others than its owner may read (mode 0640): chmod 600 it",
+    ],
+    [
+      "a key that is none",
+      () => ({ ...shown("a.test"), privateKey: privateFile("nothing") }),
+      'holds no PEM block "BEGIN PRIVATE KEY"',
+    ],
+    [
+      "an encrypted key",
+      () => ({
+        ...shown("a.test"),
+        privateKey: privateFile("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"),
+      }),
+      "is encrypted",
+    ],
+    ["no certificate", () => ({ ...shown("a.test"), clientCertificate: "/nowhere.pem" }), "does not exist"],
+  ])("fails calls closed for %s, and tells nothing of a key", async (_, files, why) => {
+    await using server = await listenTls(GOOD, demands);
+    await using mesh = meshTo(server.port, simple({ mode: "MUTUAL", ...files() }));
+    const { code, text } = await ask(mesh);
+    expect([code, server.accepted()]).toEqual(["TLS_UNAVAILABLE", 0]);
+    expect(text).toContain(why);
+    expect(text).toMatch(/spec\.trafficPolicy\.tls\.(?:privateKey|clientCertificate) asks for it/);
+    expect(text).not.toContain("BEGIN EC");
+  });
+
+  it("that the server does not take is told as a suspicion", async () => {
+    await using server = await listenTls(GOOD, { ...demands, ca: stranger.pem });
+    const files = shown("a.test");
+    await using mesh = meshTo(server.port, simple({ mode: "MUTUAL", ...files }));
+    const { code, text } = await ask(mesh);
+    expect([code, server.seen.length]).toEqual(["UPSTREAM_RESET", 0]);
+    expect(text).toContain(`showed itself as ${files.clientCertificate}, so the server may have refused`);
   });
 });
 

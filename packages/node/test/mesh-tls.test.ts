@@ -34,7 +34,7 @@ const stranger = new MeshAuthority();
 
 /** Auto mTLS as it is compiled for a service without a rule. */
 function auto(more: Partial<ClientTls> = {}): Partial<ClientTls> {
-  return { mode: "ISTIO_MUTUAL", auto: true, identities: [PAY], ...more };
+  return { mode: "DISABLE", auto: true, identities: [PAY], ...more };
 }
 
 /** `tls: { mode: ISTIO_MUTUAL }` of DestinationRule/default/pay. */
@@ -112,6 +112,12 @@ describe("a call to a member of the mesh", () => {
     mesh.publish({ pay: { endpoints: [member(encrypted.port), member(other.port, false)], tls: auto() } });
     for (let n = 0; n < 4; n++) expect((await ask(mesh)).status).toBe(200);
     expect([encrypted.seen.length, encrypted.plaintext(), kinds]).toEqual([2, 0, ["plain", "plain"]]);
+    mesh.publish({ pay: { endpoints: [member(other.port, false)], tls: auto({ strict: true }) } });
+    await ask(mesh);
+    expect(kinds.at(-1)).toBe("tls");
+    mesh.publish({ pay: { endpoints: [member(other.port, false)], tls: auto() } });
+    await ask(mesh);
+    expect(kinds.at(-1)).toBe("plain");
     mesh.publish({ pay: { endpoints: [{ ...member(other.port), labels: { now: "a member" } }], tls: auto() } });
     await ask(mesh);
     expect(kinds.at(-1)).toBe("tls");

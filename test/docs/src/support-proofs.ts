@@ -37,6 +37,7 @@ export const PROOFS = {
   "HTTP/2 connections": "packages/http/test/http2-connections.test.ts",
   tls: "packages/http/test/tls.test.ts",
   "tls, whole": "packages/node/test/tls.test.ts",
+  "mesh tls": "packages/node/test/mesh-tls.test.ts",
   "tls, compiled": "packages/model/src/compile/cluster-tls.test.ts",
   "localities, compiled": "packages/model/src/compile/locality.test.ts",
   localities: "packages/core/src/locality/locality-balancer.test.ts",
@@ -239,13 +240,14 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     without("trafficPolicy.outlierDetection.consecutiveErrors", "Deprecated, and ignored as by Istio, with a warning."),
     yes("trafficPolicy.tls", "tls", "tls, compiled"),
     {
-      ...yes("trafficPolicy.tls.mode", "tls, compiled", "tls"),
-      verdict: "differs",
-      how: "DISABLE and SIMPLE. With MUTUAL and ISTIO_MUTUAL calls fail (TLS_UNAVAILABLE), and `analyze` says so.",
+      ...yes("trafficPolicy.tls.mode", "tls, compiled", "tls", "mesh tls"),
+      how: "ISTIO_MUTUAL shows the identity of the process; where it has none, calls fail (TLS_UNAVAILABLE).",
     },
-    ...["clientCertificate", "privateKey"].map((file) =>
-      without(`trafficPolicy.tls.${file}`, "It belongs to mode MUTUAL, with which calls fail."),
-    ),
+    yes("trafficPolicy.tls.clientCertificate", "tls"),
+    {
+      ...yes("trafficPolicy.tls.privateKey", "tls"),
+      how: "A key that others than its owner may read is refused, as by ssh.",
+    },
   ],
   ServiceEntry: [
     yes("hosts", "services", "names"),

@@ -268,7 +268,7 @@ describe("inmesh describe", () => {
       `TLS of port 80, port 80 v1: SIMPLE, asking for the request's host; its certificate must be for "a.test" or "b.test", by /ca.pem, less what /crl.pem revokes (DestinationRule/shop/reviews spec.trafficPolicy.tls)\n`,
     );
     expect(stdout).toMatch(
-      /TLS of port 80 v2: ISTIO_MUTUAL, so calls fail: .*spec\.subsets\[1\]\.trafficPolicy\.tls\)/,
+      /TLS of port 80 v2: ISTIO_MUTUAL, showing the identity of the process, .*spec\.subsets\[1\]\.trafficPolicy\.tls\)/,
     );
     const { stdout: explained } = await runCli(["explain", "GET", "http://reviews.shop/"], { cwd: folder.path });
     expect(explained).toMatch(/^ +TLS SIMPLE, asking for the request's host; .*spec\.trafficPolicy\.tls\)$/m);

@@ -153,8 +153,10 @@ function encrypted(
 ): DescribedService["tls"] {
   return ports.flatMap(({ number: port }) =>
     subsets.flatMap((subset) => {
-      const tls = snapshot.cluster(clusterName(port, subset, host))?.policy.tls;
-      return tls === undefined || tls.mode === "DISABLE" ? [] : [{ port, subset, text: tlsText(tls) }];
+      const cluster = snapshot.cluster(clusterName(port, subset, host));
+      if (cluster === undefined) return [];
+      const { mode, auto } = cluster.policy.tls;
+      return mode === "DISABLE" && auto !== true ? [] : [{ port, subset, text: tlsText(cluster) }];
     }),
   );
 }

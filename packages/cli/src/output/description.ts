@@ -155,7 +155,7 @@ function policyLines({ destinationRule, policy, subsets, tls }: Described, at: (
     policy === null
       ? []
       : [
-          `  balanced by ${balancingText(policy)}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls.mode}`,
+          `  balanced by ${balancingText(policy)}; connects within ${formatMs(policy.connection.connectTimeoutMs)}; TLS ${policy.tls.auto === true ? "auto" : policy.tls.mode}`,
         ];
   const parts = subsets.map(({ name, labels, endpoints }) => {
     const chosen = Object.entries(labels)

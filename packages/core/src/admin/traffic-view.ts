@@ -33,7 +33,7 @@ export function clustersView({ clusters, clock }: Engine, suspects: ReadonlyMap<
         subset: config.subset,
         loadBalancer: config.policy.loadBalancer,
         ...(balancing && { balancing }),
-        tls: tlsText(config.policy.tls),
+        tls: tlsText(config),
         stats: stats.read(),
         ...(retriesLeft !== undefined && { retriesLeft }),
         limits: limitsView(limits, now),

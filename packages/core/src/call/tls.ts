@@ -21,8 +21,8 @@ export function isMeshTls({ mode, auto }: ClientTls): boolean {
  * @param hasIdentity of this process. One that has none calls members in plaintext unless a rule asks for TLS, as clients
  * without a sidecar do.
  */
-export function isSecured({ mode, auto }: ClientTls, { member }: Endpoint, hasIdentity: boolean): boolean {
-  return auto === true ? hasIdentity && member === true : mode !== "DISABLE";
+export function isSecured({ mode, auto, strict }: ClientTls, { member }: Endpoint, hasIdentity: boolean): boolean {
+  return auto === true ? hasIdentity && (strict === true || member === true) : mode !== "DISABLE";
 }
 
 /**

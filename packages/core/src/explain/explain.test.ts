@@ -204,7 +204,7 @@ describe("explain", () => {
 
   it("tells of destinations that nobody stands behind", () => {
     expect(get("/x", { "x-user": "ann" }).steps.at(-1)).toBe(
-      "goes to outbound|80|v2|reviews.shop.svc.cluster.local, weight 100, without an endpoint now: 503 until one is there",
+      "goes to outbound|80|v2|reviews.shop.svc.cluster.local, weight 100, without an endpoint now: 503 until one is there; auto mTLS",
     );
     expect(get("/lost").steps.at(-1)).toContain("does not exist");
   });
@@ -231,8 +231,18 @@ spec:
     ]);
     expect(simple.steps.at(-1)).toContain(`; TLS ${words}`);
     const mutual = told("mode: ISTIO_MUTUAL");
-    expect([mutual.outcome, mutual.status]).toEqual(["route", 503]);
-    expect(mutual.destinations[0]?.tls?.refusal).toContain("ISTIO_MUTUAL");
+    expect([mutual.outcome, mutual.status]).toEqual(["route", null]);
+    const asked =
+      'ISTIO_MUTUAL, showing the identity of the process, asking for "outbound_.80_._.stock.shop.svc.cluster.local"';
+    expect(mutual.destinations[0]?.tls?.text).toContain(
+      `${asked}; its certificate must be for "spiffe://cluster.local/ns/shop/sa/stock", by the roots of the mesh (DestinationRule`,
+    );
+    const files = told("mode: MUTUAL, clientCertificate: /c.pem, privateKey: /k.pem");
+    expect(files.destinations[0]?.tls?.text).toContain(
+      "MUTUAL, showing /c.pem with /k.pem, asking for the request's host",
+    );
+    const refused = told("mode: MUTUAL, credentialName: secret");
+    expect([refused.status, refused.destinations[0]?.tls?.refusal]).toEqual([503, expect.stringContaining("secret")]);
     expect(told("mode: DISABLE").destinations[0]?.tls).toBeNull();
   });
 

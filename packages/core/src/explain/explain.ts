@@ -4,7 +4,7 @@
  */
 
 import type {
-  ClientTls,
+  Cluster,
   Destination,
   FaultPolicy,
   HeaderOps,
@@ -221,19 +221,21 @@ function explainedDestination(snapshot: Snapshot, destination: Destination): Exp
   const lookedUp = endpoints.flatMap(({ dnsName, address, port: at }) =>
     dnsName === undefined ? [] : [endpointId(address, at)],
   );
-  const tls = known === undefined ? null : explainedTls(snapshot, known.policy.tls);
+  const tls = known === undefined ? null : explainedTls(snapshot, known);
   const pending = known?.service.pending;
   const now = { endpoints: endpoints.length, ...(pending && { pending }), lookedUp, out: [] };
   return { cluster, host, port, subset, weight, ...now, tls };
 }
 
-function explainedTls(snapshot: Snapshot, tls: ClientTls): ExplainedTls | null {
+function explainedTls(snapshot: Snapshot, cluster: Cluster): ExplainedTls | null {
+  const { tls } = cluster.policy;
   const { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl } = tls;
-  if (mode === "DISABLE") return null;
-  const { refusal, source } = tls;
+  const { refusal, source, auto = false, identities, clientCertificate, privateKey } = tls;
+  if (mode === "DISABLE" && !auto) return null;
   const written = placeIn(snapshot, source?.resource ?? null, source?.path ?? "");
   const asked = { mode, sni, subjectAltNames, verifiesServerName, insecureSkipVerify, caCertificates, caCrl, refusal };
-  return { ...asked, text: tlsText(tls), ...written, resource: written.resource ?? "" };
+  const ofMesh = { auto, identities, clientCertificate, privateKey };
+  return { ...asked, ...ofMesh, text: tlsText(cluster), ...written, resource: written.resource ?? "" };
 }
 
 function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {

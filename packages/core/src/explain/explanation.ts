@@ -60,6 +60,13 @@ export interface ExplainedTls {
   /** Files; empty: the roots of Node, and none. */
   readonly caCertificates: string;
   readonly caCrl: string;
+  /** No rule asks for it: endpoints that are members of the mesh are called by the mesh's own identities. `mode` is what holds for others. */
+  readonly auto: boolean;
+  /** Who the server may be, where both show an identity of the mesh. */
+  readonly identities: readonly string[];
+  /** Files of what the caller shows, in mode MUTUAL; empty otherwise. Paths only. */
+  readonly clientCertificate: string;
+  readonly privateKey: string;
   /** Why calls fail (TLS_UNAVAILABLE); empty when they do not. */
   readonly refusal: string;
   /** All of it in words. */

@@ -85,7 +85,8 @@ export function sendingStep(
   const none = pending ? UNTOLD : "without an endpoint now: 503 until one is there";
   const now = endpoints === 0 ? none : `endpoints: ${endpoints}`;
   const { tls } = known.policy;
-  const secured = tls.mode === "DISABLE" ? "" : `; TLS ${tlsText(tls)}`;
+  const encrypted = tls.mode === "DISABLE" ? "" : `; TLS ${tlsText(known)}`;
+  const secured = tls.auto === true ? "; auto mTLS" : encrypted;
   return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}${secured}`;
 }
 

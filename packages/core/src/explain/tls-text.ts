@@ -1,25 +1,48 @@
 /** The TLS of a cluster's connections in words: what is said to the server, what its certificate must be, and who says so. */
 
-import type { ClientTls } from "@inmesh/model";
-import { tlsSource } from "../call/tls.js";
+import type { ClientTls, Cluster } from "@inmesh/model";
+import { meshServerName, tlsSource } from "../call/tls.js";
 
-/** `SIMPLE as "pay.example.com", whose certificate must be for that name, by Node's roots (DestinationRule/…)`; `DISABLE`. */
-export function tlsText(tls: ClientTls): string {
-  const { mode, sni, refusal } = tls;
+/** Names told; a service may have many. */
+const TOLD = 5;
+
+/** `SIMPLE, asking for "pay.example.com"; its certificate must be for that name, by Node's roots (DestinationRule/…)`; `DISABLE`. */
+export function tlsText(cluster: Pick<Cluster, "policy" | "port" | "subset" | "host">): string {
+  const { tls } = cluster.policy;
+  const { mode, sni, refusal, auto, strict } = tls;
+  if (auto === true) {
+    const whom = strict === true ? "every endpoint is" : "members of the mesh are";
+    const others = strict === true ? "PeerAuthentication says STRICT" : "others are called in plaintext";
+    return `auto: ${whom} shown the identity of the process, asked for "${meshServerName(cluster)}" and must be ${anyOf(tls.identities)}; ${others}`;
+  }
   if (mode === "DISABLE") return mode;
   const by = `(${tlsSource(tls)})`;
   if (refusal !== "") return `${mode}, so calls fail: it asks for ${refusal} ${by}`;
-  const name = sni === "" ? "the request's host" : `"${sni}"`;
-  return `${mode}, asking for ${name}; ${verifiedText(tls)} ${by}`;
+  const own = mode === "ISTIO_MUTUAL" ? meshServerName(cluster) : "";
+  const name = sni === "" && own === "" ? "the request's host" : `"${sni || own}"`;
+  return `${mode}, ${shownText(tls)}asking for ${name}; ${verifiedText(tls)} ${by}`;
+}
+
+function shownText({ mode, clientCertificate, privateKey }: ClientTls): string {
+  if (mode === "ISTIO_MUTUAL") return "showing the identity of the process, ";
+  return mode === "MUTUAL" ? `showing ${clientCertificate} with ${privateKey}, ` : "";
 }
 
 function verifiedText(tls: ClientTls): string {
-  const { insecureSkipVerify, subjectAltNames, verifiesServerName, caCertificates, caCrl } = tls;
+  const { mode, identities, insecureSkipVerify, subjectAltNames, verifiesServerName, caCertificates, caCrl } = tls;
   if (insecureSkipVerify) return "the server is not verified (insecureSkipVerify)";
+  if (mode === "ISTIO_MUTUAL") return `its certificate must be for ${anyOf(identities)}, by the roots of the mesh`;
   const names = subjectAltNames.map((name) => `"${name}"`).join(" or ");
   const also = verifiesServerName ? ["that name"] : [];
   const wanted = [...also, ...(names === "" ? [] : [names])].join(" and ");
   const roots = caCertificates === "" ? "Node's roots" : caCertificates;
   const revoked = caCrl === "" ? "" : `, less what ${caCrl} revokes`;
   return `its certificate must be for ${wanted}, by ${roots}${revoked}`;
+}
+
+function anyOf(names: readonly string[]): string {
+  if (names.length === 0) return "nobody";
+  const told = names.slice(0, TOLD).map((name) => `"${name}"`);
+  if (names.length > TOLD) told.push(`${names.length - TOLD} more`);
+  return told.join(" or ");
 }

@@ -3,7 +3,7 @@
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { ClientTlsSpec } from "../kind/traffic-policy.js";
 import type { Resource } from "../resource.js";
-import { type ClientTls, PLAINTEXT, type TlsMode } from "../snapshot/client-tls.js";
+import { type ClientTls, PLAINTEXT } from "../snapshot/client-tls.js";
 import type { PeerMode } from "../snapshot/security.js";
 import type { Service } from "../snapshot/workload.js";
 import { blockPlace } from "./policy-fields.js";
@@ -50,8 +50,7 @@ export function clientTls(
   const names = ofRule.length > 0 ? ofRule : ofEntry;
   if (mode === "ISTIO_MUTUAL") {
     const source = blockPlace("tls", tls, rules) ?? null;
-    const refusal = refusalOf(mode, "");
-    return { ...PLAINTEXT, mode, sni, identities: names.length > 0 ? names : identities(), refusal, source };
+    return { ...PLAINTEXT, mode, sni, identities: names.length > 0 ? names : identities(), source };
   }
   const { caCertificates = "", caCrl = "", clientCertificate = "", privateKey = "" } = tls;
   return {
@@ -68,16 +67,14 @@ export function clientTls(
     clientCertificate,
     privateKey,
     credentialName,
-    refusal: refusalOf(mode, credentialName),
+    refusal: refusalOf(tls),
     source: blockPlace("tls", tls, rules) ?? null,
   };
 }
 
-function refusalOf(mode: TlsMode, credentialName: string): string {
-  // Until the client presents its certificate: by Node's roots alone it would take anybody for a member of the mesh.
-  if (mode === "ISTIO_MUTUAL") return "mode ISTIO_MUTUAL, and this version has no identity of the mesh to present";
-  if (mode === "MUTUAL") return "mode MUTUAL, and this version presents no client certificate";
+function refusalOf({ mode, credentialName = "", clientCertificate = "", privateKey = "" }: ClientTlsSpec): string {
   // Differs: without a workloadSelector Istio's sidecars ignore such a block, and send in plaintext.
   if (credentialName !== "") return `credentialName "${credentialName}", and there is no store of secrets here`;
-  return "";
+  const isWhole = clientCertificate !== "" && privateKey !== "";
+  return mode === "MUTUAL" && !isWhole ? "mode MUTUAL, and names no clientCertificate and privateKey to show" : "";
 }

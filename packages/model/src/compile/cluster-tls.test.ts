@@ -109,11 +109,18 @@ describe("the TLS block of a cluster", () => {
   });
 
   it.each([
-    ["mode: MUTUAL, clientCertificate: /c, privateKey: /k", /^mode MUTUAL/],
-    ["mode: ISTIO_MUTUAL", /^mode ISTIO_MUTUAL/],
+    ["mode: MUTUAL, credentialName: secret-1", /^credentialName "secret-1"/],
     ["mode: SIMPLE, credentialName: secret-1", /^credentialName "secret-1"/],
   ])("refuses {%s}", (tls, why) => {
     expect(tlsOf(cloud(tls), CLOUD)?.refusal).toMatch(why);
+  });
+
+  it.each([
+    ["mode: MUTUAL, clientCertificate: /c, privateKey: /k", { clientCertificate: "/c", privateKey: "/k" }],
+    ["mode: ISTIO_MUTUAL", { identities: ["spiffe://cluster.local/ns/shop/sa/cloud"], subjectAltNames: [] }],
+    ["mode: ISTIO_MUTUAL, sni: s, subjectAltNames: [spiffe://x/y]", { sni: "s", identities: ["spiffe://x/y"] }],
+  ])("shows who calls by {%s}", (tls, expected) => {
+    expect(tlsOf(cloud(tls), CLOUD)).toMatchObject({ ...expected, refusal: "" });
   });
 
   it("says where it is written, of a port, a subset, and a port of a subset", () => {

@@ -23,12 +23,6 @@ const POLICY: readonly Omit<NotHonouredField, "kind">[] = [
   { path: "connectionPool.tcp.tcpKeepalive.probes", consequence: NODES_PROBES },
   { path: "connectionPool.tcp.tcpKeepalive.interval", consequence: NODES_PROBES },
   {
-    path: "tls.mode",
-    consequence:
-      "With MUTUAL and ISTIO_MUTUAL calls fail (TLS_UNAVAILABLE): what policy wants encrypted is not sent in plaintext.",
-    unless: (value) => value === "DISABLE" || value === "SIMPLE",
-  },
-  {
     path: "tls.credentialName",
     consequence: "There is no store of secrets: calls over TLS fail (TLS_UNAVAILABLE). Name files instead.",
     unless: (value) => value === "",

@@ -38,7 +38,10 @@ export interface DialOptions {
   readonly handshakes: Handshakes;
 }
 
-/** What a later connection may shorten its handshake with. Of verified servers only: nobody verifies again. */
+/**
+ * What a later connection may shorten its handshake with. Of verified servers only, as nobody verifies again; and by the same
+ * policy only, as every policy has a Dialer of its own.
+ */
 interface Ticket {
   readonly session: Buffer;
   readonly verified: Verified;
@@ -233,11 +236,10 @@ export class Dialer {
   }
 
   #usable(generation: number): Ticket | undefined {
-    const { trust, tls, clock } = this.#options;
+    const { trust, clock } = this.#options;
     const ticket = this.#ticket;
     if (ticket === undefined || ticket.verified.generation !== generation || !trust.holds(ticket.verified))
       return undefined;
-    if (this.#isMesh && !tls.identities.includes(ticket.verified.peer)) return undefined;
     return ticket.verified.validTo > clock.wallTime() ? ticket : undefined;
   }
 

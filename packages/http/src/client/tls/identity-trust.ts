@@ -7,6 +7,8 @@ import { X509Certificate } from "node:crypto";
 import { createSecureContext, type DetailedPeerCertificate, type SecureContext } from "node:tls";
 import type { Clock, Credentials, Identity } from "@inmesh/core";
 import { WRONG_PEER_CODE } from "@inmesh/core/internal";
+import { SPIFFE_SCHEME } from "@inmesh/model";
+import { wrongPeer } from "./peer-name.js";
 import type { Verified } from "./secured-socket.js";
 import type { AskedPeer, Trust, TrustFailure, Verdict } from "./trust.js";
 
@@ -91,7 +93,9 @@ export class IdentityTrust implements Trust {
     const chain = chainOf(certificate);
     const { peer, refusal } = this.#identity!.verifyPeer(chain.map(({ raw }) => raw)); // there is a context, so an identity
     if (peer === undefined) return { error: wrong(`its certificate is refused: ${refusal}`, tls.identities) };
-    if (!tls.identities.includes(peer.id)) return { error: wrong(`it is "${peer.id}"`, tls.identities) };
+    if (!tls.identities.includes(peer.id) && !hasOtherName(certificate, tls.identities)) {
+      return { error: wrong(`it is "${peer.id}"`, tls.identities) };
+    }
     const validTo = Math.min(...chain.map(({ valid_to }) => Date.parse(valid_to)));
     const root = chain.at(-1)!.fingerprint256; // a chain has its leaf at least
     return { verified: { peer: peer.id, root, validTo } };
@@ -119,6 +123,12 @@ export class IdentityTrust implements Trust {
   #hasExpired({ notAfter }: Credentials): boolean {
     return notAfter <= this.#clock.wallTime();
   }
+}
+
+/** Rules may name servers of the mesh by DNS names as well. */
+function hasOtherName({ raw }: DetailedPeerCertificate, identities: readonly string[]): boolean {
+  const subjectAltNames = identities.filter((name) => !name.startsWith(SPIFFE_SCHEME));
+  return subjectAltNames.length > 0 && wrongPeer(raw, { verifiesServerName: false, subjectAltNames }, "") === undefined;
 }
 
 /** Who was expected, where OpenSSL itself found the certificates bad. */
