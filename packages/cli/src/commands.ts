@@ -1,8 +1,10 @@
 /** All commands, in the order of the help. A new one is a file that exports its maker, and a line here. */
 
 import type { Command } from "commander";
+import { caCommand } from "./ca/command.js";
 import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
+import { certsCommand } from "./command/certs.js";
 import { checkCommand } from "./command/check.js";
 import { convertCommand } from "./command/convert.js";
 import type { CommandPorts } from "./command/define.js";
@@ -38,6 +40,7 @@ export interface CommandEntry {
 const START = "Run services:";
 const POLICY = "Policy:";
 const MESH = "The mesh:";
+const IDENTITY = "Identity:";
 const INSTALLATION = "Installation:";
 
 export const COMMANDS: readonly CommandEntry[] = [
@@ -62,6 +65,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: modeCommand },
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },
+  { group: IDENTITY, create: certsCommand },
+  { group: IDENTITY, create: caCommand },
   { group: INSTALLATION, create: checkCommand },
   { group: INSTALLATION, create: versionCommand },
   { group: INSTALLATION, create: completionCommand },

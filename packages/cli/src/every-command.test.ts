@@ -1,7 +1,10 @@
 /** What every command promises alike: formats, switches, exit codes. A new command needs its lines in both tables. */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { systemClock, systemRandom } from "@inmesh/core";
+import { createCsr, generateKey } from "@inmesh/identity";
+import { AuthorityFolder, initAuthority } from "@inmesh/identity/ca";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { COMMANDS } from "./commands.js";
@@ -37,6 +40,12 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   mode: ["mode", LIST],
   stat: ["stat --interval 1ms", LIST],
   edges: ["edges --interval 1ms", LIST],
+  certs: ["certs", LIST],
+  "ca init": ["ca init --dir new", REPORT],
+  "ca status": ["ca status --dir ca", REPORT],
+  "ca rotate": ["ca rotate --dir ca", REPORT],
+  "ca bundle": ["ca bundle --dir ca", REPORT],
+  "ca sign": ["ca sign job.csr --workload shop/job --dir ca", REPORT],
   check: ["check", REPORT],
   version: ["version", REPORT],
   completion: ["completion bash", ""],
@@ -63,6 +72,9 @@ const HISTORY = {
   ...{ outcome: "configured", before: REVIEWS, after: REVIEWS },
 };
 
+const CSR = createCsr(generateKey());
+const IDENTITY = { state: "off", id: "", source: "", generation: 0 };
+
 async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   using folder = new TemporaryFolder();
   folder.write("mesh/reviews.yaml", REVIEWS);
@@ -71,13 +83,20 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   folder.write("bad.yaml", BAD_TIMEOUT);
   folder.write("entries.json", JSON.stringify([ROUTER, { ...ROUTER, Name: "shop" }]));
   folder.write("bad.hcl", "Kind = ");
+  folder.write("job.csr", CSR);
+  const ca = new AuthorityFolder({ directory: join(folder.path, "ca"), clock: systemClock, random: systemRandom });
+  await initAuthority(ca, { trustDomains: ["cluster.local"] });
   folder.write("package.json", '{"name":"shop"}');
   let atMs = 0;
   const stats = () => {
     atMs += 10;
     return { ...STATS, atMs };
   };
-  await using _ = await FakeProcess.start(join(folder.path, "mesh"), {}, { "/stats": stats });
+  await using _ = await FakeProcess.start(
+    join(folder.path, "mesh"),
+    {},
+    { "/stats": stats, "/certs": { identity: IDENTITY, chain: [], roots: [] } },
+  );
   return await use(folder.path);
 }
 
@@ -86,18 +105,25 @@ const words = (line: string): string[] => line.split(" ");
 describe("every command", () => {
   it("has its line here", () => {
     const program = createProgram({} as never, () => {});
-    expect(Object.keys(LINES).sort()).toEqual(program.commands.map((command) => command.name()).sort());
-    expect(COMMANDS).toHaveLength(Object.keys(LINES).length);
+    const leaves = (commands: typeof program.commands, above = ""): string[] =>
+      commands.flatMap((command) => {
+        const name = `${above}${command.name()}`;
+        return command.commands.length > 0 ? leaves(command.commands, `${name} `) : [name];
+      });
+    expect(Object.keys(LINES).sort()).toEqual(leaves(program.commands).sort());
+    expect(COMMANDS).toHaveLength(program.commands.length);
   });
 
   it.each(Object.entries(LINES).filter(([, [, formats]]) => formats !== ""))(
     "%s prints every format it names, and refuses the others with their names",
     async (_, [line, formats]) => {
       await withMesh(async (cwd) => {
-        const run = (format: string): Promise<Outcome> => runCli([...words(line), "-o", format], { cwd });
-        const outcomes = Object.fromEntries(
-          await Promise.all(FORMATS.map(async (format) => [format, await run(format)] as const)),
-        );
+        const outcomes: Record<string, Outcome> = {};
+        // One after the other: a change can be made once at a time.
+        for (const format of FORMATS) {
+          outcomes[format] = await runCli([...words(line), "-o", format], { cwd });
+          rmSync(join(cwd, "new"), { recursive: true, force: true });
+        }
         for (const [format, { code, stdout, stderr }] of Object.entries(outcomes)) {
           if (formats.split(" ").includes(format)) {
             expect([format, code === 0 || code === 1]).toEqual([format, true]);
@@ -111,6 +137,7 @@ describe("every command", () => {
         expect(typeof json).toBe("object");
         if (!/^(get|convert)/.test(line))
           expect(Object.keys(parse(outcomes["yaml"]?.stdout ?? ""))).toEqual(Object.keys(json));
+        rmSync(join(cwd, "new"), { recursive: true, force: true });
         expect(JSON.parse((await runCli([...words(line), "--json"], { cwd })).stdout)).toBeTypeOf("object");
         if (formats === LIST) {
           const width = (format: string): number => outcomes[format]?.stdout.length ?? 0;
@@ -143,6 +170,7 @@ describe("every command", () => {
       }
       const plain = await runCli([...words(line), "--no-color"], { cwd, isTTY: true, env: { FORCE_COLOR: "1" } });
       expect(plain.stdout + plain.stderr).not.toContain(painted);
+      rmSync(join(cwd, "new"), { recursive: true, force: true });
       const verbose = await runCli([...words(line), "-v"], { cwd });
       expect(verbose.stderr).toMatch(new RegExp(`done after .*, exit code ${verbose.code}\n$`));
       const both = await runCli([...words(line), "-q", "-v"], { cwd });
@@ -152,7 +180,7 @@ describe("every command", () => {
 
   it("takes --all-namespaces in lists, and not beside --namespace", async () => {
     await withMesh(async (cwd) => {
-      for (const name of ["get", "services", "endpoints", "routes", "status", "stat", "edges"]) {
+      for (const name of ["get", "services", "endpoints", "routes", "status", "stat", "edges", "certs"]) {
         const line = words(LINES[name]?.[0] ?? "");
         expect([name, (await runCli([...line, "-A"], { cwd })).code]).toEqual([name, 0]);
         const both = await runCli([...line, "-A", "-n", "shop"], { cwd });
@@ -231,6 +259,28 @@ describe("exit codes", () => {
     [2, "completion csh"],
     [2, "help nonsense"],
     [2, "stat --interval 0"],
+    [1, "certs none"],
+    [0, "ca status --dir ca"],
+    [1, "ca status"],
+    [1, "ca status --dir none"],
+    [1, "ca bundle --dir none"],
+    [1, "ca rotate --dir none"],
+    [1, "ca rotate --dir none --root"],
+    [1, "ca init --dir ca"],
+    [1, "ca sign bad.yaml --workload shop/job --dir ca"],
+    [1, "ca sign job.csr --id nobody --dir ca"],
+    [1, "ca sign job.csr --workload shop/job --dir none"],
+    [2, "ca"],
+    [2, "ca nonsense"],
+    [2, "ca sign"],
+    [2, "ca sign job.csr --dir ca"],
+    [2, "ca sign job.csr --workload shop/job --id spiffe://cluster.local/a --dir ca"],
+    [2, "ca sign none.csr --workload shop/job --dir ca"],
+    [2, "ca sign job.csr --workload shop/job --ttl soon --dir ca"],
+    [2, "ca init --dir new --root-key a"],
+    [2, "ca init --dir new --trust-domain A:1"],
+    [2, "ca rotate --dir ca --root-out x"],
+    [2, "ca status --config consul://127.0.0.1"],
     [2, "nonsense"],
     [2, "--nonsense"],
     [4, "apply -f changed.yaml --wait --timeout 200ms"],
@@ -245,7 +295,7 @@ describe("exit codes", () => {
   });
 
   const readers = Object.values(LINES).filter(([, formats]) => formats !== "");
-  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help|convert)/.test(line));
+  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help|convert|ca )/.test(line));
   it.each(away)("3: inmesh %s, with a registry that is not there", async (line) => {
     await withMesh(async (cwd) => {
       const { code, stdout, stderr } = await runCli([...words(line), "--config", "/nowhere"], { cwd });

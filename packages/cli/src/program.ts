@@ -45,23 +45,27 @@ export function createProgram(io: Io, end: (code: ChildExitCode) => void): Comma
   for (const { group, create, hidden = false } of COMMANDS) {
     program.addCommand(create({ io, end }).helpGroup(group), { hidden });
   }
-  for (const command of [program, ...program.commands]) {
-    const name = command === program ? "inmesh" : `inmesh ${command.name()}`;
-    command
-      .exitOverride()
-      .showSuggestionAfterError(true)
-      .showHelpAfterError(`Try: ${name} --help`)
-      .configureOutput({
-        writeOut: (text) => void io.stdout.write(text),
-        writeErr: (text) => void io.stderr.write(text),
-        outputError: (text, write) => write(text.replace(/^error: /, "inmesh: ")),
-        getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
-        getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
-        getOutHasColors: () => false,
-        getErrHasColors: () => false,
-      });
-  }
+  configure(program, io);
   return program;
+}
+
+/** A command and those below it. */
+function configure(command: Command, io: Io, above = ""): void {
+  const name = `${above}${command.name()}`;
+  command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .showHelpAfterError(`Try: ${name} --help`)
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "inmesh: ")),
+      getOutHelpWidth: () => Math.min(io.stdout.columns ?? 100, 120),
+      getErrHelpWidth: () => Math.min(io.stderr.columns ?? 100, 120),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  for (const below of command.commands) configure(below, io, `${name} `);
 }
 
 function fail(error: unknown, io: Io, plain: boolean): ExitCode {

@@ -30,9 +30,16 @@ export async function candidates(
   vocabulary: Vocabulary,
 ): Promise<readonly Candidate[] | typeof FILES> {
   const [typed, before] = lastWord(words);
-  const at = before.findIndex((word) => !word.startsWith("-"));
-  const command = at < 0 ? undefined : program.commands.find((each) => each.name() === before[at]);
+  let at = before.findIndex((word) => !word.startsWith("-"));
+  let command = at < 0 ? undefined : program.commands.find((each) => each.name() === before[at]);
   if (at >= 0 && command === undefined) return [];
+  // `ca rotate`: the word after a command that has commands.
+  for (let below = command; below !== undefined && below.commands.length > 0; ) {
+    below = below.commands.find((each) => each.name() === before[at + 1]);
+    if (below === undefined) break;
+    command = below;
+    at += 1;
+  }
   const options = (command ?? program).options;
   const found = await (async () => {
     const valued = optionWithValue(options, before.at(-1));
@@ -40,6 +47,7 @@ export async function candidates(
     if (before.includes("--", at + 1)) return FILES;
     if (typed.startsWith("-")) return optionCandidates(options);
     if (command === undefined) return commandCandidates(program);
+    if (command.commands.length > 0) return commandCandidates(command);
     return argumentCandidates(program, command, positionals(command, before.slice(at + 1)), vocabulary);
   })();
   return found === FILES ? FILES : found.filter(({ value }) => value.startsWith(typed));
@@ -73,7 +81,8 @@ function commandCandidates({ commands }: Command): Candidate[] {
     .map((command) => ({ value: command.name(), text: command.description() }));
 }
 
-const FILE_OPTIONS = ["--config", "--file", "--requests", "--script"];
+const CA_FILE_OPTIONS = ["--dir", "--root-out", "--root-cert", "--root-key"];
+const FILE_OPTIONS = ["--config", "--file", "--requests", "--script", ...CA_FILE_OPTIONS];
 
 async function valuesOf(option: Option, vocabulary: Vocabulary): Promise<readonly Candidate[] | typeof FILES> {
   if (option.argChoices !== undefined) return option.argChoices.map((value) => ({ value, text: "" }));
@@ -111,6 +120,7 @@ async function argumentCandidates(
     case "method":
       return METHODS.map((value) => ({ value, text: "" }));
     case "files":
+    case "csr":
     case "command":
       return FILES;
     default:

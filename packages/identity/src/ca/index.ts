@@ -24,6 +24,8 @@ export {
   addTrustDomain,
   type InitOptions,
   initAuthority,
+  isTrusted,
+  noAuthority,
   OVERLAP_MS,
   type RotateOptions,
   rotateIntermediate,
