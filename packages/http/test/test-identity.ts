@@ -16,17 +16,18 @@ export class TestTrustDomain {
   readonly root: TestAuthority;
   readonly signer: TestAuthority;
 
-  constructor(name = "cluster.local", deep = true) {
+  /** @param label of its authorities: nothing else tells two of the same name apart in a chain */
+  constructor(name = "cluster.local", label = "") {
     this.name = name;
-    this.root = new TestAuthority(`root of ${name}`);
-    this.signer = deep ? this.root.below(`signer of ${name}`) : this.root;
+    this.root = new TestAuthority(`root${label} of ${name}`);
+    this.signer = this.root.below(`signer${label} of ${name}`);
   }
 
   /** @param who `ns/shop/sa/cart`, or a whole URI, or several */
   issue(who: string | readonly string[], options: IssueOptions = {}): TestCredentials {
     const names = [who].flat().map((each) => (each.includes("://") ? each : `spiffe://${this.name}/${each}`));
     const issued = this.signer.issue(names, options);
-    return { ...issued, chain: this.signer === this.root ? issued.cert : issued.cert + this.signer.pem };
+    return { ...issued, chain: issued.cert + this.signer.pem };
   }
 }
 

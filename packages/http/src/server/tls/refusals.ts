@@ -15,6 +15,7 @@ export const REFUSALS = {
   noCertificate: "a caller without a certificate was refused",
   untrustedChain: "a caller was refused whose certificate is from no authority of this mesh",
   identity: "a caller was refused",
+  distrusted: "connections end, since their caller is not known any more",
   handshake: "a TLS handshake failed",
   handshakeTimeout: "a TLS handshake was not finished in time",
   handshakeQueue: "a caller was refused: too many handshakes were waiting",

@@ -128,9 +128,10 @@ export class SecuredServer implements Reception {
   }
 
   gone(arrival: Arrival): void {
+    if (arrival.state === "handshake") return; // node:tls tells why, in a moment
     if (!this.#leave(arrival)) return;
     if (arrival.state === "byte" || arrival.state === "config") this.#security.refusals.note("closedSilently");
-    else if (arrival.state === "queue") this.#security.refusals.note("handshake", `${addressOf(arrival.socket)} left`);
+    else this.#security.refusals.note("handshake", `${addressOf(arrival.socket)} left`);
   }
 
   refuse(arrival: Arrival, reason: Refusal): void {
@@ -175,7 +176,8 @@ export class SecuredServer implements Reception {
     const waitedMs = now - since;
     if (state === "config") return waitedMs >= limits.configMs ? "noConfiguration" : undefined;
     if (state === "queue") return waitedMs >= limits.handshakeMs ? "handshakeQueue" : undefined;
-    if (state === "handshake") return undefined; // node:tls has its own clock for it
+    // node:tls has its own clock for it; this is for what it forgets.
+    if (state === "handshake") return waitedMs >= limits.handshakeMs * 2 ? "handshakeTimeout" : undefined;
     return waitedMs >= this.#firstByteMs() ? "firstByteTimeout" : undefined;
   }
 

@@ -75,7 +75,7 @@ export class ServerSecurity implements Security {
     this.refusals = new Refusals(clock, onNotice);
     this.peers = new Peers(clock, identity);
     this.#unsubscribe = snapshots.subscribe(() => this.#onPolicy());
-    this.#unsubscribeIdentity = identity?.subscribe(() => this.#onTrust()) ?? (() => {});
+    this.#unsubscribeIdentity = identity?.subscribe(() => this.#onCredentials()) ?? (() => {});
     this.#onPolicy();
   }
 
@@ -324,9 +324,13 @@ export class ServerSecurity implements Security {
     this.wake();
   }
 
+  #onCredentials(): void {
+    this.refusals.over("noCredentials", "ownExpired");
+    this.#onTrust();
+  }
+
   /** The roots, or the trust domains, may be others. Connections of those who would not be let in today end. */
   #onTrust(): void {
-    this.refusals.over("noCredentials", "ownExpired");
     const { trustDomains = [] } = this.policy() ?? {};
     const bundles = this.#identity?.current?.bundles ?? new Map<string, readonly string[]>();
     const trusted = JSON.stringify([trustDomains, [...bundles]]);
@@ -344,10 +348,7 @@ export class ServerSecurity implements Security {
       const refusal = this.peers.refusalOf(each);
       if (refusal === undefined) continue;
       refused.add(each);
-      this.refusals.note(
-        "identity",
-        `its connections end, since ${each.identity.id} is not known any more: ${refusal}`,
-      );
+      this.refusals.note("distrusted", `${each.identity.id}: ${refusal}`);
     }
     if (refused.size > 0) {
       const now = this.clock.now();
