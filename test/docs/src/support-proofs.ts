@@ -60,6 +60,8 @@ export const PROOFS = {
   "retries and hedging": "packages/http/test/resilience.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
   "security, compiled": "packages/model/src/compile/security-policy.test.ts",
+  "auto mTLS, compiled": "packages/model/src/compile/auto-mtls.test.ts",
+  "authorizers, compiled": "packages/model/src/compile/external-authorizers.test.ts",
   "security, validation": "packages/model/src/validate/security.test.ts",
 } as const;
 
@@ -296,6 +298,20 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("zoneAwareLbSetting", "localities, compiled", "localities"),
     yes("defaultTrafficPolicy", "golden/mesh-defaults", "traffic policy"),
     yes("h2UpgradePolicy", "traffic policy", "HTTP/2"),
+    yes("enableAutoMtls", "auto mTLS, compiled"),
+    yes("trustDomainAliases", "security, compiled", "auto mTLS, compiled"),
+    yes("pathNormalization", "security, compiled"),
+    yes("meshMTLS.minProtocolVersion", "security, compiled"),
+    yes("defaultConfig.gatewayTopology.numTrustedProxies", "security, compiled"),
+    ...["gatewayTopology.forwardClientCertDetails", "proxyHeaders.forwardedClientCert"].map(
+      (path): FieldRow => ({
+        ...yes(`defaultConfig.${path}`, "security, compiled"),
+        verdict: "differs",
+        how: "SANITIZE_SET where nothing is written: what a caller says of who called it is not passed on.",
+      }),
+    ),
+    yes("extensionProviders[].name", "authorizers, compiled"),
+    yes("extensionProviders[].envoyExtAuthzHttp", "authorizers, compiled"),
   ],
   Service: [
     yes("ports[].name", "services"),

@@ -219,6 +219,7 @@ describe("Pipeline", () => {
       labels: { version: "v1", "app.kubernetes.io/name": "reviews" },
       locality: { region: "eu", zone: "eu-1", subZone: "rack-2" },
       serviceAccount: "reviews",
+      member: true,
       weight: 1,
       healthy: true,
     });

@@ -126,6 +126,28 @@ describe("RequestAuthentication", () => {
   });
 });
 
+describe("paths without case", () => {
+  const CASE = '{inmesh.dev/ignore-path-case: "true"}';
+  const policy = (name: string, spec = "{}", annotations = CASE) =>
+    resource("AuthorizationPolicy", name, spec, `annotations: ${annotations}`);
+  const namespace = (name: string) => resource("Namespace", `${name}/${name}`, "{}", `annotations: ${CASE}`);
+
+  it.each([
+    [true, policy("a")],
+    [true, policy("istio-system/a", "{selector: {matchLabels: {app: web}}}")],
+    [false, policy("a", "{selector: {matchLabels: {app: db}}}")],
+    [false, policy("back/a")],
+    [false, policy("a", "{}", '{inmesh.dev/ignore-path-case: "false"}')],
+    [true, namespace("shop")],
+    [true, namespace("istio-system")],
+    [false, namespace("back")],
+  ])("are %s by an annotation of what speaks about the workload", (expected, document) => {
+    const first = snapshotOf([document]);
+    expect(first.security.ignoresPathCase).toBe(expected);
+    expect(snapshotOf([document, namespace("other")], [], { version: 2 }, first).security).toBe(first.security);
+  });
+});
+
 describe("the security of a process", () => {
   const STRICT = peer("ns", "{mtls: {mode: STRICT}}");
   const OFF = resource("MeshMode", "istio-system/off", '{mode: "off"}');
@@ -157,7 +179,7 @@ describe("the security of a process", () => {
       "defaultConfig: {gatewayTopology: {forwardClientCertDetails: SANITIZE}, proxyHeaders: {forwardedClientCert: APPEND_FORWARD}}",
       { forwardedClientCert: "APPEND_FORWARD" },
     ],
-    ["trustDomain: td.local", { trustDomains: ["td.local"] }],
+    ["trustDomain: TD.local\ntrustDomainAliases: [Old.local, td.local]", { trustDomains: ["td.local", "old.local"] }],
   ])("takes of MeshConfig {%s}", (fields, expected) => {
     expect(snapshotOf(fields === "" ? [] : [meshConfig(fields)]).security).toMatchObject(expected);
   });

@@ -3,6 +3,7 @@
 import type { SecurityPolicy } from "../snapshot/security.js";
 import { compileAccess } from "./access/access-control.js";
 import { jwtRules } from "./jwt-rules.js";
+import { saysThatPathCaseIsIgnored } from "./path-case.js";
 import { peerPolicy } from "./peer-policy.js";
 import type { ResourcesByKind } from "./resources-by-kind.js";
 import {
@@ -33,7 +34,18 @@ export function compileSecurity(
 ): CompiledSecurity {
   const old = previous?.rootNamespace === rootNamespace ? previous : undefined;
   const documents = securityDocuments(kinds, workload, rootNamespace, refused, old?.documents);
-  if (old !== undefined && documents === old.documents && settings === old.settings) return old;
+  const ignoresPathCase = saysThatPathCaseIsIgnored([
+    ...documents.access,
+    ...kinds.Namespace.filter(({ name }) => name === workload.namespace || name === rootNamespace),
+  ]);
+  if (
+    old !== undefined &&
+    documents === old.documents &&
+    settings === old.settings &&
+    ignoresPathCase === old.policy.ignoresPathCase
+  ) {
+    return old;
+  }
   const { authorizers, ...ofMesh } = settings;
   const policy: SecurityPolicy = {
     ...ofMesh,
@@ -43,10 +55,10 @@ export function compileSecurity(
       policies: documents.access,
       refused: documents.refused,
       trustDomains: ofMesh.trustDomains,
-      ignoresPathCase: false,
+      ignoresPathCase,
     }),
     authorizers: new Map(authorizers.map((authorizer) => [authorizer.name, authorizer])),
-    ignoresPathCase: false,
+    ignoresPathCase,
   };
   return { policy, documents, settings, rootNamespace };
 }

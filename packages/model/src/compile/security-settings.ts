@@ -24,7 +24,7 @@ export function compileSecuritySettings(
   const { trustDomainAliases = [], pathNormalization, meshMTLS, defaultConfig } = spec;
   const normalization = pathNormalization?.normalization ?? "DEFAULT";
   const settings: SecuritySettings = {
-    trustDomains: [...new Set([trustDomain, ...trustDomainAliases])],
+    trustDomains: [...new Set([trustDomain, ...trustDomainAliases.map((alias) => alias.toLowerCase())])],
     paths: normalization === "DEFAULT" ? "BASE" : normalization,
     normalises: pathNormalization?.normalization !== undefined,
     trustedProxies: defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,

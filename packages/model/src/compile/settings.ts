@@ -42,7 +42,7 @@ export function compileSettings(
   previous?: CompilerSettings,
 ): CompilerSettings {
   const spec = config?.spec ?? {};
-  const trustDomain = spec.trustDomain || CLUSTER_DOMAIN;
+  const trustDomain = (spec.trustDomain || CLUSTER_DOMAIN).toLowerCase(); // SPIFFE-ID §2.1
   return {
     mesh: {
       outboundPolicy: outboundPolicy(spec.outboundTrafficPolicy),

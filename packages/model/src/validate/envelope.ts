@@ -1,5 +1,6 @@
 /** What surrounds the spec: top-level fields and metadata. */
 
+import { PATH_CASE_ANNOTATION } from "../compile/path-case.js";
 import { quote } from "../problem-at.js";
 import type { Document, Kind, ObjectMeta, Path } from "../resource.js";
 import { dnsLabelFault } from "./name-syntax.js";
@@ -35,6 +36,9 @@ const FORBIDDEN_ANNOTATIONS: readonly string[] = [
   "internal.istio.io/parent-namespace",
 ];
 
+/** Annotations of ours that are true or false: a slip in one of them would leave a door open. */
+const OUR_FLAGS: readonly string[] = [PATH_CASE_ANNOTATION];
+
 /** Only AuthorizationPolicies can be tried without effect. */
 export const DRY_RUN = "istio.io/dry-run";
 
@@ -61,6 +65,14 @@ export function readEnvelope(document: Document, kind: Kind, report: Report): Ob
   for (const key of forbidden) {
     if (Object.hasOwn(annotations, key))
       report.error(["metadata", "annotations", key], `annotation ${key} is not allowed on a ${kind}. Remove it.`);
+  }
+  for (const key of OUR_FLAGS) {
+    const value = annotations[key];
+    if (value === undefined || value === "true" || value === "false") continue;
+    report.error(
+      ["metadata", "annotations", key],
+      `found ${quote(value)}, expected "true" or "false". Write one of them.`,
+    );
   }
   const created = readTimestamp(metadata["creationTimestamp"], report);
   return { name, namespace, labels, annotations, ...(created === undefined ? {} : { creationTimestamp: created }) };

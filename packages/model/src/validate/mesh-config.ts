@@ -4,6 +4,7 @@ import { parseDurationMs } from "../kind/duration.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
+import { checkExtensionProviders } from "./extension-provider.js";
 import { checkRetry } from "./http-retry.js";
 import { checkLocality, checkZoneAware } from "./load-balancer.js";
 import { dnsLabelFault, hostFault, isDnsLabel } from "./name-syntax.js";
@@ -41,7 +42,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, path: Path, report: Report
   const at = [...path, "defaultTrafficPolicy"];
   checkConnectionPool(defaultTrafficPolicy?.connectionPool, [...at, "connectionPool"], report);
   checkOutlierDetection(defaultTrafficPolicy?.outlierDetection, [...at, "outlierDetection"], report);
-  checkProviders(spec, path, report);
+  checkExtensionProviders(spec.extensionProviders ?? [], [...path, "extensionProviders"], report);
 }
 
 function trustDomainFault(domain: string): string | undefined {
@@ -50,14 +51,4 @@ function trustDomainFault(domain: string): string | undefined {
     domain !== "" &&
     labels.every((label, index) => isDnsLabel(label) || (label === "" && index === labels.length - 1 && index > 0));
   return valid ? undefined : `${quote(domain)} is no trust domain. Write one such as cluster.local.`;
-}
-
-function checkProviders({ extensionProviders = [] }: MeshConfigSpec, path: Path, report: Report): void {
-  const names = new Set<string>();
-  for (const [index, { name = "" }] of extensionProviders.entries()) {
-    const at = [...path, "extensionProviders", index];
-    if (name === "") report.error(at, "the provider has no name, so no policy can refer to it. Name it.");
-    else if (names.has(name)) report.error(at, `provider ${quote(name)} is there twice. Rename one.`);
-    names.add(name);
-  }
 }

@@ -42,7 +42,7 @@ const DESTINATION_RULE = ["trafficPolicy", "subsets[].trafficPolicy"].flatMap((p
   ...POLICY.map((field) => below(`${place}.portLevelSettings[]`, field)),
 ]);
 
-/** MeshConfig has fields for proxies by the dozen; these are the ones honoured. */
+/** MeshConfig has fields for proxies by the dozen; these are the ones honoured, and of some of them the parts named here. */
 const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "outboundTrafficPolicy",
   "rootNamespace",
@@ -58,6 +58,15 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "h2UpgradePolicy",
   "localityLbSetting",
   "zoneAwareLbSetting",
+  "enableAutoMtls",
+  "trustDomainAliases",
+  "pathNormalization",
+  "meshMTLS",
+  "defaultConfig.gatewayTopology.numTrustedProxies",
+  "defaultConfig.gatewayTopology.forwardClientCertDetails",
+  "defaultConfig.proxyHeaders.forwardedClientCert",
+  "extensionProviders[].name",
+  "extensionProviders[].envoyExtAuthzHttp",
 ]);
 
 /** Of Gateway API. */
@@ -109,7 +118,22 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "tcpKeepalive.interval", consequence: NODES_PROBES },
     { path: "serviceEntryVisibility", consequence: "A ServiceEntry is seen as its exportTo says." },
     { path: "discoverySelectors", consequence: "The documents of every namespace count." },
-    { path: "pathNormalization", consequence: "Paths are matched and sent as the application wrote them." },
+    { path: "meshMTLS.cipherSuites", consequence: "Those of Node are used." },
+    { path: "meshMTLS.ecdhCurves", consequence: "Those of Node are used, as Istio, too, leaves this one aside." },
+    {
+      path: "extensionProviders[].envoyExtAuthzGrpc",
+      consequence: "Authorizers are asked over HTTP only: what a CUSTOM policy would ask this one is refused.",
+    },
+    {
+      path: "extensionProviders[].envoyExtAuthzHttp.clearRouteCache",
+      consequence: "Routes are chosen by who calls, before anybody is asked.",
+      unless: (value) => value === false,
+    },
+    {
+      path: "extensionProviders[].envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes",
+      consequence: "An authorizer that is asked over HTTP gets the body as it is.",
+      unless: (value) => value === false,
+    },
     { path: "inboundTrafficPolicy", consequence: "Servers listen where the application opens them." },
     { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
@@ -129,13 +153,18 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ]),
 ];
 
-const MESH_CONFIG_ROWS: ReadonlySet<string | undefined> = new Set(
-  NOT_HONOURED_FIELDS.filter(({ kind }) => kind === "MeshConfig").map(({ path }) => path.split(".")[0]),
-);
+const MESH_CONFIG_KNOWN: readonly string[] = [
+  ...MESH_CONFIG_HONOURED,
+  ...NOT_HONOURED_FIELDS.filter(({ kind }) => kind === "MeshConfig").map(({ path }) => path),
+];
 
-/** A field of the whole mesh that works, or has rows above that say what does not. Any other is for proxies only. */
-export function isKnownMeshField(field: string): boolean {
-  return MESH_CONFIG_HONOURED.has(field) || MESH_CONFIG_ROWS.has(field);
+/**
+ * Whether a field of the whole mesh works, or has rows above that say what does not; `partly`: of its parts some do. Any
+ * other is for proxies only.
+ */
+export function isKnownMeshField(path: string): boolean | "partly" {
+  if (MESH_CONFIG_KNOWN.includes(path)) return true;
+  return MESH_CONFIG_KNOWN.some((known) => known.startsWith(`${path}.`) || known.startsWith(`${path}[]`)) && "partly";
 }
 
 function below(place: string, field: Omit<NotHonouredField, "kind">): Omit<NotHonouredField, "kind"> {

@@ -26,9 +26,7 @@ export function notHonoured(resource: Resource): Problem[] {
     });
   }
   if (kind === "MeshConfig") {
-    for (const field of Object.keys(spec as object)) {
-      if (!isKnownMeshField(field)) tell([field], "Nothing in a process of ours acts on it.");
-    }
+    eachUnknown(spec as object, [], "", (path) => tell(path, "Nothing in a process of ours acts on it."));
   }
   return problems;
 }
@@ -58,6 +56,18 @@ function stepsByKind(): ReadonlyMap<Kind, readonly FieldSteps[]> {
     else fields.push({ field, steps });
   }
   return byKind;
+}
+
+/** Fields of MeshConfig that nothing acts on, the outermost one that is all of that kind. */
+function eachUnknown(value: object, path: Path, name: string, found: (path: Path) => void): void {
+  for (const [key, part] of Object.entries(value)) {
+    const field = name === "" ? key : `${name}.${key}`;
+    const known = isKnownMeshField(field);
+    if (known === false) found([...path, key]);
+    if (known !== "partly" || typeof part !== "object" || part === null) continue;
+    if (!Array.isArray(part)) eachUnknown(part, [...path, key], field, found);
+    else for (const [index, item] of part.entries()) eachUnknown(item, [...path, key, index], `${field}[]`, found);
+  }
 }
 
 /** Values that are there. An empty list asks for nothing; an empty object often for defaults. */
