@@ -19,6 +19,11 @@ export interface ConsulTarget {
   readonly queries?: readonly string[];
   /** False: Consul's own config entries are not read, which saves a watch for each of their kinds. @default true */
   readonly entries?: boolean;
+  /**
+   * Instances are those that Connect has: of services that speak it themselves, and sidecars before others. What has neither
+   * is not called, as no sidecar would. @default false
+   */
+  readonly connect?: boolean;
 }
 
 export interface ConsulTls {

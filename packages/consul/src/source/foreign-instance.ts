@@ -9,6 +9,7 @@ import type { HealthEntry } from "./health-entry.js";
 /** A tag is a label too: `tag.consul/blue: "true"`. */
 export const TAG_LABEL_PREFIX = "tag.consul/";
 
+const SIDECAR = "connect-proxy";
 const PROTOCOLS: ReadonlySet<string> = new Set(["http", "http2", "grpc", "grpc-web", "https", "tls", "tcp"]);
 
 export interface ForeignContext {
@@ -30,6 +31,8 @@ export function foreignInstance(entry: HealthEntry, { service, far, warning }: F
     labels: labelsOf(entry.Service),
     locality: localityOf(entry),
     weight: weight || 1,
+    // It takes calls over mTLS only, and shows the certificate of the service that it stands before.
+    ...(entry.Service.Kind === SIDECAR && { member: true }),
     healthy: weight > 0 && (status !== "warning" || warning === "in"),
   };
 }

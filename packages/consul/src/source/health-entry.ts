@@ -14,6 +14,8 @@ export interface HealthEntry {
   readonly Service: {
     readonly ID: string;
     readonly Service: string;
+    /** `connect-proxy` of a sidecar; empty or absent of what serves itself. */
+    readonly Kind?: string;
     readonly Address?: string;
     readonly Port?: number;
     readonly Tags?: readonly string[] | null;

@@ -56,8 +56,8 @@ export class ServiceInstances {
 /** All that is read of it, in one text; not the output of checks, which changes at every check. */
 function contentOf(entry: HealthEntry): string {
   const { Node, Service } = entry;
-  const { ID, Address, Port, Tags, Meta, TaggedAddresses, Weights } = Service;
-  const service = [ID, Service.Service, Address, Port, Tags, Meta, TaggedAddresses, Weights];
+  const { ID, Kind, Address, Port, Tags, Meta, TaggedAddresses, Weights } = Service;
+  const service = [ID, Kind, Service.Service, Address, Port, Tags, Meta, TaggedAddresses, Weights];
   const node = [Node.Node, Node.Address, Node.Datacenter, Node.TaggedAddresses, Node.Meta];
   return JSON.stringify([statusOf(entry.Checks), service, node]);
 }

@@ -45,7 +45,7 @@ export class ServiceWatch implements InstanceWatch {
     let first = true;
     this.watch = new BlockingQuery({
       ...{ client, clock, random, onSettled },
-      path: path`/health/service/${name}`,
+      path: client.target.connect === true ? path`/health/connect/${name}` : path`/health/service/${name}`,
       ...(dc !== undefined && { query: { dc } }),
       onAnswer: async ({ body }) => {
         const entries = healthEntries(body, client.shown);

@@ -8,9 +8,9 @@ import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
 /** @throws {MeshError} CONFIG_INVALID when the URL, or Consul's own variables, cannot be used */
 export function openConsul(
   url: string,
-  { clock, random, env, onWarning }: OpenRegistryOptions,
+  { settings, clock, random, env, onWarning }: OpenRegistryOptions,
 ): Omit<OpenRegistry, "state"> {
-  const target = parseConsulUrl(url, env);
+  const target = { ...parseConsulUrl(url, env), connect: settings.identity === "connect" };
   const { host, port } = target;
   const registry = new ConsulRegistry({
     ...{ target, clock, random, parse: parseDocuments, functions: PLAIN_FUNCTIONS },
