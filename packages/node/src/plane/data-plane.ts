@@ -139,7 +139,10 @@ export class DataPlane {
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     const { tlsVisible } = settings;
     const snapshots = this.store;
-    this.security = new ServerSecurity({ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") });
+    this.security = new ServerSecurity({
+      ...{ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") },
+      tunnels: settings.identity === "connect",
+    });
     const { security } = this;
     this.inbound = new Inbound(this.engine, security);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);

@@ -4,7 +4,10 @@
 const HTTP1 = ["http/1.1", "istio-http/1.1", "istio"] as const;
 const HTTP2 = ["h2", "istio-h2", "istio"] as const;
 
-/** @returns the one to answer with; undefined: the handshake ends with `no_application_protocol` (RFC 7301 §3.2) */
-export function chooseProtocol(speaksHttp2: boolean, offered: readonly string[]): string | undefined {
-  return (speaksHttp2 ? HTTP2 : HTTP1).find((name) => offered.includes(name));
+/**
+ * @param tunnels callers may be proxies that offer `h2` whatever the bytes are that they carry: Consul's own
+ * @returns the one to answer with; undefined: the handshake ends with `no_application_protocol` (RFC 7301 §3.2) */
+export function chooseProtocol(speaksHttp2: boolean, offered: readonly string[], tunnels = false): string | undefined {
+  const known = (speaksHttp2 ? HTTP2 : HTTP1).find((name) => offered.includes(name));
+  return known ?? (tunnels && offered.includes("h2") ? "h2" : undefined);
 }

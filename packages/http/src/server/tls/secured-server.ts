@@ -27,6 +27,7 @@ export interface Security {
   readonly refusals: Refusals;
   /** The application sees that its callers speak TLS. */
   readonly tlsVisible: boolean;
+  readonly tunnels: boolean;
   /** Undefined before the first configuration. */
   policy(): SecurityPolicy | undefined;
   modeOf(port: number): PeerModeInForce;
@@ -231,7 +232,7 @@ export class SecuredServer implements Reception {
       rejectUnauthorized: true,
       handshakeTimeout: this.#security.limits.handshakeMs,
       allowHalfOpen: true, // as http.Server
-      ALPNCallback: ({ protocols }) => chooseProtocol(this.#speaksHttp2, protocols),
+      ALPNCallback: ({ protocols }) => chooseProtocol(this.#speaksHttp2, protocols, this.#security.tunnels),
     });
     tls.on("secureConnection", (secure) => this.#secured(secure));
     tls.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => this.#failed(error, secure));

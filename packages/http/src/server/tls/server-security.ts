@@ -32,6 +32,8 @@ export interface ServerSecurityOptions {
   readonly identity?: Identity | undefined;
   /** The application sees that its callers speak TLS: `req.protocol` is https then. @default false, as behind a sidecar */
   readonly tlsVisible?: boolean;
+  /** Callers may be proxies that offer HTTP/2 whatever they carry, as Consul's own does. @default false */
+  readonly tunnels?: boolean;
   readonly limits?: Partial<ServerTlsLimits>;
   /** A line for the log and the list of events. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
@@ -49,6 +51,7 @@ export class ServerSecurity implements Security {
   readonly peers: Peers;
   readonly refusals: Refusals;
   readonly tlsVisible: boolean;
+  readonly tunnels: boolean;
   readonly #options: ServerSecurityOptions;
   readonly #servers = new Map<AnyServer, SecuredServer>();
   /** Those on which the application itself speaks TLS, and whether it was said that they refuse. */
@@ -70,6 +73,7 @@ export class ServerSecurity implements Security {
     this.clock = clock;
     this.limits = { ...SERVER_TLS_LIMITS, ...limits };
     this.tlsVisible = tlsVisible;
+    this.tunnels = options.tunnels ?? false;
     this.#identity = identity;
     this.handshakes = new Handshakes(clock, this.limits);
     this.refusals = new Refusals(clock, onNotice);
