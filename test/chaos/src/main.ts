@@ -1,4 +1,4 @@
-/** `npm run chaos -- [faults|metastable|compare|consul …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
+/** `npm run chaos -- [faults|metastable|compare|consul|identity …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
 
 import { parseArgs } from "node:util";
 import { findConsul } from "@inmesh-test/consul/peer";
@@ -6,6 +6,7 @@ import { inFull, recoveries } from "./chaos.js";
 import { compare, printCompared, writePage } from "./compare.js";
 import { printQuorumStory } from "./consul/print.js";
 import { quorumStory } from "./consul/quorum-story.js";
+import { identityStories, printIdentityStory } from "./identity/run-identity.js";
 import { printRecoveries, printVerdicts } from "./report.js";
 
 const { values, positionals } = parseArgs({
@@ -25,6 +26,8 @@ const form = {
 };
 /** Four Consuls run beside everything else: what two cores carry. */
 const MOST_WITH_CONSUL = 300;
+/** All connections are made anew all the time: what two cores carry. */
+const MOST_WITH_HANDSHAKES = 300;
 const only = new RegExp(values.only, "i");
 const parts = positionals.length === 0 ? ["faults", "metastable"] : positionals;
 if (!(form.perSecond >= 1) || !(form.seconds >= 2)) usage("--per-second is a number from 1, --seconds one from 2");
@@ -50,7 +53,12 @@ for (const part of parts) {
     const story = await quorumStory(binary, asked, (event) => console.error(event));
     console.log(printQuorumStory(story, binary));
     broken ||= story.broken.length > 0;
-  } else usage(`"${part}" is none of faults, metastable, compare, consul`);
+  } else if (part === "identity") {
+    const asked = { perSecond: Math.min(form.perSecond, MOST_WITH_HANDSHAKES), renewalsMs: form.seconds * 1_000 };
+    const stories = await identityStories(asked, only, (event) => console.error(event));
+    for (const story of stories) console.log(printIdentityStory(story));
+    broken ||= stories.some((story) => story.broken.length > 0);
+  } else usage(`"${part}" is none of faults, metastable, compare, consul, identity`);
 }
 if (broken) process.exitCode = 1;
 

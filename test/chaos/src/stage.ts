@@ -16,6 +16,8 @@ export interface StageOptions {
   readonly work?: WorkshopOptions;
   /** The registry, which has the policy already. @default a folder with the policy in it */
   readonly registry?: string;
+  /** More variables of a process. @param service its name in the mesh */
+  readonly environment?: (service: string) => Promise<Readonly<Record<string, string>>>;
 }
 
 export interface Backend {
@@ -31,11 +33,13 @@ export class Stage implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "inmesh-chaos-"));
   readonly #work: WorkshopOptions;
   readonly #registry: string;
+  readonly #more: NonNullable<StageOptions["environment"]>;
   readonly #all: ChaosProcess<object, { readonly type: string }>[] = [];
   #started = 0;
 
-  private constructor({ work = {}, policy, registry }: StageOptions) {
+  private constructor({ work = {}, policy, registry, environment = async () => ({}) }: StageOptions) {
     this.#work = work;
+    this.#more = environment;
     this.#registry = registry ?? join(this.#folder, "mesh");
     mkdirSync(join(this.#folder, "log"));
     if (registry !== undefined) return;
@@ -64,6 +68,7 @@ export class Stage implements AsyncDisposable {
       register: true,
       env: {
         ...this.#environment(),
+        ...(await this.#more("shelf")),
         INMESH_SERVICE: "shelf",
         CHAOS_LOG: join(this.#folder, "log", name),
         CHAOS_NUMBER: String(number),
@@ -89,7 +94,7 @@ export class Stage implements AsyncDisposable {
       name: "caller",
       program: "caller",
       register: false,
-      env: { ...this.#environment(), ...more },
+      env: { ...this.#environment(), ...(await this.#more("caller")), ...more },
     });
     this.#all.push(started as never);
     await started.hear((message): message is FromCaller => message.type === "ready");

@@ -67,6 +67,8 @@ export function listener({ name, tls, cluster, filters = [], manager = {} }: Lis
   return {
     name,
     address: loopback(0),
+    // Without it Envoy has no words for the SNI.
+    ...(tls && { listener_filters: [extension("filters.listener", "tls_inspector", "tls_inspector.v3.TlsInspector")] }),
     filter_chains: [
       {
         filters: [{ name: "http", typed_config: http }],
@@ -108,9 +110,13 @@ export function cluster({ name, port, tls, http2 = false }: ClusterOptions) {
 
 /** @param name `rbac` @param type `rbac.v3.RBAC` */
 export function filter(name: string, type: string, fields: object = {}): object {
+  return extension("filters.http", name, type, fields);
+}
+
+function extension(family: string, name: string, type: string, fields: object = {}): object {
   return {
-    name: `envoy.filters.http.${name}`,
-    typed_config: { "@type": `${EXTENSION}.filters.http.${type}`, ...fields },
+    name: `envoy.${family}.${name}`,
+    typed_config: { "@type": `${EXTENSION}.${family}.${type}`, ...fields },
   };
 }
 

@@ -20,6 +20,7 @@ export function sendRaw(port: number, text: string): Promise<RawAnswer> {
     socket.on("connect", () => socket.write(text, "latin1"));
     socket.on("data", (piece) => {
       answer += piece;
+      if (isWhole(answer)) socket.destroy(); // Envoy takes its time to close
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "ECONNRESET" && error.code !== "EPIPE") reject(error);
@@ -32,6 +33,12 @@ export function sendRaw(port: number, text: string): Promise<RawAnswer> {
       });
     });
   });
+}
+
+function isWhole(answer: string): boolean {
+  const [head = "", ...rest] = answer.split("\r\n\r\n");
+  const length = /^content-length: *(\d+)/im.exec(head)?.[1];
+  return length !== undefined && rest.join("\r\n\r\n").length >= Number(length);
 }
 
 function bodyOf(head: string, rest: string): string {

@@ -11,6 +11,7 @@ import type { Answered, FromService, Told } from "./messages.js";
 const { INMESH_SERVICE = "" } = process.env;
 
 const server = createServer((request, response) => {
+  const peer = registeredMesh()?.peer()?.id ?? null;
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", () => {
@@ -18,7 +19,7 @@ const server = createServer((request, response) => {
     const told: Told = {
       ...{ service: INMESH_SERVICE, pid: process.pid, method, url, headers },
       encrypted: (request.socket as { encrypted?: boolean }).encrypted === true,
-      ...{ peer: registeredMesh()?.peer()?.id ?? null, body: Buffer.concat(chunks).toString() },
+      ...{ peer, body: Buffer.concat(chunks).toString() },
     };
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify(told));
