@@ -25,7 +25,7 @@ export function clientAddress(
 /** `::ffff:10.0.0.1`, as sockets of both families name the callers of one, is `10.0.0.1`. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return "";
-  return address.charCodeAt(0) === 58 && /^::ffff:[\d.]+$/i.test(address) ? address.slice(7) : address;
+  return address.charCodeAt(0) === 58 && /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
 }
 
 /** Without the port that some write beside it. */

@@ -3,5 +3,7 @@
 import type { InputTarget } from "./target.js";
 
 export const TARGETS: Readonly<Record<string, () => Promise<InputTarget>>> = {
+  path: async () => (await import("./path.js")).PATH,
+  "forwarded-for": async () => (await import("./forwarded-for.js")).FORWARDED_FOR,
   "spiffe-id": async () => (await import("./spiffe-id.js")).SPIFFE_ID,
 };
