@@ -1,4 +1,5 @@
 export { HttpClient, type HttpClientOptions } from "./client/client.js";
+export { HttpExternalCheck, type HttpExternalCheckOptions } from "./client/external-check.js";
 export { FORWARDED } from "./client/mark.js";
 export { Notices } from "./client/notices.js";
 export { HttpTransport, type HttpTransportOptions, type Transport } from "./client/transport.js";

@@ -88,9 +88,14 @@ export class Guard {
     const policy = this.#policy;
     if (policy === undefined) return this.#waitForPolicy(arrival, now);
     const verdict = this.#judge(policy, arrival, now);
-    if (!this.#onlyObserves) return verdict;
-    if (verdict instanceof Promise) return verdict.then(() => undefined);
-    return undefined;
+    if (verdict instanceof Promise) {
+      // Nobody stands behind a promise: what nobody foresaw denies, and does not end the process.
+      return verdict.then(
+        (found) => (this.#onlyObserves ? undefined : found),
+        () => ACCESS_DENIED,
+      );
+    }
+    return this.#onlyObserves ? undefined : verdict;
   }
 
   read(): GuardReading {

@@ -15,6 +15,7 @@ import {
 } from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram } from "@inmesh/core/internal";
+import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
@@ -173,6 +174,7 @@ export class Inbound {
         return this.#serveStream(inbound, stream, head, work);
       },
       () => inbound.over,
+      stream,
     );
   }
 
@@ -284,6 +286,7 @@ export class Inbound {
   /**
    * Goes on by what the guard says: at once, or when it has heard from somebody.
    * @param gone nobody waits for the answer any more, and what was asked is not to be done
+   * @param stream whose end would come before the application, where its body is empty; absent: it waits for it
    * @returns true where it is dealt with, or will be
    */
   #admitted<Result>(
@@ -291,13 +294,22 @@ export class Inbound {
     refuse: (rejection: Rejection) => true,
     pass: (passage: Passage | undefined) => Result | true,
     gone: () => boolean,
+    stream?: ServerHttp2Stream,
   ): Result | true {
     const go = (found: GuardVerdict): Result | true =>
       found !== undefined && isRejection(found) ? refuse(found) : pass(found);
     if (!(verdict instanceof Promise)) return go(verdict);
+    const body = stream && ArrivingBody.of(stream);
+    body?.hold();
     void verdict.then((found) => {
       // What the application throws is thrown as if nobody had been asked, and is no rejection of a promise.
-      if (!gone()) queueMicrotask(() => void go(found));
+      queueMicrotask(() => {
+        try {
+          if (!gone()) go(found);
+        } finally {
+          body?.release();
+        }
+      });
     });
     return true;
   }

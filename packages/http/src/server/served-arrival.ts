@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { Arrival, BodyStart, InboundContext } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
-import { peekBody } from "./peek-body.js";
+import { ArrivingBody } from "./arriving-body.js";
 import type { RequestHead } from "./request-head.js";
 import { connectionOf } from "./tls/connection.js";
 
@@ -17,6 +17,7 @@ export class ServedArrival implements Arrival {
   readonly lines: readonly string[];
   readonly context: InboundContext | undefined;
   readonly #socket: Partial<Socket> | undefined;
+  readonly #connection: ReturnType<typeof connectionOf>;
   readonly #openBody: (() => Readable) | undefined;
 
   constructor(
@@ -32,6 +33,7 @@ export class ServedArrival implements Arrival {
     this.lines = rawHeaders;
     this.context = context;
     this.#socket = socket;
+    this.#connection = connectionOf(socket);
     this.#openBody = openBody;
   }
 
@@ -76,27 +78,36 @@ export class ServedArrival implements Arrival {
     const open = this.#openBody;
     // One that is said to be empty is not looked for: to see its end could be to take it from the application.
     if (open === undefined || !hasBody(lines)) return { bytes: new Uint8Array(0), complete: true };
-    return peekBody(open(), maxBytes);
+    return ArrivingBody.of(open()).peek(maxBytes);
   }
 
   get peer(): PeerIdentity | undefined {
-    return connectionOf(this.#socket)?.peer;
+    return this.#connection?.peer;
   }
 
   get sni(): string {
-    return connectionOf(this.#socket)?.serverName ?? "";
+    return this.#connection?.serverName ?? "";
   }
 
   get remoteAddress(): string | undefined {
-    return this.#socket?.remoteAddress;
+    return this.#ofSocket("remoteAddress");
   }
 
   get localAddress(): string | undefined {
-    return this.#socket?.localAddress;
+    return this.#ofSocket("localAddress");
   }
 
   get localPort(): number | undefined {
-    return this.#socket?.localPort;
+    return this.#ofSocket("localPort");
+  }
+
+  /** That of a session of HTTP/2 throws once the session is over, which may be while somebody is asked. */
+  #ofSocket<Name extends "remoteAddress" | "localAddress" | "localPort">(name: Name): Socket[Name] | undefined {
+    try {
+      return this.#socket?.[name];
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -15,7 +15,14 @@ import {
 } from "@inmesh/core";
 import { EventLog } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
-import { HttpClient, HttpHealthProber, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
+import {
+  HttpClient,
+  HttpExternalCheck,
+  HttpHealthProber,
+  HttpTransport,
+  Notices,
+  type Undici,
+} from "@inmesh/http/internal";
 import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
@@ -27,6 +34,7 @@ import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
+import { LazyTokens } from "./lazy-tokens.js";
 import { LeaseKeeper } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
@@ -137,6 +145,11 @@ export class DataPlane {
     });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
+    const { guard } = this.engine;
+    guard.tokens = new LazyTokens({ clock, allowed: settings.jwksAllow, onNotice: noticed("tokens") });
+    const ownHost = `${settings.service}.${settings.namespace}.svc.`;
+    const isOwn = (host: string): boolean => host.startsWith(ownHost);
+    guard.external = new HttpExternalCheck({ client: this.client, isOwn, onNotice: noticed("access") });
     const { tlsVisible } = settings;
     const snapshots = this.store;
     this.security = new ServerSecurity({

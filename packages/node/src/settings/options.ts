@@ -9,6 +9,7 @@ import type { Document } from "@inmesh/model";
 import type { LogLevel } from "../log.js";
 import { isConsul, schemeOf } from "./registry-url.js";
 import {
+  blocks,
   count,
   dnsLabel,
   duration,
@@ -58,6 +59,11 @@ export interface MeshOptions {
    * redirects and cookies follow. @default false: hidden, as behind a sidecar
    */
   readonly tlsVisible?: boolean;
+  /**
+   * Addresses and blocks (`127.0.0.1`, `169.254.0.0/16`) from which keys of tokens may be fetched though they are this
+   * machine's, this link's or a metadata service's. @default none
+   */
+  readonly jwksAllow?: readonly string[];
   /** `region/zone/subZone`; or `ecs`, `ec2`, `gce`, `azure`, `auto`: that platform's metadata is asked. */
   readonly locality?: string;
   /** Share of calls among instances of its kind, 1 to 65535. @default 1 */
@@ -140,6 +146,7 @@ export const SETTINGS: Settings = {
     expects: "auto, off, ca, ca:DIR, files:DIR or connect",
   },
   tlsVisible: { variable: "INMESH_TLS_VISIBLE", read: truth, expects: "true or false" },
+  jwksAllow: { variable: "INMESH_JWKS_ALLOW", read: blocks, expects: "IP addresses and CIDR blocks, comma-separated" },
   locality: {
     variable: "INMESH_LOCALITY",
     read: text,

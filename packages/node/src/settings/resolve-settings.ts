@@ -85,6 +85,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     serviceAccount: given("serviceAccount"),
     identity: identityIn(given("identity") ?? "off", cwd),
     tlsVisible: given("tlsVisible") ?? false,
+    jwksAllow: given("jwksAllow") ?? [],
     locality: given("locality"),
     weight: given("weight"),
     tags: given("tags") ?? [],

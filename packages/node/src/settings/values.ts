@@ -1,5 +1,7 @@
 /** Text, or a value of inmesh.yaml or an option, → a setting's value. Pure; what is wrong comes back as a sentence. */
 
+import { isIP } from "node:net";
+
 export interface Invalid {
   /** What was expected. The caller says where and what was found. */
   readonly invalid: string;
@@ -83,6 +85,22 @@ export function list(value: unknown): readonly string[] | Invalid {
   if (!Array.isArray(items)) return { invalid: "expected a list" };
   const texts = items.map((item) => (typeof item === "string" ? item.trim() : String(item)));
   return texts.filter((item) => item !== "");
+}
+
+/** `127.0.0.1,10.0.0.0/8,fd00::/8`. */
+export function blocks(value: unknown): readonly string[] | Invalid {
+  const items = list(value);
+  if (isInvalid(items)) return items;
+  const wrong = items.find((item) => !isBlock(item));
+  return wrong === undefined
+    ? items
+    : { invalid: `"${wrong}" is neither an IP address nor a block such as 10.0.0.0/8` };
+}
+
+function isBlock(item: string): boolean {
+  const [address = "", bits] = item.split(/\/(.*)/s);
+  const family = isIP(address);
+  return family !== 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32)));
 }
 
 /** `none`, or an empty list, switches every seam off. */
