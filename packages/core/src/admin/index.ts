@@ -7,6 +7,7 @@ export { type Out, outText } from "../health/out-story.js";
 export type { BodyLoss, MirrorReading, MirrorSkip } from "../mirror/mirror-tally.js";
 export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
+export type { ObservedCall, ObservedCallsView } from "../security/observed-calls.js";
 export type { CertificateView, CertsView, IdentityView } from "./certs-view.js";
 export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";

@@ -14,7 +14,7 @@ import {
   type Rejection,
 } from "@inmesh/core";
 import type { InboundStats } from "@inmesh/core/admin";
-import { Histogram } from "@inmesh/core/internal";
+import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
 import { takeHeaders } from "./inbound-headers.js";
@@ -29,10 +29,13 @@ import { connectionOf } from "./tls/connection.js";
 import type { ServerSecurity } from "./tls/server-security.js";
 
 const NONE: readonly string[] = [];
+const FORBIDDEN = 403;
 
 export class Inbound {
   readonly #engine: InboundEngine;
   readonly #security: ServerSecurity | undefined;
+  /** Who called what. */
+  readonly observed: ObservedCalls;
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
@@ -51,6 +54,7 @@ export class Inbound {
   constructor(engine: InboundEngine, security?: ServerSecurity) {
     this.#engine = engine;
     this.#security = security;
+    this.observed = new ObservedCalls(engine.clock);
   }
 
   get inFlight(): number {
@@ -116,7 +120,10 @@ export class Inbound {
         ServedArrival.of(request, { context: inbound, openBody: () => askedFor(request, response) }),
         inbound.startedAt,
       ),
-      (rejection) => this.#deny(inbound, () => rejectRequest(response, rejection)),
+      (rejection) => {
+        this.#observe(inbound, request.method, request.url, rejection);
+        return this.#deny(inbound, () => rejectRequest(response, rejection));
+      },
       (passage) => {
         if (passage !== undefined) {
           editRequest(request, passage);
@@ -165,7 +172,11 @@ export class Inbound {
         ServedArrival.ofStream(head, socket, { context: inbound, openBody: () => askedForStream(stream, head) }),
         inbound.startedAt,
       ),
-      (rejection) => this.#deny(inbound, () => rejectStream(stream, head, rejection)),
+      (rejection) => {
+        const { headers } = head;
+        this.#observe(inbound, headers[":method"], headers[":path"], rejection);
+        return this.#deny(inbound, () => rejectStream(stream, head, rejection));
+      },
       (passage) => {
         if (passage !== undefined) {
           editStream(head, passage);
@@ -259,6 +270,7 @@ export class Inbound {
     response: ServerResponse,
     work: () => Result,
   ): Result | true {
+    this.#observe(inbound, request.method, request.url);
     if (this.#concerns(inbound) && !response.headersSent) {
       const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
       if (rejection !== undefined) return rejectRequest(response, rejection);
@@ -274,6 +286,7 @@ export class Inbound {
     head: RequestHead,
     work: () => Result,
   ): Result | true {
+    this.#observe(inbound, head.headers[":method"], head.headers[":path"]);
     if (this.#concerns(inbound) && !stream.headersSent) {
       const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
       if (rejection !== undefined) return rejectStream(stream, head, rejection);
@@ -312,6 +325,13 @@ export class Inbound {
       });
     });
     return true;
+  }
+
+  /** @param rejection undefined: it passes. What is wrong with a token or a target says nothing of who may call what */
+  #observe({ peer }: InboundRequest, method: unknown, target: unknown, rejection?: Rejection): void {
+    if (rejection !== undefined && rejection.status !== FORBIDDEN) return;
+    if (typeof method === "string" && typeof target === "string")
+      this.observed.add(peer, method, target, rejection !== undefined);
   }
 
   #deny(inbound: InboundRequest, answer: () => true): true {

@@ -43,6 +43,7 @@ const READ: Readonly<Record<string, Show>> = {
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
   "/certs": certsView,
+  "/observed": ({ inbound }) => inbound.observed.read(),
   "/events": ({ events }) => events.view(),
   "/explain": explainPage,
 };
