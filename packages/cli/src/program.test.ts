@@ -52,7 +52,7 @@ describe("the command line", () => {
   });
 
   it("prints versions as JSON, YAML and text", async () => {
-    const own = { inmesh: "0.1.0", schemaVersion: 4, node: process.versions.node };
+    const own = { inmesh: "0.1.0", schemaVersion: 5, node: process.versions.node };
     using folder = new TemporaryFolder();
     const cwd = folder.path;
     expect((await runCli(["version", "--json"], { cwd })).json()).toEqual(own);
@@ -62,10 +62,10 @@ describe("the command line", () => {
     await using __ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-2" });
     await using ___ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-3", inmeshVersion: "0.0.9" });
     const [, most, least] = (await runCli(["version"], { cwd })).stdout.split("\n");
-    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 4)");
-    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 4)");
+    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 5)");
+    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 5)");
     expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
-    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 4\n");
+    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 5\n");
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
   });
 

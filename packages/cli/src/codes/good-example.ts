@@ -16,6 +16,7 @@ import {
   TO_REVIEWS,
   virtualService,
 } from "./example-documents.js";
+import { GOOD_SECURITY_DOCUMENTS } from "./security-problem-help.js";
 
 const API = "    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n";
 const PLAIN = `${REVIEWS}---\n${virtualService(TO_REVIEWS)}`;
@@ -86,6 +87,7 @@ spec:
   IM0309: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
   IM0310: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
   IM0701: virtualService(TO_REVIEWS),
+  ...GOOD_SECURITY_DOCUMENTS,
 };
 
 /** What to type, where no document shows the problem. */

@@ -18,6 +18,7 @@ import {
   virtualService,
 } from "./example-documents.js";
 import { REGISTRY_PROBLEM_HELP } from "./registry-problem-help.js";
+import { SECURITY_PROBLEM_HELP } from "./security-problem-help.js";
 
 export interface ProblemHelp {
   /** As the page says it: some codes have more than one. */
@@ -339,4 +340,5 @@ spec:
     yaml: `${REVIEWS}---\n${rateLimit("front")}`,
   },
   ...REGISTRY_PROBLEM_HELP,
+  ...SECURITY_PROBLEM_HELP,
 };

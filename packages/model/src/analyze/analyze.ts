@@ -5,13 +5,17 @@
 
 import { GATEWAY_ROUTE_KINDS } from "../compile/gateway-parent.js";
 import { compileSettings } from "../compile/settings.js";
+import type { AuthorizationPolicySpec } from "../kind/authorization-policy.js";
 import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
 import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { GatewayRouteSpec } from "../kind/gateway-grpc-route.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import type { MeshModeSpec } from "../kind/mesh-mode.js";
+import type { PeerAuthenticationSpec } from "../kind/peer-authentication.js";
 import type { RateLimitSpec } from "../kind/rate-limit.js";
+import type { RequestAuthenticationSpec } from "../kind/request-authentication.js";
 import type { ResilienceSpec } from "../kind/resilience.js";
+import type { ServiceSpec } from "../kind/service.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
@@ -28,7 +32,9 @@ import { checkHostConflicts } from "./host-conflicts.js";
 import { checkHostPolicies } from "./host-policies.js";
 import { checkMeshModes } from "./mesh-modes.js";
 import { checkPassedOver } from "./passed-over.js";
+import { checkPeerAuthentications, checkPlaintextToStrict } from "./peer-authentications.js";
 import { checkRulesBehindAll } from "./rules-behind-all.js";
+import { checkAccounts, checkAuthorizationPolicy, checkWhomItMeans } from "./security-policies.js";
 import { checkAddresses } from "./service-entry-addresses.js";
 import { checkSidecars } from "./sidecar-conflicts.js";
 import { analyzedSet } from "./views.js";
@@ -59,7 +65,7 @@ export function analyze(
   const ofKind = <Spec>(kind: Kind) => resources.filter((resource) => resource.kind === kind) as Resource<Spec>[];
   const virtualServices = ofKind<VirtualServiceSpec>("VirtualService");
   const meshConfig = ofKind<MeshConfigSpec>("MeshConfig")[0];
-  const { exportTo, mesh } = compileSettings(meshConfig);
+  const { exportTo, mesh, autoMtls } = compileSettings(meshConfig);
   const gateways = passedOver && checkPassedOver(passedOver, problems, report);
   for (const resource of virtualServices) {
     checkReferences(resource, set, report);
@@ -73,7 +79,10 @@ export function analyze(
   checkTwoLanguages(gatewayRoutes, virtualServices, exportTo.virtualService, report);
   checkHostConflicts(virtualServices, new Set(refused), exportTo.virtualService, report);
   for (const resource of ofKind<ServiceEntrySpec>("ServiceEntry")) checkAddresses(resource, meshConfig, report);
-  for (const resource of ofKind<DestinationRuleSpec>("DestinationRule")) checkDestinationRule(resource, set, report);
+  for (const resource of ofKind<DestinationRuleSpec>("DestinationRule")) {
+    checkDestinationRule(resource, set, report);
+    checkPlaintextToStrict(resource, set, report);
+  }
   const sidecars = ofKind<SidecarSpec>("Sidecar");
   for (const resource of sidecars) checkDeprecatedSidecar(resource, report);
   checkSidecars(sidecars, report);
@@ -88,6 +97,16 @@ export function analyze(
     mesh.rootNamespace,
     report,
   );
+  const authorization = ofKind<AuthorizationPolicySpec>("AuthorizationPolicy");
+  const tokens = ofKind<RequestAuthenticationSpec>("RequestAuthentication");
+  const peers = ofKind<PeerAuthenticationSpec>("PeerAuthentication");
+  const { rootNamespace } = mesh;
+  checkPeerAuthentications(peers, rootNamespace, autoMtls, report);
+  for (const resource of [...authorization, ...tokens, ...peers]) {
+    checkWhomItMeans(resource, { workloads, rootNamespace }, report);
+  }
+  for (const resource of authorization) checkAuthorizationPolicy(resource, tokens, meshConfig, rootNamespace, report);
+  for (const resource of ofKind<ServiceSpec>("Service")) checkAccounts(resource, report);
   const order = new Map([...resources, ...(passedOver ?? [])].map(({ key }, index) => [key, index]));
   return problems.sort((a, b) => (order.get(a.resource) ?? 0) - (order.get(b.resource) ?? 0));
 }

@@ -18,4 +18,16 @@ export const SET_PROBLEM_CODES = {
   IM0312: "two CircuitBreakers, or two Resiliences, of one namespace speak for one host; the older one holds",
   IM0313:
     "a RateLimit, or the server part of a Resilience, for a host of another namespace, whose servers do not listen to it",
+  IM0801:
+    "a security policy with targetRef or targetRefs, which is for gateways and waypoints, so no process acts on it",
+  IM0802: "an ALLOW without rules: it lets nobody in whom no other policy allows",
+  IM0803: "an empty list in a rule of an AuthorizationPolicy, which means anybody or anything, as if it were left out",
+  IM0804: "a PeerAuthentication of the root namespace that selects workloads, which holds for nobody",
+  IM0805: "two PeerAuthentications for the same workloads; the older one holds",
+  IM0806: "a workload, or a port of one, takes no TLS by a PeerAuthentication that callers do not look at",
+  IM0807: "a DestinationRule sends without a certificate of the mesh what PeerAuthentication STRICT demands one for",
+  IM0808:
+    "a CUSTOM policy asks a provider that MeshConfig does not have, or that cannot be asked: what it asks is refused",
+  IM0809: "a rule of an AuthorizationPolicy asks for what stands in a token where no RequestAuthentication takes any",
+  IM0810: "the annotation inmesh.dev/service-accounts of a Service names what is no account",
 } as const;
