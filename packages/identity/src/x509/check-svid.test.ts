@@ -111,11 +111,52 @@ describe("checkSvid", () => {
     ).toContain("31 certificates");
   });
 
+  it("walks a bounded number of ways where authorities sign each other", () => {
+    const keyOfAll = generateKey();
+    const self = { key: keyOfAll, name: subjectOf("circle"), keyId: Buffer.alloc(20), algorithm: issuer.algorithm };
+    const request = {
+      name: "circle",
+      publicKey: createPublicKey(keyOfAll),
+      notBefore: NOW - HOUR,
+      notAfter: NOW + HOUR,
+    };
+    const circle = Array.from({ length: 9 }, (_, at) => {
+      const constraints = extension(OID.basicConstraints, sequence(trueValue()), true);
+      const fields = { serial: Buffer.of(at + 1), subject: subjectOf("circle"), extensions: [constraints] };
+      const own = createPublicKey(keyOfAll).export({ type: "spki", format: "der" });
+      return assemble({ ...request, ...fields, spki: own }, self);
+    });
+    const startedAt = performance.now();
+    expect(refusal(leaf({ issuer: self }), NOW, circle)).toMatch(/too many ways|does not lead/);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
   it("refuses what stands before, behind or instead of a certificate", () => {
     const der = leaf();
     const long = Buffer.concat([der.subarray(0, 1), Buffer.of(0x83, 0), der.subarray(2)]);
     for (const bytes of [Buffer.alloc(0), der.subarray(0, -1), Buffer.concat([der, Buffer.of(0)]), long, Buffer.from(certificatePem({ der }))]) // biome-ignore format: one line
       expect(refusal(bytes)).toMatch(/not DER|bytes/);
     expect(checkSvid([], trust, NOW).refusal).toContain("no certificate");
+  });
+});
+
+describe("what was accepted once", () => {
+  it("is not taken for accepted before or after its time, nor by other roots", () => {
+    const der = leaf({ notAfter: NOW + HOUR });
+    const own = trustOf(new Map([["cluster.local", pem(root)]]));
+    const at = (wallTime: number, roots = own) => checkSvid([der, intermediate.certificate.der], roots, wallTime);
+    expect([at(NOW).peer?.id, at(NOW).peer?.id, own.accepted.size]).toEqual([CART, CART, 1]);
+    expect(at(NOW + HOUR + 1).refusal).toContain("expired");
+    expect(at(NOW - HOUR - 1).refusal).toContain("not valid before");
+    expect(at(NOW, trustOf(new Map([["cluster.local", pem(foreign)]]))).refusal).toContain("does not lead");
+    expect(at(NOW).peer?.id).toBe(CART);
+  });
+
+  it("is bounded in number", () => {
+    const own = trustOf(new Map([["cluster.local", pem(root)]]));
+    const peer = check(leaf()).peer!;
+    for (let each = 0; each < 1_000; each++) own.accepted.set(`${each}`, { peer, notBefore: 0, notAfter: 0 });
+    for (let each = 0; each < 3; each++) checkSvid([leaf(), intermediate.certificate.der], own, NOW);
+    expect(own.accepted.size).toBe(1_000);
   });
 });

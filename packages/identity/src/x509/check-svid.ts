@@ -22,9 +22,17 @@ export function checkSvid(chain: readonly Uint8Array[], trust: Trust, wallTime: 
   if (chain.length === 0) return { refusal: "it showed no certificate" };
   if (chain.length > MOST_CERTIFICATES)
     return { refusal: `it showed ${chain.length} certificates, more than ${MOST_CERTIFICATES}` };
+  const keys = chain.map((der) => Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString("latin1"));
+  const known = trust.accepted.get(keys.join());
+  if (known !== undefined && wallTime >= known.notBefore && wallTime <= known.notAfter) return { peer: known.peer };
   try {
-    const certificates = chain.map(readCertificate);
-    return checkCertificates(certificates, trust, wallTime);
+    const certificates = chain.map((der, at) => (at === 0 ? readCertificate(der) : readIssuer(der, keys[at]!, trust))); // as many keys
+    const { peer, path, refusal } = judge(certificates, trust, wallTime);
+    if (peer === undefined) return { refusal };
+    const notBefore = Math.max(...path.map((certificate) => certificate.notBefore));
+    const notAfter = Math.min(...path.map((certificate) => certificate.notAfter));
+    remember(trust.accepted, keys.join(), { peer, notBefore, notAfter });
+    return { peer };
   } catch (error) {
     return { refusal: error instanceof Error ? error.message : String(error) };
   }
@@ -32,6 +40,15 @@ export function checkSvid(chain: readonly Uint8Array[], trust: Trust, wallTime: 
 
 /** As `checkSvid`, for certificates that were read. */
 export function checkCertificates(chain: readonly Certificate[], trust: Trust, wallTime: number): PeerVerdict {
+  const { peer, refusal } = judge(chain, trust, wallTime);
+  return peer === undefined ? { refusal } : { peer };
+}
+
+type Judgement =
+  | { readonly peer: PeerIdentity; readonly path: readonly Certificate[]; readonly refusal?: undefined }
+  | { readonly peer?: undefined; readonly path?: undefined; readonly refusal: string };
+
+function judge(chain: readonly Certificate[], trust: Trust, wallTime: number): Judgement {
   const [leaf, ...others] = chain;
   if (leaf === undefined) return { refusal: "it showed no certificate" };
   const [peer, reason] = identityOf(leaf);
@@ -40,8 +57,25 @@ export function checkCertificates(chain: readonly Certificate[], trust: Trust, w
   if (refusal !== undefined) return { refusal };
   const anchors = trust.anchors.get(peer.trustDomain) ?? [];
   const helpers = trust.intermediates.get(peer.trustDomain) ?? [];
-  const problem = pathProblem([leaf], { others: [...others, ...helpers], anchors, wallTime, peer });
-  return problem === undefined ? { peer } : { refusal: problem };
+  const found = findPath([leaf], { others: [...others, ...helpers], anchors, wallTime, peer, tried: 0 });
+  return typeof found === "string" ? { refusal: found } : { peer, path: found };
+}
+
+/** Issuers are few and come with every handshake: each is read once. */
+function readIssuer(der: Uint8Array, key: string, { issuers }: Trust): Certificate {
+  const known = issuers.get(key);
+  if (known !== undefined) return known;
+  const read = readCertificate(der);
+  remember(issuers, key, read);
+  return read;
+}
+
+/** Of each kind, per generation of roots. The oldest goes first. */
+const MOST_REMEMBERED = 1_000;
+
+function remember<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  if (map.size >= MOST_REMEMBERED) map.delete(map.keys().next().value ?? "");
+  map.set(key, value);
 }
 
 /** The one URI of a leaf. */
@@ -83,30 +117,38 @@ interface PathSearch {
   readonly anchors: readonly Certificate[];
   readonly wallTime: number;
   readonly peer: PeerIdentity;
+  /** Certificates that were tried: many that sign each other in a circle have more ways than anybody should walk. */
+  tried: number;
 }
+
+/** A chain of ten, each with a helper, has fewer. */
+const MOST_TRIED = 100;
 
 /**
  * From the leaf upwards: an anchor where one signed, else the next certificate that did.
- * @returns why no way leads to an anchor, undefined when one does
+ * @returns the way with its anchor, or why there is none
  */
-function pathProblem(path: readonly Certificate[], search: PathSearch): string | undefined {
+function findPath(path: readonly Certificate[], search: PathSearch): readonly Certificate[] | string {
   const { others, anchors, wallTime, peer } = search;
   const top = path.at(-1) as Certificate; // starts with the leaf
   let reason: string | undefined;
   for (const anchor of anchors) {
-    if (anchor.fingerprint === top.fingerprint && path.length > 1) return undefined;
+    if (anchor.fingerprint === top.fingerprint && path.length > 1) return path;
     if (!isIssuedBy(top, anchor)) continue;
     const problem = issuerProblem(anchor, path, "the root", wallTime);
-    if (problem === undefined) return undefined;
+    if (problem === undefined) return [...path, anchor];
     reason = problem;
   }
   if (path.length >= MOST_CERTIFICATES)
     return `the chain of ${peer.id} is longer than ${MOST_CERTIFICATES} certificates`;
   for (const issuer of others) {
+    search.tried += 1;
+    if (search.tried > MOST_TRIED) return `the chain of ${peer.id} has too many ways to a root`;
     if (path.includes(issuer) || !isIssuedBy(top, issuer)) continue;
-    const problem = issuerProblem(issuer, path, "an intermediate", wallTime) ?? pathProblem([...path, issuer], search);
-    if (problem === undefined) return undefined;
-    reason ??= problem;
+    const problem = issuerProblem(issuer, path, "an intermediate", wallTime);
+    const found = problem ?? findPath([...path, issuer], search);
+    if (typeof found !== "string") return found;
+    reason ??= found;
   }
   return reason ?? `its certificate does not lead to a root of trust domain ${peer.trustDomain}`;
 }

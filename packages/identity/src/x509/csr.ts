@@ -1,6 +1,6 @@
 /** Certificate requests, PKCS#10 (RFC 2986): a key says that it is there. Names in it are a wish, which nobody grants. */
 
-import { createPublicKey, type KeyObject } from "node:crypto";
+import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { extension, namesOf } from "./build-certificate.js";
 import {
   bitString,
@@ -11,12 +11,14 @@ import {
   encode,
   explicit,
   integer,
+  isTagged,
   itemsOf,
   oid,
   oidOf,
   sequence,
   set,
   TAG,
+  time,
 } from "./der.js";
 import { OID } from "./oids.js";
 import { CERTIFICATE_REQUEST, formatPem, parsePem } from "./pem.js";
@@ -54,7 +56,7 @@ export function readCsrBytes(der: Buffer): KeyObject {
   const number = bytesOf(version, TAG.integer, WHAT);
   if (rest.length + more.length > 0 || number.length !== 1 || number[0] !== 0)
     throw new SvidProblem(`${WHAT} is not well formed`);
-  checkName(subject);
+  checkName(subject, spki);
   for (const item of itemsOf(attributes, 0, WHAT, true)) checkAttribute(item);
   const key = publicKeyOf(spki);
   const [scheme, parameters, ...others] = itemsOf(algorithm, TAG.sequence, "its signature algorithm");
@@ -86,22 +88,33 @@ function publicKeyOf(spki: Der | undefined): KeyObject {
   return key;
 }
 
-/** RDNSequence: not used, but somebody else may have to read the request as well. */
-function checkName(name: Der | undefined): void {
-  for (const part of itemsOf(name, TAG.sequence, "its subject")) {
-    const pairs = itemsOf(part, TAG.set, "its subject");
-    if (pairs.length === 0) throw new SvidProblem("its subject is not well formed");
-    for (const pair of pairs) {
-      const [type, value, ...rest] = itemsOf(pair, TAG.sequence, "its subject");
-      oidOf(type, "its subject");
-      if (value === undefined || rest.length > 0) throw new SvidProblem("its subject is not well formed");
-    }
+/**
+ * Not used, but somebody else may have to read the request as well. OpenSSL is strict about names, so it is asked: a
+ * certificate that nobody signed with that subject is read, or not.
+ */
+function checkName(name: Der | undefined, spki: Der | undefined): void {
+  if (itemsOf(name, TAG.sequence, "its subject").length === 0 || name === undefined || spki === undefined) return;
+  const algorithm = sequence(oid(OID.ecdsaSha256));
+  const times = sequence(time(0), time(0));
+  const version = explicit(0, integer(Buffer.of(2)));
+  const tbs = sequence(version, integer(Buffer.of(1)), algorithm, sequence(), times, name, spki);
+  try {
+    new X509Certificate(encode(sequence(tbs, algorithm, bitString(Buffer.of(0)))));
+  } catch {
+    throw new SvidProblem("its subject is not well formed");
   }
 }
 
 function checkAttribute(item: Der): void {
-  const [type, values, ...rest] = itemsOf(item, TAG.sequence, "an attribute of it");
-  oidOf(type, "an attribute of it");
-  if (itemsOf(values, TAG.set, "an attribute of it").length === 0 || rest.length > 0)
-    throw new SvidProblem("an attribute of it is not well formed");
+  const what = "an attribute of it";
+  const [type, values, ...rest] = itemsOf(item, TAG.sequence, what);
+  oidOf(type, what);
+  const found = itemsOf(values, TAG.set, what);
+  // Lists of extensions, passwords, names: text or a sequence, whose content nobody looks at.
+  if (found.length === 0 || rest.length > 0 || !found.every((value) => VALUE_TAGS.some((tag) => isTagged(value, tag))))
+    throw new SvidProblem(`${what} is not well formed`);
+  for (const value of found)
+    if (value.constructed !== isTagged(value, TAG.sequence)) throw new SvidProblem(`${what} is not well formed`);
 }
+
+const VALUE_TAGS = [TAG.sequence, TAG.utf8String, TAG.printableString, TAG.ia5String] as const;

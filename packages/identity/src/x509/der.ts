@@ -139,8 +139,8 @@ export function timeOf(value: Der | undefined, what: string): number {
   const [year = 0, month = 0, ...rest] = `${century}${digits}`.match(/^\d{4}|\d{2}(?=(\d{2})*Z)/g)?.map(Number) ?? [];
   const [day = 0, hour = 0, minute = 0, second = 0] = rest;
   const wallTime = Date.UTC(year, month - 1, day, hour, minute, second);
-  // What JavaScript carries over (the 31st of June) is no date.
-  if (month > 12 || day < 1 || new Date(wallTime).getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
-    throw new SvidProblem(`${what} is not a date`);
+  // What JavaScript carries over (the 31st of June) or adds (the year 26) is no date.
+  const inRange = year >= 1950 && month >= 1 && month <= 12 && day >= 1 && hour <= 23 && minute <= 59 && second <= 59;
+  if (!inRange || new Date(wallTime).getUTCDate() !== day) throw new SvidProblem(`${what} is not a date`);
   return wallTime;
 }

@@ -41,6 +41,8 @@ export interface Extensions {
   readonly nameConstraints: NameConstraints | undefined;
   /** Subject key identifier. */
   readonly keyId: Buffer | undefined;
+  /** Authority key identifier: the issuer's. */
+  readonly issuerKeyId: Buffer | undefined;
   /** Object identifiers of extensions that must be understood and are not. */
   readonly unknown: readonly string[];
 }
@@ -80,6 +82,7 @@ export function readExtensions(list: Der | undefined): Extensions {
     extendedKeyUsage: read(OID.extendedKeyUsage, extendedKeyUsages),
     nameConstraints: read(OID.nameConstraints, nameConstraints),
     keyId: read(OID.subjectKeyId, (value) => bytesOf(decode(value, WHAT.keyId), TAG.octetString, WHAT.keyId)),
+    issuerKeyId: read(OID.authorityKeyId, authorityKeyId),
     unknown: [...values].filter(([id, { critical }]) => critical && !UNDERSTOOD.has(id)).map(([id]) => id),
   };
 }
@@ -88,21 +91,31 @@ export function readExtensions(list: Der | undefined): Extensions {
 const WHAT = {
   names: "the list of alternative names",
   keyId: "the key identifier",
+  issuerKeyId: "the key identifier of the issuer",
   keyUsage: "the key usage",
   extendedKeyUsage: "the extended key usage",
   basicConstraints: "the basic constraints",
   nameConstraints: "the list of name constraints",
 };
 
+/** Where critical. Key identifiers never are (RFC 5280 §4.2.1.1), and OpenSSL takes none that is. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   OID.subjectAltName,
   OID.basicConstraints,
   OID.keyUsage,
   OID.extendedKeyUsage,
   OID.nameConstraints,
-  OID.subjectKeyId,
-  OID.authorityKeyId,
 ]);
+
+/** RFC 5280 §4.2.1.1; names and serial number of the issuer are looked at by OpenSSL. */
+function authorityKeyId(value: Buffer): Buffer | undefined {
+  const items = [...itemsOf(decode(value, WHAT.issuerKeyId), TAG.sequence, WHAT.issuerKeyId)];
+  const id = isTagged(items[0], 0, true) ? bytesOf(items.shift(), 0, WHAT.issuerKeyId, true) : undefined;
+  if (isTagged(items[0], 1, true)) generalNames(items.shift() as Der, 1, true);
+  if (isTagged(items[0], 2, true)) bytesOf(items.shift(), 2, WHAT.issuerKeyId, true);
+  if (items.length > 0) throw new SvidProblem(`${WHAT.issuerKeyId} is not well formed`);
+  return id;
+}
 
 function keyUsages(value: Buffer): ReadonlySet<KeyUsage> {
   const bits = bitsOf(decode(value, WHAT.keyUsage), WHAT.keyUsage);

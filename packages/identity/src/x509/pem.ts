@@ -2,8 +2,8 @@
 
 import { SvidProblem } from "./svid-problem.js";
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END \1-----/g;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const BEGIN = /^-----BEGIN ([A-Z0-9 ]{1,40})-----$/;
+const BODY = /^[A-Za-z0-9+/]+={0,2}$/;
 /** In characters: a bundle of a hundred roots has 100,000. */
 const MOST = 1_000_000;
 
@@ -16,10 +16,21 @@ export interface PemBlock {
 export function parsePem(pem: string, what: string): readonly PemBlock[] {
   if (pem.length > MOST) throw new SvidProblem(`${what} has ${pem.length} characters, more than ${MOST}`);
   const blocks: PemBlock[] = [];
-  for (const [, label = "", body = ""] of pem.matchAll(BLOCK)) blocks.push({ label, bytes: bodyOf(body, label, what) });
-  // A block that does not end (a file half written) has a beginning too many.
-  if (pem.split("-----BEGIN ").length - 1 !== blocks.length)
-    throw new SvidProblem(`${what} is not whole: a PEM block in it does not end, or not with its own label`);
+  let label: string | undefined;
+  let body: string[] = [];
+  for (const each of pem.split("\n")) {
+    const line = each.replace(/[ \t\r]+$/, "");
+    if (label === undefined) {
+      label = BEGIN.exec(line)?.[1];
+      body = [];
+      if (label === undefined && line.includes("-----BEGIN ")) throw halfWritten(what);
+    } else if (line === `-----END ${label}-----`) {
+      blocks.push({ label, bytes: bytesOf(body, label, what) });
+      label = undefined;
+    } else if (line.startsWith("-----")) throw halfWritten(what);
+    else body.push(line);
+  }
+  if (label !== undefined) throw halfWritten(what);
   return blocks;
 }
 
@@ -41,9 +52,14 @@ export function formatPem(label: string, bytes: Uint8Array): string {
 export const CERTIFICATE = "CERTIFICATE";
 export const CERTIFICATE_REQUEST = "CERTIFICATE REQUEST";
 
-function bodyOf(body: string, label: string, what: string): Buffer {
-  const base64 = body.replace(/[ \t\r\n]+/g, "");
-  if (!BASE64.test(base64) || base64.length % 4 !== 0)
+function bytesOf(lines: readonly string[], label: string, what: string): Buffer {
+  const base64 = lines.join("");
+  // What says more in front of the base64 (a cipher, say) is not understood here.
+  if (!BODY.test(base64) || base64.length % 4 !== 0 || lines.some((line) => line === ""))
     throw new SvidProblem(`${what}: the block ${label} is not base64`);
   return Buffer.from(base64, "base64");
+}
+
+function halfWritten(what: string): SvidProblem {
+  return new SvidProblem(`${what} is not whole: a PEM block in it does not begin or end as it should`);
 }

@@ -1,5 +1,6 @@
 /** Roots by trust domain. A root vouches for its own domain only: a federated one must not name workloads of ours. mtls.md §4 */
 
+import type { PeerIdentity } from "@inmesh/model";
 import { type Certificate, parseChain } from "./certificate.js";
 import { SvidProblem } from "./svid-problem.js";
 
@@ -10,6 +11,13 @@ export interface Trust {
   readonly anchors: ReadonlyMap<string, readonly Certificate[]>;
   /** Intermediates that stand in a bundle: they lead to an anchor, and are none. */
   readonly intermediates: ReadonlyMap<string, readonly Certificate[]>;
+  /** Of `checkSvid`, by the bytes of a chain: who was accepted, and between which times that holds. */
+  readonly accepted: Map<
+    string,
+    { readonly peer: PeerIdentity; readonly notBefore: number; readonly notAfter: number }
+  >;
+  /** Issuers that were read, by their bytes. */
+  readonly issuers: Map<string, Certificate>;
 }
 
 /**
@@ -31,7 +39,7 @@ export function trustOf(
   const of = (domain: string) => parsed.get(domain) ?? parsed.get(own) ?? [];
   const pick = (anchors: boolean) =>
     new Map(trustDomains.map((domain) => [domain, of(domain).filter((root) => isAnchor(root) === anchors)]));
-  return { trustDomains, anchors: pick(true), intermediates: pick(false) };
+  return { trustDomains, anchors: pick(true), intermediates: pick(false), accepted: new Map(), issuers: new Map() };
 }
 
 /** As OpenSSL has it: only what signed itself ends a path. */

@@ -15,16 +15,19 @@ export class InputMutator {
   readonly #random: Random;
   readonly #kept: Uint8Array[];
   readonly #words: readonly Uint8Array[];
+  readonly #mutate: InputTarget["mutate"];
   readonly #known = new Set<string>();
 
-  constructor({ seeds, words }: InputTarget, seed: number) {
+  constructor({ seeds, words, mutate }: InputTarget, seed: number) {
     this.#random = seededRandom(seed);
     this.#kept = [...seeds];
+    this.#mutate = mutate;
     this.#words = words.map((word) => (typeof word === "string" ? Buffer.from(word, "latin1") : word));
   }
 
   next(): Uint8Array {
     let input = this.#pick(this.#kept);
+    if (this.#mutate !== undefined && this.#random.int(4) > 0) return this.#mutate(input, this.#random);
     for (let left = this.#random.int(MAX_CHANGES) + 1; left > 0; left--) input = this.#change(input);
     return input.length > MAX_BYTES ? input.subarray(0, MAX_BYTES) : input;
   }

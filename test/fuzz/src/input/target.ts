@@ -1,10 +1,14 @@
 /** A parser of what strangers send: a name, a header, a path, a certificate, a token. */
 
+import type { Random } from "@inmesh/core";
+
 export interface InputTarget {
   /** Well-formed inputs, from which mutations start. */
   readonly seeds: readonly Uint8Array[];
   /** Pieces that mean something to the parser: put in by chance. */
   readonly words: readonly (string | Uint8Array)[];
+  /** A change that keeps what the parser would stumble over first: three in four are made by it. @default by bytes alone */
+  mutate?(input: Uint8Array, random: Random): Uint8Array;
   judge(input: Uint8Array): Verdict | Promise<Verdict>;
 }
 

@@ -5,5 +5,9 @@ import type { InputTarget } from "./target.js";
 export const TARGETS: Readonly<Record<string, () => Promise<InputTarget>>> = {
   path: async () => (await import("./path.js")).PATH,
   "forwarded-for": async () => (await import("./forwarded-for.js")).FORWARDED_FOR,
+  certificate: async () => (await import("./certificates.js")).CERTIFICATE,
+  svid: async () => (await import("./certificates.js")).SVID,
+  csr: async () => (await import("./certificates.js")).CSR,
+  pem: async () => (await import("./certificates.js")).PEM,
   "spiffe-id": async () => (await import("./spiffe-id.js")).SPIFFE_ID,
 };
