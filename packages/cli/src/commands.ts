@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { caCommand } from "./ca/command.js";
 import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
+import { authzCommand } from "./command/authz.js";
 import { certsCommand } from "./command/certs.js";
 import { checkCommand } from "./command/check.js";
 import { convertCommand } from "./command/convert.js";
@@ -57,6 +58,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: POLICY, create: rollbackCommand },
   { group: POLICY, create: convertCommand },
   { group: MESH, create: explainCommand },
+  { group: MESH, create: authzCommand },
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },
   { group: MESH, create: routesCommand },

@@ -32,6 +32,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   rollback: ["rollback vs/reviews --dry-run", CHANGE],
   convert: ["convert entries.json", "yaml json"],
   explain: ["explain GET http://reviews.shop/", REPORT],
+  authz: ["authz check --to shop/reviews GET /", REPORT],
   services: ["services", LIST],
   endpoints: ["endpoints", LIST],
   routes: ["routes", LIST],

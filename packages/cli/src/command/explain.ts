@@ -1,14 +1,12 @@
 /** `inmesh explain`: where a request would go, and why. Nothing is sent. */
 
-import { createReadStream } from "node:fs";
-import { isAbsolute, join } from "node:path";
 import { explain, MeshError } from "@inmesh/core";
 import type { ClientContext } from "@inmesh/model";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
-import { CliError, EXIT, type ExitCode, systemReason } from "../exit.js";
+import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { parseRequestLine, requestFromArguments } from "../input/explain-request.js";
-import { readLines } from "../io.js";
+import { answerLines } from "../input/request-lines.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { formatExplanation } from "../output/explanation.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
@@ -111,50 +109,19 @@ function asked<T>(answer: () => T): T {
   }
 }
 
-/** Answers are gathered and written in pieces: one write for each of thousands would take longer than they do. */
-const PIECE_CHARACTERS = 64 * 1024;
-
-async function explainLines(
+function explainLines(
   cli: Cli,
   registry: OpenRegistry,
   { from, labels }: ExplainOptions,
   namespace: string,
   file: string,
 ): Promise<ExitCode> {
-  const { io } = cli;
-  const input = file === "-" ? io.stdin : createReadStream(isAbsolute(file) ? file : join(io.cwd, file));
-  let piece = "";
-  try {
-    for await (const line of readLines(input)) {
-      piece += `${JSON.stringify(await explainLine(line))}\n`;
-      if (piece.length < PIECE_CHARACTERS && file !== "-") continue;
-      cli.print(piece);
-      piece = "";
-    }
-  } catch (error) {
-    const reason = systemReason(error);
-    if (reason === undefined) throw error;
-    throw new CliError(
-      EXIT.usage,
-      `"${file}" cannot be read: ${reason}`,
-      "Check the path, or give - for standard input.",
-    );
-  }
-  cli.print(piece);
-  return EXIT.ok;
-
-  async function explainLine(line: string): Promise<unknown> {
+  return answerLines(cli, file, async (line) => {
     const parsed = parseRequestLine(line);
     if (typeof parsed === "string") return { error: `${parsed}. Expected {"method","url","headers","from"}.` };
-    try {
-      const client = callerOf(parsed.from ?? from, labels, namespace, registry);
-      const caller = parsed.labels === undefined ? client : { ...client, labels: parsed.labels };
-      const { snapshot } = await registry.viewOf(caller);
-      return explain(snapshot, parsed.request);
-    } catch (error) {
-      if (error instanceof MeshError) return { error: error.message };
-      if (error instanceof CliError) return { error: `${error.message}. ${error.advice}` };
-      throw error;
-    }
-  }
+    const client = callerOf(parsed.from ?? from, labels, namespace, registry);
+    const caller = parsed.labels === undefined ? client : { ...client, labels: parsed.labels };
+    const { snapshot } = await registry.viewOf(caller);
+    return explain(snapshot, parsed.request);
+  });
 }

@@ -2,6 +2,7 @@
 
 import type { ExplainRequest } from "@inmesh/core";
 import { CliError, EXIT } from "../exit.js";
+import { isLabels, isObject, isPort, readHeaders } from "./request-values.js";
 
 /** Who asks what. */
 export interface AskedLine {
@@ -11,9 +12,21 @@ export interface AskedLine {
   readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
-/** @param headers as typed: `name: value` @throws {CliError} */
-export function requestFromArguments(method: string, target: string, headers: readonly string[]): ExplainRequest {
+/** @param lines headers as typed: `name: value` @throws {CliError} */
+export function requestFromArguments(method: string, target: string, lines: readonly string[]): ExplainRequest {
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(target) ? target : `http://${target}`;
+  const { host, headers } = headersFromArguments(lines);
+  return { method: method.toUpperCase(), url, ...(host !== undefined && { host }), headers };
+}
+
+export interface TypedHeaders {
+  readonly host: string | undefined;
+  /** The others, in lower case. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+}
+
+/** @param headers as typed: `name: value` @throws {CliError} */
+export function headersFromArguments(headers: readonly string[]): TypedHeaders {
   const lines = new Map<string, string[]>();
   for (const header of headers) {
     const colon = header.indexOf(":");
@@ -23,7 +36,7 @@ export function requestFromArguments(method: string, target: string, headers: re
   }
   const [host] = lines.get("host") ?? [];
   lines.delete("host");
-  return { method: method.toUpperCase(), url, ...(host !== undefined && { host }), headers: Object.fromEntries(lines) };
+  return { host, headers: Object.fromEntries(lines) };
 }
 
 /** One line of `--requests`. @returns a sentence when it is no request */
@@ -57,27 +70,3 @@ export function parseRequestLine(line: string): AskedLine | string {
 }
 
 const TEXTS = ["method", "url", "path", "host", "scheme", "from"] as const;
-
-function readHeaders(value: unknown): Record<string, string | string[]> | string {
-  if (!isObject(value)) return '"headers" is no object';
-  const headers: Record<string, string | string[]> = Object.create(null);
-  for (const [name, found] of Object.entries(value)) {
-    if (typeof found === "string") headers[name] = found;
-    else if (Array.isArray(found) && found.every((each) => typeof each === "string")) headers[name] = found;
-    else if (typeof found === "number" || typeof found === "boolean") headers[name] = String(found);
-    else return `header ${JSON.stringify(name)} is neither a text nor a list of texts`;
-  }
-  return headers;
-}
-
-function isPort(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
-}
-
-function isLabels(value: unknown): value is Record<string, string> {
-  return isObject(value) && Object.values(value).every((label) => typeof label === "string");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
