@@ -116,7 +116,7 @@ describe("inmesh authz check", () => {
       { method: "GET", path: "/admin/x", to: "shop/stock" },
       { path: 7 },
       { path: "/", sourceIp: "nowhere" },
-      { path: "/", principal: "web" },
+      { path: "/", principal: "Web of shop" },
     ];
     folder.write("requests.jsonl", `${lines.map((line) => JSON.stringify(line)).join("\n")}\nnothing\n`);
     const argv = ["authz", "check", "--to", "shop/cart", "--requests", "requests.jsonl", "-o", "json"];

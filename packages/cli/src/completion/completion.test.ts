@@ -26,7 +26,7 @@ function shop(): TemporaryFolder {
 
 describe("completion", () => {
   it.each([
-    [["a"], ["analyze", "apply"]],
+    [["a"], ["analyze", "apply", "authz"]],
     [["co"], ["convert", "completion"]],
     [["--v"], ["--version"]],
     [["routes", "--fr"], ["--from"]],

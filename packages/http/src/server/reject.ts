@@ -86,6 +86,11 @@ function grpcAnswer({ headers, grpcStatus, body }: LocalAnswer, type: string): O
     ":status": 200,
     "content-type": type,
     "grpc-status": String(grpcStatus),
-    "grpc-message": encodeURIComponent(text.slice(text.indexOf("\n") + 1)).replaceAll("%20", " "),
+    "grpc-message": messageText(text.slice(text.indexOf("\n") + 1)),
   };
+}
+
+/** As gRPC writes messages: what is printable stays, `%` excepted. */
+function messageText(text: string): string {
+  return text.replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part));
 }
