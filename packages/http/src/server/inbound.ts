@@ -115,22 +115,20 @@ export class Inbound {
       return this.#deny(inbound, () => rejectRequest(response, turnedAway));
     }
     if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
+    const arrival = ServedArrival.of(request, { context: inbound, openBody: () => askedFor(request, response) });
+    const verdict = guard.enter(arrival, inbound.startedAt);
+    if (verdict === undefined) return this.#serve(inbound, request, response, work); // nearly all that pass
     return this.#admitted(
-      guard.enter(
-        ServedArrival.of(request, { context: inbound, openBody: () => askedFor(request, response) }),
-        inbound.startedAt,
-      ),
+      verdict,
       (rejection) => {
         this.#observe(inbound, request.method, request.url, rejection);
         return this.#deny(inbound, () => rejectRequest(response, rejection));
       },
       (passage) => {
-        if (passage !== undefined) {
-          editRequest(request, passage);
-          const { answer } = passage;
-          for (let index = 0; index < answer.length; index += 2)
-            response.appendHeader(answer[index]!, answer[index + 1]!); // flat pairs
-        }
+        if (passage !== undefined) editRequest(request, passage);
+        const answer = passage?.answer ?? NONE;
+        for (let index = 0; index < answer.length; index += 2)
+          response.appendHeader(answer[index]!, answer[index + 1]!); // flat pairs
         return this.#serve(inbound, request, response, work);
       },
       () => inbound.over,
@@ -167,11 +165,12 @@ export class Inbound {
       return this.#deny(inbound, () => rejectStream(stream, head, turnedAway));
     }
     if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
+    const openBody = (): Readable => askedForStream(stream, head);
+    const arrival = ServedArrival.ofStream(head, socket, { context: inbound, openBody });
+    const verdict = guard.enter(arrival, inbound.startedAt);
+    if (verdict === undefined) return this.#serveStream(inbound, stream, head, work);
     return this.#admitted(
-      guard.enter(
-        ServedArrival.ofStream(head, socket, { context: inbound, openBody: () => askedForStream(stream, head) }),
-        inbound.startedAt,
-      ),
+      verdict,
       (rejection) => {
         const { headers } = head;
         this.#observe(inbound, headers[":method"], headers[":path"], rejection);
