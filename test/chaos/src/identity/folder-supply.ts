@@ -55,7 +55,7 @@ export class FolderSupply implements Supply {
   }
 
   async issued(): Promise<number> {
-    return readFileSync(join(this.#directory, "issued.log"), "utf8").split('"event":"issued"').length - 1;
+    return readFileSync(join(this.#directory, "issued.jsonl"), "utf8").split('"event":"issued"').length - 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
