@@ -11,7 +11,7 @@ import { idle } from "./row/idle.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
-import { clients, resilience, rivals, sockets } from "./row/sockets.js";
+import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
@@ -25,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   startup: startUp,
   sockets,
   resilience,
+  mtls,
   idle,
   clients,
   rivals,

@@ -29,6 +29,11 @@ export function resilience(): Promise<Report> {
   );
 }
 
+/** Both ends show a certificate of the mesh, as by default; the connections are kept. */
+export function mtls(): Promise<Report> {
+  return compare("the same between members of the mesh", ["mtls"], ["goal: mTLS <= 1.25 of plaintext"]);
+}
+
 /** The libraries that teams use instead. */
 export function rivals(): Promise<Report> {
   return compare(
