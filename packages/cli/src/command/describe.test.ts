@@ -188,6 +188,7 @@ describe("inmesh describe", () => {
         breakers: [breaker],
         repeats: null,
         balancing: null,
+        peers: null,
         health: null,
       },
     ]);
@@ -212,15 +213,23 @@ describe("inmesh describe", () => {
     using folder = mesh();
     const cwd = folder.path;
     folder.write("mesh/resilience.yaml", RESILIENCE);
-    const stats = { retries: 31, hedges: 12, noRetry: { retry_rate: 7, not_idempotent: 3 } };
+    const stats = {
+      retries: 31,
+      hedges: 12,
+      wrongPeers: 3,
+      rejections: 1,
+      noRetry: { retry_rate: 7, not_idempotent: 3 },
+    };
     const name = "outbound|80||reviews.shop.svc.cluster.local";
     const cluster = { name, host: "reviews.shop.svc.cluster.local", port: 80, subset: "", stats, retriesLeft: 4.7 };
     await using _ = await FakeProcess.start(join(cwd, "mesh"), {}, { "/clusters": { clusters: [cluster] } });
     const { code, stdout, stderr } = await runCli(["describe", "reviews"], { cwd });
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(
-      "callers    shop/web-1 to port 80: 31 retries so far, 12 of them hedges; 4 left by rate, 7 kept back\n",
+      "shop/web-1 to port 80: 31 retries so far, 12 of them hedges; 4 left by rate, 7 kept back\n",
     );
+    const met = "the wrong peer was met 3 times; its own certificate may have been refused once";
+    expect(stdout).toContain(`callers    shop/web-1 to port 80: ${met}\n`);
     const { json } = await runCli(["describe", "reviews", "-o", "json"], { cwd });
     const repeats = { left: 4, made: 31, hedges: 12, keptBack: 7 };
     expect(json<{ services: { callers: unknown[] }[] }>().services[0]?.callers[0]).toMatchObject({ repeats });

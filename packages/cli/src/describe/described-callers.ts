@@ -25,6 +25,8 @@ export interface DescribedCaller {
   readonly repeats: RepeatsView | null;
   /** Where its policy has more than a strategy: hashes, localities, a subset. */
   readonly balancing: BalancerView | null;
+  /** Once a certificate stood between it and an endpoint. */
+  readonly peers: PeersView | null;
   /** While some endpoint gets no calls from it. */
   readonly health: CallerHealth | null;
 }
@@ -36,6 +38,14 @@ export interface CallerHealth {
   readonly panic: boolean;
   /** Who is out and why. */
   readonly out: readonly { readonly id: string; readonly reasons: readonly string[] }[];
+}
+
+/** Attempts since start. */
+export interface PeersView {
+  /** Whose endpoint was somebody else (WRONG_PEER). */
+  readonly wrong: number;
+  /** That ended as if the endpoint refused the certificate of the caller. */
+  readonly rejections: number;
 }
 
 /** Attempts beyond the first of each call. */
@@ -94,8 +104,14 @@ function callerOf(name: string, cluster: ClusterView, hedged: boolean): Describe
     ...{ name, port, subset, limits: limits ?? null, breakers: breakers ?? [] },
     repeats: tells ? repeats : null,
     balancing: balancing ?? null,
+    peers: peersOf(stats),
     health: healthOf(cluster),
   };
+}
+
+function peersOf(stats: ClusterView["stats"] | undefined): PeersView | null {
+  const { wrongPeers = 0, rejections = 0 } = stats ?? {};
+  return wrongPeers + rejections === 0 ? null : { wrong: wrongPeers, rejections };
 }
 
 function healthOf({ endpoints = [], usable, panic }: ClusterView): CallerHealth | null {

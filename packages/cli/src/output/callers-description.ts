@@ -1,19 +1,20 @@
 /** How full a caller's limits are, how its circuit breakers stand and what it repeats, how its calls are spread, as a person would tell of it. */
 
 import type { BalancerView, LimitsView, LimitView } from "@inmesh/core/admin";
-import type { CallerHealth, DescribedCaller, RepeatsView } from "../describe/described-callers.js";
+import type { CallerHealth, DescribedCaller, PeersView, RepeatsView } from "../describe/described-callers.js";
 
 /** Endpoints told one by one. */
 const MOST_TOLD = 3;
 
 export function callerLines(callers: readonly DescribedCaller[]): string[] {
-  return callers.flatMap(({ name, port, subset, limits, breakers, repeats, balancing, health }) => {
+  return callers.flatMap(({ name, port, subset, limits, breakers, repeats, balancing, peers, health }) => {
     const place = `${name} to port ${port}${subset === "" ? "" : ` ${subset}`}`;
     const lines = limits === null ? [] : limitTexts(limits);
     return [
       ...(lines.length === 0 ? [] : [`${place}: ${lines.join("; ")}`]),
       ...(health === null ? [] : [`${place}: ${healthText(health)}`]),
       ...(balancing === null ? [] : [`${place}: ${balancingLine(balancing)}`]),
+      ...(peers === null ? [] : [`${place}: ${peersText(peers)}`]),
       ...(repeats === null ? [] : [`${place}: ${repeatsText(repeats)}`]),
       ...breakers.map(({ text, resource, refused }) =>
         [`${place}: ${resource} ${text}`, ...(refused === 0 ? [] : [`${refused} refused so far`])].join("; "),
@@ -43,6 +44,15 @@ function repeatsText({ left, made, hedges, keptBack }: RepeatsView): string {
   const of = hedges === 0 ? "" : `, ${hedges} of them hedges`;
   const rate = left === null ? "" : `; ${left} left by rate${keptBack === 0 ? "" : `, ${keptBack} kept back`}`;
   return `${made} retries so far${of}${rate}`;
+}
+
+/** `the wrong peer was met 3 times; its own certificate may have been refused 2 times`. */
+function peersText({ wrong, rejections }: PeersView): string {
+  const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
+  return [
+    ...(wrong === 0 ? [] : [`the wrong peer was met ${times(wrong)}`]),
+    ...(rejections === 0 ? [] : [`its own certificate may have been refused ${times(rejections)}`]),
+  ].join("; ");
 }
 
 /** Only what is limited. */

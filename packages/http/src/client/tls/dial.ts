@@ -14,8 +14,8 @@ import { unverified } from "./identity-trust.js";
 import { noteSecured, type Verified } from "./secured-socket.js";
 import type { Trust, Verdict } from "./trust.js";
 
-/** As undici's own. In bytes. */
-const HIGH_WATER_MARK = 64 * 1024;
+/** Of the stream: what a record of TLS holds at most, as undici has it. In bytes. */
+const HIGH_WATER_MARK = 16 * 1024;
 /** Offered: one, which is spoken. */
 const ALPN = { http1: ["http/1.1"], http2: ["h2"] } as const;
 /** Beside them Istio's words for the same, by which its sidecars know a connection of the mesh from TLS of an application's own. */
@@ -211,7 +211,7 @@ export class Dialer {
       checkServerIdentity: (_: string, certificate: object) =>
         this.#judge(certificate as DetailedPeerCertificate, onVerified),
       ...(session && { session }),
-      highWaterMark: HIGH_WATER_MARK, // of the stream, which the types do not tell of
+      highWaterMark: HIGH_WATER_MARK, // which the types do not tell of
     };
     return connectTls(options);
   }

@@ -5,7 +5,7 @@
 
 import type { Call, Clock, Random } from "@inmesh/core";
 import { isMeshTls, serverNameOf } from "@inmesh/core/internal";
-import type { Endpoint, TrafficPolicy } from "@inmesh/model";
+import type { Cluster, Endpoint, TrafficPolicy } from "@inmesh/model";
 import type { ClusterConnections } from "../cluster-connections.js";
 import { inTurn } from "../endpoint-connector.js";
 import { EndpointPool } from "../endpoint-pool.js";
@@ -55,11 +55,14 @@ export class TlsPools implements Pool {
   readonly #trust: Trust;
   /** By server name. */
   readonly #pools = new Map<string, NamedPool>();
+  /** Of the mesh's own TLS, where the name is the cluster's: made once, not for each request. */
+  #name: { readonly of: Cluster; readonly text: string } | undefined;
   /** Of the trust, when these pools were looked at. */
   #generation = 0;
   #left = false;
   /** Whoever is verified by another policy is verified anew. */
   readonly #policyKey: string;
+  readonly #isMesh: boolean;
 
   constructor(of: { readonly endpoint: Endpoint }, policy: TrafficPolicy, options: TlsPoolsOptions) {
     this.#of = of;
@@ -67,6 +70,7 @@ export class TlsPools implements Pool {
     this.endpoint = of.endpoint;
     this.#options = options;
     this.#trust = options.trusts.use(policy.tls);
+    this.#isMesh = isMeshTls(policy.tls);
     this.#policyKey = JSON.stringify(policy.tls);
   }
 
@@ -74,13 +78,13 @@ export class TlsPools implements Pool {
     this.uses += 1;
     this.#trust.look();
     this.#renew();
-    this.#named(serverNameOf(wire.attempt.call), wire.authority).pool.dispatch(wire);
+    this.#named(this.#nameFor(wire.attempt.call), wire.authority).pool.dispatch(wire);
   }
 
   /** For whoever keeps connections himself. */
   secured(call: Call): Secured {
     this.uses += 1;
-    const name = serverNameOf(call);
+    const name = this.#nameFor(call);
     const { clock } = this.#options;
     return {
       key: `${name} ${this.#policyKey}`,
@@ -115,6 +119,13 @@ export class TlsPools implements Pool {
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy(error)));
   }
 
+  #nameFor(call: Call): string {
+    if (!this.#isMesh) return serverNameOf(call);
+    const { config } = call.cluster!; // an attempt has an endpoint, so its call has a cluster
+    if (this.#name?.of !== config) this.#name = { of: config, text: serverNameOf(call) };
+    return this.#name.text;
+  }
+
   #named(name: string, authority: string): NamedPool {
     return this.#pools.get(name) ?? this.#open(name, authority);
   }
@@ -133,7 +144,7 @@ export class TlsPools implements Pool {
     const pool =
       connection.protocol === "http2"
         ? // Between members of the mesh TLS is the mesh's own, and a request is what it would be without.
-          new Http2Pool(of, policy, { ...options, scheme: isMeshTls(tls) ? "http" : "https" })
+          new Http2Pool(of, policy, { ...options, scheme: this.#isMesh ? "http" : "https" })
         : new EndpointPool(of, policy, { ...options, authority });
     const made = { pool, dialer };
     this.#pools.set(name, made);
