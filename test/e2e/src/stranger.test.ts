@@ -129,7 +129,7 @@ spec:
     await session.until(/policy off.*policy off/s);
     session.press("q");
     expect((await session.ended).code).toBe(0);
-    expect(readdirSync(mesh).filter((name) => name !== ".workloads")).toEqual(["b.yaml"]);
+    expect(readdirSync(mesh).filter((name) => ![".workloads", ".ca"].includes(name))).toEqual(["b.yaml"]);
     expect(readdirSync(join(mesh, ".workloads")).filter((name) => name.endsWith(".yaml"))).toEqual([]);
   });
 

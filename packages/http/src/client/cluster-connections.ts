@@ -24,6 +24,11 @@ export class ClusterConnections {
     return this.#limits.maxConnections !== Number.POSITIVE_INFINITY;
   }
 
+  /** @param own connections that the pool has */
+  isFull(own: number): boolean {
+    return own > 0 && this.#limits.connections >= this.#limits.maxConnections;
+  }
+
   /**
    * Takes a place for one more. An endpoint may always have one: Envoy's rule, without which a request could wait for ever.
    * @param own connections that the pool has

@@ -26,6 +26,11 @@ const KEEP_ALIVE_MS = 4_000;
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 /** Connections to one endpoint; whoever comes beyond waits for a free one (pitfalls P4). Twice Envoy's own default. */
 const MAX_CONNECTIONS = 2_048;
+/**
+ * Over TLS a connection costs both ends milliseconds of work. While so many are being made, or a quarter of those that stand,
+ * requests wait for whichever is ready or free first; each with one of its own would make a peer that is slow slower still.
+ */
+const OPENING = { least: 4, share: 1 / 4 };
 
 export interface EndpointPoolOptions {
   /** Of the first request: nearly always that of all. */
@@ -54,6 +59,10 @@ export class EndpointPool implements Pool, Hungry {
   #free: ClientConnection[] = [];
   readonly #waiting = new WaitingRequests(() => this.#noteEmpty());
   readonly #cluster: ClusterConnections;
+  readonly #overTls: boolean;
+  /** Connections that are being made, and those that stand. */
+  #opening = 0;
+  #standing = 0;
   #emptied: (() => void) | undefined = undefined;
   /** See `#afterNews`. */
   #held = 0;
@@ -74,13 +83,18 @@ export class EndpointPool implements Pool, Hungry {
     this.policy = policy;
     this.endpoint = of.endpoint;
     this.#cluster = connections;
+    this.#overTls = about !== undefined;
     this.authority = isUrlHost(authority) ? authority : "localhost";
     const { idleTimeoutMs, maxRequestsPerConnection, maxAgeMs = 0 } = policy.connection;
     const keepAliveTimeout = idleTimeoutMs || KEEP_ALIVE_MS;
     const options: Client.Options & { readonly connect: buildConnector.connector } = {
       connect: (asked, callback) => {
         onConnect();
-        connect(asked, callback);
+        if (this.#overTls) this.#opening += 1;
+        connect(asked, (...result) => {
+          if (this.#overTls) this.#opened(result[0]);
+          callback(...result);
+        });
       },
       keepAliveTimeout,
       keepAliveMaxTimeout: keepAliveTimeout, // a hint of the peer's may only shorten it
@@ -101,6 +115,9 @@ export class EndpointPool implements Pool, Hungry {
       };
       const own = isNamed || about !== undefined ? { ...options, connect: told(options.connect, opened) } : options;
       const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), onFree);
+      connection.client.on("connect", () => {
+        this.#standing += 1;
+      });
       connection.client.on("disconnect", () => this.#onDisconnect(connection));
       if (maxAgeMs > 0 || about !== undefined) connection.onAge(maxAgeMs, clock, () => this.#retire(connection));
       return connection;
@@ -188,6 +205,7 @@ export class EndpointPool implements Pool, Hungry {
 
   /** Where connections are counted, a client without one would hold the place of another's. One that is in use connects again. */
   #onDisconnect(connection: ClientConnection): void {
+    this.#standing -= 1;
     if (connection.free && this.#cluster.limited && !connection.ended) this.#leave(connection);
   }
 
@@ -202,10 +220,25 @@ export class EndpointPool implements Pool, Hungry {
     }
   }
 
+  /** One of those being made is there, or has failed. Who waits without any that stands, waits for this endpoint in vain. */
+  #opened(error: Error | null): void {
+    this.#opening -= 1;
+    if (this.#waiting.size === 0) return;
+    const isLost = error !== null && this.#standing === 0;
+    // After the callback: its own request comes first.
+    setImmediate(() => (isLost && this.#standing === 0 ? this.#waiting.fail(error, "connecting") : this.feed()));
+  }
+
+  /** Enough connections are being made for the moment. */
+  get #makesEnough(): boolean {
+    return this.#overTls && this.#opening >= Math.max(OPENING.least, this.#standing * OPENING.share);
+  }
+
   #wait(wire: WireAttempt): void {
     const isFirst = this.#waiting.size === 0;
-    if (!this.#cluster.mayWait(wire)) return;
-    this.#waiting.add(wire, true);
+    const limited = !this.#makesEnough || this.#cluster.isFull(this.#connections.length);
+    if (limited && !this.#cluster.mayWait(wire)) return;
+    this.#waiting.add(wire, limited);
     if (!isFirst) this.feed(); // policy may allow more by now
   }
 
@@ -217,6 +250,7 @@ export class EndpointPool implements Pool, Hungry {
 
   #open(): ClientConnection | undefined {
     const own = this.#connections.length;
+    if (this.#makesEnough) return undefined;
     if (own >= MAX_CONNECTIONS || !this.#cluster.take(own, this)) return undefined;
     const connection = this.#make();
     this.#connections.push(connection);

@@ -51,7 +51,7 @@ export interface MeshOptions {
   readonly serviceAccount?: string;
   /**
    * Where the certificate of this process comes from: `off`, `ca` (the registry folder's own), `ca:DIR`, `files:DIR`,
-   * `connect` (Consul's), or a function. `auto`: `ca` with a folder, else `off`. @default "off"
+   * `connect` (Consul's), or a function. `auto`: `ca` with a folder, else `off`. @default "auto"
    */
   readonly identity?: IdentitySource | CredentialCallback;
   /**

@@ -83,7 +83,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     labels: { app: service, ...(version !== undefined && { version }), ...given("labels") },
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
-    identity: identityIn(given("identity") ?? "off", cwd),
+    identity: identityIn(given("identity") ?? "auto", cwd),
     tlsVisible: given("tlsVisible") ?? false,
     jwksAllow: given("jwksAllow") ?? [],
     locality: given("locality"),
