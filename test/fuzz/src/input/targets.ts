@@ -9,5 +9,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<InputTarget>>> = {
   svid: async () => (await import("./certificates.js")).SVID,
   csr: async () => (await import("./certificates.js")).CSR,
   pem: async () => (await import("./certificates.js")).PEM,
+  jwks: async () => (await import("./jwks.js")).JWKS,
+  jwt: async () => (await import("./jwt.js")).JWT,
   "spiffe-id": async () => (await import("./spiffe-id.js")).SPIFFE_ID,
 };
