@@ -13,6 +13,7 @@ import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
 import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
+import { tokens } from "./row/tokens.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   match,
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   rivals,
   envoy,
   consul: consulBench,
+  tokens,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

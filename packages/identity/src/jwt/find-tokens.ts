@@ -10,35 +10,52 @@ export interface FoundToken {
 
 const NONE: readonly FoundToken[] = [];
 
-/**
- * In the order of headers, parameters, cookies. An empty text is a token, too: a bad one.
- * Differs: every parameter or cookie of a name counts, where Envoy looks at the first and the application may read another.
- */
-export function findTokens(places: TokenPlaces, request: TokenRequest): readonly FoundToken[] {
-  let found: FoundToken[] | undefined;
-  const add = (text: string, kind: TokenPlace["kind"], name: string): void => {
-    found ??= [];
-    found.push({ text, place: { kind, name } });
-  };
-  for (const { name, prefix } of places.headers) {
-    const value = request.header(name.toLowerCase());
-    if (value === undefined) continue;
-    // As Envoy: repeated lines are one value, and the token is what follows the first of the prefixes in it.
-    const joined = typeof value === "string" ? value : value.join(",");
-    const at = prefix === "" ? 0 : joined.indexOf(prefix);
-    if (at < 0) continue;
-    const text = joined.slice(at + prefix.length).trim();
-    if (text !== "" || prefix !== "") add(text, "header", name);
+/** The places of a rule, ready for requests: rules often share them. */
+export class TokenFinder {
+  readonly #headers: readonly { readonly key: string; readonly prefix: string; readonly place: TokenPlace }[];
+  readonly #params: ReadonlyMap<string, TokenPlace>;
+  readonly #cookies: ReadonlyMap<string, TokenPlace>;
+
+  constructor({ headers, params, cookies }: TokenPlaces) {
+    const named = (kind: TokenPlace["kind"], names: readonly string[]) =>
+      new Map(names.map((name) => [name, { kind, name }]));
+    this.#headers = headers.map(({ name, prefix }) => {
+      return { key: name.toLowerCase(), prefix, place: { kind: "header", name } };
+    });
+    this.#params = named("param", params);
+    this.#cookies = named("cookie", cookies);
   }
-  if (places.params.length > 0) {
-    for (const [name, value] of queryPairs(request.path)) if (places.params.includes(name)) add(value, "param", name);
-  }
-  if (places.cookies.length > 0) {
-    for (const [name, value] of cookiePairs(request.header("cookie"))) {
-      if (places.cookies.includes(name)) add(value, "cookie", name);
+
+  /**
+   * In the order of headers, parameters, cookies. An empty text is a token, too: a bad one.
+   * Differs: every parameter or cookie of a name counts, where Envoy looks at the first and the application may read another.
+   */
+  find(request: TokenRequest): readonly FoundToken[] {
+    let found = NONE;
+    for (const { key, prefix, place } of this.#headers) {
+      const value = request.header(key);
+      if (value === undefined) continue;
+      // As Envoy: repeated lines are one value, and the token is what follows the first of the prefixes in it.
+      const joined = typeof value === "string" ? value : value.join(",");
+      const at = prefix === "" ? 0 : joined.indexOf(prefix);
+      if (at < 0) continue;
+      const text = joined.slice(at + prefix.length).trim();
+      if (text !== "" || prefix !== "") found = [...found, { text, place }];
     }
+    if (this.#params.size > 0 && request.path.includes("?")) {
+      for (const [name, text] of queryPairs(request.path)) {
+        const place = this.#params.get(name);
+        if (place !== undefined) found = [...found, { text, place }];
+      }
+    }
+    if (this.#cookies.size > 0) {
+      for (const [name, text] of cookiePairs(request.header("cookie"))) {
+        const place = this.#cookies.get(name);
+        if (place !== undefined) found = [...found, { text, place }];
+      }
+    }
+    return found;
   }
-  return found ?? NONE;
 }
 
 function queryPairs(path: string): [name: string, value: string][] {

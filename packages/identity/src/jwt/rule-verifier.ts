@@ -1,10 +1,11 @@
 /** One jwtRule, ready for tokens. */
 
-import type { InvalidToken } from "@inmesh/core";
+import type { InvalidToken, TokenPlace, ValidToken } from "@inmesh/core";
 import type { Claims, JwtRule } from "@inmesh/model";
 import { compactVerify } from "jose";
 import { AudienceCheck, checkTimes, isOfIssuer } from "./check-claims.js";
 import { claimHeaders, claimsOf } from "./claim-headers.js";
+import type { TokenFinder } from "./find-tokens.js";
 import type { KeySet, PublicKey } from "./key-set.js";
 import type { KeySource } from "./key-source.js";
 import type { ParsedToken, ReadToken } from "./parse-token.js";
@@ -16,24 +17,30 @@ export interface VerifiedToken {
   readonly keys: KeySet;
   readonly claims: Claims;
   readonly headers: readonly string[];
+  /** Of requests that bring it alone and at the same place as before. */
+  alone?: { readonly place: TokenPlace; readonly verdict: ValidToken };
 }
+
+const UNKNOWN_ISSUER = refusal(WORDS.issuer, "the token is of an issuer that no rule names for its place");
 
 export class RuleVerifier {
   readonly rule: JwtRule;
   readonly source: KeySource;
+  /** Shared by rules of the same places. */
+  readonly finder: TokenFinder;
   readonly #audience: AudienceCheck;
   readonly #pending = new Map<string, Promise<VerifiedToken | InvalidToken>>();
 
-  constructor(rule: JwtRule, source: KeySource) {
+  constructor(rule: JwtRule, source: KeySource, finder: TokenFinder) {
     this.rule = rule;
     this.source = source;
+    this.finder = finder;
     this.#audience = new AudienceCheck(rule);
   }
 
   /** What can be said without a key. */
   refuses(token: ReadToken, nowS: number): InvalidToken | undefined {
-    if (!isOfIssuer(token, this.rule))
-      return refusal(WORDS.issuer, "the token is of an issuer that no rule names for its place");
+    if (!isOfIssuer(token, this.rule)) return UNKNOWN_ISSUER;
     return checkTimes(token, nowS) ?? this.#audience.check(token);
   }
 

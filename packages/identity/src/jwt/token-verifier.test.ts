@@ -372,6 +372,28 @@ describe("a token that comes again", () => {
     expect(verdict).toMatchObject(INVALID(BAD_SIGNATURE));
   });
 
+  it("at the place of another rule is nothing that was verified", async () => {
+    const { tokens } = verifier();
+    const places = { headers: [{ name: "x-jwt", prefix: "" }], params: [], cookies: [] };
+    const rules = [rule({ issuer: "iss-c", places }), rule({ audiences: ["other"] })];
+    const ofC = token({ ...CLAIMS, iss: "iss-c" });
+    expect(await tokens.authenticate(rules, request({ "x-jwt": ofC }))).toMatchObject({ kind: "valid" });
+    expect(await tokens.authenticate(rules, bearer(ofC))).toMatchObject({ kind: "invalid" });
+    expect(await tokens.authenticate(rules, request({ "x-jwt": ofC }))).toMatchObject({ kind: "valid" });
+    expect(await tokens.authenticate([rule(), rule({ forwardsToken: true })], bearer(token()))).toMatchObject({
+      remove: [{}],
+    });
+  });
+
+  it("at another of its places is taken from there", async () => {
+    const { tokens } = verifier();
+    const rules = [rule()];
+    for (const place of ["header", "param", "header"] as const) {
+      const asked = place === "header" ? bearer(token()) : request({}, `/?access_token=${token()}`);
+      expect(await tokens.authenticate(rules, asked)).toMatchObject({ kind: "valid", remove: [{ kind: place }] });
+    }
+  });
+
   it("with another signature is another token", async () => {
     const { tokens } = verifier();
     const rules = [rule()];

@@ -20,8 +20,9 @@ import type {
 } from "@inmesh/core";
 import type { JwtRule } from "@inmesh/model";
 import { AddressGuard } from "./address-guard.js";
+import { checkTimes, isOfIssuer } from "./check-claims.js";
 import type { FetchOptions, RequestFunctions } from "./fetch-text.js";
-import { type FoundToken, findTokens } from "./find-tokens.js";
+import { type FoundToken, TokenFinder } from "./find-tokens.js";
 import { InlineKeys, type KeySource, RemoteKeys } from "./key-source.js";
 import { loadKeys, shownSource } from "./load-keys.js";
 import { type ParsedToken, parseToken, type ReadToken } from "./parse-token.js";
@@ -83,6 +84,8 @@ class JwtVerifier implements TokenVerifier {
   #asked: readonly JwtRule[] | undefined;
   #rules: readonly RuleVerifier[] = [];
   #sources: ReadonlyMap<string, KeySource> = new Map();
+  #finders: readonly TokenFinder[] = [];
+  #anyRequired = false;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
@@ -91,25 +94,35 @@ class JwtVerifier implements TokenVerifier {
 
   prepare(rules: readonly JwtRule[]): void {
     if (rules === this.#asked) return;
-    const kept = new Map(this.#rules.map((each) => [each.rule, each]));
     const sources = new Map<string, KeySource>();
+    const finders = new Map<string, TokenFinder>();
     this.#rules = rules.map((rule) => {
       const key = JSON.stringify([rule.jwks, rule.jwksUri, rule.jwksUri === "" ? rule.issuer : "", rule.timeoutMs]);
       const source = sources.get(key) ?? this.#sources.get(key) ?? this.#open(rule);
       sources.set(key, source);
-      const known = kept.get(rule);
-      return known?.source === source ? known : new RuleVerifier(rule, source);
+      const places = JSON.stringify(rule.places);
+      const finder = finders.get(places) ?? new TokenFinder(rule.places);
+      finders.set(places, finder);
+      return new RuleVerifier(rule, source, finder);
     });
     this.#asked = rules;
     this.#sources = sources;
+    this.#finders = [...finders.values()];
+    this.#anyRequired = rules.some(({ required }) => required);
     this.#known.clear(); // what a token is good for may have changed
     for (const source of sources.values()) void source.ready();
   }
 
   authenticate(rules: readonly JwtRule[], request: TokenRequest): TokenVerdict | Promise<TokenVerdict> {
     this.prepare(rules);
-    const asked = this.#find(request);
-    if (asked.length === 0) return this.#rules.some(({ rule }) => rule.required) ? MISSING : NONE;
+    const found = this.#finders.map((finder) => finder.find(request));
+    const [first] = found.find(({ length }) => length > 0) ?? [];
+    if (first === undefined) return this.#anyRequired ? MISSING : NONE;
+    const isAlone = !this.#anyRequired && found.reduce((sum, { length }) => sum + length, 0) === 1;
+    const finder = this.#finders[found.findIndex((each) => each.length > 0)];
+    const known = isAlone ? this.#again(first, finder) : undefined;
+    if (known !== undefined) return known;
+    const asked = this.#ask(found);
     const verdict = this.#decide(asked);
     return verdict.kind === "unverified" ? this.#verify(asked, verdict) : verdict;
   }
@@ -131,17 +144,38 @@ class JwtVerifier implements TokenVerifier {
     return new RemoteKeys({ clock, random, onNotice, source: shownSource(rule), load: () => loadKeys(rule, fetching) });
   }
 
-  #find(request: TokenRequest): readonly Asked[] {
-    const found: Asked[] = [];
-    const all = new Map<string, AskedToken>();
+  /** The only token of a request, and one that was good before: nearly all requests. */
+  #again({ text, place }: FoundToken, finder: TokenFinder | undefined): ValidToken | undefined {
+    const known = this.#known.get(tokenKey(text));
+    if (known === undefined) return undefined;
+    const { parsed, verified } = known;
     for (const rule of this.#rules) {
-      const here = findTokens(rule.rule.places, request);
-      if (here.length > 0) found.push({ rule, tokens: [...new Set(here.map((each) => this.#ask(each, all)))] });
+      if (rule.finder !== finder) continue; // not at its place
+      const before = verified.get(rule);
+      if (before === undefined) {
+        if (isOfIssuer(parsed, rule.rule)) return undefined; // perhaps good for this rule, which comes first
+        continue;
+      }
+      if (before.keys !== rule.source.current) return undefined;
+      if (checkTimes(parsed, this.#options.clock.wallTime() / 1000) !== undefined) return undefined;
+      if (before.alone?.place !== place) {
+        const verdict = valid(rule.rule, before, rule.rule.forwardsToken ? [] : [place]);
+        before.alone = { place, verdict };
+      }
+      return before.alone.verdict;
     }
-    return found;
+    return undefined;
   }
 
-  #ask({ text, place }: FoundToken, all: Map<string, AskedToken>): AskedToken {
+  #ask(found: readonly (readonly FoundToken[])[]): readonly Asked[] {
+    const all = new Map<string, AskedToken>();
+    return this.#rules.flatMap((rule) => {
+      const here = found[this.#finders.indexOf(rule.finder)] ?? [];
+      return here.length === 0 ? [] : [{ rule, tokens: [...new Set(here.map((each) => this.#one(each, all)))] }];
+    });
+  }
+
+  #one({ text, place }: FoundToken, all: Map<string, AskedToken>): AskedToken {
     const same = all.get(text);
     if (same !== undefined) {
       if (!same.places.some(({ kind, name }) => kind === place.kind && name === place.name)) same.places.push(place);
