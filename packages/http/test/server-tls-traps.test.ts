@@ -582,7 +582,7 @@ describe("what is none of the mesh's business", () => {
     const early = createServer(mesh.answer);
     undos.push(patchServers(mesh.servers));
     const late = createServer(mesh.answer);
-    const late2 = createHttp2Server((_, response) => response.end(mesh.contexts.current()?.peer?.principal));
+    const late2 = createHttp2Server((_, response) => response.end(mesh.contexts.current()?.peer?.principal ?? ""));
     const [one, two, three] = [await listen(early), await listen(late), await listen(late2)];
     expect([said(await ask(dial(one))).peer, said(await ask(dial(two))).peer]).toEqual([CALLER_ID, CALLER_ID]);
     const session = connectHttp2(`https://127.0.0.1:${three}`, secureOptions(CALLER));

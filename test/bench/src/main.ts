@@ -11,6 +11,7 @@ import { idle } from "./row/idle.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
+import { serverSecurity } from "./row/server-security.js";
 import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
 import { startUp } from "./row/start-up.js";
 import { tokens } from "./row/tokens.js";
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   envoy,
   consul: consulBench,
   tokens,
+  security: serverSecurity,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

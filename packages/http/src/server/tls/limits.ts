@@ -5,11 +5,11 @@ export interface ServerTlsLimits {
   readonly pending: number;
   /** For a handshake, from its first byte to its last, in ms. @default 10_000 */
   readonly handshakeMs: number;
-  /** Handshakes of the process that are under way at once; more wait their turn. @default 16 */
+  /** Handshakes of the process that are under way at once; more wait their turn. @default 8 */
   readonly handshakes: number;
   /** Of one turn of the event loop, for beginning handshakes that wait, in ms. @default 5 */
   readonly turnMs: number;
-  /** After this a slow handshake goes on without taking a place from others, in ms. @default 500 */
+  /** After this a slow handshake goes on without taking a place from others, in ms. @default 250 */
   readonly placeMs: number;
   /** For the first byte where the server sets no `headersTimeout`, in ms. @default 60_000 */
   readonly firstByteMs: number;
@@ -24,9 +24,9 @@ export interface ServerTlsLimits {
 export const SERVER_TLS_LIMITS: ServerTlsLimits = {
   pending: 1_000,
   handshakeMs: 10_000,
-  handshakes: 16,
+  handshakes: 8,
   turnMs: 5,
-  placeMs: 500,
+  placeMs: 250,
   firstByteMs: 60_000,
   configMs: 5_000,
   ageMs: 3_600_000,
