@@ -155,6 +155,7 @@ export class DataPlane {
     this.security = new ServerSecurity({
       ...{ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") },
       tunnels: settings.identity === "connect",
+      leavesHeaders: settings.mode === "observe",
     });
     const { security } = this;
     this.inbound = new Inbound(this.engine, security);

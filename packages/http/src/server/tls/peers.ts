@@ -5,7 +5,7 @@
 
 import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
-import type { Clock, Identity, PeerChain } from "@inmesh/core";
+import type { Clock, Identity, PeerChain, PeerVerdict } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
 
 /** A certificate that was found to be somebody's. */
@@ -81,7 +81,7 @@ export class Peers {
   #judge(chain: PeerChain, hash: string, notAfter: number, subject: string): Finding {
     const refusal = this.#lifetime(notAfter);
     if (refusal !== undefined) return { refusal };
-    const verdict = this.#identity?.verifyPeer(chain);
+    const verdict = this.#verdict(chain);
     if (verdict === undefined) return { refusal: "this process has no identity, so it knows no roots" };
     if (verdict.peer === undefined) return { refusal: verdict.refusal };
     const { peer: identity } = verdict;
@@ -90,6 +90,14 @@ export class Peers {
       return { refusal: `${identity.id} is of trust domain ${identity.trustDomain}, and this mesh takes ${domains}` };
     }
     return { identity, chain, notAfter, hash, subject, epoch: this.#epoch };
+  }
+
+  #verdict(chain: PeerChain): PeerVerdict | undefined {
+    try {
+      return this.#identity?.verifyPeer(chain);
+    } catch (error) {
+      return { refusal: `its certificate cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    }
   }
 
   /** OpenSSL does not look at it on a shortened handshake. */

@@ -11,6 +11,7 @@ export const REFUSALS = {
   noIdentity: "a caller was refused: PeerAuthentication is STRICT, and this process has no identity",
   noCredentials: "a caller was refused: this process has no certificate yet",
   ownExpired: "callers are refused: the certificate of this process has expired",
+  unusable: "callers are refused: TLS cannot be set up with the certificate of this process",
   noConfiguration: "a caller was refused: there is no configuration yet that says who may connect",
   noCertificate: "a caller without a certificate was refused",
   untrustedChain: "a caller was refused whose certificate is from no authority of this mesh",
@@ -32,6 +33,7 @@ const LASTING: ReadonlySet<Refusal> = new Set<Refusal>([
   "noIdentity",
   "noCredentials",
   "ownExpired",
+  "unusable",
   "noConfiguration",
 ]);
 /** Between two lines of the same reason, in ms. */

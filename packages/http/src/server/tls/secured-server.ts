@@ -13,7 +13,7 @@ import { chooseProtocol } from "./alpn.js";
 import { Arrival, arrivalOf, type Reception } from "./arrival.js";
 import { Connection, connectionOf } from "./connection.js";
 import type { Handshakes } from "./handshakes.js";
-import { SESSION_S, type ServerTlsLimits } from "./limits.js";
+import { SESSION_S, type ServerTlsLimits, SWEEP_MS } from "./limits.js";
 import { rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
 import type { Peers } from "./peers.js";
 import type { Refusal, Refusals } from "./refusals.js";
@@ -63,6 +63,7 @@ export class SecuredServer implements Reception {
   #generation = -1;
   #minVersion = "";
   #made = 0;
+  #port: number | undefined;
   /** It takes no new connections: what has said nothing is not waited for long. */
   closing = false;
 
@@ -72,11 +73,19 @@ export class SecuredServer implements Reception {
     this.#speaksHttp2 = !(server instanceof HttpServer);
   }
 
+  /** It listens anew, perhaps elsewhere. */
+  listening(): void {
+    this.closing = false;
+    this.#port = undefined;
+  }
+
   /** Of the workload: where it listens, or, when the application hands it connections of others, where those came in. */
   portOf(socket?: Socket): number {
+    if (this.#port !== undefined) return this.#port; // the system was asked already
     const bound = this.server.address();
-    if (bound !== null && typeof bound === "object") return bound.port;
-    return bound === null ? (socket?.localPort ?? 0) : 0;
+    if (bound === null) return socket?.localPort ?? 0;
+    this.#port = typeof bound === "object" ? bound.port : 0;
+    return this.#port;
   }
 
   arrive(socket: Socket, handOver: (socket: Socket) => boolean): void {
@@ -125,7 +134,14 @@ export class SecuredServer implements Reception {
     const credentials = this.#security.credentials();
     if (typeof credentials === "string") return this.refuse(arrival, credentials);
     arrival.since = this.#security.clock.now();
-    this.#hidden(credentials).emit("connection", arrival.socket);
+    let tls: TlsServer;
+    try {
+      tls = this.#hidden(credentials);
+    } catch (error) {
+      // Nobody above could take it. The code is OpenSSL's word for it; its text might hold more than is to be told.
+      return this.refuse(arrival, "unusable", (error as NodeJS.ErrnoException).code);
+    }
+    tls.emit("connection", arrival.socket);
   }
 
   gone(arrival: Arrival): void {
@@ -135,11 +151,10 @@ export class SecuredServer implements Reception {
     else this.#security.refusals.note("handshake", `${addressOf(arrival.socket)} left`);
   }
 
-  refuse(arrival: Arrival, reason: Refusal): void {
+  refuse(arrival: Arrival, reason: Refusal, detail = addressOf(arrival.socket)): void {
     const { socket } = arrival;
-    const from = addressOf(socket);
     this.#leave(arrival);
-    this.#security.refusals.note(reason, from);
+    this.#security.refusals.note(reason, detail);
     socket.on("error", () => {});
     if (socket.remoteAddress === undefined)
       socket.destroy(); // a pipe cannot be reset
@@ -155,8 +170,10 @@ export class SecuredServer implements Reception {
     for (const connection of this.open) {
       if (connection.retireAt <= now) connection.retire(now);
       if (connection.retiredAt === 0) continue;
-      if (!connection.upgraded) connection.endIfIdle();
-      else if (now - connection.retiredAt >= this.#security.limits.upgradedMs) connection.socket.destroy();
+      if (!connection.upgraded) {
+        // One in use hears of it with its next answer, rather than lose a request that is on its way.
+        if (now - connection.retiredAt >= SWEEP_MS) connection.endIfIdle();
+      } else if (now - connection.retiredAt >= this.#security.limits.upgradedMs) connection.socket.destroy();
     }
   }
 
@@ -218,11 +235,11 @@ export class SecuredServer implements Reception {
       minVersion,
       sessionTimeout: SESSION_S,
     };
+    if (known === undefined) this.#tls = this.#create(context);
+    else known.setSecureContext(context);
     this.#generation = credentials.generation;
     this.#minVersion = minVersion;
-    if (known === undefined) return this.#create(context);
-    known.setSecureContext(context);
-    return known;
+    return this.#tls as TlsServer; // made above
   }
 
   #create(context: TlsOptions): TlsServer {
@@ -236,7 +253,6 @@ export class SecuredServer implements Reception {
     });
     tls.on("secureConnection", (secure) => this.#secured(secure));
     tls.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => this.#failed(error, secure));
-    this.#tls = tls;
     return tls;
   }
 

@@ -34,6 +34,8 @@ export interface ServerSecurityOptions {
   readonly tlsVisible?: boolean;
   /** Callers may be proxies that offer HTTP/2 whatever they carry, as Consul's own does. @default false */
   readonly tunnels?: boolean;
+  /** Requests stay as they came: no header is added or removed. @default false */
+  readonly leavesHeaders?: boolean;
   readonly limits?: Partial<ServerTlsLimits>;
   /** A line for the log and the list of events. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
@@ -113,7 +115,7 @@ export class ServerSecurity implements Security {
     if (server instanceof TlsServer) {
       this.#ownTls.set(server, { told: false });
       this.#tellOfOwnTls();
-    } else if (this.#identity !== undefined) this.#of(server);
+    } else if (this.#identity !== undefined) this.#of(server).listening();
   }
 
   /** It accepts nothing any more, or is closed. */
@@ -296,7 +298,7 @@ export class ServerSecurity implements Security {
   }
 
   #forward(head: RequestHead, known: KnownPeer | undefined, came: boolean): void {
-    if (this.#identity === undefined) return; // what stands in front of a process without identity is its own affair
+    if (this.#identity === undefined || this.#options.leavesHeaders === true) return; // what stands in front of a process without identity is its own affair
     const way = this.policy()?.forwardedClientCert ?? "SANITIZE_SET";
     forwardClientCert(head, came, way, known, this.#identity?.current?.self.id ?? "");
   }
@@ -329,7 +331,7 @@ export class ServerSecurity implements Security {
   }
 
   #onCredentials(): void {
-    this.refusals.over("noCredentials", "ownExpired");
+    this.refusals.over("noCredentials", "ownExpired", "unusable");
     this.#onTrust();
   }
 
