@@ -74,5 +74,9 @@ export class Connection {
 }
 
 export function connectionOf(socket: object | null | undefined): Connection | undefined {
-  return (socket as Marked | null | undefined)?.[CONNECTION];
+  try {
+    return (socket as Marked | null | undefined)?.[CONNECTION];
+  } catch {
+    return undefined; // what stands for the socket of an HTTP/2 session throws once that is over
+  }
 }
