@@ -8,6 +8,7 @@ import { compileBench } from "./row/compile.js";
 import { consulBench } from "./row/consul.js";
 import { envoy } from "./row/envoy.js";
 import { idle } from "./row/idle.js";
+import { leaves } from "./row/leaves.js";
 import { match } from "./row/match.js";
 import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   balance,
   compile: compileBench,
   pipeline,
+  leaves,
   analyze: analyzeBench,
   startup: startUp,
   sockets,

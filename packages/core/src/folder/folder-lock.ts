@@ -1,7 +1,8 @@
 /**
  * One writer of a folder at a time, across processes. Each contender makes a file with a name of its own and then looks
- * around: whoever sees another live one withdraws and tries again. Two can therefore never both go on, and the file of a
- * process that died can be removed by anybody at any time, since no living process will ever use that name.
+ * around: only who is alone goes on, so two never both do. Of several, the first by name stays and looks again while the
+ * others withdraw and try later; all withdrawing would let many who start at once keep each other out for seconds. The
+ * file of a process that died can be removed by anybody at any time, since no living process will ever use that name.
  */
 
 import { join } from "node:path";
@@ -32,8 +33,12 @@ export const LOCK = ".inmesh-lock-";
 const PATIENCE_MS = 15_000;
 /** In ms: an apply takes a few. A holder that shows no sign for this long is stopped, or dead on another machine. */
 const ABANDONED_MS = 10_000;
+/** In ms: whoever stays takes a new name after this long, before others take him for abandoned. */
+const STAY_MS = 3_000;
 /** In ms, up to. */
 const RETRY_MS = 40;
+/** In ms, up to: how soon whoever stays looks again. */
+const LOOK_MS = 10;
 
 /** @throws {MeshError} CONFIG_UNAVAILABLE when the folder cannot be written or others hold the lock for too long */
 export async function lockFolder({ directory, files, clock, random, host }: FolderLockOptions): Promise<HeldLock> {
@@ -49,17 +54,23 @@ export async function lockFolder({ directory, files, clock, random, host }: Fold
       });
     });
     const release = () => files.remove(path).catch(ignoreMissing);
+    const made = clock.now();
     try {
-      const others = (await files.names(directory)).filter((other) => other.startsWith(LOCK) && other !== name);
-      const live: string[] = [];
-      for (const other of others) if (await isLive(other)) live.push(other);
-      if (live.length === 0) return { check: () => check(path), release };
-      if (clock.now() - began > PATIENCE_MS) {
-        const holder = join(directory, live[0] ?? "");
-        throw new MeshError(
-          "CONFIG_UNAVAILABLE",
-          `another process is changing ${directory}; if none is, remove ${holder}`,
-        );
+      for (;;) {
+        const names = (await files.names(directory)).filter((other) => other.startsWith(LOCK));
+        const live: string[] = [];
+        for (const other of names) if (other !== name && (await isLive(other))) live.push(other);
+        const mine = names.includes(name); // somebody may have taken this process for dead
+        if (live.length === 0 && mine) return { check: () => check(path), release };
+        if (clock.now() - began > PATIENCE_MS) {
+          const holder = join(directory, live[0] ?? "");
+          throw new MeshError(
+            "CONFIG_UNAVAILABLE",
+            `another process is changing ${directory}; if none is, remove ${holder}`,
+          );
+        }
+        if (!mine || clock.now() - made > STAY_MS || live.some((other) => other < name)) break;
+        await sleep(clock, 1 + LOOK_MS * random.next());
       }
     } catch (error) {
       await release();

@@ -1,0 +1,43 @@
+/** What the mesh's own authority issues on one core, and what a peer's certificate costs whoever checks it. */
+
+import { createPublicKey } from "node:crypto";
+import { checkSvid, createCsr, generateKey, parseChain, readCsr, trustOf } from "@inmesh/identity";
+import { createAuthority } from "@inmesh/identity/ca";
+import { loop } from "../lib/loop.js";
+import type { Report } from "../lib/table.js";
+
+const ID = "spiffe://cluster.local/ns/shop/sa/cart";
+const BATCHES = { batch: 50, batches: 20, warmUp: 200 };
+
+export async function leaves(): Promise<Report> {
+  const authority = createAuthority({ trustDomains: ["cluster.local"], wallTime: Date.now });
+  const key = generateKey();
+  const csr = createCsr(key);
+  const publicKey = createPublicKey(key);
+  const { certificateChain, bundles } = authority.sign(csr, ID);
+  const chain = parseChain(certificateChain).map(({ der }) => der);
+  const known = trustOf(bundles);
+  const now = Date.now();
+  const rows = [
+    row("leaf from a request: verified, built, signed", () => authority.sign(csr, ID)),
+    row("leaf for a key of the process's own", () => authority.signKey(publicKey, ID)),
+    row("key and request of a workload", () => createCsr(generateKey())),
+    row("request read and verified", () => readCsr(csr)),
+    row("peer checked for the first time (leaf, intermediate, root)", () => {
+      known.accepted.clear();
+      return checkSvid(chain, known, now);
+    }),
+    row("the same peer again", () => checkSvid(chain, known, now)),
+  ];
+  return { bench: "leaves", rows, notes: ["goal: >= 1,000 leaves per second and core"] };
+}
+
+function row(what: string, operation: () => unknown) {
+  const { medianNs, bestNs } = loop(operation, BATCHES);
+  return {
+    what,
+    us: (medianNs / 1_000).toFixed(1),
+    "best us": (bestNs / 1_000).toFixed(1),
+    "per s": Math.round(1e9 / medianNs),
+  };
+}
