@@ -2,6 +2,8 @@
 
 import { machine, print, type Report } from "./lib/table.js";
 import { analyzeBench } from "./row/analyze.js";
+import { authority } from "./row/authority.js";
+import { authz } from "./row/authz.js";
 import { balance } from "./row/balance.js";
 import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
@@ -37,6 +39,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   consul: consulBench,
   tokens,
   security: serverSecurity,
+  authz,
+  authority,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
