@@ -63,6 +63,9 @@ export const PROOFS = {
   "auto mTLS, compiled": "packages/model/src/compile/auto-mtls.test.ts",
   "authorizers, compiled": "packages/model/src/compile/external-authorizers.test.ts",
   "security, validation": "packages/model/src/validate/security.test.ts",
+  tokens: "packages/identity/src/jwt/token-verifier.test.ts",
+  "tokens and authorizers": "packages/node/test/tokens.test.ts",
+  authorizers: "packages/http/test/external-check.test.ts",
 } as const;
 
 export type Proof = keyof typeof PROOFS | `golden/${string}`;
@@ -311,7 +314,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
       }),
     ),
     yes("extensionProviders[].name", "authorizers, compiled"),
-    yes("extensionProviders[].envoyExtAuthzHttp", "authorizers, compiled"),
+    yes("extensionProviders[].envoyExtAuthzHttp", "authorizers, compiled", "authorizers"),
   ],
   Service: [
     yes("ports[].name", "services"),
@@ -399,7 +402,10 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
   RequestAuthentication: [
     yes("selector", "security, compiled"),
     ...TARGETS,
-    yes("jwtRules", "security, compiled", "security, validation"),
+    {
+      ...yes("jwtRules", "security, compiled", "tokens", "tokens and authorizers"),
+      how: "Stricter than Envoy where tokens are taken out of cookies, have `crit` or stand at one place twice: [tokens](request-authentication.md).",
+    },
   ],
   AuthorizationPolicy: [
     ...TARGETS,
