@@ -403,7 +403,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("selector", "security, compiled"),
     ...TARGETS,
     {
-      ...yes("jwtRules", "security, compiled", "tokens", "tokens and authorizers"),
+      ...yes("jwtRules", "security, compiled", "security, validation", "tokens", "tokens and authorizers"),
       how: "Stricter than Envoy where tokens are taken out of cookies, have `crit` or stand at one place twice: [tokens](request-authentication.md).",
     },
   ],
