@@ -42,7 +42,7 @@ export function pathTemplateFault(path: string): string | undefined {
   const isTemplate = path.includes(ONE) || path.includes(REST);
   let restAt = -1;
   for (const [index, segment] of path
-    .replace(/^\/|\/$/g, "")
+    .replace(/^\/+|\/+$/g, "")
     .split("/")
     .entries()) {
     if (segment === ONE || segment === REST) {

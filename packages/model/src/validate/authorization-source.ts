@@ -42,8 +42,8 @@ export function checkSource(source: AuthorizationSourceSpec, isCustom: boolean, 
     for (const [index, value] of (source[field] ?? []).entries())
       report.check([...path, field, index], accountFault(value));
   }
-  const accounts = ACCOUNTS.find((field) => source[field] !== undefined);
-  const beside = BESIDE_ACCOUNTS.find((field) => source[field] !== undefined);
+  const accounts = ACCOUNTS.find((field) => (source[field] ?? []).length > 0);
+  const beside = BESIDE_ACCOUNTS.find((field) => (source[field] ?? []).length > 0);
   if (accounts !== undefined && beside !== undefined) {
     report.error(path, `${accounts} excludes ${beside}. Keep one of them, or write two sources.`);
   }

@@ -49,7 +49,8 @@ describe("validation of RequestAuthentication", () => {
     `{selector: {matchLabels: {app: a}}, jwtRules: [{issuer: a, audiences: [b], fromHeaders: [{name: x-t, prefix: "B "}], fromParams: [t],
       fromCookies: [c], outputPayloadToHeader: x-p, forwardOriginalToken: true, outputClaimToHeaders: [{header: x-c, claim: a.b}],
       timeout: 1s, spaceDelimitedClaims: [roles], presence: REQUIRED}]}`,
-    "{targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: g}]}",
+    "{targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: g}, {kind: Service, group: core, name: s}]}",
+    "{selector: {matchLabels: {a: b}}, targetRefs: []}",
   ])("takes %s", (spec) => {
     expect(faults("RequestAuthentication", spec)).toEqual([]);
   });
@@ -84,10 +85,13 @@ describe("validation of RequestAuthentication", () => {
     ["{jwtRules: [{issuer: a, timeout: 0s}]}", "error spec.jwtRules[0].timeout"],
     ["{jwtRules: [{issuer: a, presence: MANDATORY}]}", "error spec.jwtRules[0].presence"],
     ["{selector: {matchLabels: {a: b}}, targetRef: {kind: Service, name: b}}", "error spec it says both selector and"],
-    ["{targetRef: {kind: Serv_ice, name: b}}", 'error spec.targetRef.kind "Serv_ice" is no kind'],
-    ["{targetRef: {group: __, kind: Service, name: b}}", 'error spec.targetRef.group "__" is no group'],
+    [
+      "{targetRef: {kind: Serv_ice, name: b}}",
+      'error spec.targetRef "Serv_ice" is no target; expected one of Service, networking',
+    ],
+    ["{targetRef: {group: __, kind: Service, name: b}}", 'error spec.targetRef "__/Service" is no target'],
     ["{targetRefs: [{kind: Service}]}", "error spec.targetRefs[0]"],
-    ["{targetRefs: [{kind: Service, name: b, namespace: back}]}", "error spec.targetRefs[0].namespace"],
+    ["{targetRefs: [{kind: Service, name: b, namespace: shop}]}", "error spec.targetRefs[0].namespace"],
   ])("says of %s", (spec, expected) => {
     expect(faults("RequestAuthentication", spec)).toEqual(one(expected));
   });
@@ -113,7 +117,7 @@ describe("validation of AuthorizationPolicy", () => {
     source("{serviceAccounts: [web, shop/cart], notServiceAccounts: [back/x]}"),
     operation(
       `{hosts: ["*.example"], notHosts: [a], ports: ["80", "0"], notPorts: ["65535"], methods: [GET], notMethods: ["P*"],
-      paths: ["/a/*", "*/b", "/c/{*}/d/{**}", "/x/*/y"], notPaths: ["/{**}/"]}`,
+      paths: ["/a/*", "*/b", "/c/{*}/d/{**}", "/x/*/y", "//{*}"], notPaths: ["/{**}/"]}`,
     ),
     ...[
       ["request.headers[x-user]", "[a]"],
@@ -187,7 +191,7 @@ describe("validation of AuthorizationPolicy", () => {
     ],
     [`{rules: [${"{}, ".repeat(513)}]}`, "error spec.rules found 513 entries, at most 512"],
     [
-      "{selector: {matchLabels: {a: b}}, targetRefs: [{kind: Gateway, name: b}]}",
+      "{selector: {matchLabels: {a: b}}, targetRefs: [{kind: Service, name: b}]}",
       "it says both selector and targetRefs",
     ],
   ])("says of %s", (spec, expected) => {
