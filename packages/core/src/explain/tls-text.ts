@@ -12,7 +12,7 @@ export function tlsText(cluster: Pick<Cluster, "policy" | "port" | "subset" | "h
   const { mode, sni, refusal, auto, strict } = tls;
   if (auto === true) {
     const whom = strict === true ? "every endpoint is" : "members of the mesh are";
-    const others = strict === true ? "PeerAuthentication says STRICT" : "others are called in plaintext";
+    const others = strict === true ? `STRICT by ${tlsSource(tls)}` : "others are called in plaintext";
     return `auto: ${whom} shown the identity of the process, asked for "${meshServerName(cluster)}" and must be ${anyOf(tls.identities)}; ${others}`;
   }
   if (mode === "DISABLE") return mode;

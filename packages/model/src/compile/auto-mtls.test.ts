@@ -84,7 +84,13 @@ describe("auto mTLS", () => {
     expect(second.cluster(PAY)).toBe(cluster);
     expect(second.endpoints(cluster)).toBe(endpoints);
     const third = snapshotOf([peer("ns", "STRICT")], workloads, { version: 3 }, second);
-    expect(third.cluster(PAY)?.policy.tls.strict).toBe(true);
+    expect(third.cluster(PAY)?.policy.tls).toMatchObject({
+      strict: true,
+      source: { resource: { kind: "PeerAuthentication", namespace: "shop", name: "ns" }, path: "spec.mtls.mode" },
+    });
+    const strict = third.cluster(PAY);
+    const again = [peer("ns", "STRICT", "selector: {}, "), peer("back/all", "DISABLE")];
+    expect(snapshotOf(again, workloads, { version: 4 }, third).cluster(PAY)).toBe(strict);
   });
 });
 

@@ -4,6 +4,7 @@ import type { DestinationRuleSpec } from "../kind/destination-rule.js";
 import type { ClientTlsSpec } from "../kind/traffic-policy.js";
 import type { Resource } from "../resource.js";
 import { type ClientTls, PLAINTEXT } from "../snapshot/client-tls.js";
+import type { RuleRef } from "../snapshot/route.js";
 import type { PeerMode } from "../snapshot/security.js";
 import type { Service } from "../snapshot/workload.js";
 import { blockPlace } from "./policy-fields.js";
@@ -17,6 +18,8 @@ const SYSTEM_ROOTS = "system";
 export interface ServerFacts {
   /** PeerAuthentication of their namespace and of the mesh. */
   readonly peerMode: PeerMode;
+  /** What says STRICT; null where nothing does. */
+  readonly strictBy: RuleRef | null;
   /** What documents say of their accounts, `namespace/account`. */
   readonly accounts: readonly string[];
 }
@@ -34,12 +37,13 @@ export function clientTls(
 ): ClientTls {
   const identities = (): readonly string[] => serviceIdentities(service, servers.accounts, security.trustDomains);
   if (tls === undefined) {
+    const { peerMode, strictBy } = servers;
     // Istio's clients, too, go by what holds for the namespace: of a single workload's mode they know nothing.
-    if (!autoMtls || service.location !== "internal" || servers.peerMode === "DISABLE") return PLAINTEXT;
+    if (!autoMtls || service.location !== "internal" || peerMode === "DISABLE") return PLAINTEXT;
     return {
       ...PLAINTEXT,
       auto: true,
-      ...(servers.peerMode === "STRICT" && { strict: true }),
+      ...(peerMode === "STRICT" && { strict: true, source: strictBy }),
       identities: identities(),
     };
   }

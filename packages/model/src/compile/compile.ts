@@ -18,7 +18,16 @@ import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
 import { Generations } from "./generations.js";
 import { Memo } from "./memo.js";
-import { accountsOf, breakerOf, hasPort, peerModeOf, policyOf, resilienceOf, serviceOf } from "./questions.js";
+import {
+  accountsOf,
+  breakerOf,
+  hasPort,
+  peerModeOf,
+  peerSourceOf,
+  policyOf,
+  resilienceOf,
+  serviceOf,
+} from "./questions.js";
 import { revisionText } from "./revision.js";
 import { CompiledRouteTable } from "./route-table.js";
 import type { RefusedDocument } from "./security-documents.js";
@@ -159,8 +168,9 @@ class CompiledSnapshot implements Snapshot {
             resilience: ask(resilienceOf, target.host),
           };
       const peerMode = ask(peerModeOf, service.namespace);
+      const strictBy = peerMode === "STRICT" ? ask(peerSourceOf, service.namespace) : null;
       const accounts = ask(accountsOf, target.host);
-      const servers = { peerMode, accounts: accounts === "" ? [] : accounts.split(" ") };
+      const servers = { peerMode, strictBy, accounts: accounts === "" ? [] : accounts.split(" ") };
       return compileCluster({ ...target, service }, rule, { client, settings, off, servers, ...ours });
     });
   }

@@ -2,7 +2,7 @@
 
 import type { MutualTlsSpec, PeerAuthenticationSpec } from "../kind/peer-authentication.js";
 import { formatPath } from "../problem-at.js";
-import type { Path, Resource } from "../resource.js";
+import { type Path, type Resource, resourceKey } from "../resource.js";
 import type { PeerMode, PeerModeInForce, PeerPolicy } from "../snapshot/security.js";
 import { selectorOf } from "./security-documents.js";
 
@@ -37,6 +37,14 @@ export function namespacePeerMode(documents: readonly PeerDocument[], rootNamesp
     if (mode !== undefined) return mode;
   }
   return DEFAULT_PEER_MODE;
+}
+
+export function isSamePeerMode(a: PeerModeInForce, b: PeerModeInForce): boolean {
+  return a.mode === b.mode && a.source?.path === b.source?.path && keyOf(a) === keyOf(b);
+}
+
+function keyOf({ source }: PeerModeInForce): string {
+  return source === null ? "" : resourceKey(source.resource);
 }
 
 function selects(document: PeerDocument): boolean {

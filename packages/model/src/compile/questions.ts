@@ -4,6 +4,7 @@ import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
 import type { ResilienceSpec } from "../kind/resilience.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
+import type { RuleRef } from "../snapshot/route.js";
 import type { PeerMode } from "../snapshot/security.js";
 import type { Service } from "../snapshot/workload.js";
 import { portEntry } from "./cluster.js";
@@ -41,7 +42,12 @@ export function policyOf(view: ClientView, host: string): DestinationPolicy | un
 
 /** Of the mesh and of a namespace, before any workload is looked at. */
 export function peerModeOf(view: ClientView, namespace: string): PeerMode {
-  return view.peerMode(namespace);
+  return view.peerMode(namespace).mode;
+}
+
+/** What says so. */
+export function peerSourceOf(view: ClientView, namespace: string): RuleRef | null {
+  return view.peerMode(namespace).source;
 }
 
 /** What documents say of the accounts of whoever serves a host: `shop/cart shop/cart-canary`, as text so that it stays the same. */

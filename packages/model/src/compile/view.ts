@@ -11,7 +11,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
-import type { PeerMode, SecurityPolicy } from "../snapshot/security.js";
+import type { PeerModeInForce, SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
@@ -28,7 +28,7 @@ import { partsWithPort } from "./joined-service.js";
 import { KnownNames } from "./known-names.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
-import { namespacePeerMode } from "./peer-policy.js";
+import { isSamePeerMode, namespacePeerMode } from "./peer-policy.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
@@ -98,7 +98,7 @@ export class ClientView {
   /** Members by service host, as far as asked for. */
   readonly #members: Generations<Members>;
   /** By namespace, as far as asked for. */
-  readonly #peerModes: Map<string, PeerMode>;
+  readonly #peerModes: Generations<PeerModeInForce>;
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
@@ -197,7 +197,8 @@ export class ClientView {
       securityBefore,
     );
 
-    this.#peerModes = old !== undefined && unchanged("PeerAuthentication") ? old.#peerModes : new Map();
+    const peerModes = old === undefined ? undefined : old.#peerModes;
+    this.#peerModes = peerModes && unchanged("PeerAuthentication") ? peerModes : new Generations(peerModes);
 
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
@@ -265,15 +266,19 @@ export class ClientView {
     return this.#resiliences.find(host, this.#levels(this.service(host)?.namespace));
   }
 
-  /** Of PeerAuthentication for the mesh and for a namespace. */
-  peerMode(namespace: string): PeerMode {
+  /** Of PeerAuthentication for the mesh and for a namespace; the same object as before while it says the same. */
+  peerMode(namespace: string): PeerModeInForce {
+    const known = this.#peerModes.get(namespace);
+    if (known !== undefined) return known;
     const { rootNamespace } = this.mesh;
-    return getOrMake(this.#peerModes, namespace, () => {
-      const documents = this.#byKind.PeerAuthentication.filter(
-        (document) => document.namespace === namespace || document.namespace === rootNamespace,
-      );
-      return namespacePeerMode(documents, rootNamespace).mode;
-    });
+    const documents = this.#byKind.PeerAuthentication.filter(
+      (document) => document.namespace === namespace || document.namespace === rootNamespace,
+    );
+    const found = namespacePeerMode(documents, rootNamespace);
+    const earlier = this.#peerModes.earlier(namespace);
+    const mode = earlier !== undefined && isSamePeerMode(earlier, found) ? earlier : found;
+    this.#peerModes.set(namespace, mode);
+    return mode;
   }
 
   /** `namespace/account`, as documents give them to whoever serves it. */

@@ -40,7 +40,10 @@ export interface ClientTls {
   readonly credentialName: string;
   /** What of it this version cannot do, in words; empty when it can. Calls then fail: nothing is sent in plaintext instead. */
   readonly refusal: string;
-  /** What says so, `spec.trafficPolicy.portLevelSettings[0].tls`; null for plaintext. */
+  /**
+   * What says so, `spec.trafficPolicy.portLevelSettings[0].tls`, or the PeerAuthentication that makes auto mTLS `strict`; null
+   * where nobody does.
+   */
   readonly source: RuleRef | null;
 }
 
