@@ -49,7 +49,7 @@ const AUTHORIZER: ExternalAuthorizer = {
 function asking(more: Partial<AccessControl> = {}): AccessControl {
   return {
     ...NO_ACCESS_CONTROL,
-    ...{ active: true, asksProviders: true },
+    ...{ active: true, asksProviders: true, comparesPathCase: false },
     custom: ({ http }) => (http?.path.startsWith("/c") ? { rule: RULE, provider: "p", refusal: "" } : undefined),
     ...more,
   };

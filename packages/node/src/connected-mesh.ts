@@ -88,7 +88,9 @@ export class ConnectedMesh implements Mesh {
   handler<Request extends object, Response extends object>(
     app: Handler<Request, Response>,
   ): (request: Request, response: Response) => unknown {
-    return this.#off ? app : meshHandler(app, this.#enter);
+    if (this.#off) return app;
+    this[PLANE].inbound.meet(app);
+    return meshHandler(app, this.#enter);
   }
 
   express(): MeshMiddleware {

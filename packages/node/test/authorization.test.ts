@@ -187,7 +187,9 @@ describe.each(Object.entries(FRAMES))("%s", (_, frame) => {
       rules: [{ policy: "AuthorizationPolicy/default/no-admin", rule: 0, action: "DENY", count: targets.length }],
     });
     expect(plane.inbound.read()).toMatchObject({ denied: targets.length + 2, failures: 0 });
-    const said = plane.events.view().events.filter(({ kind }) => kind === "access");
+    const said = plane.events
+      .view()
+      .events.filter(({ kind, message }) => kind === "access" && !message.includes("without regard to case"));
     expect(said.map(({ message }) => message)).toEqual([
       expect.stringMatching(
         /^DENY rule 0 of AuthorizationPolicy default\/no-admin turns requests away: .*"GET \/admin" from/,
@@ -297,6 +299,30 @@ it("takes the client's address from as many proxies as policy trusts, and from n
     expect([trusted, statusOf(await raw(port, get("/", headers)))]).toEqual([trusted, status]);
   }
 });
+
+it.each(["Express 5", "Express 4", "Express 5 with the mesh's middleware only"])(
+  "tells that %s takes /ADMIN for /admin where rules do not, until policy says that case means nothing",
+  async (name) => {
+    const { mesh, apply, plane } = await meshWith(ALL);
+    const seen: Seen = { url: "", host: "", requests: 0 };
+    const port = await (FRAMES[name] as Frame)(mesh, seen);
+    const said = () => plane.events.view().events.filter(({ message }) => message.includes("without regard to case"));
+    expect([statusOf(await raw(port, get("/ADMIN"))), said()]).toEqual([200, []]);
+    await apply(NO_ADMIN);
+    await expect.poll(said).toHaveLength(1);
+    expect(statusOf(await raw(port, get("/ADMIN")))).toBe(200);
+    await apply(
+      NO_ADMIN.replace(
+        "namespace: default }",
+        'namespace: default, annotations: { inmesh.dev/ignore-path-case: "true" } }',
+      ),
+    );
+    await expect.poll(() => plane.store.current?.security.ignoresPathCase).toBe(true);
+    expect(statusOf(await raw(port, get("/x/../ADMIN")))).toBe(403);
+    expect([statusOf(await raw(port, get("/Other"))), seen.url]).toEqual([200, "/Other"]);
+    expect(said()).toHaveLength(1);
+  },
+);
 
 const FILE = "istio-authz.json";
 const missing = whyMissing(FILE);

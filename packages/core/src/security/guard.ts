@@ -33,6 +33,9 @@ const NONE: readonly string[] = [];
 /** A browser sends it without tokens, and does nothing by it (policy-semantics §4.3). */
 const PREFLIGHT = "OPTIONS";
 
+const CASE_EVADES =
+  'the Express application of this process routes paths without regard to case, and rules of AuthorizationPolicies compare them as they are written: /ADMIN gets around a DENY of /admin. Annotate a policy that means the process with inmesh.dev/ignore-path-case: "true", or call app.enable("case sensitive routing")';
+
 function unverifiable(reason: string): InvalidToken {
   return { kind: "invalid", status: 401, message: "Jwt verification fails", reason };
 }
@@ -43,15 +46,19 @@ export class Guard {
   external: ExternalCheck | undefined = undefined;
   readonly #policyReady: (() => Promise<unknown>) | undefined;
   readonly #onlyObserves: boolean;
+  readonly #say: (message: string) => void;
   readonly #counts: AccessCounts;
   #policy: SecurityPolicy | undefined;
   #active: boolean;
+  #foldsCase = false;
+  #saidOfCase = false;
   /** Names of headers that only the mesh may set, lower-case. */
   #claimHeaders: readonly string[] = NONE;
 
   constructor({ clock, policyReady, onlyObserves = false, onDenied }: GuardOptions) {
     this.#policyReady = onlyObserves ? undefined : policyReady;
     this.#onlyObserves = onlyObserves;
+    this.#say = onDenied;
     this.#counts = new AccessCounts(clock, onDenied);
     this.#active = this.#policyReady !== undefined;
   }
@@ -77,11 +84,24 @@ export class Guard {
     this.#policy = security;
     if (before?.jwt !== security.jwt) this.#tokens?.prepare(security.jwt);
     this.#counts.settle();
+    this.#sayOfCase();
     this.#active = security.access.active || security.jwt.length > 0 || security.normalises;
     this.#claimHeaders = security.jwt.flatMap(({ payloadHeader, claimHeaders }) => [
       ...(payloadHeader === "" ? [] : [payloadHeader.toLowerCase()]),
       ...claimHeaders.map(({ header }) => header.toLowerCase()),
     ]);
+  }
+
+  /** The application routes paths without regard to case, as rules do only when policy says so. */
+  foldsCase(): void {
+    this.#foldsCase = true;
+    this.#sayOfCase();
+  }
+
+  #sayOfCase(): void {
+    const evaded = this.#foldsCase && this.#policy?.access.comparesPathCase === true;
+    if (evaded && !this.#saidOfCase) this.#say(CASE_EVADES);
+    this.#saidOfCase = evaded;
   }
 
   enter(arrival: Arrival, now: number): GuardVerdict | Promise<GuardVerdict> {

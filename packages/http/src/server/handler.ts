@@ -47,9 +47,17 @@ export function enterer(inbound: Inbound, hooks: ServerHooks): Enter {
       if (!isRequestHead(message)) return next(); // made by the application, and not enough of one
       if (inbound.serves(message)) return next();
       learn(serverOf(message));
+      meetOnce((message as { readonly app?: object }).app);
       return inbound.request(message, response as ServerResponse, next);
     }
   };
+
+  /** Express names the application on each request. */
+  function meetOnce(application: object | undefined): void {
+    if (application === undefined || known.has(application)) return;
+    known.add(application);
+    inbound.meet(application);
+  }
 
   function learn(server: AnyServer | undefined): void {
     if (server === undefined || known.has(server)) return;

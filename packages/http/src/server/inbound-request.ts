@@ -19,7 +19,7 @@ export interface InboundEngine {
   /** The process touches nothing it receives. */
   readonly onlyObserves: boolean;
   /** Who may come in; absent: everybody. Asked before the gate, in every mode. */
-  readonly guard?: Pick<Guard, "active" | "enter">;
+  readonly guard?: Pick<Guard, "active" | "enter"> & Partial<Pick<Guard, "foldsCase">>;
   /** What policy puts before the application; absent: nothing. */
   readonly gate?: Pick<Gate, "active" | "enter">;
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };

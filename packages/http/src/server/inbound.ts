@@ -20,6 +20,7 @@ import { editRequest, editStream } from "./edit-head.js";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
+import { foldsPathCase } from "./path-case.js";
 import { addToStream, answerUpgrade, rejectRequest, rejectStream } from "./reject.js";
 import type { RequestHead } from "./request-head.js";
 import { ServedArrival } from "./served-arrival.js";
@@ -69,6 +70,11 @@ export class Inbound {
   /** Requests begun so far. */
   get arrived(): number {
     return this.#requests;
+  }
+
+  /** An application that requests are handed to, as far as somebody knows it. */
+  meet(application: unknown): void {
+    if (foldsPathCase(application)) this.#engine.guard?.foldsCase?.();
   }
 
   /** Whether the request, or the stream of one, is in this mesh already. */

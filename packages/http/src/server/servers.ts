@@ -67,6 +67,7 @@ export class Servers implements ServerHooks {
 
   listening(server: AnyServer): void {
     this.#security?.listening(server);
+    for (const listener of server.listeners("request")) this.#inbound.meet(listener);
     const bound = server.address();
     if (bound === null || typeof bound === "string" || this.#listening.has(server)) return; // a pipe has no port to call
     this.#listening.set(server, { port: bound.port, address: bound.address, protocol: protocolOf(server) });

@@ -125,6 +125,8 @@ export interface CustomAccess {
 export interface AccessControl {
   /** False: everybody may do everything, and nothing need be asked. */
   readonly active: boolean;
+  /** A path in another case than a rule has it gets around the rule: a DENY of it, or an exception by `notPaths`. */
+  readonly comparesPathCase: boolean;
   /** Whether any CUSTOM rule is there. */
   readonly asksProviders: boolean;
   custom(request: AccessRequest): CustomAccess | undefined;
@@ -200,6 +202,7 @@ const OPEN: AccessDecision = Object.freeze({
 /** Nobody has written anything about who may call. */
 export const NO_ACCESS_CONTROL: AccessControl = Object.freeze({
   active: false,
+  comparesPathCase: false,
   asksProviders: false,
   custom: () => undefined,
   decide: () => OPEN,

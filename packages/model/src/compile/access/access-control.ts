@@ -38,6 +38,7 @@ export function compileAccess(input: AccessInput): AccessControl {
 
 class CompiledAccess implements AccessControl {
   readonly active = true;
+  readonly comparesPathCase: boolean;
   readonly asksProviders: boolean;
   readonly #input: AccessInput;
   readonly #http: PlaneAccess;
@@ -47,6 +48,7 @@ class CompiledAccess implements AccessControl {
   constructor(input: AccessInput) {
     this.#input = input;
     this.#http = new PlaneAccess(input, "http");
+    this.comparesPathCase = !input.ignoresPathCase && input.policies.some(isEvadedByCase);
     this.asksProviders = input.policies.some(({ spec }) => spec.action === "CUSTOM");
   }
 
@@ -174,6 +176,12 @@ class Folded implements AccessRequest {
   get claims(): AccessRequest["claims"] {
     return this.#request.claims;
   }
+}
+
+function isEvadedByCase({ spec: { action = "ALLOW", rules = [] } }: Policy): boolean {
+  const hasLetters = (paths: readonly string[] = []): boolean => paths.some((path) => /[a-z]/i.test(path));
+  const operations = rules.flatMap(({ to = [] }) => to.map(({ operation = {} }) => operation));
+  return operations.some(({ paths, notPaths }) => hasLetters(notPaths) || (action !== "ALLOW" && hasLetters(paths)));
 }
 
 function isRehearsed({ metadata, spec: { action = "ALLOW" } }: Policy): boolean {
