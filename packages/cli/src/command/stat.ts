@@ -49,12 +49,23 @@ that nobody in the mesh calls (such as the first one behind the users) its own f
 observe, WITH MODE ON says what policy would have done with their calls.
 `;
 
+const EDGES_HELP = `
+SECURED is about connections used during --interval. Whoever calls a process of the mesh without a certificate is named
+below: PeerAuthentication STRICT would refuse them.
+`;
+
 export function statCommand(ports: CommandPorts): Command {
   return trafficCommand(ports, "stat", "show success, rate and latency of services", STAT_HELP, printServices);
 }
 
 export function edgesCommand(ports: CommandPorts): Command {
-  return trafficCommand(ports, "edges", "show who calls whom, with success, rate and latency", "", printEdges);
+  return trafficCommand(
+    ports,
+    "edges",
+    "show who calls whom, with success, rate and latency, and whether it is encrypted",
+    EDGES_HELP,
+    printEdges,
+  );
 }
 
 type Print = (cli: Cli, options: StatOptions, traffic: TrafficReading, leases: readonly Lease[]) => void;
@@ -119,24 +130,46 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
 }
 
 function printEdges(cli: Cli, options: StatOptions, traffic: TrafficReading): void {
+  const plaintextCallers = traffic.plaintextCallers.filter(
+    ({ destination }) => options.namespace === undefined || destination.startsWith(`${options.namespace}/`),
+  );
   const edges = traffic.edges
     .filter(({ source }) => options.namespace === undefined || source.startsWith(`${options.namespace}/`))
     .sort((a, b) => compare(a.source, b.source) || compare(a.destination, b.destination));
   printListing(cli, formatOf(options), {
     rows: edges,
-    json: { intervalMs: traffic.intervalMs, edges },
+    json: { intervalMs: traffic.intervalMs, edges, plaintextCallers },
     name: ({ source, destination }) => `${source} ${destination}`,
     empty: "No process of the mesh has called another yet. See: inmesh status",
     columns: [
       { title: "SRC", cell: ({ source }) => source },
       { title: "DST", cell: ({ destination }) => shortHost(destination) },
       ...trafficColumns<EdgeTraffic>(cli),
+      {
+        title: "SECURED",
+        cell: ({ secured }) => secured ?? "",
+        paint: (text, { secured }) => (secured === "no" || secured === "partly" ? cli.paint("yellow", text) : text),
+      },
       { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
       { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
       { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
       { title: "IN FLIGHT", cell: ({ inFlight }) => `${inFlight}`, align: "right", wide: true },
+      { title: "PLAINTEXT BECAUSE", cell: ({ plaintext }) => plaintext.join("; "), wide: !edges.some(inClear) },
     ],
   });
+  for (const { destination, caller, requests, agoMs } of plaintextCallers.slice(0, CALLERS_TOLD)) {
+    cli.note(
+      `${destination} is called in plaintext by ${caller}: ${count(requests, "request")}, last ${formatMs(agoMs)} ago`,
+    );
+  }
+  const left = plaintextCallers.length - CALLERS_TOLD;
+  if (left > 0) cli.note(`and by ${count(left, "other")}: see -o json`);
+}
+
+const CALLERS_TOLD = 20;
+
+function inClear({ plaintext }: EdgeTraffic): boolean {
+  return plaintext.length > 0;
 }
 
 type Golden = Pick<Traffic, "successRatio" | "rps" | "p50Ms" | "p95Ms" | "p99Ms">;

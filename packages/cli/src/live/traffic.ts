@@ -26,6 +26,10 @@ export interface Traffic {
 }
 
 export interface EdgeTraffic extends Traffic {
+  /** Whether the connections used in the interval were encrypted; null where none was used, or nobody says. */
+  readonly secured: "yes" | "partly" | "no" | null;
+  /** Why connections are in plaintext, once each. */
+  readonly plaintext: readonly string[];
   /** `namespace/service` that called. */
   readonly source: string;
   /** Host that was called. */
@@ -43,6 +47,16 @@ export interface ServerTraffic {
   readonly p99Ms: number | null;
 }
 
+/** Somebody who calls a process of the mesh without a certificate, since that process started. */
+export interface PlaintextCaller {
+  /** `namespace/service` that was called. */
+  readonly destination: string;
+  /** Address and user agent. */
+  readonly caller: string;
+  readonly requests: number;
+  readonly agoMs: number;
+}
+
 export interface TrafficReading {
   /** Between the two readings, in ms. */
   readonly intervalMs: number;
@@ -51,6 +65,8 @@ export interface TrafficReading {
   readonly services: ReadonlyMap<string, Traffic>;
   /** What processes received, from whomever. */
   readonly servers: readonly ServerTraffic[];
+  /** The busiest first. */
+  readonly plaintextCallers: readonly PlaintextCaller[];
   /** Of processes in mode `observe`: what policy would have done with calls, by the host called. */
   readonly would: ReadonlyMap<string, WouldReading>;
   readonly failed: readonly { readonly lease: Lease; readonly reason: string }[];
@@ -77,7 +93,8 @@ export async function readTraffic(
   const before = await read();
   await sleep(clock, intervalMs, signal);
   const after = await read();
-  const edges = new Map<string, { source: string; destination: string; sums: Sums }>();
+  const edges = new Map<string, { source: string; destination: string; sums: Sums; security: EdgeSecurity }>();
+  const plaintextCallers: PlaintextCaller[] = [];
   const services = new Map<string, Sums>();
   const servers: ServerTraffic[] = [];
   const would = new Map<string, WouldReading>();
@@ -95,23 +112,64 @@ export async function readTraffic(
     for (const outbound of last.outbound) {
       const source = `${last.namespace}/${last.service}`;
       const key = `${source} ${outbound.host}`;
-      const edge = edges.get(key) ?? { source, destination: outbound.host, sums: noCalls() };
+      const edge = edges.get(key) ?? {
+        ...{ source, destination: outbound.host, sums: noCalls() },
+        security: { encrypted: 0, plaintext: 0, reasons: new Set<string>() },
+      };
+      addSecurity(edge.security, known.get(outbound.cluster), outbound);
       const service = services.get(outbound.host) ?? noCalls();
       for (const sums of [edge.sums, service]) add(sums, known.get(outbound.cluster), outbound, seconds);
       edges.set(key, edge);
       services.set(outbound.host, service);
     }
     servers.push(serverTraffic(lease, first, last, seconds));
+    plaintextCallers.push(...inPlaintext(last));
     addWould(would, first, last);
   }
   return {
     intervalMs,
-    edges: [...edges.values()].map(({ source, destination, sums }) => ({ source, destination, ...finish(sums) })),
+    edges: [...edges.values()].map(({ source, destination, sums, security }) => ({
+      ...{ source, destination, secured: securedOf(security), plaintext: [...security.reasons] },
+      ...finish(sums),
+    })),
+    plaintextCallers: plaintextCallers.sort((a, b) => b.requests - a.requests),
     services: new Map([...services].map(([host, sums]) => [host, finish(sums)])),
     servers,
     would,
     failed,
   };
+}
+
+interface EdgeSecurity {
+  encrypted: number;
+  plaintext: number;
+  readonly reasons: Set<string>;
+}
+
+function addSecurity(security: EdgeSecurity, before: OutboundStats | undefined, { endpoints }: OutboundStats): void {
+  const known = new Map(before?.endpoints.map(({ id, attempts }) => [id, attempts]));
+  for (const { id, attempts, plaintext } of endpoints) {
+    const base = known.get(id) ?? 0;
+    const made = attempts < base ? attempts : attempts - base;
+    if (made === 0 || plaintext === undefined) continue;
+    if (plaintext === "") security.encrypted += made;
+    else {
+      security.plaintext += made;
+      security.reasons.add(plaintext);
+    }
+  }
+}
+
+function securedOf({ encrypted, plaintext }: EdgeSecurity): EdgeTraffic["secured"] {
+  if (encrypted + plaintext === 0) return null;
+  return plaintext === 0 ? "yes" : encrypted === 0 ? "no" : "partly";
+}
+
+function inPlaintext({ namespace, service, security }: StatsView): PlaintextCaller[] {
+  const callers = security?.callers.filter(({ secured, requests }) => !secured && requests > 0) ?? [];
+  return callers.map(({ caller, requests, agoMs }) => ({
+    ...{ destination: `${namespace}/${service}`, caller, requests, agoMs },
+  }));
 }
 
 function add(sums: Sums, before: OutboundStats | undefined, { stats, cells }: OutboundStats, seconds: number): void {

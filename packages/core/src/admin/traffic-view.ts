@@ -2,7 +2,7 @@
 
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
-import { tlsText } from "../explain/tls-text.js";
+import { plaintextReason, tlsText } from "../explain/tls-text.js";
 import type { EndpointHealth } from "../health/endpoint-health.js";
 import { outsOf } from "../health/out-story.js";
 import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
@@ -53,13 +53,15 @@ export interface StatsOptions {
   readonly inbound: InboundStats;
   readonly registry?: RegistryReading;
   readonly security?: ServerSecurityView;
+  /** Of the process. @default it has none */
+  readonly hasIdentity?: boolean;
 }
 
 export function statsView(
   { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats }: Engine,
-  { service, namespace, inbound, registry, security }: StatsOptions,
+  { service, namespace, inbound, registry, security, hasIdentity = false }: StatsOptions,
 ): StatsView {
-  const outbound = clusters.all().map(outboundStats);
+  const outbound = clusters.all().map((cluster) => outboundStats(cluster, hasIdentity));
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
   const gated = gate.read();
   const rules = ruleStats.read();
@@ -73,7 +75,7 @@ export function statsView(
   };
 }
 
-function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats {
+function outboundStats({ config, stats, states }: ClusterRuntime, hasIdentity: boolean): OutboundStats {
   return {
     cluster: config.name,
     host: config.host,
@@ -85,6 +87,7 @@ function outboundStats({ config, stats, states }: ClusterRuntime): OutboundStats
       version: endpoint.labels["version"] ?? "",
       attempts,
       failures,
+      plaintext: plaintextReason(config, endpoint, hasIdentity),
     })),
   };
 }

@@ -302,6 +302,8 @@ export interface OutboundStats {
     readonly version: string;
     readonly attempts: number;
     readonly failures: number;
+    /** Why connections to it are in plaintext, a phrase; empty: they are encrypted. Absent from older processes. */
+    readonly plaintext?: string;
   }[];
 }
 

@@ -1,7 +1,7 @@
 /** The TLS of a cluster's connections in words: what is said to the server, what its certificate must be, and who says so. */
 
-import type { ClientTls, Cluster } from "@inmesh/model";
-import { meshServerName, tlsSource } from "../call/tls.js";
+import type { ClientTls, Cluster, Endpoint } from "@inmesh/model";
+import { isSecured, meshServerName, tlsSource } from "../call/tls.js";
 
 /** Names told; a service may have many. */
 const TOLD = 5;
@@ -21,6 +21,21 @@ export function tlsText(cluster: Pick<Cluster, "policy" | "port" | "subset" | "h
   const own = mode === "ISTIO_MUTUAL" ? meshServerName(cluster) : "";
   const name = sni === "" && own === "" ? "the request's host" : `"${sni || own}"`;
   return `${mode}, ${shownText(tls)}asking for ${name}; ${verifiedText(tls)} ${by}`;
+}
+
+/** Why connections to an endpoint are in plaintext, a phrase; empty: they are encrypted. @param hasIdentity of this process */
+export function plaintextReason(
+  { policy: { tls }, service }: Pick<Cluster, "policy" | "service">,
+  endpoint: Endpoint,
+  hasIdentity: boolean,
+): string {
+  if (isSecured(tls, endpoint, hasIdentity)) return "";
+  if (tls.auto === true) {
+    return hasIdentity ? `${endpoint.id} is no member of the mesh` : "the caller has no identity";
+  }
+  if (tls.source !== null) return `${tlsSource(tls)} says DISABLE`;
+  if (service.location === "external") return "it is outside the mesh, and no DestinationRule asks for TLS";
+  return "policy has switched auto mTLS off for it";
 }
 
 function shownText({ mode, clientCertificate, privateKey }: ClientTls): string {

@@ -35,10 +35,10 @@ const READ: Readonly<Record<string, Show>> = {
   "/clusters": ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
   "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
   "/stats": (plane) => {
-    const { engine, inbound, security, settings } = plane;
+    const { engine, inbound, security, settings, identity } = plane;
     const { service, namespace } = settings;
     const beside = { inbound: inbound.read(), registry: registryOf(plane), security: security.read() };
-    return statsView(engine, { service, namespace, ...beside });
+    return statsView(engine, { service, namespace, hasIdentity: identity !== undefined, ...beside });
   },
   "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
   "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
