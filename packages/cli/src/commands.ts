@@ -1,10 +1,10 @@
 /** All commands, in the order of the help. A new one is a file that exports its maker, and a line here. */
 
 import type { Command } from "commander";
+import { authzCommand } from "./authz/command.js";
 import { caCommand } from "./ca/command.js";
 import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
-import { authzCommand } from "./command/authz.js";
 import { certsCommand } from "./command/certs.js";
 import { checkCommand } from "./command/check.js";
 import { convertCommand } from "./command/convert.js";

@@ -1,6 +1,7 @@
 /** `inmesh check`: is everything in place? Grouped findings, each with what to do about it. */
 
 import { Command } from "commander";
+import { checkIdentity } from "../check/identity.js";
 import { checkProcesses } from "../check/processes.js";
 import { checkRegistry } from "../check/registry.js";
 import { checkRuntime } from "../check/runtime.js";
@@ -20,7 +21,7 @@ export interface CheckOptions extends RegistryOptions {
 
 const EXAMPLES = `
 Looks at Node and the packages that the current folder would load, at the registry and its policy, and at the running
-processes. Exit code 1 when something is wrong; a warning alone is none.
+processes and their identities. Exit code 1 when something is wrong; a warning alone is none.
 `;
 
 export function checkCommand(ports: CommandPorts): Command {
@@ -35,7 +36,11 @@ export function checkCommand(ports: CommandPorts): Command {
         const found = await checkRegistry(cli, options);
         registry = found.registry;
         sections.push(found.section);
-        if (registry !== undefined) sections.push(await checkProcesses(cli, options, registry));
+        if (registry !== undefined) {
+          sections.push(await checkProcesses(cli, options, registry));
+          const identity = await checkIdentity(cli, options, registry);
+          if (identity !== undefined) sections.push(identity);
+        }
       } finally {
         await registry?.close();
       }

@@ -43,3 +43,32 @@ it("counts a worker that took the place of another from zero", async () => {
   const { edges } = await readTraffic(client, leases, 1_000, { clock: NO_WAIT, signal: new AbortController().signal });
   expect(edges).toMatchObject([{ calls: 7, rps: 7 }]);
 });
+
+it("says what of an edge was encrypted, why the rest was not, and who calls in plaintext", async () => {
+  const endpoints = (attempts: number) => [
+    { id: "a:1", version: "", attempts, failures: 0, plaintext: "" },
+    { id: "b:1", version: "", attempts: attempts * 2, failures: 0, plaintext: "b:1 is no member of the mesh" },
+    { id: "c:1", version: "", attempts: 7, failures: 0, plaintext: "never used meanwhile" },
+  ];
+  const reading = (at: number, attempts: number, from?: number): StatsView => {
+    const whole = stats(at, attempts);
+    const outbound = whole.outbound.map((each) => ({ ...each, endpoints: endpoints(attempts).slice(from) }));
+    const callers = [
+      { caller: "127.0.0.1 curl/8", secured: false, connections: 1, requests: 4, agoMs: 9 },
+      { caller: "cluster.local/ns/shop/sa/front", secured: true, connections: 1, requests: 4, agoMs: 9 },
+    ];
+    return { ...whole, outbound, security: { callers } } as unknown as StatsView;
+  };
+  const leases = [{ service: "web", namespace: "shop", admin: "a" } as unknown as Lease];
+  const signal = new AbortController().signal;
+  const both = clientOf({ a: [reading(0, 1), reading(1_000, 3)] });
+  const { edges, plaintextCallers } = await readTraffic(both, leases, 1_000, { clock: NO_WAIT, signal });
+  expect(edges).toMatchObject([{ secured: "partly", plaintext: ["b:1 is no member of the mesh"] }]);
+  expect(plaintextCallers).toEqual([{ destination: "shop/web", caller: "127.0.0.1 curl/8", requests: 4, agoMs: 9 }]);
+  const plain = clientOf({ a: [reading(0, 1, 1), reading(1_000, 3, 1)] });
+  expect((await readTraffic(plain, leases, 1_000, { clock: NO_WAIT, signal })).edges).toMatchObject([
+    { secured: "no" },
+  ]);
+  const old = clientOf({ a: [stats(0, 1), stats(1_000, 3)] });
+  expect((await readTraffic(old, leases, 1_000, { clock: NO_WAIT, signal })).edges).toMatchObject([{ secured: null }]);
+});

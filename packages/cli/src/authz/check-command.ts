@@ -1,8 +1,9 @@
 /** `inmesh authz check`: whether a service would let a request in, and which rule says so. Nothing is sent. */
 
 import { type Authorization, type AuthorizeRequest, authorize, MeshError } from "@inmesh/core";
-import { Argument, Command } from "commander";
+import { Command } from "commander";
 import type { Cli } from "../cli.js";
+import { action, type CommandPorts } from "../command/define.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { type AuthorizeArguments, authorizeFromArguments, parseAuthorizeLine } from "../input/authorize-request.js";
 import { answerLines } from "../input/request-lines.js";
@@ -11,7 +12,6 @@ import { formatAuthorization } from "../output/authorization.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
 import { clientContext } from "../registry/client-context.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
-import { action, type CommandPorts } from "./define.js";
 
 interface AuthzOptions extends RegistryOptions, AuthorizeArguments {
   readonly to?: string;
@@ -31,13 +31,9 @@ it is let in; 1: it is not. With --requests each line is a JSON object: {"method
 request, and the exit code is 0.
 `;
 
-/** What `authz` can do; more questions will come. */
-const QUESTIONS = ["check"] as const;
-
-export function authzCommand(ports: CommandPorts): Command {
-  const command = new Command("authz")
+export function authzCheckCommand(ports: CommandPorts): Command {
+  const command = new Command("check")
     .description("tell whether a service lets a request in, and which rule says so; nothing is sent")
-    .addArgument(new Argument("<question>", "what to find out").choices(QUESTIONS))
     .argument("[method]", "GET, POST, …")
     .argument("[path]", "/path?query, as a caller would send it")
     .option("--to <workload>", "who is called: service, ns/service, with :port for rules about ports")
@@ -52,7 +48,7 @@ export function authzCommand(ports: CommandPorts): Command {
     .option("--requests <file>", "judge each line of this file of JSON lines")
     .addHelpText("after", EXAMPLES);
   return withRegistry(withCommon(command, REPORT_FORMATS)).action(
-    action<[string, string | undefined, string | undefined], AuthzOptions>(ports, (cli, [, method, path], options) =>
+    action<[string | undefined, string | undefined], AuthzOptions>(ports, (cli, [method, path], options) =>
       withOpenRegistry({ ...options, namespace: namespaceCalled(cli, options) }, cli, (registry) =>
         options.requests === undefined
           ? judgeOne(cli, registry, options, method, path)
@@ -126,7 +122,7 @@ async function judged(
     });
   } catch (error) {
     if (!(error instanceof MeshError)) throw error;
-    throw new CliError(EXIT.usage, error.message, "See: inmesh authz --help");
+    throw new CliError(EXIT.usage, error.message, "See: inmesh authz check --help");
   }
 }
 
