@@ -101,7 +101,6 @@ function refusedOfBackend(proof: Proof, ...filters: readonly string[]): readonly
   return filters.map((filter) => refused(`rules[].backendRefs[].filters[].${filter}`, how, proof));
 }
 
-const NO_IDENTITY = "It is kept for the identities of mTLS, which are not there yet.";
 const KUBE_PROXY = "What Kubernetes does with the Service outside the mesh.";
 
 const GATEWAY_PARENTS: readonly FieldRow[] = [
@@ -261,7 +260,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("location", "services"),
     yes("resolution", "names", "services"),
     yes("endpoints", "services", "golden/services"),
-    without("endpoints[].serviceAccount", NO_IDENTITY),
+    yes("endpoints[].serviceAccount", "auto mTLS, compiled"),
     yes("workloadSelector", "services"),
     yes("exportTo", "services", "visibility"),
     yes("subjectAltNames", "tls", "tls, whole"),
@@ -272,7 +271,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("labels", "golden/workload-entries"),
     yes("locality", "golden/workload-entries"),
     yes("weight", "golden/workload-entries"),
-    without("serviceAccount", NO_IDENTITY),
+    yes("serviceAccount", "auto mTLS, compiled"),
   ],
   WorkloadGroup: [],
   Sidecar: [

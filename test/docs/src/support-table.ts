@@ -22,10 +22,12 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   WorkloadGroup: "Validated.",
   Sidecar:
     "workloadSelector, egress hosts with exclusions, by port; outboundTrafficPolicy. What rules send to comes along with them, but is not called by its own name.",
-  MeshConfig: "As `mesh.yaml`. Fields that concern a proxy only are named by `analyze`.",
+  MeshConfig:
+    "As `mesh.yaml`. Trust domains are taken in lower case. Fields that concern a proxy only are named by `analyze`.",
   Service:
-    "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo.",
-  Namespace: "Known by name.",
+    "Ports with protocol by name or appProtocol, selector, clusterIP, type ExternalName, annotations for exportTo. The annotation `inmesh.dev/service-accounts: cart, back/stock` names accounts under which its processes may run, beside its own name.",
+  Namespace:
+    'Known by name. The annotation `inmesh.dev/ignore-path-case: "true"` makes the rules about its workloads compare paths without case; in the root namespace those of the whole mesh.',
   HTTPRoute:
     "Of Gateway API, `gateway.networking.k8s.io/v1` and `v1beta1`: parents that are a Service or a ServiceEntry, by port or sectionName; rules of the service's namespace for everybody, of the caller's namespace for itself; every match in the order of the specification (expressions before prefixes), weights, header modifiers, redirect, rewrite, mirrors, CORS, timeouts, retry. A backend that does not exist gets its share a 500. Never merged with a VirtualService (IM0308). Filters of one backend may change headers only; ExtensionRef and ExternalAuth are refused.",
   GRPCRoute:
@@ -43,7 +45,7 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   RequestAuthentication:
     "All that mean a workload, together: those of the root namespace and of its own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of.",
   AuthorizationPolicy:
-    "Those of the root namespace and of the workload's own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of. The annotation `istio.io/dry-run` tries an ALLOW or a DENY without effect.",
+    'Those of the root namespace and of the workload\'s own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of. The annotation `istio.io/dry-run` tries an ALLOW or a DENY without effect, `inmesh.dev/ignore-path-case: "true"` says that the application ignores the case of paths ([guide](../guides/authorization.md)).',
 };
 
 /** The row that speaks of a field: its own, or the longest path that fits. Undefined where the field is not honoured. */
@@ -94,6 +96,11 @@ ${sections.join("\n")}
 ${consulTable()}
 ## Wanted differences
 
+- Under auto mTLS a process that registered itself is a member of the mesh, whatever its labels say; \`security.istio.io/tlsMode\` counts
+  on WorkloadEntries and endpoints of ServiceEntries, which people write. What a process says of its own account has no say in who may serve a service.
+- A process without an identity calls in plaintext under auto mTLS, as a client without a sidecar does.
+- A jwtRule without issuer is taken beside a jwksUri, and \`presence: REQUIRED\` is honoured, as by newer versions of Istio. A rule with both jwks and
+  jwksUri is refused, as by its CRD.
 - A POST or PATCH is retried only when nothing of it was sent, or when it carries \`idempotency-key\`. Envoy retries any method.
 - An idempotent request on a kept-alive connection that the peer had closed is sent again at once, without spending a retry.
 - An endpoint that refuses connections is avoided for 0.5 s, doubling to 10 s, while another one is left.

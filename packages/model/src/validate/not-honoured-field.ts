@@ -88,8 +88,14 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
   ...rows("ServiceEntry", [{ path: "endpoints[].network", consequence: ONE_NETWORK }]),
   ...rows("WorkloadEntry", [{ path: "network", consequence: ONE_NETWORK }]),
   ...rows("WorkloadGroup", [
-    { path: "metadata", consequence: "Nothing is registered from it." },
-    { path: "template", consequence: "Nothing is registered from it." },
+    {
+      path: "metadata",
+      consequence: "Nothing is registered from it; its labels say which Services the account is for.",
+    },
+    {
+      path: "template",
+      consequence: "Nothing is registered from it; its serviceAccount may serve the Services that select its labels.",
+    },
     { path: "probe", consequence: "Nobody is probed." },
   ]),
   ...rows("Sidecar", [
