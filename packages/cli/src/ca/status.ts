@@ -25,8 +25,8 @@ interface CertificateRow {
   readonly notAfter: string;
   /** Of a retired root: when it is no longer trusted. */
   readonly trustedUntil: string | null;
-  /** Whether its key is in the folder. */
-  readonly key: "here" | "elsewhere";
+  /** Where its key is; that of a retired root is removed. */
+  readonly key: "here" | "elsewhere" | "removed";
   readonly ageMs: number;
   readonly expiresInMs: number;
 }
@@ -47,6 +47,8 @@ export interface CaStatus {
 /** Of the log, shown as data. */
 const MOST_ISSUED = 20;
 const DAY_MS = 86_400_000;
+/** An intermediate holds since so long before it was made. */
+const BACKDATED_MS = 3_600_000;
 
 export function statusCommand(ports: CommandPorts): Command {
   const command = new Command("status").description(
@@ -74,7 +76,7 @@ export async function printStatus(folder: AuthorityFolder, format: Format, cli: 
     formatTable(certificates, [
       { title: "CERTIFICATE", cell: ({ name }) => name },
       { title: "STATE", cell: ({ role, state }) => (role === "root" ? ROOT_WORDS[state] : "signs leaves") },
-      { title: "AGE", cell: ({ ageMs }) => formatMs(Math.max(0, ageMs)), align: "right" },
+      { title: "AGE", cell: ({ ageMs }) => formatMs(ageMs), align: "right" },
       {
         title: "EXPIRES IN",
         cell: ({ expiresInMs }) => (expiresInMs > 0 ? formatMs(expiresInMs) : "expired"),
@@ -117,17 +119,27 @@ async function certificateRows(folder: AuthorityFolder, loaded: LoadedAuthority)
   const { record, roots, intermediate } = loaded;
   const now = folder.clock.wallTime();
   const iso = (wallTime: number) => new Date(wallTime).toISOString();
-  const row = (name: string, { certificate }: Pick<LoadedAuthority["intermediate"], "certificate">) => {
+  const row = (
+    name: string,
+    { certificate }: Pick<LoadedAuthority["intermediate"], "certificate">,
+    madeAt = certificate.notBefore + BACKDATED_MS,
+  ) => {
     const { x509, serial, fingerprint, notBefore, notAfter } = certificate;
     return {
       ...{ name, subject: (x509.subject ?? "").replaceAll("\n", ", "), serial, fingerprint },
-      ...{ notBefore: iso(notBefore), notAfter: iso(notAfter), ageMs: now - notBefore, expiresInMs: notAfter - now },
+      ...{
+        notBefore: iso(notBefore),
+        notAfter: iso(notAfter),
+        ageMs: Math.max(0, now - madeAt),
+        expiresInMs: notAfter - now,
+      },
     };
   };
   const rootRows = roots.map(async (root): Promise<CertificateRow> => {
-    const key = (await folder.rootKey(root)) === undefined ? "elsewhere" : "here";
+    const absent = root.state === "retired" ? "removed" : "elsewhere";
+    const key = (await folder.rootKey(root)) === undefined ? absent : "here";
     const trustedUntil = root.until === undefined ? null : iso(root.until);
-    return { ...row(root.name, root), role: "root", state: root.state, trustedUntil, key };
+    return { ...row(root.name, root, root.addedAt), role: "root", state: root.state, trustedUntil, key };
   });
   const signing = row(record.intermediate, intermediate);
   return [
