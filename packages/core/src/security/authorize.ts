@@ -14,6 +14,7 @@ import {
   SPIFFE_SCHEME,
 } from "@inmesh/model";
 import { MeshError } from "../errors.js";
+import { claimedToken } from "./claimed-token.js";
 import { clientAddress, plainAddress } from "./client-address.js";
 import { readTarget } from "./request-target.js";
 
@@ -78,15 +79,14 @@ export function authorize(snapshot: Snapshot, asked: AuthorizeRequest): Authoriz
   if (read?.refusal !== undefined) return refused(400, `the request is refused: ${read.refusal}`, "");
   const path = read?.target ?? "";
   const { jwt, access } = security;
-  const issuer = asked.claims?.["iss"];
-  if (
-    asked.claims !== undefined &&
-    jwt.length > 0 &&
-    !jwt.some((rule) => rule.issuer === "" || rule.issuer === issuer)
-  ) {
-    return refused(401, `no RequestAuthentication accepts tokens of issuer ${JSON.stringify(issuer ?? "")}`, path);
-  }
-  const request = accessRequest(asked, peer, security.trustedProxies, read);
+  const token = read === undefined ? { claims: asked.claims } : claimedToken(jwt, asked.claims);
+  if (token.refusal !== undefined) return refused(token.status, token.refusal, path);
+  const request = accessRequest(
+    { ...asked, ...(token.claims && { claims: token.claims }) },
+    peer,
+    security.trustedProxies,
+    read,
+  );
   const custom = access.asksProviders ? access.custom(request) : undefined;
   if (custom !== undefined) {
     const authorizer = security.authorizers.get(custom.provider);

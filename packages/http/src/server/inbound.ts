@@ -17,6 +17,7 @@ import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
+import { bodyOf, bodyOfStream } from "./expected-body.js";
 import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
@@ -121,7 +122,7 @@ export class Inbound {
       return this.#deny(inbound, () => rejectRequest(response, turnedAway));
     }
     if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
-    const arrival = ServedArrival.of(request, { context: inbound, openBody: () => askedFor(request, response) });
+    const arrival = ServedArrival.of(request, { context: inbound, openBody: () => bodyOf(request, response) });
     const verdict = guard.enter(arrival, inbound.startedAt);
     if (verdict === undefined) return this.#serve(inbound, request, response, work); // nearly all that pass
     return this.#admitted(
@@ -171,7 +172,7 @@ export class Inbound {
       return this.#deny(inbound, () => rejectStream(stream, head, turnedAway));
     }
     if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
-    const openBody = (): Readable => askedForStream(stream, head);
+    const openBody = (): Readable => bodyOfStream(stream, head);
     const arrival = ServedArrival.ofStream(head, socket, { context: inbound, openBody });
     const verdict = guard.enter(arrival, inbound.startedAt);
     if (verdict === undefined) return this.#serveStream(inbound, stream, head, work);
@@ -438,22 +439,6 @@ export class Inbound {
 }
 
 function ignore(): void {}
-
-/** The body of a request, for those who look at it before the application: its caller may be waiting to be asked. */
-function askedFor(request: IncomingMessage, response: ServerResponse & { readonly _sent100?: boolean }): Readable {
-  if (EXPECTS.test(request.headers.expect ?? "") && response._sent100 !== true) response.writeContinue();
-  return request;
-}
-
-function askedForStream(stream: ServerHttp2Stream, { headers }: RequestHead): Readable {
-  const { expect } = headers;
-  if (typeof expect === "string" && EXPECTS.test(expect) && !stream.headersSent) {
-    stream.additionalHeaders({ ":status": 100 });
-  }
-  return stream;
-}
-
-const EXPECTS = /^100-continue$/i;
 
 /** Node sets it, and its types do not know it. */
 interface Upgradable {
