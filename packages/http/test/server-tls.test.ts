@@ -210,7 +210,7 @@ describe("a process that is not ready", () => {
 
   it("without a certificate yet serves plaintext under PERMISSIVE, nobody under STRICT, and everybody once it has one", async () => {
     const identity = new TestIdentity(undefined);
-    await using mesh = new SecuredMesh({ identity });
+    await using mesh = new SecuredMesh({ identity, limits: { configMs: 50 } });
     const { port } = await mesh.serve();
     expect(outcome(await ask(dialPlain(port)))).toBe("served nobody");
     expect(outcome(await ask(dial(port)))).toMatch(/ECONNRESET|ended/);
@@ -220,6 +220,18 @@ describe("a process that is not ready", () => {
     expect(mesh.notices.filter((line) => line.includes("no certificate yet"))).toHaveLength(1);
     identity.set({ own: SERVER, bundles: BUNDLES });
     expect(outcome(await ask(dial(port)))).toBe(`served ${CALLER_ID}`);
+  });
+
+  it("has callers over TLS wait for its first certificate", async () => {
+    const identity = new TestIdentity(undefined);
+    await using mesh = new SecuredMesh({ identity, mode: "STRICT" });
+    const { port } = await mesh.serve();
+    const early = ask(dial(port));
+    await until(() => mesh.security.read().ports[0]?.pending === 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    identity.set({ own: SERVER, bundles: BUNDLES });
+    expect(outcome(await early)).toBe(`served ${CALLER_ID}`);
+    expect(mesh.notices).toEqual([]);
   });
 
   it("whose own certificate has expired is closed over TLS, and says why once", async () => {

@@ -20,7 +20,7 @@ export interface Reception {
 }
 
 /** What it waits for. */
-export type ArrivalState = "config" | "byte" | "queue" | "handshake";
+export type ArrivalState = "config" | "byte" | "credentials" | "queue" | "handshake";
 
 /** First byte of a TLS record that holds a handshake message (RFC 8446 §5.1); no method of HTTP begins with it. */
 const HANDSHAKE_RECORD = 0x16;

@@ -33,6 +33,8 @@ export interface Security {
   modeOf(port: number): PeerModeInForce;
   /** Of this process; a refusal: why it has none that may be used. */
   credentials(): Credentials | Refusal;
+  /** The first ones are on their way, as far as is known. */
+  readonly awaitsCredentials: boolean;
   /** There is something to look after. */
   wake(): void;
   finished(kind: "full" | "resumed"): void;
@@ -108,12 +110,21 @@ export class SecuredServer implements Reception {
     for (const arrival of this.pending) if (arrival.state === "config") this.#look(arrival, now);
   }
 
+  /** There is a certificate now. */
+  certified(): void {
+    for (const arrival of this.pending) if (arrival.state === "credentials") this.hello(arrival);
+  }
+
   hello(arrival: Arrival): void {
     const credentials = this.#security.credentials();
-    if (typeof credentials === "string") return this.refuse(arrival, credentials);
-    if (arrival.socket.destroyed) return this.gone(arrival);
-    arrival.state = "queue";
     arrival.since = this.#security.clock.now();
+    // Who shares a port with others is called from its first moment, by callers that know of the others.
+    if (credentials === "noCredentials" && this.#security.awaitsCredentials) {
+      arrival.state = "credentials";
+      return;
+    }
+    if (typeof credentials === "string") return this.refuse(arrival, credentials);
+    arrival.state = "queue";
     this.#security.handshakes.add(arrival);
   }
 
@@ -193,6 +204,7 @@ export class SecuredServer implements Reception {
     const { limits } = this.#security;
     const waitedMs = now - since;
     if (state === "config") return waitedMs >= limits.configMs ? "noConfiguration" : undefined;
+    if (state === "credentials") return waitedMs >= limits.configMs ? "noCredentials" : undefined;
     if (state === "queue") return waitedMs >= limits.handshakeMs ? "handshakeQueue" : undefined;
     // node:tls has its own clock for it; this is for what it forgets.
     if (state === "handshake") return waitedMs >= limits.handshakeMs * 2 ? "handshakeTimeout" : undefined;

@@ -102,6 +102,10 @@ export class ServerSecurity implements Security {
     return current;
   }
 
+  get awaitsCredentials(): boolean {
+    return this.#identity?.status.state === "starting";
+  }
+
   finished(kind: "full" | "resumed"): void {
     this.#finished[kind] += 1;
   }
@@ -333,6 +337,7 @@ export class ServerSecurity implements Security {
   #onCredentials(): void {
     this.refusals.over("noCredentials", "ownExpired", "unusable");
     this.#onTrust();
+    for (const secured of this.#servers.values()) secured.certified();
   }
 
   /** The roots, or the trust domains, may be others. Connections of those who would not be let in today end. */
