@@ -148,3 +148,20 @@ describe("inmesh authz check", () => {
     expect(stdout).toMatch(/result +denied, the caller gets 403\n/);
   });
 });
+
+describe("inmesh explain", () => {
+  it("says whether the service would let the request in, where its policy speaks", async () => {
+    using folder = mesh();
+    folder.write(
+      "mesh/cart.yaml",
+      "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: cart, namespace: shop}\nspec: {hosts: [cart.shop.svc.cluster.local], location: MESH_INTERNAL, ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 10.0.0.1}]}\n",
+    );
+    const argv = ["explain", "GET", "http://cart/admin", "--from", "shop/web"];
+    const { stdout } = await runCli(argv, { cwd: folder.path });
+    expect(stdout).toMatch(
+      /server +shop\/cart denies .*: rule 0 of AuthorizationPolicy shop\/no-admin/,
+    );
+    const answer = (await runCli([...argv, "-o", "json"], { cwd: folder.path })).json<Record<string, unknown>>();
+    expect(answer["access"]).toMatchObject([{ to: "shop/cart", allowed: false, status: 403 }]);
+  });
+});

@@ -8,11 +8,13 @@ import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { parseRequestLine, requestFromArguments } from "../input/explain-request.js";
 import { answerLines } from "../input/request-lines.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
+import { formatAccess } from "../output/authorization.js";
 import { formatExplanation } from "../output/explanation.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
 import { printable } from "../output/paint.js";
 import { clientContext, parseServiceName } from "../registry/client-context.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
+import { serverAccess } from "../registry/server-access.js";
 import { action, type CommandPorts } from "./define.js";
 import { type ViewOptions, withFrom } from "./services.js";
 
@@ -65,13 +67,14 @@ export function explainCommand(ports: CommandPorts): Command {
       return withOpenRegistry(within, cli, async (registry) => {
         const client = callerOf(options.from, options.labels, namespace, registry);
         const { snapshot } = await registry.viewOf(client);
-        const answer = asked(() => explain(snapshot, request));
+        const explained = asked(() => explain(snapshot, request));
+        const answer = { ...explained, access: await serverAccess(registry, client, snapshot, explained) };
         const format = formatOf(options);
         if (format === "json" || format === "yaml") printData(cli, format, answer);
         else {
           const from = client.service === "" ? "an unnamed caller" : `${client.namespace}/${client.service}`;
           cli.print(printable(`${request.method} ${request.url} from ${from}`));
-          cli.print(`\n${formatExplanation(request, answer, cli.paint)}`);
+          cli.print(`\n${formatExplanation(request, answer, cli.paint)}${formatAccess(answer.access, cli.paint)}`);
         }
         return EXIT.ok;
       });
@@ -122,6 +125,7 @@ function explainLines(
     const client = callerOf(parsed.from ?? from, labels, namespace, registry);
     const caller = parsed.labels === undefined ? client : { ...client, labels: parsed.labels };
     const { snapshot } = await registry.viewOf(caller);
-    return explain(snapshot, parsed.request);
+    const answer = explain(snapshot, parsed.request);
+    return { ...answer, access: await serverAccess(registry, caller, snapshot, answer) };
   });
 }

@@ -1,6 +1,7 @@
 /** A judgement as people read it. */
 
 import type { Authorization, AuthorizedBy } from "@inmesh/core";
+import type { ServerAccess } from "../registry/server-access.js";
 import { type Paint, printable } from "./paint.js";
 
 export function formatAuthorization(answer: Authorization, paint: Paint): string {
@@ -20,6 +21,17 @@ export function formatAuthorization(answer: Authorization, paint: Paint): string
   const result = allowed ? "allowed" : `denied, the caller gets ${status}`;
   const titled = lines.map(([title, text]) => `${paint("bold", title.padEnd(9))} ${text}\n`);
   return `${titled.join("")}${paint("bold", "result".padEnd(9))} ${paint(allowed ? "green" : "red", result)}\n`;
+}
+
+/** What the services that are called make of the request; nothing where their policy does not speak. */
+export function formatAccess(all: readonly ServerAccess[], paint: Paint): string {
+  return all
+    .map(({ to, principal, allowed, reason }) => {
+      const who = principal === "" ? "a caller without certificate" : principal;
+      const text = printable(`${to} ${allowed ? "lets in" : "denies"} ${who}: ${reason}`);
+      return `${paint("bold", "server".padEnd(9))} ${paint(allowed ? "green" : "red", text)}\n`;
+    })
+    .join("");
 }
 
 function ruleText({ action, policy, rule }: AuthorizedBy): string {

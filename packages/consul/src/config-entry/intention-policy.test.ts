@@ -1,4 +1,13 @@
 import { seededRandom } from "@inmesh/core/testing";
+import {
+  type AccessControl,
+  type AccessRequest,
+  compile,
+  documentFromValue,
+  parseSpiffeId,
+  spiffeId,
+  validateDocument,
+} from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import type { Intention, IntentionSource, Permission, ValueMatch } from "./config-entry.js";
 import { intentionPolicy } from "./intention-policy.js";
@@ -44,41 +53,28 @@ function holds({ pathExact, pathPrefix, methods, headers }: Permission, request:
   });
 }
 
-type Rule = {
-  readonly from?: readonly { readonly source: Readonly<Record<string, readonly string[]>> }[];
-  readonly to?: readonly { readonly operation: Readonly<Record<string, readonly string[]>> }[];
-  readonly when?: readonly {
-    readonly key: string;
-    readonly values?: readonly string[];
-    readonly notValues?: readonly string[];
-  }[];
-};
-
-/** Istio: policy-semantics §4.5. */
-function istioMatches(rule: Rule, request: Request): boolean {
-  const like = (patterns: readonly string[] | undefined, value: string): boolean =>
-    patterns?.some((pattern) => {
-      if (pattern === "*") return value !== "";
-      if (pattern.startsWith("*")) return value.endsWith(pattern.slice(1));
-      return pattern.endsWith("*") ? value.startsWith(pattern.slice(0, -1)) : value === pattern;
-    }) ?? false;
-  const all = (
-    fields: Readonly<Record<string, readonly string[]>>,
-    values: Readonly<Record<string, string>>,
-  ): boolean =>
-    Object.entries(fields).every(([field, patterns]) => {
-      if (!field.startsWith("not")) return like(patterns, values[field] ?? "");
-      return !like(patterns, values[field.charAt(3).toLowerCase() + field.slice(4)] ?? "");
-    });
-  const principals = request.from === "" ? "" : `cluster.local/ns/default/sa/${request.from}`;
-  const fromFits = rule.from?.some(({ source }) => all(source, { principals })) ?? true;
-  const toFits =
-    rule.to?.some(({ operation }) => all(operation, { paths: request.path, methods: request.method })) ?? true;
-  const whenFits = (rule.when ?? []).every(({ key, values, notValues }) => {
-    const value = request.headers[/\[(.*)\]/.exec(key)?.[1] ?? ""] ?? "";
-    return (values === undefined || like(values, value)) && !(notValues !== undefined && like(notValues, value));
+/** Whom the process of `web` lets in by its AuthorizationPolicy: the engine that decides in it. */
+function accessOf(spec: Readonly<Record<string, unknown>> | undefined): AccessControl {
+  const value = {
+    apiVersion: "security.istio.io/v1",
+    kind: "AuthorizationPolicy",
+    metadata: { name: "web", namespace: "default" },
+    spec,
+  };
+  const resources = (spec === undefined ? [] : documentFromValue(value).documents).map((document) => {
+    const { resource, problems } = validateDocument(document);
+    return resource ?? expect.fail(JSON.stringify(problems));
   });
-  return fromFits && toFits && whenFits;
+  const client = { service: "web", namespace: "default", labels: { app: "web" } };
+  return compile({ resources, workloads: [], client, problems: [], version: 1 }).security.access;
+}
+
+function accessRequest({ from, path, method, headers }: Request): AccessRequest {
+  return {
+    http: { method, path, authority: "web", header: (name) => headers[name] },
+    peer: from === "" ? undefined : parseSpiffeId(spiffeId("cluster.local", "default", from)),
+    ...{ sourceIp: "10.0.0.1", remoteIp: "10.0.0.1", destinationIp: "10.0.0.2", port: 80, sni: "" },
+  };
 }
 
 describe("intentions as an AuthorizationPolicy", () => {
@@ -119,7 +115,7 @@ describe("intentions as an AuthorizationPolicy", () => {
         });
         const nameOf = (service: string) => ({ service, namespace: "default" });
         const policy = intentionPolicy("web", { intentions, otherwise, nameOf });
-        const { rules = [] } = (policy?.spec ?? {}) as { readonly rules?: readonly Rule[] };
+        const access = accessOf(policy?.spec);
         for (let asked = 0; asked < 20; asked++) {
           const headers = Object.fromEntries(
             ["x-a", "x-b"].filter(() => random.next() < 0.6).map((name) => [name, of(["1", "12", "2"])]),
@@ -130,10 +126,12 @@ describe("intentions as an AuthorizationPolicy", () => {
             method: of(["GET", "PUT"]),
             headers,
           };
-          const matched = rules.some((rule) => istioMatches(rule, request));
-          const allowed = otherwise === "allow" ? !matched : matched;
+          const { allowed } = access.decide(accessRequest(request));
           const wanted = consulAllows(request, "web", intentions, otherwise === "allow");
-          expect([JSON.stringify({ request, intentions, rules }), allowed]).toEqual([expect.anything(), wanted]);
+          expect([JSON.stringify({ request, intentions, spec: policy?.spec }), allowed]).toEqual([
+            expect.anything(),
+            wanted,
+          ]);
           if (!wanted) denied += 1;
         }
       }
@@ -147,9 +145,11 @@ describe("intentions as an AuthorizationPolicy", () => {
     ];
     const nameOf = (service: string) => ({ service, namespace: "default" });
     const anonymous = { from: "", path: "/", method: "GET", headers: {} };
-    const rulesOf = (action: "allow" | "deny", otherwise: "allow" | "deny") =>
-      (intentionPolicy("web", { intentions: all(action), otherwise, nameOf })?.spec["rules"] ?? []) as readonly Rule[];
-    expect(rulesOf("deny", "allow").some((rule) => istioMatches(rule, anonymous))).toBe(true);
-    expect(rulesOf("allow", "deny").some((rule) => istioMatches(rule, anonymous))).toBe(false);
+    const allows = (action: "allow" | "deny", otherwise: "allow" | "deny") =>
+      accessOf(intentionPolicy("web", { intentions: all(action), otherwise, nameOf })?.spec).decide(
+        accessRequest(anonymous),
+      ).allowed;
+    expect(allows("deny", "allow")).toBe(false);
+    expect(allows("allow", "deny")).toBe(false);
   });
 });
