@@ -158,9 +158,7 @@ describe("inmesh explain", () => {
     );
     const argv = ["explain", "GET", "http://cart/admin", "--from", "shop/web"];
     const { stdout } = await runCli(argv, { cwd: folder.path });
-    expect(stdout).toMatch(
-      /server +shop\/cart denies .*: rule 0 of AuthorizationPolicy shop\/no-admin/,
-    );
+    expect(stdout).toMatch(/server +shop\/cart denies .*: rule 0 of AuthorizationPolicy shop\/no-admin/);
     const answer = (await runCli([...argv, "-o", "json"], { cwd: folder.path })).json<Record<string, unknown>>();
     expect(answer["access"]).toMatchObject([{ to: "shop/cart", allowed: false, status: 403 }]);
   });
