@@ -2,7 +2,6 @@
 
 import { machine, print, type Report } from "./lib/table.js";
 import { analyzeBench } from "./row/analyze.js";
-import { authority } from "./row/authority.js";
 import { authz } from "./row/authz.js";
 import { balance } from "./row/balance.js";
 import { breaker } from "./row/breaker.js";
@@ -40,7 +39,6 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   tokens,
   security: serverSecurity,
   authz,
-  authority,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
