@@ -87,7 +87,11 @@ export function checkPlaintextToStrict(
   const { spec, namespace } = resource;
   const view = set.viewOf(namespace);
   const service = view.services.byHost.get(qualifiedHost(spec.host ?? "", namespace));
-  if (service === undefined || service.location !== "internal" || view.peerMode(service.namespace).mode !== "STRICT")
+  if (
+    service === undefined ||
+    service.location !== "internal" ||
+    view.peerModes.of(service.namespace).mode !== "STRICT"
+  )
     return;
   const check = (policy: TrafficPolicySpec | undefined, at: Path): void => {
     const places = [

@@ -42,12 +42,12 @@ export function policyOf(view: ClientView, host: string): DestinationPolicy | un
 
 /** Of the mesh and of a namespace, before any workload is looked at. */
 export function peerModeOf(view: ClientView, namespace: string): PeerMode {
-  return view.peerMode(namespace).mode;
+  return view.peerModes.of(namespace).mode;
 }
 
 /** What says so. */
 export function peerSourceOf(view: ClientView, namespace: string): RuleRef | null {
-  return view.peerMode(namespace).source;
+  return view.peerModes.of(namespace).source;
 }
 
 /** What documents say of the accounts of whoever serves a host: `shop/cart shop/cart-canary`, as text so that it stays the same. */

@@ -13,7 +13,7 @@ import type { WorkloadEntrySpec } from "../kind/workload-entry.js";
 import type { Kind, Resource } from "../resource.js";
 import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
-import type { PeerModeInForce, SecurityPolicy } from "../snapshot/security.js";
+import type { SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
@@ -30,7 +30,7 @@ import { partsWithPort } from "./joined-service.js";
 import { KnownNames } from "./known-names.js";
 import { type ModeInForce, modeInForce } from "./mesh-mode.js";
 import { listChange, sameList } from "./order.js";
-import { isSamePeerMode, namespacePeerMode } from "./peer-policy.js";
+import { PeerModes } from "./peer-modes.js";
 import { groupByKind, type ResourcesByKind } from "./resources-by-kind.js";
 import { changeSums, NO_DOCUMENTS, type RevisionSums } from "./revision.js";
 import { isRouted, NOTHING_ROUTED, type RoutedPorts, routedPorts } from "./routed-ports.js";
@@ -82,6 +82,7 @@ export class ClientView {
   /** For the client's own servers. */
   readonly server: ServerPolicy;
   readonly resources: readonly Resource[];
+  readonly peerModes: PeerModes;
   readonly #security: CompiledSecurity;
   readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
@@ -99,8 +100,6 @@ export class ClientView {
   readonly #remembered: Remembered;
   /** Members by service host, as far as asked for. */
   readonly #members: Generations<Members>;
-  /** By namespace, as far as asked for. */
-  readonly #peerModes: Generations<PeerModeInForce>;
   #documents: ReadonlyMap<string, Resource> | undefined;
 
   /** @param previous view of the same client */
@@ -199,8 +198,7 @@ export class ClientView {
       securityBefore,
     );
 
-    const peerModes = old === undefined ? undefined : old.#peerModes;
-    this.#peerModes = peerModes && unchanged("PeerAuthentication") ? peerModes : new Generations(peerModes);
+    this.peerModes = PeerModes.after(old?.peerModes, kinds.PeerAuthentication, rootNamespace);
 
     const entries = kinds.WorkloadEntry;
     const all = entries.length === 0 ? workloads : [...workloads, ...this.#entryWorkloads(entries)];
@@ -266,21 +264,6 @@ export class ClientView {
 
   resilience(host: string): Resource<ResilienceSpec> | undefined {
     return this.#resiliences.find(host, this.#levels(this.service(host)?.namespace));
-  }
-
-  /** Of PeerAuthentication for the mesh and for a namespace; the same object as before while it says the same. */
-  peerMode(namespace: string): PeerModeInForce {
-    const known = this.#peerModes.get(namespace);
-    if (known !== undefined) return known;
-    const { rootNamespace } = this.mesh;
-    const documents = this.#byKind.PeerAuthentication.filter(
-      (document) => document.namespace === namespace || document.namespace === rootNamespace,
-    );
-    const found = namespacePeerMode(documents, rootNamespace);
-    const earlier = this.#peerModes.earlier(namespace);
-    const mode = earlier !== undefined && isSamePeerMode(earlier, found) ? earlier : found;
-    this.#peerModes.set(namespace, mode);
-    return mode;
   }
 
   /** `namespace/account`, as documents give them to whoever serves it. */
