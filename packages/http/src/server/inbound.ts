@@ -1,7 +1,7 @@
 /**
  * The inbound half of a mesh: enters the context once per request, counts requests, and knows which are in flight.
  *
- * One long file on purpose: each way for a request to come in must pass the same doors in the same order, and beside each other
+ * More than 400 lines on purpose: each way for a request to come in must pass the same doors in the same order, and beside each other
  * it shows when one does not.
  */
 

@@ -2,7 +2,7 @@
  * Everything one client can be told, indexed: what compiled routes and clusters are made of. A new view takes over every
  * index whose documents did not change, so that "same object" means "nothing to do" further on.
  *
- * One long file on purpose: what was taken over from the view before is decided in one place, in the order of what depends on it.
+ * More than 400 lines on purpose: what was taken over from the view before is decided in one place, in the order of what depends on it.
  */
 
 import type { CircuitBreakerSpec } from "../kind/circuit-breaker.js";
