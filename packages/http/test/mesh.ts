@@ -24,6 +24,9 @@ import type { Notices } from "../src/client/notices.js";
 import { HttpTransport } from "../src/client/transport.js";
 import { MeshDispatcher } from "../src/undici/mesh-dispatcher.js";
 
+/** For tests of packages that have no undici of their own. */
+export { connect, request, upgrade } from "undici";
+
 export interface FakeService {
   /** Ports on 127.0.0.1, or whole endpoints. */
   readonly endpoints: readonly (number | Endpoint)[];

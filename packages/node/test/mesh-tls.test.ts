@@ -12,19 +12,21 @@ import type { TLSSocket } from "node:tls";
 import { systemClock } from "@inmesh/core";
 import { FakeClock } from "@inmesh/core/testing";
 import type { ClientTls, Endpoint } from "@inmesh/model";
-import { connect, request, upgrade } from "undici";
 import { describe, expect, it } from "vitest";
 import { HttpHealthProber } from "../../http/src/health/http-health-prober.js";
 import { MeshAgent } from "../../http/src/node/index.js";
 import {
+  connect,
   type FakeMesh,
   type FakeMeshOptions,
   type FakeService,
   fakeMesh,
   listen,
   listenTcp,
+  request,
   retries,
   until,
+  upgrade,
 } from "../../http/test/mesh.js";
 import { listenTls } from "../../http/test/tls-server.js";
 import { identityOf, MeshAuthority, PAY, type TestIdentity, WEB } from "./mesh-authority.js";
