@@ -16,7 +16,7 @@ import type {
   TrafficPolicy,
   VirtualHost,
 } from "@inmesh/model";
-import { clusterName, PLAINTEXT } from "@inmesh/model";
+import { clusterName, defaultSecurity, PLAINTEXT } from "@inmesh/model";
 import * as undici from "undici";
 import { SnapshotStore } from "../../core/src/snapshot/store.js";
 import { HttpClient } from "../src/client/client.js";
@@ -237,6 +237,7 @@ function fakeSnapshot(
       dnsRefreshMs: 60_000,
     },
     mode: "on",
+    security: defaultSecurity("cluster.local"),
     services: new Map(),
     routes: {
       lookup: (host, port) => hosts.get(`${host.toLowerCase()}:${port}`),

@@ -1,6 +1,7 @@
 /**
  * Security of the servers of a process: who may connect, by PeerAuthentication; who they are, by their certificates; and
- * what the application is told of it. Reads policy and identity as they are at the moment of each connection.
+ * what the application is told of it. Reads policy and identity as they are at the moment of each connection. More than 400
+ * lines, because policy, credentials and every connection meet here, and each of them may end what another began.
  */
 
 import type { Http2Session } from "node:http2";
