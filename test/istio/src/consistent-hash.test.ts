@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testEngine } from "@inmesh/core/testing";
 import type { HashAlgorithm, HashKey } from "@inmesh/model";
+import { findEnvoy } from "@inmesh-test/identity/peer";
 import { request as send } from "undici";
 import { describe, expect, it, vi } from "vitest";
-import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { runEnvoy } from "../../bench/src/lib/envoy.js";
 import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 const ENDPOINTS = 7;
@@ -102,7 +103,7 @@ function requests(name: string): readonly Asked[] {
 
 describe("consistentHash", () => {
   it("leads to the endpoint that a real Envoy chooses", { timeout: 60_000 }, async (context) => {
-    const binary = findEnvoy();
+    const binary = findEnvoy("which endpoint a hash leads to");
     if (binary === undefined) return context.skip("no Envoy to compare with");
     const servers = await backends();
     const ports = servers.map((server) => (server.address() as AddressInfo).port);

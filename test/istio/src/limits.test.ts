@@ -14,10 +14,11 @@ import { Engine, SnapshotStore } from "@inmesh/core";
 import { MeshDispatcher } from "@inmesh/http";
 import { HttpTransport } from "@inmesh/http/internal";
 import { compile } from "@inmesh/model";
+import { findEnvoy } from "@inmesh-test/identity/peer";
 import * as undici from "undici";
 import { describe, expect, it } from "vitest";
 import { resourcesIn } from "../../../packages/core/src/testing/policy-resources.test.helper.js";
-import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { runEnvoy } from "../../bench/src/lib/envoy.js";
 import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 interface Case {
@@ -213,7 +214,7 @@ async function statusOf(url: string, dispatcher: undici.Dispatcher): Promise<num
 
 describe("connectionPool and retryBudget", () => {
   it("let through what a real Envoy lets through", { timeout: 60_000 }, async (context) => {
-    const binary = findEnvoy();
+    const binary = findEnvoy("what limits let through");
     if (binary === undefined) return context.skip("no Envoy to compare with");
     const folder = mkdtempSync(join(tmpdir(), "inmesh-limits-"));
     const upstreams = CASES.map(() => new Upstream());

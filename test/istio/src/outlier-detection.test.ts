@@ -11,10 +11,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answers, type Behaviour, cuts, refuses, resets, silent, testEngine } from "@inmesh/core/testing";
 import { compile } from "@inmesh/model";
+import { findEnvoy } from "@inmesh-test/identity/peer";
 import { request as send } from "undici";
 import { describe, expect, it } from "vitest";
 import { resourcesIn } from "../../../packages/core/src/testing/policy-resources.test.helper.js";
-import { findEnvoy, runEnvoy } from "../../bench/src/lib/envoy.js";
+import { runEnvoy } from "../../bench/src/lib/envoy.js";
 import { at, envoyConfiguration } from "./envoy-configuration.js";
 
 const MOST_ENDPOINTS = 20;
@@ -311,7 +312,7 @@ interface ClustersStatus {
 
 describe("outlierDetection", () => {
   it("ejects whom a real Envoy ejects", { timeout: 60_000 }, async (context) => {
-    const binary = findEnvoy();
+    const binary = findEnvoy("whom outlier detection ejects");
     if (binary === undefined) return context.skip("no Envoy to compare with");
     let doing: Doing = 200;
     const servers = await Promise.all(

@@ -11,6 +11,8 @@ export const JOBS: Readonly<Record<string, string>> = {
   "follow-redirects": "redirects of `mesh.http`, as axios and others expect them",
   "ipaddr.js": "addresses and CIDR blocks of AuthorizationPolicies",
   "is-network-error": "how p-retry tells a network error from a fault in code",
+  jose: "tokens and their keys, loaded where a RequestAuthentication means the process",
+  "node-forge": "certificates and requests for them, loaded where the process has an identity",
   opossum: "the circuit breaker's state machine, loaded with the first failure that one counts",
   "p-retry": "drives every attempt after a failed first",
   papi: "the HTTP transport under the client of Consul",

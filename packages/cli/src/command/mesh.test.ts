@@ -336,7 +336,7 @@ describe("inmesh stat and edges", () => {
     reading = 0;
     const edges = await runCli(["edges", "--interval", "10ms"], { cwd });
     expect(edges.stdout).toMatch(
-      /^SRC +DST +SUCCESS +RPS +P50 +P95 +P99 +RETRY\nshop\/web +reviews\.shop +98\.00% +50\.0\/s +2\.\dms/,
+      /^SRC +DST +SUCCESS +RPS +P50 +P95 +P99 +SECURED +RETRY\nshop\/web +reviews\.shop +98\.00% +50\.0\/s +2\.\dms/,
     );
   });
 });

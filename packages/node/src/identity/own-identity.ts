@@ -1,6 +1,6 @@
 /** The setting `identity` → where the certificate of this process comes from. */
 
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock, CredentialSource, Random } from "@inmesh/core";
 import type { IdentityNotice } from "@inmesh/identity";
@@ -29,6 +29,8 @@ export function makeIdentity(
     const folder = caFolder(settings);
     if (folder === undefined) return undefined;
     if (!existsSync(folder) && !canMake(folder)) {
+      // A registry that cannot be made is told of by itself.
+      if (!existsSync(dirname(folder))) return undefined;
       warn(
         `this process has no identity and calls in plaintext: ${folder} is not there and cannot be made by this user. Set INMESH_IDENTITY to ca:DIR or files:DIR, or to off`,
       );
@@ -122,7 +124,7 @@ function canMake(folder: string): boolean {
   while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
   try {
     accessSync(above, constants.W_OK);
-    return true;
+    return statSync(above).isDirectory();
   } catch {
     return false;
   }
