@@ -5,7 +5,7 @@
 
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import type { Source } from "@inmesh/core";
+import { type Source, systemRandom } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { parseDocuments } from "@inmesh/model";
 import type { Cli } from "../cli.js";
@@ -47,6 +47,10 @@ export interface DevRegistryOptions {
 }
 
 const MESH = "mesh";
+/** Where processes of a folder look for its authority. */
+const CA_FOLDER = ".ca";
+/** MeshConfig's default. */
+const TRUST_DOMAIN = "cluster.local";
 /** `--registry consul`: one of the session's own. */
 const OWN_CONSUL = "consul";
 
@@ -57,12 +61,24 @@ export async function openDevRegistry(options: DevRegistryOptions): Promise<DevR
   const folder = given ?? join(options.scratch, MESH);
   if (given === undefined) mkdirSync(folder);
   if (named === undefined) {
+    if (given === undefined) await makeAuthority(folder, options.cli);
     const source = new FolderRegistry({ path: folder, parse: parseDocuments, clock: options.cli.io.clock });
     const nothing = { close: () => Promise.resolve(), closeSync: () => {} };
     return { config: folder, shown: folder, folder, source, ours: given === undefined, ...nothing };
   }
   const { openConsulForDev } = await import("./consul-for-dev.js");
   return openConsulForDev(named === OWN_CONSUL ? undefined : named, folder, options);
+}
+
+/** Of certificates in a session. In ms. */
+const LEAF_MS = 3_600_000;
+
+/** The authority of a session lives as long as the session: its certificates are for an hour, so that a renewal can be seen. */
+async function makeAuthority(folder: string, { io: { clock, env } }: Cli): Promise<void> {
+  if (!["", "auto", "ca"].includes(env["INMESH_IDENTITY"] ?? "")) return;
+  const { AuthorityFolder, initAuthority } = await import("@inmesh/identity/ca");
+  const authority = new AuthorityFolder({ directory: join(folder, CA_FOLDER), clock, random: systemRandom });
+  await initAuthority(authority, { trustDomains: [TRUST_DOMAIN], maxTtlMs: LEAF_MS });
 }
 
 /** Undefined: a folder. @throws {CliError} */
