@@ -8,7 +8,7 @@ import { REGISTER } from "./app-process.js";
 import type { Registry } from "./registry.js";
 
 /** How the servers of the process come into the mesh. */
-export type Way = "none" | "--import" | "attach" | "handler" | "plug-in";
+export type Way = "none" | "--import" | "--import, with an identity" | "attach" | "handler" | "plug-in";
 
 export interface InboundCounts {
   readonly requests: number;
@@ -23,7 +23,7 @@ export async function runProgram(
   way: Way,
   registry: Registry,
 ): Promise<{ readonly out: string; readonly errors: string; readonly code: number | null }> {
-  const preload = way === "--import" ? ["--import", REGISTER] : [];
+  const preload = isLoaded(way) ? ["--import", REGISTER] : [];
   const child = spawn(process.execPath, [...preload, join(PROGRAMS, file), ...args], {
     env: {
       PATH: process.env["PATH"],
@@ -34,6 +34,7 @@ export async function runProgram(
         INMESH_CONFIG: registry.folder,
         INMESH_SERVICE: "as-bare",
         INMESH_PROPAGATION_DELAY_MS: "0",
+        INMESH_IDENTITY: way === "--import, with an identity" ? "ca" : "off",
       }),
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -71,7 +72,11 @@ export class Observed {
   }
 }
 
+function isLoaded(way: Way): boolean {
+  return way.startsWith("--import");
+}
+
 export async function observe(suite: string, way: Way, registry: Registry): Promise<Observed> {
-  const { out, errors } = await runProgram(["run.mjs", way === "--import" ? "none" : way, suite], way, registry);
+  const { out, errors } = await runProgram(["run.mjs", isLoaded(way) ? "none" : way, suite], way, registry);
   return new Observed(out, errors);
 }

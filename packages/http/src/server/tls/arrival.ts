@@ -83,15 +83,16 @@ function onClose(this: Socket): void {
 }
 
 function onReadable(this: Socket): void {
-  const byte = this.read(1) as Buffer | null;
-  if (byte === null) {
+  // All that has come, and not its first byte alone: the parser is to get it in one piece, as without us.
+  const arrived = this.read() as Buffer | null;
+  if (arrived === null) {
     if (hasEnded(this)) this.destroy(); // http.Server lets sockets live on half; nobody else would end this one
     return; // or nothing is there yet
   }
   const arrival = arrivalOf(this)!; // listened to for it alone
   // A listener left on would keep node:http from reading in C++, which costs every request a sixth.
   this.removeListener("readable", onReadable);
-  this.unshift(byte);
-  if (byte[0] === HANDSHAKE_RECORD) arrival.reception.hello(arrival);
+  this.unshift(arrived);
+  if (arrived[0] === HANDSHAKE_RECORD) arrival.reception.hello(arrival);
   else arrival.reception.plain(arrival);
 }

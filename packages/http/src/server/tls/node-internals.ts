@@ -13,6 +13,18 @@ export function hasEnded(socket: Socket): boolean {
   return (socket as unknown as { readonly _readableState: { readonly ended: boolean } })._readableState.ended;
 }
 
+/**
+ * An application that resets connections goes on doing so: Node has no reset for TLS (ERR_INVALID_HANDLE_TYPE), but the
+ * connection below has one.
+ */
+export function letReset(secure: TLSSocket, raw: Socket): void {
+  const resetAndDestroy = (): TLSSocket => {
+    raw.resetAndDestroy();
+    return secure.destroy();
+  };
+  Object.defineProperty(secure, "resetAndDestroy", { value: resetAndDestroy, configurable: true, writable: true });
+}
+
 /** Frameworks ask `encrypted` for the scheme of a request, and for nothing else. Node's types have it fixed. */
 export function showAsPlain(secure: TLSSocket): void {
   (secure as unknown as { encrypted: boolean }).encrypted = false;

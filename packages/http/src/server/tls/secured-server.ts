@@ -14,7 +14,7 @@ import { Arrival, arrivalOf, type Reception } from "./arrival.js";
 import { Connection, connectionOf } from "./connection.js";
 import type { Handshakes } from "./handshakes.js";
 import { SESSION_S, type ServerTlsLimits, SWEEP_MS } from "./limits.js";
-import { rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
+import { letReset, rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
 import type { Peers } from "./peers.js";
 import type { Refusal, Refusals } from "./refusals.js";
 
@@ -281,6 +281,7 @@ export class SecuredServer implements Reception {
     }
     this.#security.finished(secure.isSessionReused() ? "resumed" : "full");
     if (!tlsVisible) showAsPlain(secure);
+    letReset(secure, arrival.socket);
     setServer(secure, this.server);
     // A caller that knows it speaks HTTP/2 need not say so, as it need not in clear.
     if (this.#speaksHttp2 && secure.alpnProtocol === false) setProtocol(secure, "h2");
@@ -295,10 +296,15 @@ export class SecuredServer implements Reception {
   #failed(error: NodeJS.ErrnoException, secure: TLSSocket): void {
     const raw = rawSocketOf(secure);
     const arrival = arrivalOf(raw);
+    const from = raw?.remoteAddress; // before it is destroyed
     secure.on("error", () => {}).destroy();
     if (arrival === undefined || raw === undefined) return;
-    const from = addressOf(raw);
-    if (this.#leave(arrival)) this.#security.refusals.note(...failureOf(error, secure, from));
+    // Who went away in the middle of it is nobody's trouble: load balancers do that, and clients that end.
+    if (this.#leave(arrival)) {
+      if (from === undefined && !secure.authorizationError) {
+        this.#security.refusals.note("closedSilently");
+      } else this.#security.refusals.note(...failureOf(error, secure, from ?? LEFT));
+    }
   }
 }
 
@@ -321,5 +327,7 @@ function failureOf(error: NodeJS.ErrnoException, secure: TLSSocket, from: string
 }
 
 function addressOf({ remoteAddress }: Socket): string {
-  return remoteAddress ?? "a caller that has left";
+  return remoteAddress ?? LEFT;
 }
+
+const LEFT = "a caller that has left";
