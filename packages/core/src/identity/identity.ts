@@ -51,7 +51,9 @@ export interface Identity {
    * The X.509-SVID rules, for a chain that TLS has verified against all roots together: one URI name, no authority, key
    * usage, validity by this process's clock, and a root of the bundle of its own trust domain.
    * @param chain leaf first; with the root, or as much of the way to it as is known
+   * @param fresh TLS has just verified it, by the roots of now. Else nothing is believed that the chain does not show
+   * @default false
    */
-  verifyPeer(chain: PeerChain): PeerVerdict;
+  verifyPeer(chain: PeerChain, fresh?: boolean): PeerVerdict;
   close(): Promise<void>;
 }

@@ -324,6 +324,28 @@ describe("peers", () => {
   });
 });
 
+it("knows a peer of whom only the leaf is seen, where there is one root that TLS can have found", async () => {
+  const { clock, source, identity } = await started();
+  const leafOf = (given: Given): Uint8Array[] =>
+    parseChain(given.certificateChain, "it")
+      .slice(0, 1)
+      .map(({ der }) => der);
+  // By the intermediate that this process has itself.
+  expect(identity.verifyPeer(leafOf(credentialsOf(source.authority)))).toMatchObject({ peer: { id: CART } });
+  const elsewhere = leafOf(
+    credentialsOf(createAuthority({ trustDomains: ["cluster.local"], wallTime: () => clock.wallTime() })),
+  );
+  expect(identity.verifyPeer(elsewhere)).toHaveProperty("refusal");
+  expect(identity.verifyPeer(elsewhere, true)).toMatchObject({ peer: { id: CART } }); // TLS has just said so
+  expect(identity.verifyPeer(elsewhere)).toHaveProperty("refusal"); // and that is not remembered
+  const wrong = createAuthority({ trustDomains: ["other.local"], wallTime: () => clock.wallTime() });
+  expect(identity.verifyPeer(leafOf(credentialsOf(wrong, "spiffe://other.local/ns/a/sa/b")), true)).toHaveProperty(
+    "refusal",
+  );
+  clock.jumpWall(2 * HOUR);
+  expect(identity.verifyPeer(elsewhere, true)).toMatchObject({ refusal: expect.stringContaining("expired") });
+});
+
 it("ends: no timer is left, waiters hear of it, and nothing is asked any more", async () => {
   const { clock, source, identity } = setup();
   source.trouble = "away";

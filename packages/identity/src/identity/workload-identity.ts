@@ -18,7 +18,7 @@ import {
 } from "@inmesh/core";
 import { durationText } from "@inmesh/core/internal";
 import { CLOCK_TOLERANCE_MS, checkCredentials } from "../source/checked-credentials.js";
-import { checkSvid } from "../x509/check-svid.js";
+import { checkLeaf, checkSvid } from "../x509/check-svid.js";
 import { type Trust, trustOf } from "../x509/trust.js";
 import { LOUD_AT, nextWarning, renewalTime, retryDelay, WARNED_AT, warnedSteps } from "./renewal.js";
 
@@ -124,14 +124,22 @@ export class WorkloadIdentity implements Identity {
     return () => void this.#listeners.delete(own);
   }
 
-  verifyPeer(chain: PeerChain): PeerVerdict {
+  verifyPeer(chain: PeerChain, fresh = false): PeerVerdict {
     const { clock, source, aliases = () => [] } = this.#options;
     const current = this.#current;
     if (current === undefined) return { refusal: "this process has no roots yet to know others by" };
     const domains = [current.self.trustDomain, ...current.bundles.keys(), ...aliases()];
     const name = `${current.generation} ${domains.join(" ")}`;
-    if (this.#trust?.name !== name) this.#trust = { name, roots: trustOf(current.bundles, [...new Set(domains)]) };
-    const verdict = checkSvid(chain, this.#trust.roots, clock.wallTime());
+    if (this.#trust?.name !== name)
+      this.#trust = { name, roots: trustOf(withOwnChain(current), [...new Set(domains)]) };
+    const now = clock.wallTime();
+    const { roots } = this.#trust;
+    const whole = checkSvid(chain, roots, now);
+    const [leaf] = chain;
+    // Node 24 shows a server the leaf and nothing of the way above it. Where all roots are of one domain, TLS has found
+    // one of them: there is no other that it could have been.
+    const unseen = whole.peer === undefined && fresh && chain.length === 1 && current.bundles.size === 1;
+    const verdict = unseen && leaf !== undefined ? checkLeaf(leaf, roots, now) : whole;
     if (verdict.peer === undefined || source.nameOf === undefined) return verdict;
     return { peer: source.nameOf(verdict.peer, aliases()[0] ?? DEFAULT_TRUST_DOMAIN) ?? verdict.peer };
   }
@@ -341,3 +349,12 @@ function unavailable(why: string): MeshError {
 function at(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
+
+/** Issuers of the own certificate lead from others' to a root, too, where these do not show their way. */
+function withOwnChain({ self, certificateChain, bundles }: Credentials): ReadonlyMap<string, readonly string[]> {
+  const [, ...issuers] = certificateChain.match(CERTIFICATE) ?? [];
+  if (issuers.length === 0) return bundles;
+  return new Map(bundles).set(self.trustDomain, [...(bundles.get(self.trustDomain) ?? []), ...issuers]);
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

@@ -38,6 +38,23 @@ export function checkSvid(chain: readonly Uint8Array[], trust: Trust, wallTime: 
   }
 }
 
+/**
+ * The rules of a leaf alone, where its way to a root is not known: TLS has verified that there is one.
+ * @param der of the leaf
+ */
+export function checkLeaf(der: Uint8Array, trust: Trust, wallTime: number): PeerVerdict {
+  try {
+    const leaf = readCertificate(der);
+    const [peer, reason] = identityOf(leaf);
+    if (peer === undefined) return { refusal: reason };
+    const refusal =
+      leafProblem(leaf) ?? domainProblem(peer, trust) ?? validityProblem(leaf, "its certificate", wallTime);
+    return refusal === undefined ? { peer } : { refusal };
+  } catch (error) {
+    return { refusal: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 /** As `checkSvid`, for certificates that were read. */
 export function checkCertificates(chain: readonly Certificate[], trust: Trust, wallTime: number): PeerVerdict {
   const { peer, refusal } = judge(chain, trust, wallTime);

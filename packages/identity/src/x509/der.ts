@@ -4,7 +4,14 @@ import type { asn1 as forge } from "node-forge";
 import asn1 from "node-forge/lib/asn1.js";
 import { SvidProblem } from "./svid-problem.js";
 
-export type Der = forge.Asn1;
+/** node-forge's own, said here since its types are not among what an installation brings. */
+export interface Der {
+  tagClass: number;
+  type: number;
+  constructed: boolean;
+  composed: boolean;
+  value: string | Der[];
+}
 
 /** Tag numbers of X.680. */
 export const TAG = {

@@ -99,8 +99,8 @@ export class ProcessIdentity implements Identity {
     };
   }
 
-  verifyPeer(chain: PeerChain): PeerVerdict {
-    return this.#inner?.verifyPeer(chain) ?? { refusal: "this process has no roots yet to know others by" };
+  verifyPeer(chain: PeerChain, fresh = false): PeerVerdict {
+    return this.#inner?.verifyPeer(chain, fresh) ?? { refusal: "this process has no roots yet to know others by" };
   }
 
   close(): Promise<void> {

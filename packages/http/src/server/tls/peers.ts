@@ -65,7 +65,7 @@ export class Peers {
       }
     }
     const chain = (socket.isSessionReused() ? known?.chain : undefined) ?? chainOf(leaf);
-    const found = this.#judge(chain, hash, Date.parse(leaf.valid_to), subjectOf(leaf));
+    const found = this.#judge(chain, hash, Date.parse(leaf.valid_to), subjectOf(leaf), true);
     if ("refusal" in found) return found;
     this.#known.set(hash, found);
     if (this.#known.size > MOST_KNOWN) this.#known.delete(this.#known.keys().next().value as string);
@@ -78,10 +78,10 @@ export class Peers {
     return "refusal" in found ? found.refusal : undefined;
   }
 
-  #judge(chain: PeerChain, hash: string, notAfter: number, subject: string): Finding {
+  #judge(chain: PeerChain, hash: string, notAfter: number, subject: string, fresh = false): Finding {
     const refusal = this.#lifetime(notAfter);
     if (refusal !== undefined) return { refusal };
-    const verdict = this.#verdict(chain);
+    const verdict = this.#verdict(chain, fresh);
     if (verdict === undefined) return { refusal: "this process has no identity, so it knows no roots" };
     if (verdict.peer === undefined) return { refusal: verdict.refusal };
     const { peer: identity } = verdict;
@@ -92,9 +92,9 @@ export class Peers {
     return { identity, chain, notAfter, hash, subject, epoch: this.#epoch };
   }
 
-  #verdict(chain: PeerChain): PeerVerdict | undefined {
+  #verdict(chain: PeerChain, fresh: boolean): PeerVerdict | undefined {
     try {
-      return this.#identity?.verifyPeer(chain);
+      return this.#identity?.verifyPeer(chain, fresh);
     } catch (error) {
       return { refusal: `its certificate cannot be read: ${error instanceof Error ? error.message : String(error)}` };
     }
