@@ -14,7 +14,7 @@ import { Arrival, arrivalOf, type Reception } from "./arrival.js";
 import { Connection, connectionOf } from "./connection.js";
 import type { Handshakes } from "./handshakes.js";
 import { SESSION_S, type ServerTlsLimits, SWEEP_MS } from "./limits.js";
-import { letReset, rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
+import { hasEnded, letReset, rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
 import type { Peers } from "./peers.js";
 import type { Refusal, Refusals } from "./refusals.js";
 
@@ -301,7 +301,7 @@ export class SecuredServer implements Reception {
     if (arrival === undefined || raw === undefined) return;
     // Who went away in the middle of it is nobody's trouble: load balancers do that, and clients that end.
     if (this.#leave(arrival)) {
-      if (from === undefined && !secure.authorizationError) {
+      if ((from === undefined || hasEnded(secure)) && !secure.authorizationError) {
         this.#security.refusals.note("closedSilently");
       } else this.#security.refusals.note(...failureOf(error, secure, from ?? LEFT));
     }
