@@ -55,8 +55,8 @@ export class Refusals {
     this.#onNotice = onNotice;
   }
 
-  /** @param detail who, and what of it; empty: nothing more is known */
-  note(reason: Refusal, detail = ""): void {
+  /** @param detail who, and what of it; empty: nothing more is known. @param tells false: it is counted, and no line is worth it */
+  note(reason: Refusal, detail = "", tells = true): void {
     let tally = this.#tallies.get(reason);
     if (tally === undefined) {
       tally = { count: 0, told: 0, toldAt: Number.NEGATIVE_INFINITY };
@@ -64,7 +64,7 @@ export class Refusals {
     }
     tally.count += 1;
     const text = REFUSALS[reason];
-    if (text === "") return;
+    if (text === "" || !tells) return;
     const now = this.#clock.now();
     if (LASTING.has(reason) ? tally.told > 0 : now - tally.toldAt < QUIET_MS) return;
     const silent = tally.count - tally.told - 1;

@@ -299,12 +299,9 @@ export class SecuredServer implements Reception {
     const from = raw?.remoteAddress; // before it is destroyed
     secure.on("error", () => {}).destroy();
     if (arrival === undefined || raw === undefined) return;
-    // Who went away in the middle of it is nobody's trouble: load balancers do that, and clients that end.
-    if (this.#leave(arrival)) {
-      if ((from === undefined || hasEnded(secure)) && !secure.authorizationError) {
-        this.#security.refusals.note("closedSilently");
-      } else this.#security.refusals.note(...failureOf(error, secure, from ?? LEFT));
-    }
+    // Who went away in the middle of it is nobody's trouble, and counted alone: load balancers do that, and clients that end.
+    const left = (from === undefined || hasEnded(secure)) && !secure.authorizationError;
+    if (this.#leave(arrival)) this.#security.refusals.note(...failureOf(error, secure, from ?? LEFT), !left);
   }
 }
 
