@@ -47,6 +47,10 @@ const replaced = (at: number, ...by: Der[]) => ({ extensions: (usual: Der[]) => 
 const usage = (bits: number, critical = true) =>
   replaced(0, extension(OID.keyUsage, bitString(Buffer.of(bits)), critical));
 
+const named = (...names: Der[]) => ({
+  extensions: (usual: Der[]) => [...usual, extension(OID.subjectAltName, sequence(...names), true)],
+});
+
 describe("checkSvid", () => {
   it("tells whose certificate it is, with or without the root in the chain", () => {
     const peer = { id: CART, principal: "cluster.local/ns/shop/sa/cart", trustDomain: "cluster.local", namespace: "shop", serviceAccount: "cart" }; // biome-ignore format: one line
@@ -58,6 +62,7 @@ describe("checkSvid", () => {
 
   it.each<[string, Odd, string]>([
     ["no URI", { uris: [] }, "names no URI"],
+    ["a name of parts that is written as bytes", { uris: [], ...named(implicit(0, Buffer.from("x")), implicit(6, Buffer.from(CART))) }, "alternative names is not well formed"], // biome-ignore format: one line
     ["two URIs", { uris: [CART, "spiffe://cluster.local/ns/shop/sa/admin"] }, "names 2 URIs"],
     ["the same URI twice", { uris: [CART, CART] }, "names 2 URIs"],
     ["a web address", { uris: ["https://cart.shop"] }, "no SPIFFE id"],

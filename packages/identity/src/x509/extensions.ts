@@ -51,6 +51,8 @@ export const URI_NAME = 6;
 export const DNS_NAME = 2;
 const MAIL_NAME = 1;
 const MOST_NAME_KIND = 8;
+/** otherName, x400Address, directoryName, ediPartyName: of parts, where the others are bytes (RFC 5280 §4.2.1.6). */
+const CONSTRUCTED_NAMES: ReadonlySet<number> = new Set([0, 3, 4, 5]);
 
 /** @param list SEQUENCE OF Extension @throws {SvidProblem} */
 export function readExtensions(list: Der | undefined): Extensions {
@@ -148,7 +150,9 @@ function generalNames(value: Der, tag: number, context: boolean): readonly Gener
 
 function generalName(item: Der): GeneralName {
   const tag: number = item.type;
-  if (tag > MOST_NAME_KIND || !isTagged(item, tag, true)) throw new SvidProblem(`${WHAT.names} is not well formed`);
+  const isKnown = tag <= MOST_NAME_KIND && isTagged(item, tag, true);
+  if (!isKnown || item.constructed !== CONSTRUCTED_NAMES.has(tag))
+    throw new SvidProblem(`${WHAT.names} is not well formed`);
   if (tag !== URI_NAME && tag !== DNS_NAME && tag !== MAIL_NAME) return { tag, text: "" };
   const text = bytesOf(item, tag, WHAT.names, true).toString("latin1");
   if (!/^[\x20-\x7e]*$/.test(text)) throw new SvidProblem(`the alternative name ${quoted(text)} is not ASCII text`);

@@ -177,9 +177,9 @@ export function requestOf(part: Uint8Array): string {
 
 function differenceFrom(openssl: X509Certificate, read: ReturnType<typeof readCertificate>): string | undefined {
   const { ca, validFrom, validTo, serialNumber } = openssl;
-  // The other way round is no danger: OpenSSL calls nothing an authority of which it cannot read an extension that nobody here
-  // looks at, in TLS it refuses the chain, and here what says that it is an authority is refused as anybody's certificate.
-  if (ca && read.authority?.is !== true) return "OpenSSL says an authority";
+  // OpenSSL's word: who may not sign certificates is none. Here the two are asked apart, as a path needs both.
+  const isAuthority = read.authority?.is === true && read.keyUsage?.uses.has("keyCertSign") !== false;
+  if (ca !== isAuthority) return `OpenSSL says ${ca ? "an authority" : "no authority"}`;
   if (Date.parse(validFrom) !== read.notBefore) return `OpenSSL reads ${validFrom}, not ${read.notBefore}`;
   if (Date.parse(validTo) !== read.notAfter) return `OpenSSL reads ${validTo}, not ${read.notAfter}`;
   const number = serialNumber.toLowerCase().replace(/^0+(?=.)/, "");
