@@ -21,7 +21,7 @@ import { parseServiceName } from "../registry/client-context.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { observedServices } from "./observed-services.js";
 import { rehearse, type WouldDeny } from "./rehearsal.js";
-import { type ObservedService, type Suggestion, suggest } from "./suggestion.js";
+import { inDryRun, type ObservedService, type Suggestion, suggest } from "./suggestion.js";
 
 interface SuggestOptions extends RegistryOptions {
   readonly remote?: boolean;
@@ -71,17 +71,15 @@ export function suggestCommand(ports: CommandPorts): Command {
         if (seen.length === 0) {
           throw new CliError(EXIT.bad, "no process that serves is registered there", "See which are: inmesh status");
         }
-        const { since: sinceMs, dryRun = false } = options;
-        const suggestions = seen.map((each) => ({ seen: each, ...suggest(each, { sinceMs, dryRun }) }));
+        const suggestions = seen.map((each) => ({ seen: each, ...suggest(each, options.since) }));
         // Judged as if they were in force, also where they are to be tried first.
-        const policies = seen.flatMap((each) => {
-          const { policy } = suggest(each, { sinceMs, dryRun: false });
-          return policy === undefined ? [] : [policy];
-        });
+        const policies = suggestions.flatMap(({ policy }) => (policy === undefined ? [] : [policy]));
         const suggested: Suggested[] = [];
         for (const each of suggestions) {
-          const wouldDeny = each.policy === undefined ? [] : await rehearse(cli, registry, each.seen, policies);
-          suggested.push({ ...each, wouldDeny });
+          const { policy } = each;
+          const wouldDeny = policy === undefined ? [] : await rehearse(cli, registry, each.seen, policies);
+          const shown = policy !== undefined && options.dryRun === true ? inDryRun(policy) : policy;
+          suggested.push({ ...each, policy: shown, wouldDeny });
         }
         print(cli, options, suggested);
         return suggested.some(({ policy }) => policy !== undefined) ? EXIT.ok : EXIT.bad;

@@ -14,9 +14,14 @@ export interface ObservedService {
   readonly beyond: number;
 }
 
+/** An AuthorizationPolicy as a document. */
+export interface SuggestedPolicy extends Readonly<Record<string, unknown>> {
+  readonly metadata: object;
+}
+
 export interface Suggestion {
-  /** An AuthorizationPolicy. Undefined where there is nothing to allow, or nothing to select the service by. */
-  readonly policy: Readonly<Record<string, unknown>> | undefined;
+  /** Undefined where there is nothing to allow, or nothing to select the service by. */
+  readonly policy: SuggestedPolicy | undefined;
   /** Calls that it was made from. */
   readonly from: readonly ObservedCall[];
   /** In words, why there is no policy; empty where there is one. */
@@ -28,11 +33,8 @@ interface Operation {
   readonly paths: readonly string[];
 }
 
-/** Istio's own: a policy with it decides beside the others and denies nothing. */
-const DRY_RUN = { "istio.io/dry-run": "true" };
-
 /** @param sinceMs calls that came last before that are left out */
-export function suggest(seen: ObservedService, { sinceMs, dryRun }: { sinceMs: number; dryRun: boolean }): Suggestion {
+export function suggest(seen: ObservedService, sinceMs: number): Suggestion {
   const recent = seen.calls.filter(({ lastAgoMs, count, denied }) => lastAgoMs <= sinceMs && count > denied);
   const from = recent.filter(({ caller }) => caller !== "");
   if (from.length === 0) {
@@ -46,17 +48,18 @@ export function suggest(seen: ObservedService, { sinceMs, dryRun }: { sinceMs: n
   if (matchLabels === undefined) {
     return { policy: undefined, from, reason: "its processes have no label in common that a selector could name" };
   }
-  const metadata = {
-    name: `${seen.service}-callers`,
-    namespace: seen.namespace,
-    ...(dryRun && { annotations: DRY_RUN }),
-  };
+  const metadata = { name: `${seen.service}-callers`, namespace: seen.namespace };
   const spec = { selector: { matchLabels }, action: "ALLOW", rules: rulesOf(from) };
   return {
     policy: { apiVersion: "security.istio.io/v1", kind: "AuthorizationPolicy", metadata, spec },
     from,
     reason: "",
   };
+}
+
+/** With Istio's annotation: it decides beside the others and denies nothing. */
+export function inDryRun(policy: SuggestedPolicy): SuggestedPolicy {
+  return { ...policy, metadata: { ...policy.metadata, annotations: { "istio.io/dry-run": "true" } } };
 }
 
 /** `app` is what a process gets by default; else whatever all of them say. */

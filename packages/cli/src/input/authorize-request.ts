@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { AuthorizeRequest } from "@inmesh/core";
 import { CliError, EXIT } from "../exit.js";
 import { headersFromArguments } from "./explain-request.js";
-import { isObject, isPort, readHeaders } from "./request-values.js";
+import { isObject, isPort, parseObjectLine, readHeaders, readTexts } from "./request-values.js";
 
 export interface AuthorizeArguments {
   readonly host?: string;
@@ -32,13 +32,8 @@ export function authorizeFromArguments(method: string, target: string, given: Au
 
 /** One line of `--requests`. @returns a sentence when it is no request */
 export function parseAuthorizeLine(line: string): AuthorizeLine | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return line.trim() === "" ? "the line is empty" : "the line is no JSON";
-  }
-  return isObject(value) ? readAuthorizeRequest(value) : "the line is no JSON object";
+  const value = parseObjectLine(line);
+  return typeof value === "string" ? value : readAuthorizeRequest(value);
 }
 
 export interface AuthorizeLine {
@@ -62,13 +57,8 @@ const TEXTS = [
 const ADDRESSES = ["sourceIp", "remoteIp", "destinationIp"] as const;
 
 function readAuthorizeRequest(value: Record<string, unknown>): AuthorizeLine | string {
-  const text: Partial<Record<(typeof TEXTS)[number], string>> = {};
-  for (const field of TEXTS) {
-    const found = value[field];
-    if (found === undefined || found === null) continue;
-    if (typeof found !== "string") return `"${field}" is no text`;
-    text[field] = found;
-  }
+  const text = readTexts(value, TEXTS);
+  if (typeof text === "string") return text;
   for (const field of ADDRESSES) {
     const address = text[field];
     if (address !== undefined && isIP(address) === 0)

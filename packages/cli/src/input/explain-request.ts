@@ -2,7 +2,7 @@
 
 import type { ExplainRequest } from "@inmesh/core";
 import { CliError, EXIT } from "../exit.js";
-import { isLabels, isObject, isPort, readHeaders } from "./request-values.js";
+import { isLabels, isPort, parseObjectLine, readHeaders, readTexts } from "./request-values.js";
 
 /** Who asks what. */
 export interface AskedLine {
@@ -41,20 +41,10 @@ export function headersFromArguments(headers: readonly string[]): TypedHeaders {
 
 /** One line of `--requests`. @returns a sentence when it is no request */
 export function parseRequestLine(line: string): AskedLine | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return line.trim() === "" ? "the line is empty" : "the line is no JSON";
-  }
-  if (!isObject(value)) return "the line is no JSON object";
-  const text: Partial<Record<(typeof TEXTS)[number], string>> = {};
-  for (const field of TEXTS) {
-    const found = value[field];
-    if (found === undefined || found === null) continue;
-    if (typeof found !== "string") return `"${field}" is no text`;
-    text[field] = found;
-  }
+  const value = parseObjectLine(line);
+  if (typeof value === "string") return value;
+  const text = readTexts(value, TEXTS);
+  if (typeof text === "string") return text;
   if (text.url === undefined && text.host === undefined) return 'it has neither "url" nor "host"';
   const { port, headers, labels } = value;
   if (port !== undefined && port !== null && !isPort(port)) return '"port" is no number from 1 to 65535';

@@ -1,5 +1,31 @@
 /** Parts of requests as lines of JSON have them. */
 
+/** @returns a sentence when it is no object */
+export function parseObjectLine(line: string): Record<string, unknown> | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return line.trim() === "" ? "the line is empty" : "the line is no JSON";
+  }
+  return isObject(value) ? value : "the line is no JSON object";
+}
+
+/** Those of `fields` that are there. @returns a sentence when one is no text */
+export function readTexts<Field extends string>(
+  value: Record<string, unknown>,
+  fields: readonly Field[],
+): Partial<Record<Field, string>> | string {
+  const texts: Partial<Record<Field, string>> = {};
+  for (const field of fields) {
+    const found = value[field];
+    if (found === undefined || found === null) continue;
+    if (typeof found !== "string") return `"${field}" is no text`;
+    texts[field] = found;
+  }
+  return texts;
+}
+
 export function readHeaders(value: unknown): Record<string, string | string[]> | string {
   if (!isObject(value)) return '"headers" is no object';
   const headers: Record<string, string | string[]> = Object.create(null);
