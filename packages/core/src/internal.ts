@@ -45,6 +45,7 @@ export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
 export { ObservedCalls } from "./security/observed-calls.js";
 export { ANY_REST, ANY_SEGMENT, mergedTemplates, pathTemplate } from "./security/path-template.js";
+export { unescaped } from "./security/unescaped.js";
 export { AbsenceLog, durationText } from "./snapshot/absence-log.js";
 export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";

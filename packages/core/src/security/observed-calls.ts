@@ -95,24 +95,24 @@ export class ObservedCalls {
 
   #first(paths: Map<string, Seen>, path: string): Seen | undefined {
     if (path.length > LONGEST_PATH) return undefined;
-    const now = this.#clock.now();
-    if (paths.size < MOST_PATHS) {
-      const seen = { count: 0, denied: 0, firstAt: now, lastAt: now };
-      paths.set(path, seen);
-      return seen;
-    }
-    if (!this.#folded.has(paths)) {
-      this.#folded.add(paths);
-      const folded = templated(paths);
-      paths.clear();
-      for (const [template, seen] of folded) paths.set(template, seen);
-    }
-    const template = pathTemplate(path);
-    const known = paths.get(template);
+    const full = paths.size >= MOST_PATHS;
+    if (full) this.#fold(paths);
+    const key = full ? pathTemplate(path) : path;
+    const known = paths.get(key);
     if (known !== undefined || paths.size >= MOST_PATHS) return known;
+    const now = this.#clock.now();
     const seen = { count: 0, denied: 0, firstAt: now, lastAt: now };
-    paths.set(template, seen);
+    paths.set(key, seen);
     return seen;
+  }
+
+  /** Once: what was folded holds templates from then on. */
+  #fold(paths: Map<string, Seen>): void {
+    if (this.#folded.has(paths)) return;
+    this.#folded.add(paths);
+    const folded = templated(paths);
+    paths.clear();
+    for (const [template, seen] of folded) paths.set(template, seen);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Arrival } from "./arrival.js";
 import type { TokenPlace } from "./authenticate.js";
+import { unescaped } from "./unescaped.js";
 
 export interface WithoutTokens {
   readonly target: string;
@@ -35,14 +36,4 @@ function withoutParam(target: string, name: string): string {
   const pairs = target.slice(query + 1).split("&");
   const kept = pairs.filter((pair) => unescaped(pair.split("=", 1)[0] ?? "") !== name);
   return kept.length > 0 ? `${target.slice(0, query)}?${kept.join("&")}` : target.slice(0, query);
-}
-
-/** An escaped name is the same name to who reads it. */
-function unescaped(name: string): string {
-  if (!name.includes("%")) return name;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }

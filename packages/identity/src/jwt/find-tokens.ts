@@ -1,6 +1,7 @@
 /** Where tokens stand in a request. policy-semantics §4.3. */
 
 import type { TokenPlace, TokenRequest } from "@inmesh/core";
+import { unescaped } from "@inmesh/core/internal";
 import type { TokenPlaces } from "@inmesh/model";
 
 export interface FoundToken {
@@ -79,13 +80,4 @@ function cookiePairs(value: string | readonly string[] | undefined): [name: stri
     const text = pair.slice(equals + 1).trim();
     return [pair.slice(0, equals).trim(), /^".*"$/.test(text) ? text.slice(1, -1) : text];
   });
-}
-
-function unescaped(text: string): string {
-  if (!text.includes("%")) return text;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

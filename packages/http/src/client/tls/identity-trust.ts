@@ -8,6 +8,7 @@ import { createSecureContext, type DetailedPeerCertificate, type SecureContext }
 import type { Clock, Credentials, Identity } from "@inmesh/core";
 import { WRONG_PEER_CODE } from "@inmesh/core/internal";
 import { SPIFFE_SCHEME } from "@inmesh/model";
+import { peerChain } from "../../peer-chain.js";
 import { wrongPeer } from "./peer-name.js";
 import type { Verified } from "./secured-socket.js";
 import type { AskedPeer, Trust, TrustFailure, Verdict } from "./trust.js";
@@ -90,7 +91,7 @@ export class IdentityTrust implements Trust {
   }
 
   judge(certificate: DetailedPeerCertificate, { tls }: AskedPeer): Verdict {
-    const chain = chainOf(certificate);
+    const chain = peerChain(certificate, LONGEST_CHAIN);
     const { peer, refusal } = this.#identity!.verifyPeer(chain.map(({ raw }) => raw)); // there is a context, so an identity
     if (peer === undefined) return { error: wrong(`its certificate is refused: ${refusal}`, tls.identities) };
     if (!tls.identities.includes(peer.id) && !hasOtherName(certificate, tls.identities)) {
@@ -141,19 +142,6 @@ function wrong(found: string, identities: readonly string[]): Error {
   if (told.length < identities.length) told.push(`${identities.length - told.length} more`);
   const expected = told.length === 0 ? "nobody: no identity may serve it" : told.join(" or ");
   return Object.assign(new Error(`${found}, expected ${expected}`), { code: WRONG_PEER_CODE });
-}
-
-/** Leaf first, up to the root in the store, which is its own issuer. */
-function chainOf(leaf: DetailedPeerCertificate): readonly DetailedPeerCertificate[] {
-  const chain = [leaf];
-  for (let at = leaf; chain.length < LONGEST_CHAIN; ) {
-    const { issuerCertificate: issuer } = at;
-    if (issuer === undefined || issuer === at || issuer.raw === undefined) break;
-    if (issuer.fingerprint256 === at.fingerprint256) break;
-    chain.push(issuer);
-    at = issuer;
-  }
-  return chain;
 }
 
 /** Empty for what is no certificate: nothing was verified by it. */

@@ -7,6 +7,7 @@ import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { Clock, Identity, PeerChain, PeerVerdict } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
+import { peerChain } from "../../peer-chain.js";
 
 /** A certificate that was found to be somebody's. */
 export interface KnownPeer {
@@ -64,7 +65,8 @@ export class Peers {
         return known;
       }
     }
-    const chain = (socket.isSessionReused() ? known?.chain : undefined) ?? chainOf(leaf);
+    const chain =
+      (socket.isSessionReused() ? known?.chain : undefined) ?? peerChain(leaf, MOST_CERTIFICATES).map(({ raw }) => raw);
     const found = this.#judge(chain, hash, Date.parse(leaf.valid_to), subjectOf(leaf), true);
     if ("refusal" in found) return found;
     this.#known.set(hash, found);
@@ -107,18 +109,6 @@ export class Peers {
       ? "its certificate does not say how long it holds"
       : `its certificate expired at ${new Date(notAfter).toISOString()}`;
   }
-}
-
-/** What the caller sent, and above it what Node finds among the roots. */
-function chainOf(leaf: DetailedPeerCertificate): PeerChain {
-  const chain: Uint8Array[] = [];
-  let at: DetailedPeerCertificate | undefined = leaf;
-  while (at?.raw !== undefined && chain.length < MOST_CERTIFICATES) {
-    chain.push(at.raw);
-    if (at.issuerCertificate === at) break; // the root is its own
-    at = at.issuerCertificate;
-  }
-  return chain;
 }
 
 /** Node writes a part a line, in the certificate's order; those of meshes have none. */
