@@ -17,7 +17,22 @@ metadata: { name: default, namespace: shop }
 spec: { mtls: { mode: STRICT } }
 `;
 const ID = "spiffe://cluster.local/ns/shop/sa/openssl";
-const BODY = /\{"service":"app".*\}/;
+const BODY = /\{"service":"app"/;
+
+/** What the service answered. openssl goes on talking in the same line, of tickets that hold any character. */
+function bodyIn(said: string): unknown {
+  const start = said.search(BODY);
+  for (let end = start; start >= 0; ) {
+    end = said.indexOf("}", end + 1);
+    if (end < 0) break;
+    try {
+      return JSON.parse(said.slice(start, end + 1));
+    } catch {
+      // the end of a part of it
+    }
+  }
+  return undefined;
+}
 
 describe("openssl, with the authority that the folder's first process made", () => {
   const town = new Town(STRICT, { INMESH_IDENTITY: "ca" });
@@ -72,7 +87,7 @@ describe("openssl, with the authority that the folder's first process made", () 
     const { accepted, said } = await sClient({ port: app.port, ...files, flags: [version, "-alpn", "http/1.1"] });
     expect(accepted, said).toBe(true);
     expect(said).toContain("Verify return code: 0 (ok)");
-    expect(JSON.parse(BODY.exec(said)?.[0] ?? "{}")).toMatchObject({ peer: ID, encrypted: false });
+    expect(bodyIn(said)).toMatchObject({ peer: ID, encrypted: false });
   });
 
   it.each([
@@ -91,7 +106,7 @@ describe("openssl, with the authority that the folder's first process made", () 
       await sClient({ port: app.port, ...files, flags: [version, "-sess_out", session] });
       const { said } = await sClient({ port: app.port, ...files, flags: [version, "-sess_in", session] });
       expect(said).toContain("Reused, TLSv1");
-      expect(JSON.parse(BODY.exec(said)?.[0] ?? "{}")).toMatchObject({ peer: ID });
+      expect(bodyIn(said)).toMatchObject({ peer: ID });
     }
   });
 });
