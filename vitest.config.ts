@@ -16,6 +16,8 @@ export default defineConfig({
     // The rest is for `npm run matrix`.
     exclude: [...NO_SOURCES, "**/*.matrix.test.ts"],
     testTimeout: 20_000,
+    // What a poll waits for comes with an event; a second (vitest's default) is short on a machine that runs everything at once.
+    expect: { poll: { timeout: 10_000 } },
     // The second one feeds the closing line of `npm test` (.ci/summary.mjs).
     reporters: ["default", "json"],
     outputFile: { json: "node_modules/.cache/test-results.json" },

@@ -9,8 +9,17 @@ import { DevProcess, isAlive, ROOT } from "./dev-process.js";
 
 const binary = findConsul("inmesh dev --registry consul");
 const TOKEN = "5ec2e70e-0000-4000-8000-00000000beef";
-const POLICY = (timeout: string) =>
-  `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: b }\nspec:\n  hosts: [b]\n  http: [{ timeout: ${timeout}, route: [{ destination: { host: b } }] }]\n`;
+/** `reset`: a request written to a process in the moment it dies is repeated, as Istio's default policy does not. */
+const POLICY = (timeout: string) => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: b }
+spec:
+  hosts: [b]
+  http:
+    - timeout: ${timeout}
+      retries: { attempts: 2, retryOn: "connect-failure,refused-stream,reset" }
+      route: [{ destination: { host: b } }]
+`;
 
 let folder = "";
 let dev: DevProcess | undefined;
