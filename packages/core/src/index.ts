@@ -92,3 +92,5 @@ export type {
 export { SnapshotStore, type SnapshotStoreOptions } from "./snapshot/store.js";
 export { type CallObserver, Engine } from "./stack/engine.js";
 export type { EngineOptions } from "./stack/engine-options.js";
+export type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "./telemetry/outcome-record.js";
+export type { InboundHead, TraceSpan, Tracing } from "./telemetry/tracing.js";

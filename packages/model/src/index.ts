@@ -1,6 +1,7 @@
 export { analyze } from "./analyze/analyze.js";
 export { SET_PROBLEM_CODES } from "./analyze/codes.js";
 export { GATEWAY_CONTROLLER, type GatewayParentStatus, gatewayRouteStatuses } from "./analyze/gateway-status.js";
+export type { CelAttributes, CelExpression, CelValue } from "./cel/expression.js";
 export { type CompileInput, compile } from "./compile/compile.js";
 export { endpointId } from "./compile/endpoints.js";
 export { isGatewayRouteKind } from "./compile/gateway-parent.js";
@@ -152,6 +153,18 @@ export {
   type TokenPlaces,
 } from "./snapshot/security.js";
 export type { ClientContext, MeshSettings, Mode, Snapshot } from "./snapshot/snapshot.js";
+export {
+  type AccessLogPolicy,
+  type CustomTag,
+  type LogProvider,
+  type MetricsPolicy,
+  type ModeTelemetry,
+  NO_TELEMETRY_POLICY,
+  type StandardMetric,
+  type TagOverride,
+  type TelemetryPolicy,
+  type TracingPolicy,
+} from "./snapshot/telemetry.js";
 export type {
   ConnectionPolicy,
   HashAlgorithm,

@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster.js";
 import type { ServerPolicy } from "./resilience.js";
 import type { RouteTable } from "./route.js";
 import type { SecurityPolicy } from "./security.js";
+import type { TelemetryPolicy } from "./telemetry.js";
 import type { EndpointSet, Locality, Service, ServiceRef } from "./workload.js";
 
 /** Whose view a snapshot is: visibility, sourceLabels, sourceNamespace and Sidecar scope are decided at compile time. */
@@ -59,6 +60,8 @@ export interface Snapshot {
   readonly server: ServerPolicy;
   /** For the same servers, in every mode. The same object as in the last snapshot unless something in it changed. */
   readonly security: SecurityPolicy;
+  /** In every mode; absent: `NO_TELEMETRY_POLICY`. The same object as in the last snapshot unless something in it changed. */
+  readonly telemetry?: TelemetryPolicy;
   /** By host, as visible to the client. */
   readonly services: ReadonlyMap<string, Service>;
   readonly routes: RouteTable;

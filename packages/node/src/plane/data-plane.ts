@@ -30,6 +30,7 @@ import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import { Telemetry } from "../telemetry/telemetry.js";
 import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
@@ -72,6 +73,7 @@ export class DataPlane {
   readonly security: ServerSecurity;
   readonly inbound: Inbound;
   readonly servers: Servers;
+  readonly telemetry = new Telemetry();
   readonly startedAt: number;
   /** Names of the seams patched in this process. */
   patched: readonly string[] = [];
@@ -414,6 +416,7 @@ export class DataPlane {
     await this.identity?.close();
     this.#guard?.close();
     await this.#pipeline?.close();
+    await this.telemetry.close();
     this.engine.close();
     this.security.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));

@@ -16,6 +16,9 @@ export interface DrainResult {
 const LOOK_MS = 20;
 
 /** @param timeoutMs longest time for all of it */
+/** For what was recorded to be written, at least, in ms: what a drain that took all of its time ends with. */
+const FLUSH_MS = 500;
+
 export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainResult> {
   const { clock } = plane;
   const startedAt = clock.now();
@@ -25,6 +28,7 @@ export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainR
     await plane.leave(controller.signal, timeoutMs);
     const cut = await plane.servers.close(controller.signal);
     await outboundIdle(plane, controller.signal);
+    await plane.telemetry.flush(Math.max(FLUSH_MS, timeoutMs - (clock.now() - startedAt)));
     const durationMs = clock.now() - startedAt;
     const end =
       cut === 0
