@@ -12,16 +12,18 @@ import type { CommandPorts } from "./command/define.js";
 import { deleteCommand } from "./command/delete.js";
 import { describeCommand } from "./command/describe.js";
 import { diffCommand } from "./command/diff.js";
+import { edgesCommand } from "./command/edges.js";
 import { endpointsCommand } from "./command/endpoints.js";
 import { explainCommand } from "./command/explain.js";
 import { getCommand } from "./command/get.js";
+import { graphCommand } from "./command/graph.js";
 import { helpCommand } from "./command/help.js";
 import { historyCommand } from "./command/history.js";
 import { modeCommand } from "./command/mode.js";
 import { rollbackCommand } from "./command/rollback.js";
 import { routesCommand } from "./command/routes.js";
 import { servicesCommand } from "./command/services.js";
-import { edgesCommand, statCommand } from "./command/stat.js";
+import { statCommand } from "./command/stat.js";
 import { statusCommand } from "./command/status.js";
 import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
@@ -67,6 +69,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: modeCommand },
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },
+  { group: MESH, create: graphCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
   { group: INSTALLATION, create: checkCommand },

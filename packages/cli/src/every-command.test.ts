@@ -42,6 +42,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   mode: ["mode", LIST],
   stat: ["stat --interval 1ms", LIST],
   edges: ["edges --interval 1ms", LIST],
+  graph: ["graph --interval 1ms", "mermaid dot json yaml"],
   certs: ["certs", LIST],
   "ca init": ["ca init --dir new", REPORT],
   "ca status": ["ca status --dir ca", REPORT],

@@ -1,4 +1,4 @@
-/** `inmesh stat` and `inmesh edges`: success, rate and latency over a short interval, per service and per caller. */
+/** `inmesh stat`: success, rate and latency of services over a short interval. */
 
 import type { Lease } from "@inmesh/core";
 import type { WouldReading } from "@inmesh/core/admin";
@@ -7,7 +7,7 @@ import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { processName } from "../live/processes.js";
-import { type EdgeTraffic, readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
+import { readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
 import { wouldText } from "../live/would.js";
 import {
   formatOf,
@@ -25,7 +25,7 @@ import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 import { shortHost } from "./endpoints.js";
 
-interface StatOptions extends RegistryOptions {
+export interface StatOptions extends RegistryOptions {
   /** In ms. */
   readonly interval: number;
   readonly remote?: boolean;
@@ -49,42 +49,25 @@ that nobody in the mesh calls (such as the first one behind the users) its own f
 observe, WITH MODE ON says what policy would have done with their calls.
 `;
 
-const EDGES_HELP = `
-SECURED is about connections used during --interval. Whoever calls a process of the mesh without a certificate is named
-below: PeerAuthentication STRICT would refuse them.
-`;
-
 export function statCommand(ports: CommandPorts): Command {
-  return trafficCommand(ports, "stat", "show success, rate and latency of services", STAT_HELP, printServices);
-}
-
-export function edgesCommand(ports: CommandPorts): Command {
-  return trafficCommand(
-    ports,
-    "edges",
-    "show who calls whom, with success, rate and latency, and whether it is encrypted",
-    EDGES_HELP,
-    printEdges,
-  );
-}
-
-type Print = (cli: Cli, options: StatOptions, traffic: TrafficReading, leases: readonly Lease[]) => void;
-
-function trafficCommand(ports: CommandPorts, name: string, description: string, help: string, print: Print): Command {
-  const command = new Command(name)
-    .description(description)
-    .addOption(new Option("--interval <duration>", "how long to measure").argParser(parseDuration).default(2_000, "2s"))
-    .addHelpText("after", `${help}\nExample:\n  inmesh ${name} --interval 10s -n shop\n`);
-  return withRemote(withAllNamespaces(withRegistry(withCommon(command, LIST_FORMATS)))).action(
+  return withTraffic(new Command("stat").description("show success, rate and latency of services"), STAT_HELP).action(
     action<[], StatOptions>(ports, (cli, _, options) =>
       withOpenRegistry(options, cli, async (registry) => {
         const { traffic, leases } = await measure(cli, options, registry);
         for (const { lease, reason } of traffic.failed) cli.warn(`${processName(lease)} is not counted: ${reason}`);
-        print(cli, options, traffic, leases);
+        printServices(cli, options, traffic, leases);
         return EXIT.ok;
       }),
     ),
   );
+}
+
+/** Options of what measures for a moment. */
+export function withTraffic(command: Command, help: string, formats = LIST_FORMATS): Command {
+  command
+    .addOption(new Option("--interval <duration>", "how long to measure").argParser(parseDuration).default(2_000, "2s"))
+    .addHelpText("after", `${help}\nExample:\n  inmesh ${command.name()} --interval 10s -n shop\n`);
+  return withRemote(withAllNamespaces(withRegistry(withCommon(command, formats))));
 }
 
 async function measure(cli: Cli, options: StatOptions, { view: { leases } }: OpenRegistry) {
@@ -129,52 +112,9 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
   }
 }
 
-function printEdges(cli: Cli, options: StatOptions, traffic: TrafficReading): void {
-  const plaintextCallers = traffic.plaintextCallers.filter(
-    ({ destination }) => options.namespace === undefined || destination.startsWith(`${options.namespace}/`),
-  );
-  const edges = traffic.edges
-    .filter(({ source }) => options.namespace === undefined || source.startsWith(`${options.namespace}/`))
-    .sort((a, b) => compare(a.source, b.source) || compare(a.destination, b.destination));
-  printListing(cli, formatOf(options), {
-    rows: edges,
-    json: { intervalMs: traffic.intervalMs, edges, plaintextCallers },
-    name: ({ source, destination }) => `${source} ${destination}`,
-    empty: "No process of the mesh has called another yet. See: inmesh status",
-    columns: [
-      { title: "SRC", cell: ({ source }) => source },
-      { title: "DST", cell: ({ destination }) => shortHost(destination) },
-      ...trafficColumns<EdgeTraffic>(cli),
-      {
-        title: "SECURED",
-        cell: ({ secured }) => secured ?? "",
-        paint: (text, { secured }) => (secured === "no" || secured === "partly" ? cli.paint("yellow", text) : text),
-      },
-      { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
-      { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
-      { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
-      { title: "IN FLIGHT", cell: ({ inFlight }) => `${inFlight}`, align: "right", wide: true },
-      { title: "PLAINTEXT BECAUSE", cell: ({ plaintext }) => plaintext.join("; "), wide: !edges.some(inClear) },
-    ],
-  });
-  for (const { destination, caller, requests, agoMs } of plaintextCallers.slice(0, CALLERS_TOLD)) {
-    cli.note(
-      `${destination} is called in plaintext by ${caller}: ${count(requests, "request")}, last ${formatMs(agoMs)} ago`,
-    );
-  }
-  const left = plaintextCallers.length - CALLERS_TOLD;
-  if (left > 0) cli.note(`and by ${count(left, "other")}: see -o json`);
-}
-
-const CALLERS_TOLD = 20;
-
-function inClear({ plaintext }: EdgeTraffic): boolean {
-  return plaintext.length > 0;
-}
-
 type Golden = Pick<Traffic, "successRatio" | "rps" | "p50Ms" | "p95Ms" | "p99Ms">;
 
-function trafficColumns<Row extends Golden>(cli: Cli): Column<Row>[] {
+export function trafficColumns<Row extends Golden>(cli: Cli): Column<Row>[] {
   const right = "right" as const;
   return [
     {
@@ -232,7 +172,7 @@ function ownRow(namespace: string, name: string, own: TrafficReading["servers"],
   };
 }
 
-function percent(ratio: number | null, digits: number): string {
+export function percent(ratio: number | null, digits: number): string {
   return ratio === null ? "" : `${(ratio * 100).toFixed(digits)}%`;
 }
 

@@ -11,12 +11,25 @@ export type { ObservedCall, ObservedCallsView } from "../security/observed-calls
 export type { CertificateView, CertsView, IdentityView } from "./certs-view.js";
 export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
+export {
+  type Graph,
+  type GraphEdge,
+  type GraphNode,
+  type GraphProcess,
+  type GraphRoute,
+  type GraphVersion,
+  graph,
+  nodeOfHost,
+  type ProcessReading,
+} from "./graph.js";
+export type { GraphHealth } from "./graph-health.js";
 export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
 export type { CallerView, PortSecurityView, ServerSecurityView } from "./security-view.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
+export { type Secured, SecuritySums, type Traffic, TrafficSums } from "./traffic-sums.js";
 export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {
   AttemptView,

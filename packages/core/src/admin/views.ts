@@ -13,6 +13,7 @@ import type { WouldReading } from "../rehearsal/would-stats.js";
 import type { GuardReading } from "../security/access-counts.js";
 import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
+import type { CodeRouteReading } from "../stats/code-routes.js";
 import type { RuleStatsReading } from "../stats/rule-stats.js";
 import type { IdentityView } from "./certs-view.js";
 import type { ServerSecurityView } from "./security-view.js";
@@ -287,6 +288,8 @@ export interface StatsView {
   readonly access?: GuardReading;
   /** Connections of its own servers, and who makes them. Absent from older processes. */
   readonly security?: ServerSecurityView;
+  /** Which of its own routes caused which calls. Absent from older processes. */
+  readonly codeRoutes?: readonly CodeRouteReading[];
 }
 
 export interface OutboundStats {

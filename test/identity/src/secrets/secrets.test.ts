@@ -48,6 +48,7 @@ const COMMANDS = [
   "certs",
   "ca status",
   "edges",
+  "graph",
   "stat",
   "endpoints",
   "check",
