@@ -220,6 +220,20 @@ describe("Servers.close", () => {
     expect(await cut).toBe(0);
   });
 
+  it("leaves idle connections to their callers for a moment, so that a request that is on its way is served", async () => {
+    const { servers, port } = await drained((_, response) => response.end("served"));
+    const socket = connect(port, "127.0.0.1");
+    const send = () => socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+    send();
+    await once(socket, "data");
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    await new Promise((resolve) => setTimeout(resolve, 250)); // its caller has not heard of the end
+    send();
+    const [answer] = await once(socket, "data");
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200 OK[\s\S]*Connection: close[\s\S]*served$/);
+    expect(await cut).toBe(0);
+  });
+
   it("cuts what is left when its time is over", async () => {
     const { servers, inbound, port } = await drained(() => {});
     const hanging = ask(port, false);

@@ -8,6 +8,7 @@ import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { endSession } from "./end-session.js";
 import type { Inbound } from "./inbound.js";
+import { override } from "./override.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
 import type { RequestHead } from "./request-head.js";
 import type { ServerSecurity } from "./tls/server-security.js";
@@ -31,6 +32,11 @@ export interface ServersOptions {
 
 /** Between two looks for idle connections of a closing server, in ms. */
 const SWEEP_MS = 50;
+/**
+ * Idle connections are left to their callers for so long, in ms: whoever has heard of the end closes his own, and who has not may be
+ * sending a request that cannot be sent twice. Callers of the mesh do hear, so theirs are left to them for longer: FIRST_REQUEST_MS.
+ */
+const IDLE_GRACE_MS = 500;
 /** Between two looks at the number of connections, in ms. */
 const LOOK_MS = 20;
 /** Accepting a connection, reading its request: each takes a turn of the event loop. */
@@ -122,7 +128,7 @@ export class Servers implements ServerHooks {
   }
 
   /**
-   * Stops accepting, lets requests in flight finish, and closes connections as they fall idle (pitfalls S1). When
+   * Stops accepting, lets requests in flight finish, and closes idle connections that their callers do not (pitfalls S1). When
    * `signal` aborts first, what is left is cut.
    * @returns how many requests were cut
    */
@@ -133,14 +139,16 @@ export class Servers implements ServerHooks {
     await this.#readArrived(signal);
     const sessions = [...this.#sessions.keys()].map(endSession);
     for (const server of servers) {
-      server.close();
+      stopAccepting(server);
       this.#closedByMesh.add(server);
     }
+    const graceUntil = this.#clock.now() + IDLE_GRACE_MS;
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
       this.#inbound.reap();
+      if (this.#clock.now() < graceUntil) return;
       // After a look at every socket: a request may have come by now on a connection that is idle for all we know.
       setImmediate(() => {
-        for (const server of servers) closeIdle(server);
+        for (const server of servers) if (this.#security?.hasPeers(server) !== true) closeIdle(server);
       });
     });
     await this.#served(signal);
@@ -160,7 +168,7 @@ export class Servers implements ServerHooks {
 
   /**
    * A caller that is slow has a connection before it has sent anything on it: closing that would fail a request. Idle
-   * ones that have served are closed by the sweep; what nobody uses, or has left HTTP, is not waited for long.
+   * ones that have served are closed by their callers or by the sweep; what nobody uses, or has left HTTP, is not waited for long.
    */
   async #unconnected(servers: readonly AnyServer[], signal: AbortSignal): Promise<void> {
     const until = this.#clock.now() + FIRST_REQUEST_MS;
@@ -218,6 +226,16 @@ function connections(server: AnyServer): Promise<number> {
 function protocolOf(server: AnyServer): Listener["protocol"] {
   if (server instanceof TlsServer) return "https";
   return server instanceof HttpServer ? "http" : "http2";
+}
+
+/** Without what Node does of itself with it since 19: to close idle connections on the spot. */
+function stopAccepting(server: AnyServer): void {
+  const restore = override(server as HttpServer, "closeIdleConnections", () => {});
+  try {
+    server.close();
+  } finally {
+    restore();
+  }
 }
 
 /** Those of HTTP/1.1; an HTTP/2 server has none, unless it takes both. */

@@ -137,6 +137,13 @@ export class ServerSecurity implements Security {
     this.#servers.get(server)?.destroyPending();
   }
 
+  /** Callers that have shown who they are still have connections to it: they hear of the end by themselves, and close them. */
+  hasPeers(server: AnyServer): boolean {
+    for (const { known, upgraded } of this.#servers.get(server)?.open ?? [])
+      if (known !== undefined && !upgraded) return true;
+    return false;
+  }
+
   /**
    * A connection came.
    * @param handOver gives a connection to the application's server: this one, or the one over TLS that was made of it
