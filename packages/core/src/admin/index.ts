@@ -9,6 +9,18 @@ export type { WouldView } from "../rehearsal/would.js";
 export type { WouldReading } from "../rehearsal/would-stats.js";
 export type { ObservedCall, ObservedCallsView } from "../security/observed-calls.js";
 export type { CertificateView, CertsView, IdentityView } from "./certs-view.js";
+export {
+  CONFIG_TYPES,
+  type ConfigDump,
+  type ConfigKind,
+  type ConfigSection,
+  clusterConfigs,
+  clustersOf,
+  endpointConfigs,
+  istioMetadata,
+  type NamedConfig,
+  routeConfigs,
+} from "./config-dump.js";
 export { endpointsOut } from "./endpoints-out.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export {

@@ -224,6 +224,13 @@ export class Engine {
     this.lastCalls.add(call);
   }
 
+  /** Counters of calls begin at zero: POST /reset_counters. What endpoints and limits are judged by stays. */
+  resetCounters(): void {
+    this.unrouted = 0;
+    this.ruleStats.reset();
+    for (const { stats } of this.clusters.all()) stats.reset();
+  }
+
   /** The stages of a route in order, as the admin endpoint prints them. */
   describe(route: Route): readonly StageView[] {
     const { stages, attemptStages } = this.#stack(route);

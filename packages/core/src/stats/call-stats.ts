@@ -43,9 +43,27 @@ export class CallStats {
   readonly noRetry: Partial<Record<NoRetryReason, number>> = {};
   readonly latency = new Histogram();
 
-  /** Calls begun, ended or not. */
+  /** Of calls before the last reset. */
+  #before = 0;
+
+  /** Calls begun, ended or not, whatever was reset meanwhile. */
   get started(): number {
-    return this.calls + this.inFlight;
+    return this.#before + this.calls + this.inFlight;
+  }
+
+  /** Counts from zero; what is under way is still under way. */
+  reset(): void {
+    this.#before += this.calls;
+    this.calls = 0;
+    this.failures = 0;
+    this.aborted = 0;
+    this.retries = 0;
+    this.hedges = 0;
+    this.replays = 0;
+    this.wrongPeers = 0;
+    this.rejections = 0;
+    for (const reason of Object.keys(this.noRetry)) delete this.noRetry[reason as NoRetryReason];
+    this.latency.reset();
   }
 
   record(call: Call): void {

@@ -30,6 +30,12 @@ export class Histogram {
     this.#sum += ms;
   }
 
+  reset(): void {
+    this.#cells.fill(0);
+    this.#count = 0;
+    this.#sum = 0;
+  }
+
   /** @param q 0–1 @returns ms, the middle of the cell that holds the quantile; 0 when there are no samples */
   quantile(q: number): number {
     return quantileOfCells(this.#cells, q);

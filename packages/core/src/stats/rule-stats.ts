@@ -29,6 +29,10 @@ export class RuleStats {
     return stats;
   }
 
+  reset(): void {
+    for (const { stats } of this.#byName.values()) stats.reset();
+  }
+
   read(): readonly RuleStatsReading[] {
     return [...this.#byName.values()].map(({ host, statPrefix, stats }) => ({ host, statPrefix, stats: stats.read() }));
   }

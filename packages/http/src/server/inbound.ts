@@ -27,7 +27,7 @@ import { takeHeaders } from "./inbound-headers.js";
 import { type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
-import { addToStream, answerUpgrade, rejectRequest, rejectStream } from "./reject.js";
+import { addToStream, answerUpgrade, type LocalAnswer, rejectRequest, rejectStream } from "./reject.js";
 import type { RequestHead } from "./request-head.js";
 import { ServedArrival } from "./served-arrival.js";
 import { ServedHead } from "./served-head.js";
@@ -43,6 +43,8 @@ export class Inbound {
   readonly #security: ServerSecurity | undefined;
   /** Who called what. */
   readonly observed: ObservedCalls;
+  /** Answers the mesh's own paths before anything is judged or counted, for whoever asks. Undefined: it has none. */
+  reserved: ((method: string, target: string) => LocalAnswer | undefined) | undefined;
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
@@ -51,6 +53,8 @@ export class Inbound {
   #newest: InboundRequest | undefined;
   #inFlight = 0;
   #requests = 0;
+  /** Of those before the last reset. */
+  #before = 0;
   #failures = 0;
   #refused = 0;
   #denied = 0;
@@ -75,7 +79,7 @@ export class Inbound {
 
   /** Requests begun so far. */
   get arrived(): number {
-    return this.#requests;
+    return this.#before + this.#requests;
   }
 
   /** An application that requests are handed to, as far as somebody knows it. */
@@ -113,6 +117,11 @@ export class Inbound {
         },
         () => response.closed,
       );
+    }
+    const own = this.reserved?.(request.method ?? "", request.url ?? "");
+    if (own !== undefined && !response.headersSent) {
+      if (this.#retiring) response.setHeader("connection", "close");
+      return rejectRequest(response, own);
     }
     const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
@@ -169,6 +178,8 @@ export class Inbound {
         () => stream.destroyed,
       );
     }
+    const own = this.reserved?.(`${head.headers[":method"]}`, `${head.headers[":path"]}`);
+    if (own !== undefined && !stream.headersSent) return rejectStream(stream, head, own);
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
     stream.once("close", () => this.#close(inbound));
@@ -257,6 +268,17 @@ export class Inbound {
       if (request.lost) this.#close(request);
       request = next;
     }
+  }
+
+  /** Counts from zero; `arrived`, by which the end is judged, goes on. */
+  resetCounters(): void {
+    this.#before += this.#requests;
+    this.#requests = 0;
+    this.#failures = 0;
+    this.#refused = 0;
+    this.#denied = 0;
+    this.#expired = 0;
+    this.#latency.reset();
   }
 
   read(): InboundStats {

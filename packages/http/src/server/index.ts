@@ -2,6 +2,7 @@ export { attachServer, type Enter, enterer, type Handler, type Http2Listener, me
 export { Inbound } from "./inbound.js";
 export type { InboundEngine } from "./inbound-request.js";
 export { type AnyServer, exemptServer, patchServer, patchServers, type ServerHooks } from "./patch-servers.js";
+export type { LocalAnswer } from "./reject.js";
 export type { RequestHead } from "./request-head.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";
 export { type Connection, connectionOf } from "./tls/connection.js";

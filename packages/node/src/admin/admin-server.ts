@@ -9,8 +9,9 @@ import type { AddressInfo } from "node:net";
 import { MeshError } from "@inmesh/core";
 import { exemptServer } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
-import { judgeAccess } from "./guard.js";
-import { findPage, type Page } from "./pages.js";
+import { judgeAccess, judgeStranger } from "./guard.js";
+import { failedPage, type Page } from "./page.js";
+import { findPage, tellsHealth } from "./pages.js";
 
 export interface AdminServer {
   /** `http://127.0.0.1:4711` or `unix:/path`. */
@@ -25,11 +26,15 @@ export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
   const server = exemptServer(createServer({ keepAliveTimeout: 5_000 }));
   const bound = path === undefined ? await listen(server, splitAddress(admin)) : await listenPath(server, path);
   const names = new Set([splitAddress(admin).host.toLowerCase()]);
+  const token = plane.settings.adminToken;
   server.on("request", (request, response) => {
     const refusal = judgeAccess(request.method ?? "GET", request.headers, { port: bound?.port ?? 0, names });
-    if (refusal !== undefined)
-      return send(response, request, { status: refusal.status, body: { error: refusal.reason } });
-    send(response, request, pageOf(plane, request));
+    if (refusal !== undefined) return send(response, request, failedPage(refusal.status, refusal.reason));
+    const url = urlOf(request);
+    if (url === undefined) return send(response, request, failedPage(400, "the request's target is no path"));
+    const stranger = path === undefined && !tellsHealth(url.pathname) ? judgeStranger(request, token) : undefined;
+    if (stranger !== undefined) return send(response, request, failedPage(stranger.status, stranger.reason));
+    void pageOf(plane, request, url).then((page) => send(response, request, page));
   });
   server.on("connection", (socket) => socket.unref());
   server.unref();
@@ -43,25 +48,39 @@ export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
   };
 }
 
-function pageOf(plane: DataPlane, request: IncomingMessage): Page {
+async function pageOf(plane: DataPlane, request: IncomingMessage, url: URL): Promise<Page> {
   try {
-    return findPage(plane, request.method ?? "GET", new URL(request.url ?? "/", "http://admin"));
+    return await findPage(plane, request.method ?? "GET", url);
   } catch (error) {
     const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;
-    return { status, body: { error: error instanceof Error ? error.message : String(error) } };
+    return failedPage(status, error instanceof Error ? error.message : String(error));
   }
 }
 
-function send(response: ServerResponse, request: IncomingMessage, { status, body }: Page): void {
-  const person = request.headers["user-agent"]?.startsWith("curl/") === true;
-  const text = `${JSON.stringify(body, undefined, person ? 2 : undefined)}\n`;
-  response.writeHead(status, {
-    "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(text),
+function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
+  return URL.canParse(url, "http://admin") ? new URL(url, "http://admin") : undefined;
+}
+
+function send(response: ServerResponse, request: IncomingMessage, page: Page): void {
+  if (response.destroyed) return;
+  const { type, content } = rendered(request, page);
+  response.writeHead(page.status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(content),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
   });
-  response.end(request.method === "HEAD" ? undefined : text);
+  response.end(request.method === "HEAD" ? undefined : content);
+}
+
+/** A person at a terminal gets lines where there are any, programs get JSON; `?format=` says otherwise. */
+function rendered(request: IncomingMessage, { body, text, bytes }: Page): NonNullable<Page["bytes"]> {
+  if (bytes !== undefined) return bytes;
+  const isPerson = request.headers["user-agent"]?.startsWith("curl/") === true;
+  const format = urlOf(request)?.searchParams.get("format") ?? (isPerson ? "text" : "json");
+  if (format === "text" && text !== undefined) return { type: "text/plain; charset=utf-8", content: text() };
+  const content = `${JSON.stringify(body, undefined, isPerson ? 2 : undefined)}\n`;
+  return { type: "application/json; charset=utf-8", content };
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {

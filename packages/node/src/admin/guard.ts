@@ -4,7 +4,9 @@
  * being asked by CORS guards everything that changes something.
  */
 
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { isLoopback } from "../whereabouts/found-address.js";
 
 export interface Refusal {
   readonly status: number;
@@ -33,6 +35,39 @@ export function judgeAccess(
   return headers[WRITE_HEADER] === "1"
     ? undefined
     : { status: 403, reason: `POST needs the header ${WRITE_HEADER}: 1` };
+}
+
+/**
+ * Whoever is not on this machine is let in by a token, and not at all without one.
+ * @param token of setting `adminToken`
+ */
+export function judgeStranger(
+  {
+    socket,
+    headers,
+  }: {
+    readonly socket: { readonly remoteAddress?: string | undefined; readonly localAddress?: string | undefined };
+    readonly headers: IncomingHttpHeaders;
+  },
+  token: string | undefined,
+): Refusal | undefined {
+  const { remoteAddress = "", localAddress } = socket;
+  // From an address of this machine to itself nobody else can speak.
+  if (remoteAddress === localAddress || isLoopback(remoteAddress)) return undefined;
+  if (token === undefined) {
+    return {
+      status: 403,
+      reason: "from another machine it tells its health only: set INMESH_ADMIN_TOKEN there and here",
+    };
+  }
+  const [, given = ""] = /^Bearer (\S+)$/i.exec(headers.authorization ?? "") ?? [];
+  return timingSafeEqual(hash(given), hash(token))
+    ? undefined
+    : { status: 401, reason: "authorization: Bearer, with the token of INMESH_ADMIN_TOKEN, is missing or wrong" };
+}
+
+function hash(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 function isOurHost(host: string | undefined, port: number, names: ReadonlySet<string>): boolean {

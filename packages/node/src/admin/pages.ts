@@ -1,13 +1,9 @@
 /** What the admin endpoint answers, by path. GET never changes anything. */
 
-import { type Explanation, explain, MeshError, type PipelineStatus } from "@inmesh/core";
+import { type Explanation, explain, MeshError } from "@inmesh/core";
 import {
   clustersView,
   endpointsOut,
-  type HealthView,
-  type RegistryReading,
-  registryDetails,
-  registryReading,
   requestsView,
   snapshotInUse,
   snapshotView,
@@ -16,117 +12,139 @@ import {
   suspectsOf,
 } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
-import { certsView, identityView } from "./certs-view.js";
+import { certsView } from "./certs-view.js";
+import { configDump } from "./config-dump.js";
+import { HEALTH_QUESTIONS, type HealthQuestion, healthPage, registryOf } from "./health.js";
+import { failedPage, okPage, type Page } from "./page.js";
+import {
+  certsText,
+  clustersText,
+  eventsText,
+  explanationText,
+  indexText,
+  listenersText,
+  statsText,
+} from "./page-text.js";
+import { memoryPage, Profiler } from "./profile.js";
 import { serverInfo } from "./server-info.js";
 
-export interface Page {
-  readonly status: number;
-  /** Sent as JSON. */
-  readonly body: unknown;
-}
+export type { Page } from "./page.js";
 
-type Show = (plane: DataPlane, query: URLSearchParams) => unknown;
+export type Show = (plane: DataPlane, query: URLSearchParams) => Page | Promise<Page>;
+
+const asJson =
+  (show: (plane: DataPlane, query: URLSearchParams) => unknown): Show =>
+  (plane, query) =>
+    okPage(show(plane, query));
+
+const withText =
+  <View>(show: (plane: DataPlane, query: URLSearchParams) => View, text: (view: View) => string): Show =>
+  (plane, query) => {
+    const view = show(plane, query);
+    return okPage(view, () => text(view));
+  };
 
 const READ: Readonly<Record<string, Show>> = {
-  "/server_info": serverInfo,
-  "/snapshot": ({ store: { current }, engine, pipeline }) =>
+  "/server_info": asJson(serverInfo),
+  "/snapshot": asJson(({ store: { current }, engine, pipeline }) =>
     snapshotView(current && snapshotInUse(current, engine.clusters), pipeline?.problems ?? []),
-  "/registry": registryOf,
-  "/clusters": ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
-  "/listeners": ({ servers, inbound }) => ({ listeners: servers.listeners, inFlight: inbound.inFlight }),
-  "/stats": (plane) => {
+  ),
+  "/config_dump": asJson(configDump),
+  "/registry": asJson(registryOf),
+  "/clusters": withText(
+    ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
+    clustersText,
+  ),
+  "/listeners": withText(listenersOf, listenersText),
+  "/stats": withText((plane) => {
     const { engine, inbound, security, settings, identity } = plane;
     const { service, namespace } = settings;
     const beside = { inbound: inbound.read(), registry: registryOf(plane), security: security.read() };
     return statsView(engine, { service, namespace, hasIdentity: identity !== undefined, ...beside });
-  },
-  "/stack": ({ engine }, query) => stackView(engine, query.get("service") ?? undefined),
-  "/requests": ({ engine }, query) => requestsView(engine, limitOf(query)),
-  "/certs": certsView,
-  "/observed": ({ inbound }) => inbound.observed.read(),
-  "/events": ({ events }) => events.view(),
-  "/explain": explainPage,
+  }, statsText),
+  "/stack": asJson(({ engine }, query) => stackView(engine, query.get("service") ?? undefined)),
+  "/requests": asJson(({ engine }, query) => requestsView(engine, limitOf(query))),
+  "/certs": withText(certsView, certsText),
+  "/observed": asJson(({ inbound }) => inbound.observed.read()),
+  "/events": withText(({ events }) => events.view(), eventsText),
+  "/explain": withText(explanationOf, explanationText),
+  "/memory": () => memoryPage(),
 };
 
-const WRITE: Readonly<Record<string, (plane: DataPlane) => unknown>> = {
-  "/drain": (plane) => {
-    void plane.drain(plane.settings.drainTimeoutMs);
-    return { draining: true };
-  },
-  "/healthcheck/fail": (plane) => {
-    plane.failing = true;
-    return { failing: true };
-  },
-  "/healthcheck/ok": (plane) => {
-    plane.failing = false;
-    return { failing: false };
-  },
+const profiler = new Profiler();
+
+const drained: Show = (plane) => {
+  void plane.drain(plane.settings.drainTimeoutMs);
+  return { status: 202, body: { draining: true } };
 };
-
-const HEALTH = ["/healthz", "/ready", "/live", "/healthz/ready", "/healthz/live"];
-
-export function findPage(plane: DataPlane, method: string, { pathname, searchParams }: URL): Page {
-  const writes = WRITE[pathname];
-  if (method === "POST") {
-    if (writes !== undefined) return { status: 202, body: writes(plane) };
-    return { status: 404, body: { error: `nothing to POST at ${pathname}`, paths: Object.keys(WRITE) } };
-  }
-  if (writes !== undefined) return { status: 405, body: { error: `${pathname} is changed by POST` } };
-  if (pathname === "/live" || pathname === "/healthz/live") return { status: 200, body: { live: true } };
-  if (pathname === "/healthz") return healthPage(plane);
-  if (pathname === "/ready" || pathname === "/healthz/ready") return readyPage(plane);
-  if (pathname === "/")
-    return { status: 200, body: { ...serverInfo(plane), paths: [...Object.keys(READ), ...HEALTH] } };
-  const show = READ[pathname];
-  if (show === undefined) return { status: 404, body: { error: `no page ${pathname}`, paths: Object.keys(READ) } };
-  return { status: 200, body: show(plane, searchParams) };
-}
-
-/** 503 while no calls should be sent here, with the conditions as the body. */
-function readyPage(plane: DataPlane): Page {
-  const { ready, draining, failing, pipeline } = plane;
-  return {
-    status: ready ? 200 : 503,
-    body: { ready, config: pipeline?.state ?? "starting", version: pipeline?.version ?? 0, draining, failing },
+const failing =
+  (failing: boolean): Show =>
+  (plane) => {
+    plane.failing = failing;
+    return { status: 202, body: { failing } };
   };
+
+const WRITE: Readonly<Record<string, Show>> = {
+  "/drain": drained,
+  "/quitquitquit": drained, // Envoy's name
+  "/healthcheck/fail": failing(true),
+  "/healthcheck/ok": failing(false),
+  "/reset_counters": ({ engine, inbound }) => {
+    engine.resetCounters();
+    inbound.resetCounters();
+    return { status: 202, body: { reset: true } };
+  },
+  "/cpuprofile": (plane, query) => profiler.cpu(plane, query),
+  "/heapsnapshot": (plane) => profiler.heap(plane),
+};
+
+const HEALTH: ReadonlyMap<string, HealthQuestion> = new Map<string, HealthQuestion>([
+  ...HEALTH_QUESTIONS.map((question) => [`/healthz${question}`, question] as const),
+  ["/ready", "/ready"],
+  ["/live", "/live"],
+]);
+
+/** Whether a path tells of health, and therefore nothing that must be kept from anybody. */
+export function tellsHealth(pathname: string): boolean {
+  return HEALTH.has(pathname);
 }
 
-function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReading {
-  return registryReading(pipeline, registryUrl, clock);
+export function findPage(plane: DataPlane, method: string, url: URL): Page | Promise<Page> {
+  if (method !== "POST") return readPage(plane, url);
+  const { pathname, searchParams } = url;
+  const write = WRITE[pathname];
+  if (write !== undefined) return write(plane, searchParams);
+  return failedPage(404, `nothing to POST at ${pathname}`, { paths: Object.keys(WRITE) });
 }
 
-/** As `/ready`, with what is not as it should be: a registry that is away makes nobody unready. */
-function healthPage(plane: DataPlane): Page {
-  const { ready, draining, failing, pipeline } = plane;
-  const registry = registryOf(plane);
-  const details = [
-    ...registryDetails(registry),
-    ...policyDetails(pipeline),
-    ...plane.security.problems,
-    ...identityDetails(plane),
-  ];
-  const degraded = details.length > 0 ? "degraded" : "ok";
-  const status = draining ? "draining" : failing ? "failing" : ready ? degraded : "starting";
-  const body: HealthView = { status, details, registry };
-  return { status: ready ? 200 : 503, body };
+/** What anybody may read who may read at all: changes nothing, and has no secret in it. */
+export function readPage(plane: DataPlane, { pathname, searchParams }: URL): Page | Promise<Page> {
+  if (WRITE[pathname] !== undefined) return failedPage(405, `${pathname} is asked for by POST`);
+  const question = HEALTH.get(pathname);
+  if (question !== undefined) return healthPage(plane, question);
+  if (pathname === "/") return indexPage(plane);
+  const show = READ[pathname];
+  return show?.(plane, searchParams) ?? failedPage(404, `no page ${pathname}`, { paths: Object.keys(READ) });
 }
 
-function identityDetails(plane: DataPlane): string[] {
-  const { state, reason = "" } = identityView(plane);
-  if (state === "off" || state === "ready") return [];
-  return [state === "expired" ? `its certificate has expired: ${reason}` : `its certificate: ${reason || state}`];
+function indexPage(plane: DataPlane): Page {
+  const info = serverInfo(plane);
+  const paths = [...Object.keys(READ), ...HEALTH.keys()];
+  const writes = Object.keys(WRITE);
+  return okPage({ ...info, paths, writes }, () => indexText(info, paths, writes));
 }
 
-function policyDetails(pipeline: PipelineStatus | undefined): string[] {
-  if (pipeline?.state !== "degraded") return [];
-  const { refused, problems } = pipeline;
-  const first = refused[0]?.problems[0] ?? problems.find(({ severity }) => severity === "error");
-  const text = first === undefined ? "" : `: ${first.code} ${first.resource || first.file}`;
-  return [`something that is written is not in force${text}`];
+function listenersOf({ servers, inbound, security }: DataPlane) {
+  const { ports } = security.read();
+  const listeners = servers.listeners.map((listener) => {
+    const { mode = "PERMISSIVE", source = "", tls = "mesh" } = ports.find(({ port }) => port === listener.port) ?? {};
+    return { ...listener, mtls: mode, source, tls };
+  });
+  return { listeners, inFlight: inbound.inFlight };
 }
 
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */
-function explainPage({ store, engine, settings }: DataPlane, query: URLSearchParams): Explanation {
+function explanationOf({ store, engine, settings }: DataPlane, query: URLSearchParams): Explanation {
   const { current } = store;
   if (current === undefined) throw new MeshError("CONFIG_UNAVAILABLE", "there is no configuration to explain with yet");
   const url = query.get("url");

@@ -25,6 +25,7 @@ import {
 } from "@inmesh/http/internal";
 import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
+import { healthOnAppPort } from "../admin/health.js";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log } from "../log.js";
@@ -89,6 +90,7 @@ export class DataPlane {
   #pipeline: Pipeline | undefined;
   #lease: LeaseKeeper | undefined;
   readonly #whereabouts: Whereabouts;
+  #started = false;
   /** Where others reach this process, as it was last told. */
   #reachedAt = "";
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
@@ -161,6 +163,7 @@ export class DataPlane {
     });
     const { security } = this;
     this.inbound = new Inbound(this.engine, security);
+    if (settings.healthPath !== undefined) this.inbound.reserved = healthOnAppPort(this, settings.healthPath);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
     this.servers = new Servers({ inbound: this.inbound, clock, security, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
@@ -182,6 +185,12 @@ export class DataPlane {
 
   get adminUrl(): string | undefined {
     return this.#admin?.url;
+  }
+
+  /** It was ready at some time. */
+  get hasStarted(): boolean {
+    this.#started ||= this.ready;
+    return this.#started;
   }
 
   /** Servers may be called, as far as configuration goes. */
@@ -354,6 +363,7 @@ export class DataPlane {
   }
 
   #onSnapshot({ version, revision, mode }: Snapshot): void {
+    this.#started ||= this.ready;
     this.events.add("config", `snapshot ${version} in force, revision ${revision}, mode ${mode}`);
     const refused = new Set<string>();
     for (const { key, kept, problems } of this.#pipeline?.status.refused ?? []) {

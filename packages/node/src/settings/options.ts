@@ -42,6 +42,15 @@ export interface MeshOptions {
   readonly mode?: "on" | "observe" | "off";
   /** Admin endpoint: `host:port`, `unix:/path` or `off`. @default "127.0.0.1:0" */
   readonly admin?: string;
+  /**
+   * Whoever is not on this machine must send it to an admin endpoint that is bound elsewhere, as `authorization: Bearer …`;
+   * without one it answers them about its health only. At least 16 characters.
+   */
+  readonly adminToken?: string;
+  /** CPU profiles and heap snapshots may be taken through the admin endpoint: they show what the application does and keeps. @default false */
+  readonly profiling?: boolean;
+  /** `/healthz`: the application's own ports answer GET `/healthz`, `/healthz/live`, `/healthz/ready` and `/healthz/startup`, for probes. @default none */
+  readonly healthPath?: string;
   /** Labels of this instance; subsets and `sourceLabels` choose by them. @default `app`: the service */
   readonly labels?: Readonly<Record<string, string>>;
   /** Short for the label `version`. */
@@ -136,6 +145,9 @@ export const SETTINGS: Settings = {
   config: { variable: "INMESH_CONFIG", read: config, expects: "a folder, a policy file or consul://host:8500" },
   mode: { variable: "INMESH_MODE", read: mode, expects: "on, observe or off" },
   admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
+  adminToken: { variable: "INMESH_ADMIN_TOKEN", read: adminToken, expects: "at least 16 printable characters" },
+  profiling: { variable: "INMESH_PROFILING", read: truth, expects: "true or false" },
+  healthPath: { variable: "INMESH_HEALTH_PATH", read: healthPath, expects: "a path such as /healthz" },
   labels: { variable: "INMESH_LABELS", read: labels, expects: "key=value, comma-separated" },
   version: { variable: "INMESH_VERSION", read: text, expects: "text" },
   ports: { variable: "INMESH_PORTS", read: ports, expects: "[name:]port, comma-separated" },
@@ -220,4 +232,17 @@ function admin(value: unknown): string | Invalid {
   if (typeof where !== "string" || where === "off" || /^unix:.+/.test(where)) return where;
   const port = /^(?:\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(where)?.[1];
   return port !== undefined && Number(port) < 65_536 ? where : { invalid: "expected host:port, unix:/path or off" };
+}
+
+function adminToken(value: unknown): string | Invalid {
+  const token = text(value);
+  if (typeof token !== "string") return token;
+  return /^[!-~]{16,}$/.test(token) ? token : { invalid: "expected at least 16 printable characters" };
+}
+
+function healthPath(value: unknown): string | Invalid {
+  const path = text(value);
+  if (typeof path !== "string") return path;
+  const isPath = /^(?:\/[A-Za-z0-9._~-]+)+$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path);
+  return isPath ? path : { invalid: "expected a path such as /healthz" };
 }

@@ -15,11 +15,23 @@ import { isInvalid, type Port } from "./values.js";
 export type MeshSettings = Readonly<
   Omit<
     Required<MeshOptions>,
-    "version" | "ports" | "serviceAccount" | "locality" | "weight" | "address" | "patch" | "stateDir" | "lease"
+    | "version"
+    | "ports"
+    | "serviceAccount"
+    | "locality"
+    | "weight"
+    | "address"
+    | "patch"
+    | "stateDir"
+    | "lease"
+    | "adminToken"
+    | "healthPath"
   >
 > & {
   /** Undefined: what the process listens on. */
   readonly ports: readonly Port[] | undefined;
+  readonly adminToken: string | undefined;
+  readonly healthPath: string | undefined;
   readonly serviceAccount: string | undefined;
   readonly locality: string | undefined;
   readonly weight: number | undefined;
@@ -67,7 +79,9 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     if (source === undefined) return undefined;
     const value = read(source.value);
     if (!isInvalid(value)) return value as Required<MeshOptions>[Name];
-    throw new SettingError(`${source.where} is ${show(source.value)}: ${value.invalid}`);
+    // What was meant to be a secret is one even where it cannot be used.
+    const shown = name === "adminToken" ? "not usable" : show(source.value);
+    throw new SettingError(`${source.where} is ${shown}: ${value.invalid}`);
   };
   const version = given("version");
   const service = given("service") ?? defaultService(cwd, program);
@@ -80,6 +94,9 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     ownConfig: config === undefined && !existsSync(local),
     mode: given("mode") ?? "on",
     admin: given("admin") ?? "127.0.0.1:0",
+    adminToken: given("adminToken"),
+    profiling: given("profiling") ?? false,
+    healthPath: given("healthPath"),
     labels: { app: service, ...(version !== undefined && { version }), ...given("labels") },
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),

@@ -1,0 +1,19 @@
+/** An answer of the admin endpoint, before it is known how the caller wants to read it. */
+
+export interface Page {
+  readonly status: number;
+  /** Sent as JSON, unless `text` or `bytes` is. */
+  readonly body: unknown;
+  /** For people: what `curl` gets, and whoever asks for `?format=text`. Absent: JSON for everybody. */
+  readonly text?: () => string;
+  /** Sent as it is, in whatever form was asked for. */
+  readonly bytes?: { readonly type: string; readonly content: string | Uint8Array };
+}
+
+export function okPage(body: unknown, text?: () => string): Page {
+  return text === undefined ? { status: 200, body } : { status: 200, body, text };
+}
+
+export function failedPage(status: number, error: string, more: Readonly<Record<string, unknown>> = {}): Page {
+  return { status, body: { error, ...more }, text: () => `${error}\n` };
+}
