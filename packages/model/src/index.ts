@@ -77,6 +77,15 @@ export type {
 } from "./kind/virtual-service.js";
 export type { WorkloadEntrySpec } from "./kind/workload-entry.js";
 export type { ReadinessProbeSpec, WorkloadGroupSpec } from "./kind/workload-group.js";
+export {
+  isLogOperator,
+  LOG_OPERATORS,
+  type LogFormatPart,
+  type LogOperator,
+  type LogOperatorName,
+  type ParsedLogFormat,
+  parseLogFormat,
+} from "./log-format/parse-log-format.js";
 export { type Problem, type Severity, worstSeverity } from "./problem.js";
 export { DOCUMENT_PROBLEM_CODES } from "./problem-code.js";
 export {
