@@ -48,6 +48,36 @@ describe("inmesh explain", () => {
     expect(answer).toMatchObject({ route: { name: "beta" }, destinations: [{ subset: "v2" }] });
   });
 
+  it("ends with what running processes of the caller see, and what they lately got", async () => {
+    using folder = mesh();
+    const cwd = folder.path;
+    const name = "outbound|80|v2|reviews.shop.svc.cluster.local";
+    const endpoint = { id: "10.0.0.2:80", version: "v2", inFlight: 3, attempts: 50, failures: 1, latencyMs: -1 };
+    const out = [{ by: "refusal", reason: "it refused a connection", sinceMs: 1, forMs: 900 }];
+    const endpoints = [endpoint, { ...endpoint, id: "10.0.0.3:80", out }];
+    const call = { cluster: name, status: 200, error: "", durationMs: 12, agoMs: 40 };
+    await using process_ = await FakeProcess.start(
+      join(cwd, "mesh"),
+      {},
+      { "/clusters": { clusters: [{ name, endpoints, usable: 1 }] }, "/requests": { requests: [call, call] } },
+    );
+    const argv = ["explain", "GET", "http://reviews/api", "--from", "shop/web", "-H", "X-User: beta"];
+    const { stdout } = await runCli(argv, { cwd });
+    expect(stdout).toMatch(
+      /now +reviews\.shop subset v2: 1 of 2 endpoints in use; last 2 calls: p50 12ms, p99 12ms; 200 x2\n/,
+    );
+    expect(stdout).toContain(
+      "10.0.0.3:80  v2, 3 in flight, 2.0% of attempts failed; left alone by shop/web-1: it refused a connection",
+    );
+    expect(stdout).toMatch(/as shop\/web-1 sees it\nexpected +200, as 2 of the last 2 calls, p99 12ms\n$/);
+    const { live } = (await runCli([...argv, "-o", "json"], { cwd })).json<{ live: { seenBy: string[] } }>();
+    expect(live.seenBy).toEqual(["shop/web-1"]);
+    // Another caller's view is no answer.
+    const other = await runCli([...argv.slice(0, 4), "shop/cart", "-o", "json"], { cwd });
+    expect(other.json<{ live: unknown }>().live).toBeNull();
+    expect(process_.asked).toContain("/requests");
+  });
+
   it("tells people why an earlier rule did not match, and where the rule is written", async () => {
     using folder = mesh();
     const { stdout } = await runCli(["explain", "GET", "http://reviews/api", "--from", "shop/web"], {

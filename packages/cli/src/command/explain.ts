@@ -7,14 +7,18 @@ import type { Cli } from "../cli.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { parseRequestLine, requestFromArguments } from "../input/explain-request.js";
 import { answerLines } from "../input/request-lines.js";
+import { adminClient } from "../live/admin-client.js";
+import { readLive } from "../live/callers.js";
 import { collect, formatOf, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { formatAccess } from "../output/authorization.js";
 import { formatExplanation } from "../output/explanation.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
+import { formatLive } from "../output/live-explanation.js";
 import { printable } from "../output/paint.js";
 import { clientContext, parseServiceName } from "../registry/client-context.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { serverAccess } from "../registry/server-access.js";
+import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 import { type ViewOptions, withFrom } from "./services.js";
 
@@ -22,12 +26,14 @@ interface ExplainOptions extends ViewOptions {
   readonly header?: readonly string[];
   readonly labels?: string;
   readonly requests?: string;
+  readonly remote?: boolean;
 }
 
 const EXAMPLES = `
 Examples:
   inmesh explain GET http://reviews/api/reviews/42
   inmesh explain GET http://reviews/api --from shop/web -H "x-user: beta"
+  inmesh explain GET http://reviews/api --from shop/web     the last lines: as running processes of web see it
   inmesh explain --requests requests.jsonl -o json     thousands in one run; - reads standard input
 
 With --requests each line is a JSON object: {"method","url"} or {"method","host","port","path"}, with "headers", "from"
@@ -45,7 +51,7 @@ export function explainCommand(ports: CommandPorts): Command {
       .option("--requests <file>", "explain each line of this file of JSON lines")
       .addHelpText("after", EXAMPLES),
   );
-  return withRegistry(withCommon(command, REPORT_FORMATS)).action(
+  return withRemote(withRegistry(withCommon(command, REPORT_FORMATS))).action(
     action<[string | undefined, string | undefined], ExplainOptions>(ports, async (cli, [method, url], options) => {
       const namespace = callerNamespace(cli, options);
       const within = { ...options, namespace };
@@ -68,13 +74,19 @@ export function explainCommand(ports: CommandPorts): Command {
         const client = callerOf(options.from, options.labels, namespace, registry);
         const { snapshot } = await registry.viewOf(client);
         const explained = asked(() => explain(snapshot, request));
-        const answer = { ...explained, access: await serverAccess(registry, client, snapshot, explained) };
+        const [access, live] = await Promise.all([
+          serverAccess(registry, client, snapshot, explained),
+          readLive(adminClient(cli, options), registry.view.leases, client, explained),
+        ]);
+        const answer = { ...explained, access, live };
         const format = formatOf(options);
         if (format === "json" || format === "yaml") printData(cli, format, answer);
         else {
           const from = client.service === "" ? "an unnamed caller" : `${client.namespace}/${client.service}`;
           cli.print(printable(`${request.method} ${request.url} from ${from}`));
-          cli.print(`\n${formatExplanation(request, answer, cli.paint)}${formatAccess(answer.access, cli.paint)}`);
+          cli.print(
+            `\n${formatExplanation(request, answer, cli.paint)}${formatAccess(access, cli.paint)}${formatLive(live, cli.paint)}`,
+          );
         }
         return EXIT.ok;
       });

@@ -35,6 +35,15 @@ export {
   type ProcessReading,
 } from "./graph.js";
 export type { GraphHealth } from "./graph-health.js";
+export {
+  type CallerReading,
+  type ExpectedResult,
+  type LiveDestination,
+  type LiveEndpoint,
+  type LiveExplanation,
+  liveExplanation,
+  type RecentCalls,
+} from "./live-explanation.js";
 export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
