@@ -30,6 +30,7 @@ import { versionCommand } from "./command/version.js";
 import { completeCommand, completionCommand } from "./completion/command.js";
 import { devCommand } from "./dev/command.js";
 import { initCommand } from "./init/command.js";
+import { proxyConfigCommand } from "./proxy-config/command.js";
 import { runCommand } from "./run/command.js";
 
 export interface CommandEntry {
@@ -70,6 +71,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },
   { group: MESH, create: graphCommand },
+  { group: MESH, create: proxyConfigCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
   { group: INSTALLATION, create: checkCommand },

@@ -3,6 +3,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock, systemRandom } from "@inmesh/core";
+import { CONFIG_TYPES } from "@inmesh/core/admin";
 import { createCsr, generateKey } from "@inmesh/identity";
 import { AuthorityFolder, initAuthority } from "@inmesh/identity/ca";
 import { describe, expect, it } from "vitest";
@@ -43,6 +44,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   stat: ["stat --interval 1ms", LIST],
   edges: ["edges --interval 1ms", LIST],
   graph: ["graph --interval 1ms", "mermaid dot json yaml"],
+  "proxy-config": ["proxy-config clusters web", LIST],
   certs: ["certs", LIST],
   "ca init": ["ca init --dir new", REPORT],
   "ca status": ["ca status --dir ca", REPORT],
@@ -79,6 +81,10 @@ const CSR = createCsr(generateKey());
 const WEB = "cluster.local/ns/shop/sa/front";
 const SEEN = { caller: WEB, method: "GET", path: "/", count: 3, denied: 0, firstAgoMs: 9, lastAgoMs: 1 };
 const OBSERVED = { calls: [SEEN], beyond: 0 };
+const CLUSTER = { name: "outbound|80||reviews.shop.svc.cluster.local", type: "EDS", lb_policy: "LEAST_REQUEST" };
+const CONFIG_DUMP = {
+  configs: [{ "@type": CONFIG_TYPES.clusters, dynamic_active_clusters: [{ version_info: "1", cluster: CLUSTER }] }],
+};
 const IDENTITY = { state: "off", id: "", source: "", generation: 0 };
 
 async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
@@ -101,7 +107,13 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   await using _ = await FakeProcess.start(
     join(folder.path, "mesh"),
     {},
-    { "/stats": stats, "/certs": { identity: IDENTITY, chain: [], roots: [] }, "/observed": OBSERVED },
+    {
+      "/config_dump": CONFIG_DUMP,
+      "/clusters": { clusters: [] },
+      "/stats": stats,
+      "/certs": { identity: IDENTITY, chain: [], roots: [] },
+      "/observed": OBSERVED,
+    },
   );
   return await use(folder.path);
 }
@@ -266,6 +278,12 @@ describe("exit codes", () => {
     [2, "help nonsense"],
     [2, "stat --interval 0"],
     [1, "certs none"],
+    [0, "pc c web"],
+    [0, "pc ep web --port 80"],
+    [1, "pc clusters none"],
+    [2, "pc nonsense web"],
+    [2, "pc clusters web --port 0"],
+    [2, "pc"],
     [0, "ca status --dir ca"],
     [1, "ca status"],
     [1, "ca status --dir none"],

@@ -16,6 +16,8 @@ export interface AdminClientOptions {
   readonly timeoutMs?: number;
   /** Contacts hosts that are not this machine, too. @default false */
   readonly remote?: boolean;
+  /** Of endpoints on other machines (INMESH_ADMIN_TOKEN). @default none is sent */
+  readonly token?: string | undefined;
   /** Told of each question that was answered or not, for `--verbose`. */
   readonly trace?: (line: string) => void;
 }
@@ -32,10 +34,11 @@ const ANSWER_MS = 2_000;
 
 /** For a command: bounded by its `--timeout`, stopped by Ctrl-C, told of under `--verbose`. */
 export function adminClient(
-  { io: { clock, signal }, trace }: Cli,
+  { io: { clock, signal, env }, trace }: Cli,
   { remote = false, timeout }: { readonly remote?: boolean; readonly timeout: number },
 ): AdminClient {
-  return new AdminClient({ clock, signal, trace, remote, timeoutMs: Math.min(ANSWER_MS, timeout) });
+  const token = env["INMESH_ADMIN_TOKEN"] || undefined;
+  return new AdminClient({ clock, signal, trace, remote, token, timeoutMs: Math.min(ANSWER_MS, timeout) });
 }
 
 export class AdminClient {
@@ -70,11 +73,16 @@ export class AdminClient {
   }
 
   #get(target: Target, path: string): Promise<string> {
-    const { clock, signal, timeoutMs = ANSWER_MS } = this.#options;
+    const { clock, signal, token, timeoutMs = ANSWER_MS } = this.#options;
+    const isElsewhere = target.host !== undefined && !isLoopback(target.host);
+    const headers = {
+      accept: "application/json",
+      ...(isElsewhere && token !== undefined && { authorization: `Bearer ${token}` }),
+    };
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.
-      const call = request({ ...target, path, agent: false, headers: { accept: "application/json" } }, (answer) => {
+      const call = request({ ...target, path, agent: false, headers }, (answer) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
         answer.on("data", (chunk: Buffer) => {
@@ -128,5 +136,7 @@ function parseAdmin(admin: string, remote: boolean): Target {
 
 /** Of a URL, which has brought every spelling of an address into one form. */
 export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+  return (
+    hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+  );
 }
