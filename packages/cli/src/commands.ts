@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { authzCommand } from "./authz/command.js";
+import { bugReportCommand } from "./bug-report/command.js";
 import { caCommand } from "./ca/command.js";
 import { analyzeCommand } from "./command/analyze.js";
 import { applyCommand } from "./command/apply.js";
@@ -75,6 +76,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
   { group: INSTALLATION, create: checkCommand },
+  { group: INSTALLATION, create: bugReportCommand },
   { group: INSTALLATION, create: versionCommand },
   { group: INSTALLATION, create: completionCommand },
   { group: INSTALLATION, create: helpCommand },

@@ -1,6 +1,6 @@
 /** What every command promises alike: formats, switches, exit codes. A new command needs its lines in both tables. */
 
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock, systemRandom } from "@inmesh/core";
 import { CONFIG_TYPES } from "@inmesh/core/admin";
@@ -52,6 +52,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   "ca bundle": ["ca bundle --dir ca", REPORT],
   "ca sign": ["ca sign job.csr --workload shop/job --dir ca", REPORT],
   check: ["check", REPORT],
+  "bug-report": ["bug-report", REPORT],
   version: ["version", REPORT],
   completion: ["completion bash", ""],
   help: ["help codes", LIST],
@@ -118,6 +119,14 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   return await use(folder.path);
 }
 
+/** Of what commands make, so that the next one can make it, too. */
+function clean(cwd: string): void {
+  for (const name of readdirSync(cwd)) {
+    if (name === "new" || name.startsWith("inmesh-bug-report-"))
+      rmSync(join(cwd, name), { recursive: true, force: true });
+  }
+}
+
 const words = (line: string): string[] => line.split(" ");
 
 describe("every command", () => {
@@ -140,7 +149,7 @@ describe("every command", () => {
         // One after the other: a change can be made once at a time.
         for (const format of FORMATS) {
           outcomes[format] = await runCli([...words(line), "-o", format], { cwd });
-          rmSync(join(cwd, "new"), { recursive: true, force: true });
+          clean(cwd);
         }
         for (const [format, { code, stdout, stderr }] of Object.entries(outcomes)) {
           if (formats.split(" ").includes(format)) {
@@ -155,7 +164,7 @@ describe("every command", () => {
         expect(typeof json).toBe("object");
         if (!/^(get|convert|authz suggest)/.test(line))
           expect(Object.keys(parse(outcomes["yaml"]?.stdout ?? ""))).toEqual(Object.keys(json));
-        rmSync(join(cwd, "new"), { recursive: true, force: true });
+        clean(cwd);
         expect(JSON.parse((await runCli([...words(line), "--json"], { cwd })).stdout)).toBeTypeOf("object");
         if (formats === LIST) {
           const width = (format: string): number => outcomes[format]?.stdout.length ?? 0;
@@ -188,7 +197,7 @@ describe("every command", () => {
       }
       const plain = await runCli([...words(line), "--no-color"], { cwd, isTTY: true, env: { FORCE_COLOR: "1" } });
       expect(plain.stdout + plain.stderr).not.toContain(painted);
-      rmSync(join(cwd, "new"), { recursive: true, force: true });
+      clean(cwd);
       const verbose = await runCli([...words(line), "-v"], { cwd });
       expect(verbose.stderr).toMatch(new RegExp(`done after .*, exit code ${verbose.code}\n$`));
       const both = await runCli([...words(line), "-q", "-v"], { cwd });
@@ -284,6 +293,8 @@ describe("exit codes", () => {
     [2, "pc nonsense web"],
     [2, "pc clusters web --port 0"],
     [2, "pc"],
+    [1, "bug-report none"],
+    [1, "bug-report --file changed.yaml"],
     [0, "ca status --dir ca"],
     [1, "ca status"],
     [1, "ca status --dir none"],
