@@ -1,1 +1,8 @@
-export {};
+export {
+  exportAsked,
+  PlainTracing,
+  type PlainTracingOptions,
+  Propagators,
+  type SampledTrust,
+  Sampling,
+} from "./propagation/index.js";

@@ -5,6 +5,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { PeerIdentity } from "@inmesh/model";
+import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Tries } from "./tries.js";
 
 export class InboundContext {
@@ -23,6 +24,8 @@ export class InboundContext {
   repeats = 0;
   /** Who called, by the certificate of the connection; undefined: plaintext, or work of nobody's. */
   peer: PeerIdentity | undefined = undefined;
+  /** Of the request, where it is traced. */
+  span: TraceSpan | undefined = undefined;
 
   constructor(
     deadlineAt: number,

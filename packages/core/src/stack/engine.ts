@@ -36,6 +36,7 @@ import { TimerWheel } from "../runtime/timer-wheel.js";
 import { Guard } from "../security/guard.js";
 import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
+import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
 import type { EngineOptions, SnapshotReader } from "./engine-options.js";
@@ -63,6 +64,8 @@ export class Engine {
   readonly guard: Guard;
   readonly gate: Gate;
   readonly lastCalls = new LastCalls();
+  /** Spans and trace contexts; undefined: headers are passed on, and nothing is recorded. */
+  tracing: Tracing | undefined = undefined;
   /** Of rules that ask for counters of their own. */
   readonly ruleStats = new RuleStats();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */

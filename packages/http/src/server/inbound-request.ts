@@ -60,6 +60,7 @@ export class InboundRequest implements InboundContext {
   calls = 0;
   repeats = 0;
   peer: InboundContext["peer"] = undefined;
+  span: InboundContext["span"] = undefined;
   /** Where it came in, as the mesh knows it; undefined where it does not. */
   connection: Connection | undefined = undefined;
   /** It came with a header that says who called. */

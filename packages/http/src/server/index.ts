@@ -1,7 +1,14 @@
 export { attachServer, type Enter, enterer, type Handler, type Http2Listener, meshHandler } from "./handler.js";
 export { Inbound } from "./inbound.js";
 export type { InboundEngine } from "./inbound-request.js";
-export { type AnyServer, exemptServer, patchServer, patchServers, type ServerHooks } from "./patch-servers.js";
+export {
+  type AnyServer,
+  exemptServer,
+  isInstrumentedBelow,
+  patchServer,
+  patchServers,
+  type ServerHooks,
+} from "./patch-servers.js";
 export type { LocalAnswer } from "./reject.js";
 export type { RequestHead } from "./request-head.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";

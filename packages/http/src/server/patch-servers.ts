@@ -47,6 +47,8 @@ export function exemptServer<Server extends AnyServer>(server: Server): Server {
 
 /** Every server of the process, present and future. @returns undoes it */
 export function patchServers(hooks: ServerHooks): () => void {
+  const below = HttpServer.prototype.emit;
+  emitBelow = () => below;
   const undos = [HttpServer.prototype, HttpsServer.prototype].map((prototype) => patch(prototype, hooks, captured));
   // After the others, whose events it need not see.
   undos.push(
@@ -55,6 +57,7 @@ export function patchServers(hooks: ServerHooks): () => void {
     }),
   );
   return () => {
+    emitBelow = undefined;
     for (const undo of undos.reverse()) undo();
   };
 }
@@ -64,6 +67,18 @@ export function patchServer(server: AnyServer, hooks: ServerHooks): () => void {
   const undo = patch(server, hooks, inherited);
   if (server.listening) hooks.listening(server);
   return undo;
+}
+
+/** What runs below the mesh's own `emit` of all servers; undefined: none is patched. */
+let emitBelow: (() => unknown) | undefined;
+
+/**
+ * Somebody else's instrumentation steps in between the mesh and the application: it was loaded before the mesh, or the mesh
+ * sits on a server of its own. They mark what they wrap, as shimmer does.
+ */
+export function isInstrumentedBelow(): boolean {
+  const below = emitBelow === undefined ? HttpServer.prototype.emit : emitBelow();
+  return (below as { readonly __wrapped?: boolean }).__wrapped === true;
 }
 
 /** @param server one, or the prototype of many */

@@ -260,13 +260,16 @@ export class DataPlane {
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this;
-    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model] = await Promise.all([
+    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model, { openTracing }] = await Promise.all([
       import("./open-registry.js"),
       import("./registry-guard.js"),
       import("@inmesh/core/internal"),
       import("@inmesh/model"),
+      import("../telemetry/tracing.js"),
     ]);
     if (this.#closing !== undefined) return;
+    const tracing = openTracing(this);
+    if (tracing !== undefined) this.telemetry.add(tracing);
     const warn = (message: string): void => {
       log.warn(message);
       this.events.add("registry", message);

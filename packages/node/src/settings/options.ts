@@ -113,6 +113,24 @@ export interface MeshOptions {
   readonly patch?: readonly Seam[];
   /** Least severe message on stderr. @default "warn" */
   readonly log?: LogLevel;
+  /**
+   * Spans of calls and requests. `auto`: one of each, beside whatever other instrumentation runs; `own`: whatever others do;
+   * `annotate`: none of ours, more to be read on those of others; `off`: trace headers are passed on. @default "auto"
+   */
+  readonly tracing?: "auto" | "own" | "annotate" | "off";
+  /** Of traces that begin here and that no Telemetry resource speaks of, in percent. @default 1; `inmesh dev`: 100 */
+  readonly tracingSampling?: number;
+  /**
+   * Whose word that a trace is recorded is taken: `mesh`, of callers with a certificate of the mesh, or of all where this
+   * process has no certificate itself; `any`; `none`. @default "mesh"
+   */
+  readonly tracingTrust?: "mesh" | "any" | "none";
+  /** A span for each attempt below that of the call. @default false */
+  readonly tracingAttempts?: boolean;
+  /** Envoy's names of tags beside ours. @default false */
+  readonly tracingEnvoyTags?: boolean;
+  /** Keys of queries whose values no span shows, besides those of well-known secrets. */
+  readonly tracingRedact?: readonly string[];
   /** Longest drain on SIGTERM, in ms. @default 10_000 */
   readonly drainTimeoutMs?: number;
   /** Between leaving the registry and closing servers, so that every caller has heard of it, in ms. @default 1000: what the registry promises */
@@ -182,6 +200,16 @@ export const SETTINGS: Settings = {
   exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
   patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },
   log: { variable: "INMESH_LOG", read: oneOf("error", "warn", "info", "debug"), expects: "error, warn, info or debug" },
+  tracing: {
+    variable: "INMESH_TRACING",
+    read: (value) => oneOf("auto", "own", "annotate", "off")(value === false ? "off" : value), // YAML 1.1's off
+    expects: "auto, own, annotate or off",
+  },
+  tracingSampling: { variable: "INMESH_TRACING_SAMPLING", read: percent, expects: "0 to 100" },
+  tracingTrust: { variable: "INMESH_TRACING_TRUST", read: oneOf("mesh", "any", "none"), expects: "mesh, any or none" },
+  tracingAttempts: { variable: "INMESH_TRACING_ATTEMPTS", read: truth, expects: "true or false" },
+  tracingEnvoyTags: { variable: "INMESH_TRACING_ENVOY_TAGS", read: truth, expects: "true or false" },
+  tracingRedact: { variable: "INMESH_TRACING_REDACT", read: list, expects: "words, comma-separated" },
   drainTimeoutMs: { variable: "INMESH_DRAIN_TIMEOUT_MS", read: duration, expects: "milliseconds" },
   propagationDelayMs: { variable: "INMESH_PROPAGATION_DELAY_MS", read: duration, expects: "milliseconds" },
 };

@@ -26,12 +26,14 @@ export type MeshSettings = Readonly<
     | "lease"
     | "adminToken"
     | "healthPath"
+    | "tracingSampling"
   >
 > & {
   /** Undefined: what the process listens on. */
   readonly ports: readonly Port[] | undefined;
   readonly adminToken: string | undefined;
   readonly healthPath: string | undefined;
+  readonly tracingSampling: number | undefined;
   readonly serviceAccount: string | undefined;
   readonly locality: string | undefined;
   readonly weight: number | undefined;
@@ -118,6 +120,12 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     exclude: given("exclude") ?? [],
     patch: given("patch"),
     log: given("log") ?? "warn",
+    tracing: given("tracing") ?? "auto",
+    tracingSampling: given("tracingSampling"),
+    tracingTrust: given("tracingTrust") ?? "mesh",
+    tracingAttempts: given("tracingAttempts") ?? false,
+    tracingEnvoyTags: given("tracingEnvoyTags") ?? false,
+    tracingRedact: given("tracingRedact") ?? [],
     drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
     propagationDelayMs: given("propagationDelayMs") ?? 1_000,
   };

@@ -1,1 +1,1 @@
-export {};
+export { type OpenedSdk, openSdk, type SdkOptions } from "./open-sdk.js";

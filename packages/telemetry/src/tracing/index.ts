@@ -1,1 +1,3 @@
-export {};
+export { isRegistered, ProcessTracer } from "./provider.js";
+export { Redaction } from "./redact.js";
+export { SpanTracing, type SpanTracingOptions, type TracingMode } from "./span-tracing.js";

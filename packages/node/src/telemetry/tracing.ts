@@ -1,0 +1,172 @@
+/**
+ * Spans and trace contexts of one mesh. What is always there reads and writes headers; OpenTelemetry is loaded when the process
+ * has it already, or when its variables ask for spans to be sent and nobody else does it.
+ */
+
+import Module from "node:module";
+import {
+  type Call,
+  type InboundContext,
+  type InboundHead,
+  systemRandom,
+  type TraceSpan,
+  type Tracing,
+} from "@inmesh/core";
+import { isInstrumentedBelow } from "@inmesh/http/server";
+import { type ModeTelemetry, NO_TELEMETRY_POLICY } from "@inmesh/model";
+import { exportAsked, PlainTracing, Propagators, Sampling } from "@inmesh/telemetry";
+import type { OpenedSdk } from "@inmesh/telemetry/sdk";
+import type { SpanTracing } from "@inmesh/telemetry/tracing";
+import type { DataPlane } from "../plane/data-plane.js";
+import { VERSION } from "../version.js";
+import type { TelemetryPart } from "./telemetry.js";
+
+/** Where every copy of @opentelemetry/api 1.x keeps what has been registered. */
+const OTEL_GLOBAL = Symbol.for("opentelemetry.js.api.1");
+const PERCENT = 100;
+/** The application's own spans wait no longer for a provider of ours. */
+const DECIDE_MS = 2_000;
+
+export function openTracing(plane: DataPlane): TelemetryPart | undefined {
+  if (plane.settings.tracing === "off") return undefined;
+  const tracing = new ProcessTracing(plane);
+  plane.engine.tracing = tracing;
+  return tracing;
+}
+
+class ProcessTracing implements Tracing, TelemetryPart {
+  readonly #plane: DataPlane;
+  readonly #plain: PlainTracing;
+  readonly #propagators: Propagators;
+  readonly #sampling: Sampling;
+  /** Undefined until somebody in the process has registered a provider. */
+  #spans: SpanTracing | undefined;
+  /** Loaded, until the first call, request, or DECIDE_MS. */
+  #ready: OpenedSdk | undefined;
+  /** Of the mesh, where the application has none. */
+  #sdk: OpenedSdk | undefined;
+  readonly #opening: Promise<void>;
+
+  constructor(plane: DataPlane) {
+    const { settings, store, log } = plane;
+    this.#plane = plane;
+    this.#propagators = new Propagators(process.env["OTEL_PROPAGATORS"]);
+    for (const name of this.#propagators.unknown) {
+      log.warn(
+        `OTEL_PROPAGATORS: "${name}" is no format that inmesh has; expected tracecontext, baggage, b3, b3multi, jaeger or none`,
+      );
+    }
+    const { tracingSampling } = settings;
+    this.#sampling = new Sampling({
+      policy: () => store.current?.telemetry,
+      ratio: tracingSampling === undefined ? undefined : tracingSampling / PERCENT,
+    });
+    this.#plain = new PlainTracing({
+      ...{ propagators: this.#propagators, sampling: this.#sampling, random: systemRandom },
+      believes: this.#believes,
+    });
+    this.#opening = this.#openSdk().catch((error: unknown) => {
+      log.warn(
+        `no spans are sent, OpenTelemetry's SDK did not start: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+  }
+
+  startCall(call: Call): TraceSpan | undefined {
+    return this.#current.startCall(call);
+  }
+
+  startRequest(request: InboundContext, head: InboundHead): TraceSpan | undefined {
+    return this.#current.startRequest(request, head);
+  }
+
+  quietly<Result>(work: () => Result): Result {
+    return this.#current.quietly(work);
+  }
+
+  async flush(timeoutMs: number): Promise<void> {
+    await this.#opening;
+    await this.#sdk?.flush(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    this.#plane.engine.tracing = undefined;
+    await this.#opening;
+    await this.#sdk?.close();
+  }
+
+  get #current(): Tracing {
+    if (this.#spans !== undefined) return this.#spans;
+    if (this.#ready !== undefined) this.#decide(this.#ready);
+    const registered = (globalThis as Record<symbol, { readonly trace?: unknown } | undefined>)[OTEL_GLOBAL]?.trace;
+    if (registered === undefined) return this.#plain;
+    this.#spans = this.#findSpans();
+    return this.#spans ?? this.#plain;
+  }
+
+  /** At once: the call that asks is to have its span. */
+  #findSpans(): SpanTracing | undefined {
+    const { ProcessTracer, Redaction, SpanTracing } = spans();
+    const tracer = new ProcessTracer(VERSION).current;
+    if (tracer === undefined) return undefined;
+    const { settings, store } = this.#plane;
+    const policy = (side: "client" | "server"): ModeTelemetry["tracing"] =>
+      (store.current?.telemetry ?? NO_TELEMETRY_POLICY)[side].tracing;
+    return new SpanTracing(tracer, {
+      ...{ mode: settings.tracing, plain: this.#plain, believes: this.#believes, policy, env: process.env },
+      ...{ propagators: this.#propagators, sampling: this.#sampling },
+      redaction: new Redaction(settings.tracingRedact),
+      envoyTags: settings.tracingEnvoyTags,
+      attempts: settings.tracingAttempts,
+      istioTags: this.#istioTags(),
+      servedBelow: isInstrumentedBelow,
+      ownSampler: this.#sdk?.ownSampler ?? false,
+    });
+  }
+
+  #istioTags(): Record<string, string> {
+    const { service, namespace, labels } = this.#plane.settings;
+    return {
+      "istio.canonical_service": labels["service.istio.io/canonical-name"] ?? service,
+      "istio.canonical_revision": labels["service.istio.io/canonical-revision"] ?? labels["version"] ?? "latest",
+      "istio.namespace": namespace,
+      "istio.mesh_id": this.#plane.store.current?.mesh.trustDomain ?? "cluster.local",
+      "istio.cluster_id": labels["topology.istio.io/cluster"] ?? "Kubernetes",
+    };
+  }
+
+  readonly #believes = (request: InboundContext): boolean => {
+    const { settings, identity } = this.#plane;
+    if (settings.tracingTrust !== "mesh") return settings.tracingTrust === "any";
+    return request.peer !== undefined || identity?.current === undefined;
+  };
+
+  async #openSdk(): Promise<void> {
+    if (!exportAsked(process.env)) return;
+    if (spans().isRegistered()) return; // the application's own sends them
+    const { openSdk } = await import("@inmesh/telemetry/sdk");
+    const { settings, instance, log, clock } = this.#plane;
+    this.#ready = await openSdk({
+      ...{ env: process.env, service: settings.service, namespace: settings.namespace, instance },
+      version: settings.labels["version"] ?? "",
+      sampling: this.#sampling,
+      warn: (message) => log.warn(message),
+    });
+    clock.after(DECIDE_MS, () => this.#ready !== undefined && this.#decide(this.#ready));
+  }
+
+  /** An application that sets up OpenTelemetry in its main file had its chance: two providers cannot be registered. */
+  #decide(sdk: OpenedSdk): void {
+    this.#ready = undefined;
+    const { isRegistered } = spans();
+    if (isRegistered()) return;
+    sdk.register();
+    this.#sdk = sdk;
+  }
+}
+
+function spans(): typeof import("@inmesh/telemetry/tracing") {
+  return Module.createRequire(import.meta.url)(
+    "@inmesh/telemetry/tracing",
+  ) as typeof import("@inmesh/telemetry/tracing");
+}

@@ -1,0 +1,66 @@
+/**
+ * Traces without an SDK of OpenTelemetry: headers go on as they came, and a share of the calls that belong to no trace begin
+ * one, so that what lies behind, and the logs, can be joined. When the process turns out to have an SDK, that one takes over.
+ */
+
+import type { Call, InboundContext, InboundHead, Random, TraceSpan, Tracing } from "@inmesh/core";
+import { newSpanId, newTraceId } from "./ids.js";
+import { PlainSpan } from "./plain-span.js";
+import type { Propagators } from "./propagators.js";
+import { isSampled, type Sampling } from "./sampling.js";
+import { SAMPLED, type TraceContext } from "./trace-context.js";
+
+export interface PlainTracingOptions {
+  readonly propagators: Propagators;
+  readonly sampling: Sampling;
+  readonly random: Random;
+  /** Whether the sampled flag of this request's context is believed. */
+  readonly believes: (request: InboundContext) => boolean;
+}
+
+export class PlainTracing implements Tracing {
+  readonly #options: PlainTracingOptions;
+
+  constructor(options: PlainTracingOptions) {
+    this.#options = options;
+  }
+
+  startCall(call: Call): TraceSpan | undefined {
+    const above = call.context?.span;
+    if (above !== undefined) return above;
+    const own = this.#options.propagators.read((name) => firstOf(call.header(name)));
+    if (own !== undefined) return new PlainSpan(own, []);
+    return call.context === undefined ? this.#begun("client") : undefined;
+  }
+
+  startRequest(request: InboundContext, head: InboundHead): TraceSpan | undefined {
+    const { propagators, believes, sampling } = this.#options;
+    const found = propagators.read((name) => head.header(name));
+    if (found === undefined) return this.#begun("server");
+    const sampled = isSampled(found.traceId, sampling.ratio("server"));
+    const judged = believes(request) ? found : redecided(found, sampled);
+    return new PlainSpan(judged, judged === found ? [] : propagators.write(judged));
+  }
+
+  quietly<Result>(work: () => Result): Result {
+    return work();
+  }
+
+  #begun(side: "client" | "server"): TraceSpan | undefined {
+    const { random, sampling, propagators } = this.#options;
+    const ratio = sampling.ratio(side);
+    if (ratio < 1 && random.next() >= ratio) return undefined;
+    const begun = { traceId: newTraceId(random), spanId: newSpanId(random), flags: SAMPLED, traceState: "" };
+    return new PlainSpan(begun, propagators.write(begun));
+  }
+}
+
+export function redecided(context: TraceContext, sampled: boolean): TraceContext {
+  const flags = sampled ? context.flags | SAMPLED : context.flags & ~SAMPLED;
+  return flags === context.flags ? context : { ...context, flags };
+}
+
+/** Several lines are one list, as Node joins those of a request that came. */
+export function firstOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" || value === undefined ? value : value.join(",");
+}

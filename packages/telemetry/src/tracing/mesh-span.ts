@@ -1,0 +1,101 @@
+/** A span of one call or one request: OpenTelemetry's, with what became of it told at its end. */
+
+import type { AttemptRecord, OutcomeRecord, TraceSpan } from "@inmesh/core";
+import { type Context, context, type Span, type SpanContext, SpanStatusCode } from "@opentelemetry/api";
+import { SAMPLED, type Side } from "../propagation/index.js";
+import { callAttributes, requestAttributes, shownMethod } from "./attributes.js";
+import type { Carried } from "./carried.js";
+import { addCustomTags } from "./custom-tags.js";
+import type { SpanTracingOptions } from "./span-tracing.js";
+
+const NONE: readonly string[] = [];
+
+export class MeshSpan implements TraceSpan {
+  readonly spanContext: SpanContext;
+  readonly #span: Span;
+  /** Undefined: the span is somebody else's, who ends it. */
+  readonly #around: Context | undefined;
+  readonly #options: SpanTracingOptions;
+  readonly #side: Side;
+  readonly #carried: Carried | undefined;
+  #headers: readonly string[] | undefined;
+
+  /** @param carried writes its headers; undefined: they are written already */
+  constructor(
+    span: Span,
+    around: Context | undefined,
+    options: SpanTracingOptions,
+    side: Side,
+    carried: Carried | undefined,
+  ) {
+    this.#span = span;
+    this.#around = around;
+    this.#options = options;
+    this.#side = side;
+    this.#carried = carried;
+    this.spanContext = span.spanContext();
+  }
+
+  get traceId(): string {
+    return this.spanContext.traceId;
+  }
+
+  get spanId(): string {
+    return this.spanContext.spanId;
+  }
+
+  get sampled(): boolean {
+    return (this.spanContext.traceFlags & SAMPLED) === SAMPLED;
+  }
+
+  get headers(): readonly string[] {
+    this.#headers ??=
+      this.#carried === undefined || !this.#options.policy(this.#side).propagates
+        ? NONE
+        : this.#carried.headers(this.spanContext, this.#around ?? context.active());
+    return this.#headers;
+  }
+
+  run<Result>(work: () => Result): Result {
+    return this.#around === undefined ? work() : context.with(this.#around, work);
+  }
+
+  end(record: OutcomeRecord): void {
+    const span = this.#span;
+    if (span.isRecording()) this.#tell(record);
+    if (this.#around !== undefined) span.end();
+  }
+
+  #tell(record: OutcomeRecord): void {
+    const options = this.#options;
+    const span = this.#span;
+    const isCall = this.#side === "client";
+    span.setAttributes(isCall ? callAttributes(record, options) : requestAttributes(record, options));
+    const { istioTags, tags } = options.policy(this.#side);
+    if (istioTags) span.setAttributes(options.istioTags);
+    if (tags.length > 0) addCustomTags(span, tags, record, options.env);
+    if (isCall) for (const attempt of record.attempts) addAttempt(span, attempt, record);
+    if (this.#around === undefined) return; // name and status are its owner's
+    if (!isCall && record.httpRoute !== "") span.updateName(`${shownMethod(record.method)} ${record.httpRoute}`);
+    const failed = record.code !== "" || record.status >= (isCall ? 400 : 500);
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR, message: record.code });
+  }
+}
+
+function addAttempt(
+  span: Span,
+  { number, endpoint, startedAt, endedAt, outcome, code }: AttemptRecord,
+  record: OutcomeRecord,
+): void {
+  span.addEvent(
+    "inmesh.attempt",
+    {
+      n: number,
+      endpoint: endpoint.endpoint.id,
+      duration_ms: Math.round((endedAt - startedAt) * 1_000) / 1_000,
+      result: outcome,
+      ...(code !== "" && { "inmesh.error.code": code }),
+    },
+    record.wallMs + (endedAt - record.startedAt),
+  );
+}

@@ -1,0 +1,176 @@
+/**
+ * Spans through @opentelemetry/api, whoever registered the provider: one for each call and one for each request served,
+ * whatever other instrumentation runs in the process and whichever was loaded first (docs/design/2026-11-28-telemetry.md).
+ */
+
+import type { Call, InboundContext, InboundHead, TraceSpan, Tracing } from "@inmesh/core";
+import type { ModeTelemetry } from "@inmesh/model";
+import { type Context, context, type Span, type SpanContext, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import {
+  firstOf,
+  isSampled,
+  PlainSpan,
+  type PlainTracing,
+  type Propagators,
+  redecided,
+  SAMPLED,
+  type Sampling,
+  type Side,
+  type TraceContext,
+} from "../propagation/index.js";
+import { firstAttributes, type SpanOptions, shownMethod } from "./attributes.js";
+import { Carried } from "./carried.js";
+import { MeshSpan } from "./mesh-span.js";
+import { isSuppressed, suppressed } from "./suppressed.js";
+import { fromSpanContext, toSpanContext } from "./trace-state.js";
+
+/** `annotate`: no spans of our own, more to be read on those of others. */
+export type TracingMode = "auto" | "own" | "annotate" | "off";
+
+export interface SpanTracingOptions extends SpanOptions {
+  readonly mode: TracingMode;
+  readonly propagators: Propagators;
+  readonly sampling: Sampling;
+  /** What to do for those that are not recorded. */
+  readonly plain: PlainTracing;
+  readonly believes: (request: InboundContext) => boolean;
+  readonly policy: (side: Side) => ModeTelemetry["tracing"];
+  /** Of the workload, `istio.canonical_service` and its like. */
+  readonly istioTags: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Another instrumentation makes spans of requests below us: it has not run when `startRequest` does. */
+  readonly servedBelow: () => boolean;
+  /** The provider judges by our sampler. */
+  readonly ownSampler: boolean;
+  /** A span for each attempt, too. */
+  readonly attempts: boolean;
+}
+
+export class SpanTracing implements Tracing {
+  readonly #tracer: Tracer;
+  readonly #options: SpanTracingOptions;
+  readonly #carried: Carried;
+
+  constructor(tracer: Tracer, options: SpanTracingOptions) {
+    this.#tracer = tracer;
+    this.#options = options;
+    this.#carried = new Carried(options.propagators);
+  }
+
+  startCall(call: Call): TraceSpan | undefined {
+    const { plain, mode, policy } = this.#options;
+    const active = context.active();
+    if (isSuppressed(active)) return undefined; // an exporter's, or of somebody else who wants silence
+    const rules = policy("client");
+    if (rules.disabled) return rules.propagates ? plain.startCall(call) : undefined;
+    const own = this.#options.propagators.read((name) => firstOf(call.header(name)));
+    const above = trace.getSpan(active);
+    const here = above?.spanContext();
+    if (here !== undefined && above !== undefined && isValid(here)) {
+      const written = own !== undefined && own.traceId === here.traceId;
+      // Its span of this very call: it has run, and has written its headers.
+      if (
+        mode === "annotate" ||
+        (mode === "auto" && written && (own.spanId !== here.spanId || kindOf(above) === SpanKind.CLIENT))
+      ) {
+        return this.#annotated(above, "client", written);
+      }
+      return this.#called(call, own === undefined || written ? active : remote(active, own));
+    }
+    if (mode === "annotate") return plain.startCall(call);
+    const parent = own ?? contextOf(call.context);
+    return this.#called(call, parent === undefined ? active : remote(active, parent));
+  }
+
+  startRequest(request: InboundContext, head: InboundHead): TraceSpan | undefined {
+    const { propagators, mode, plain, policy } = this.#options;
+    const active = context.active();
+    const rules = policy("server");
+    const above = trace.getSpan(active);
+    if (mode === "auto" || mode === "annotate") {
+      if (isServing(above, () => propagators.read((name) => head.header(name)))) {
+        return this.#annotated(above, "server", true);
+      }
+    }
+    // Theirs comes next, inside of ours, and calls are made under it. There is none that does so for HTTP/2.
+    if (
+      mode === "annotate" ||
+      rules.disabled ||
+      (mode === "auto" && head.header(":method") === undefined && this.#options.servedBelow())
+    ) {
+      return plain.startRequest(request, head);
+    }
+    const came = propagators.read((name) => head.header(name));
+    const parent = came === undefined ? undefined : this.#judged(request, came);
+    // What happens to be active is not what the caller said: a server may have begun to listen inside of a span.
+    const bare = trace.deleteSpan(active);
+    const under = parent === undefined ? bare : remote(bare, parent);
+    const span = this.#tracer.startSpan(
+      shownMethod(head.method),
+      { kind: SpanKind.SERVER, attributes: firstAttributes(head.method) },
+      under,
+    );
+    return new MeshSpan(
+      span,
+      this.#carried.withBaggage(trace.setSpan(under, span), head),
+      this.#options,
+      "server",
+      this.#carried,
+    );
+  }
+
+  quietly<Result>(work: () => Result): Result {
+    const active = context.active();
+    return this.#options.mode === "annotate" || isSuppressed(active) ? work() : context.with(suppressed(active), work);
+  }
+
+  #called(call: Call, parent: Context): TraceSpan {
+    const attributes = firstAttributes(call.method);
+    attributes["server.address"] = call.host;
+    attributes["server.port"] = call.port;
+    const name = call.isCopy ? `${shownMethod(call.method)} mirror` : shownMethod(call.method);
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent);
+    return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried);
+  }
+
+  /** @param written its headers are on the request already */
+  #annotated(span: Span, side: Side, written: boolean): TraceSpan {
+    return new MeshSpan(span, undefined, this.#options, side, written ? undefined : this.#carried);
+  }
+
+  #judged(request: InboundContext, came: TraceContext): TraceContext {
+    const { believes, sampling, ownSampler } = this.#options;
+    if (believes(request)) return came;
+    const ratio = ownSampler ? sampling.ratio("server") : sampling.asked("server");
+    return ratio === undefined ? came : redecided(came, isSampled(came.traceId, ratio));
+  }
+}
+
+/** Of the request on whose behalf a call is made, as far as its headers or our own span say. */
+function contextOf(request: InboundContext | undefined): TraceContext | undefined {
+  const above = request?.span;
+  if (above instanceof PlainSpan) return above.context;
+  return above instanceof MeshSpan ? fromSpanContext(above.spanContext) : undefined;
+}
+
+function remote(above: Context, parent: TraceContext): Context {
+  return trace.setSpanContext(above, toSpanContext(parent));
+}
+
+function isValid({ traceId, spanId }: SpanContext): boolean {
+  return trace.isSpanContextValid({ traceId, spanId, traceFlags: SAMPLED });
+}
+
+/** SDKs keep it on the spans that they record. */
+function kindOf(span: Span): unknown {
+  return (span as { readonly kind?: unknown }).kind;
+}
+
+/** Another instrumentation's span of this request. One that is not recorded does not say what it is of, but its trace does. */
+function isServing(span: Span | undefined, came: () => TraceContext | undefined): span is Span {
+  if (span === undefined) return false;
+  const here = span.spanContext();
+  if (!isValid(here) || here.isRemote === true) return false;
+  if (kindOf(span) !== undefined) return kindOf(span) === SpanKind.SERVER && span.isRecording();
+  return came()?.traceId === here.traceId;
+}

@@ -1,0 +1,13 @@
+/** The mark by which OpenTelemetry's SDK and instrumentations are silent: that of @opentelemetry/core, known by its name. */
+
+import { type Context, createContextKey } from "@opentelemetry/api";
+
+const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
+
+export function suppressed(context: Context): Context {
+  return context.setValue(SUPPRESS_TRACING, true);
+}
+
+export function isSuppressed(context: Context): boolean {
+  return context.getValue(SUPPRESS_TRACING) === true;
+}
