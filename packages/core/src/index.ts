@@ -93,4 +93,6 @@ export { SnapshotStore, type SnapshotStoreOptions } from "./snapshot/store.js";
 export { type CallObserver, Engine } from "./stack/engine.js";
 export type { EngineOptions } from "./stack/engine-options.js";
 export type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "./telemetry/outcome-record.js";
+export { OutcomeSinks } from "./telemetry/outcome-sinks.js";
+export { FLAG, type FlagName, flagsText } from "./telemetry/response-flags.js";
 export type { InboundHead, TraceSpan, Tracing } from "./telemetry/tracing.js";

@@ -27,6 +27,7 @@ export {
   WRONG_PEER_CODE,
 } from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
+export type { ClusterRuntime } from "./cluster/cluster-runtime.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export {
   errorCode as fileErrorCode,

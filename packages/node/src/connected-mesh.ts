@@ -12,12 +12,14 @@ import { createHttp, createHttps, MeshAgent, MeshHttpsAgent } from "@inmesh/http
 import { type AnyServer, attachServer, type Enter, enterer, type Handler, meshHandler } from "@inmesh/http/server";
 import type { PeerIdentity } from "@inmesh/model";
 import { serverInfo } from "./admin/server-info.js";
-import type { Mesh, TimeLimit } from "./mesh.js";
+import type { Mesh, MetricsText, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
 import type { DrainResult } from "./plane/drain.js";
 
 /** For siblings of this package and tests: the engine and everything else behind a mesh. */
 export const PLANE: unique symbol = Symbol.for("inmesh.plane");
+
+const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 
 export class ConnectedMesh implements Mesh {
   readonly [PLANE]: DataPlane;
@@ -103,6 +105,11 @@ export class ConnectedMesh implements Mesh {
 
   attach<Server extends AnyServer>(server: Server): Server {
     return this.#off ? server : attachServer(server, this[PLANE].servers);
+  }
+
+  metricsRegistry(): MetricsText {
+    const plane = this[PLANE];
+    return { contentType: PROMETHEUS_TEXT, metrics: async () => (await plane.metrics?.text()) ?? "" };
   }
 
   signal(): AbortSignal | undefined {

@@ -23,6 +23,12 @@ export interface TimeLimit {
   readonly timeoutMs?: number;
 }
 
+export interface MetricsText {
+  /** Of `metrics()`: Prometheus's text 0.0.4. */
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
 export interface Mesh extends AsyncDisposable {
   readonly service: string;
   readonly namespace: string;
@@ -78,6 +84,11 @@ export interface Mesh extends AsyncDisposable {
    * @throws {MeshError} CONFIG_UNAVAILABLE after `timeoutMs`, at most and by default 5,000
    */
   ready(limit?: TimeLimit): Promise<void>;
+  /**
+   * What the process counts, for an application that answers scrapers itself: a registry as prom-client has them, to be put
+   * beside the application's own.
+   */
+  metricsRegistry(): MetricsText;
   /** As the admin endpoint's /server_info. */
   readonly status: ServerInfo;
   /** `http://127.0.0.1:port` of the admin endpoint, once it is open. */

@@ -36,6 +36,7 @@ import { TimerWheel } from "../runtime/timer-wheel.js";
 import { Guard } from "../security/guard.js";
 import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
+import { OutcomeSinks } from "../telemetry/outcome-sinks.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
@@ -64,6 +65,8 @@ export class Engine {
   readonly guard: Guard;
   readonly gate: Gate;
   readonly lastCalls = new LastCalls();
+  /** Who hears what became of calls, and of requests served. */
+  readonly sinks = new OutcomeSinks();
   /** Spans and trace contexts; undefined: headers are passed on, and nothing is recorded. */
   tracing: Tracing | undefined = undefined;
   /** Of rules that ask for counters of their own. */

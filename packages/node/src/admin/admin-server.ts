@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { MeshError } from "@inmesh/core";
 import { exemptServer } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
+import { writeMetrics } from "../telemetry/write-metrics.js";
 import { judgeAccess, judgeStranger } from "./guard.js";
 import { failedPage, type Page } from "./page.js";
 import { findPage, tellsHealth } from "./pages.js";
@@ -63,6 +64,13 @@ function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
 
 function send(response: ServerResponse, request: IncomingMessage, page: Page): void {
   if (response.destroyed) return;
+  if (page.pieces !== undefined) {
+    void page
+      .pieces(request.headers.accept ?? "")
+      .then((found) => writeMetrics(response, found, request.method === "HEAD"))
+      .catch(() => response.destroy());
+    return;
+  }
   const { type, content } = rendered(request, page);
   response.writeHead(page.status, {
     "content-type": type,

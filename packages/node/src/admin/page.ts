@@ -8,6 +8,11 @@ export interface Page {
   readonly text?: () => string;
   /** Sent as it is, in whatever form was asked for. */
   readonly bytes?: { readonly type: string; readonly content: string | Uint8Array };
+  /**
+   * Written piece by piece in place of all of these, since it may be long.
+   * @param accept of the request
+   */
+  readonly pieces?: (accept: string) => Promise<{ readonly contentType: string; readonly pieces: Iterable<string> }>;
 }
 
 export function okPage(body: unknown, text?: () => string): Page {

@@ -12,6 +12,7 @@ import {
   suspectsOf,
 } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
+import { metricsFilter } from "../telemetry/metrics-filter.js";
 import { certsView } from "./certs-view.js";
 import { configDump } from "./config-dump.js";
 import { HEALTH_QUESTIONS, type HealthQuestion, healthPage, registryOf } from "./health.js";
@@ -62,6 +63,7 @@ const READ: Readonly<Record<string, Show>> = {
     const beside = { inbound: inbound.read(), registry: registryOf(plane), security: security.read() };
     return statsView(engine, { service, namespace, hasIdentity: identity !== undefined, ...beside });
   }, statsText),
+  "/stats/prometheus": metricsPage,
   "/stack": asJson(({ engine }, query) => stackView(engine, query.get("service") ?? undefined)),
   "/requests": asJson(({ engine }, query) => requestsView(engine, limitOf(query))),
   "/certs": withText(certsView, certsText),
@@ -89,8 +91,9 @@ const WRITE: Readonly<Record<string, Show>> = {
   "/quitquitquit": drained, // Envoy's name
   "/healthcheck/fail": failing(true),
   "/healthcheck/ok": failing(false),
-  "/reset_counters": ({ engine, inbound }) => {
+  "/reset_counters": ({ engine, inbound, metrics }) => {
     engine.resetCounters();
+    metrics?.reset();
     inbound.resetCounters();
     return { status: 202, body: { reset: true } };
   },
@@ -132,6 +135,15 @@ function indexPage(plane: DataPlane): Page {
   const paths = [...Object.keys(READ), ...HEALTH.keys()];
   const writes = Object.keys(WRITE);
   return okPage({ ...info, paths, writes }, () => indexText(info, paths, writes));
+}
+
+/** For Prometheus; `?filter=regex` and `?usedonly` as Envoy has them. */
+function metricsPage({ metrics }: DataPlane, query: URLSearchParams): Page {
+  if (metrics === undefined) return failedPage(503, "the mesh has not started yet");
+  const filter = metricsFilter(query);
+  if (typeof filter === "string") return failedPage(400, filter);
+  const usedOnly = query.has("usedonly");
+  return { ...okPage({}), pieces: (accept) => metrics.scrape({ accept, usedOnly, ...filter }) };
 }
 
 function listenersOf({ servers, inbound, security }: DataPlane) {

@@ -31,6 +31,7 @@ import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import type { ProcessMetrics } from "../telemetry/metrics.js";
 import { Telemetry } from "../telemetry/telemetry.js";
 import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
@@ -75,6 +76,8 @@ export class DataPlane {
   readonly inbound: Inbound;
   readonly servers: Servers;
   readonly telemetry = new Telemetry();
+  /** Undefined before the start. */
+  metrics: ProcessMetrics | undefined;
   readonly startedAt: number;
   /** Names of the seams patched in this process. */
   patched: readonly string[] = [];
@@ -260,16 +263,21 @@ export class DataPlane {
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this;
-    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model, { openTracing }] = await Promise.all([
-      import("./open-registry.js"),
-      import("./registry-guard.js"),
-      import("@inmesh/core/internal"),
-      import("@inmesh/model"),
-      import("../telemetry/tracing.js"),
-    ]);
+    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model, { openTracing }, { ProcessMetrics }] =
+      await Promise.all([
+        import("./open-registry.js"),
+        import("./registry-guard.js"),
+        import("@inmesh/core/internal"),
+        import("@inmesh/model"),
+        import("../telemetry/tracing.js"),
+        import("../telemetry/metrics.js"),
+      ]);
     if (this.#closing !== undefined) return;
     const tracing = openTracing(this);
     if (tracing !== undefined) this.telemetry.add(tracing);
+    this.metrics = new ProcessMetrics(this);
+    this.telemetry.add(this.metrics);
+    void this.metrics.open();
     const warn = (message: string): void => {
       log.warn(message);
       this.events.add("registry", message);

@@ -6,19 +6,23 @@
 import type { Registrar, Source } from "@inmesh/core";
 import type { CredentialCallback } from "@inmesh/identity";
 import type { Document } from "@inmesh/model";
+import type { Buckets } from "@inmesh/telemetry";
 import type { LogLevel } from "../log.js";
+import { readBuckets } from "./buckets.js";
 import { isConsul, schemeOf } from "./registry-url.js";
 import {
   blocks,
   count,
   dnsLabel,
   duration,
+  httpUrl,
   type Invalid,
   labels,
   list,
   mode,
   oneOf,
   percent,
+  port,
   ports,
   type ReadValue,
   seams,
@@ -131,6 +135,20 @@ export interface MeshOptions {
   readonly tracingEnvoyTags?: boolean;
   /** Keys of queries whose values no span shows, besides those of well-known secrets. */
   readonly tracingRedact?: readonly string[];
+  /** Name of the workload in metrics. @default `app`, and `version` behind a hyphen */
+  readonly workload?: string;
+  /** Cluster of the mesh that this process runs in, as metrics name it. @default "default" */
+  readonly cluster?: string;
+  /** Port on every address at which metrics alone are read, without a token. @default none: the admin endpoint has them */
+  readonly metricsPort?: number;
+  /** URL of the application's own metrics, put behind the mesh's in every scrape. @default none */
+  readonly metricsMerge?: string;
+  /** Bounds of histograms by prefix of names, as Istio's annotation has them: `{"istio":[1,5,10]}`. @default Envoy's */
+  readonly metricsBuckets?: Buckets;
+  /** Series of one metric; what is beyond goes into one that is called `__overflow__`. @default 2_000 */
+  readonly metricsSeries?: number;
+  /** OpenTelemetry's metrics, where the process registers a MeterProvider. `auto`: durations are left to instrumentation that counts them. @default "auto" */
+  readonly otelMetrics?: "auto" | "on" | "off";
   /** Longest drain on SIGTERM, in ms. @default 10_000 */
   readonly drainTimeoutMs?: number;
   /** Between leaving the registry and closing servers, so that every caller has heard of it, in ms. @default 1000: what the registry promises */
@@ -210,6 +228,17 @@ export const SETTINGS: Settings = {
   tracingAttempts: { variable: "INMESH_TRACING_ATTEMPTS", read: truth, expects: "true or false" },
   tracingEnvoyTags: { variable: "INMESH_TRACING_ENVOY_TAGS", read: truth, expects: "true or false" },
   tracingRedact: { variable: "INMESH_TRACING_REDACT", read: list, expects: "words, comma-separated" },
+  workload: { variable: "INMESH_WORKLOAD", read: text, expects: "text" },
+  cluster: { variable: "INMESH_CLUSTER", read: text, expects: "text" },
+  metricsPort: { variable: "INMESH_METRICS_PORT", read: port, expects: "1 to 65535" },
+  metricsMerge: { variable: "INMESH_METRICS_MERGE", read: httpUrl, expects: "an http:// URL" },
+  metricsBuckets: {
+    variable: "INMESH_METRICS_BUCKETS",
+    read: readBuckets,
+    expects: 'bounds by prefix of names: {"istio":[1,5,10,50]}',
+  },
+  metricsSeries: { variable: "INMESH_METRICS_SERIES", read: count, expects: "a whole number, at least 1" },
+  otelMetrics: { variable: "INMESH_OTEL_METRICS", read: oneOf("auto", "on", "off"), expects: "auto, on or off" },
   drainTimeoutMs: { variable: "INMESH_DRAIN_TIMEOUT_MS", read: duration, expects: "milliseconds" },
   propagationDelayMs: { variable: "INMESH_PROPAGATION_DELAY_MS", read: duration, expects: "milliseconds" },
 };

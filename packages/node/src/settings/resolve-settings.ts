@@ -11,6 +11,10 @@ import { schemeOf, shownConfig } from "./registry-url.js";
 import { type ParseYaml, readSettingsFile } from "./settings-file.js";
 import { isInvalid, type Port } from "./values.js";
 
+/** Labels by which others know what this process calls itself in metrics; `@inmesh/telemetry` reads them. */
+const WORKLOAD_LABEL = "inmesh.dev/workload";
+const CLUSTER_LABEL = "topology.istio.io/cluster";
+
 /** Everything decided. */
 export type MeshSettings = Readonly<
   Omit<
@@ -27,6 +31,12 @@ export type MeshSettings = Readonly<
     | "adminToken"
     | "healthPath"
     | "tracingSampling"
+    | "workload"
+    | "cluster"
+    | "metricsPort"
+    | "metricsMerge"
+    | "metricsBuckets"
+    | "metricsSeries"
   >
 > & {
   /** Undefined: what the process listens on. */
@@ -38,6 +48,10 @@ export type MeshSettings = Readonly<
   readonly locality: string | undefined;
   readonly weight: number | undefined;
   readonly address: string | undefined;
+  readonly metricsPort: number | undefined;
+  readonly metricsMerge: string | undefined;
+  readonly metricsBuckets: MeshOptions["metricsBuckets"];
+  readonly metricsSeries: number | undefined;
   readonly stateDir: string | undefined;
   /** Undefined when nobody said: createMesh and register differ. */
   readonly patch: Required<MeshOptions>["patch"] | undefined;
@@ -86,6 +100,8 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     throw new SettingError(`${source.where} is ${shown}: ${value.invalid}`);
   };
   const version = given("version");
+  const workload = given("workload");
+  const cluster = given("cluster");
   const service = given("service") ?? defaultService(cwd, program);
   const config = given("config");
   const local = join(cwd, "mesh");
@@ -99,7 +115,13 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     adminToken: given("adminToken"),
     profiling: given("profiling") ?? false,
     healthPath: given("healthPath"),
-    labels: { app: service, ...(version !== undefined && { version }), ...given("labels") },
+    labels: {
+      app: service,
+      ...(version !== undefined && { version }),
+      ...(workload !== undefined && { [WORKLOAD_LABEL]: workload }),
+      ...(cluster !== undefined && { [CLUSTER_LABEL]: cluster }),
+      ...given("labels"),
+    },
     ports: given("ports") as readonly Port[] | undefined,
     serviceAccount: given("serviceAccount"),
     identity: identityIn(given("identity") ?? "auto", cwd),
@@ -126,6 +148,11 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     tracingAttempts: given("tracingAttempts") ?? false,
     tracingEnvoyTags: given("tracingEnvoyTags") ?? false,
     tracingRedact: given("tracingRedact") ?? [],
+    metricsPort: given("metricsPort"),
+    metricsMerge: given("metricsMerge"),
+    metricsBuckets: given("metricsBuckets"),
+    metricsSeries: given("metricsSeries"),
+    otelMetrics: given("otelMetrics") ?? "auto",
     drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
     propagationDelayMs: given("propagationDelayMs") ?? 1_000,
   };

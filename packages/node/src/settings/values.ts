@@ -80,6 +80,16 @@ export function weight(value: unknown): number | Invalid {
   return number >= 1 && number <= 65_535 ? number : { invalid: "expected a whole number from 1 to 65535" };
 }
 
+export function port(value: unknown): number | Invalid {
+  const number = wholeNumber(value) ?? 0;
+  return number >= 1 && number <= 65_535 ? number : { invalid: "expected a port, 1 to 65535" };
+}
+
+export function httpUrl(value: unknown): string | Invalid {
+  const url = typeof value === "string" ? value.trim() : "";
+  return url.startsWith("http://") && URL.canParse(url) ? url : { invalid: "expected a URL that begins with http://" };
+}
+
 export function list(value: unknown): readonly string[] | Invalid {
   const items = typeof value === "string" ? value.split(",") : value;
   if (!Array.isArray(items)) return { invalid: "expected a list" };

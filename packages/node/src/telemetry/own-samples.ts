@@ -1,0 +1,199 @@
+/** What the parts of a process count themselves, read at a scrape: nothing here costs a request anything. */
+
+import { X509Certificate } from "node:crypto";
+import type { Breaker, ClusterRuntime } from "@inmesh/core/internal";
+import type { Samples } from "@inmesh/telemetry";
+import type { DataPlane } from "../plane/data-plane.js";
+import { schemeOf } from "../settings/registry-url.js";
+import { VERSION } from "../version.js";
+
+export function ownSamples(plane: DataPlane): (samples: Samples) => void {
+  const roots = new RootExpiry();
+  return (samples) => {
+    clusterSamples(plane, samples);
+    inboundSamples(plane, samples);
+    configSamples(plane, samples);
+    identitySamples(plane, samples, roots);
+    processSamples(samples);
+  };
+}
+
+/** Of one service, all its ports and subsets together. */
+class ServiceSums {
+  breaker = -1;
+  openings = 0;
+  ejections = 0;
+  ejected = 0;
+  usable = 0;
+  out = 0;
+  connections = 0;
+  pending = 0;
+  retriesLeft = Number.NaN;
+  readonly rejected = { max_connections: 0, max_pending: 0, max_requests: 0, max_retries: 0 };
+
+  add(cluster: ClusterRuntime, now: number): void {
+    const { limits, states, usable, breakers, retriesLeft } = cluster;
+    for (const breaker of breakers?.all() ?? []) {
+      this.breaker = Math.max(this.breaker, rankOf(breaker, now));
+      this.openings += breaker.openings;
+    }
+    if (breakers !== undefined) this.breaker = Math.max(this.breaker, 0);
+    for (const state of states) {
+      this.ejections += state.outlier?.ejections ?? 0;
+      if (state.outlierUntil > now) this.ejected += 1;
+    }
+    // One service's clusters share endpoints: the widest of them says how many there are.
+    this.usable = Math.max(this.usable, usable.length);
+    this.out = Math.max(this.out, states.length - usable.length);
+    this.connections += limits.connections;
+    this.pending += limits.pending;
+    const { connections, pending, requests, retries } = limits.overflows;
+    this.rejected.max_connections += connections;
+    this.rejected.max_pending += pending;
+    this.rejected.max_requests += requests;
+    this.rejected.max_retries += retries;
+    const byBudget = limits.maxRetries(now) - limits.retries;
+    const left = Math.min(retriesLeft ?? Number.POSITIVE_INFINITY, byBudget);
+    if (Number.isFinite(left))
+      this.retriesLeft = Number.isNaN(this.retriesLeft) ? left : Math.min(this.retriesLeft, left);
+  }
+}
+
+function rankOf(breaker: Breaker, now: number): number {
+  const state = breaker.state(now);
+  return state === "open" ? 2 : state === "halfOpen" ? 1 : 0;
+}
+
+function clusterSamples({ engine }: DataPlane, samples: Samples): void {
+  const now = engine.clock.now();
+  const sums = new Map<string, ServiceSums>();
+  for (const cluster of engine.clusters.all()) {
+    const { host } = cluster.config;
+    let sum = sums.get(host);
+    if (sum === undefined) {
+      sum = new ServiceSums();
+      sums.set(host, sum);
+    }
+    sum.add(cluster, now);
+  }
+  for (const [service, sum] of sums) {
+    const of = ["service", service];
+    samples.add("inmesh_endpoints", [...of, "health", "usable"], sum.usable);
+    samples.add("inmesh_endpoints", [...of, "health", "out"], sum.out);
+    samples.add("inmesh_outlier_ejections_total", of, sum.ejections);
+    samples.add("inmesh_outlier_ejections_active", of, sum.ejected);
+    samples.add("inmesh_pool_connections", of, sum.connections);
+    samples.add("inmesh_pool_pending", of, sum.pending);
+    for (const [limit, count] of Object.entries(sum.rejected)) {
+      samples.add("inmesh_limit_rejected_total", [...of, "limit", limit], count);
+    }
+    if (sum.breaker >= 0) {
+      samples.add("inmesh_breaker_state", of, sum.breaker);
+      samples.add("inmesh_breaker_transitions_total", [...of, "to", "open"], sum.openings);
+    }
+    if (!Number.isNaN(sum.retriesLeft)) samples.add("inmesh_retry_budget_balance", of, Math.floor(sum.retriesLeft));
+  }
+  for (const { cluster, stats, skipped } of engine.mirrors.read()) {
+    const service = cluster.slice(cluster.lastIndexOf("|") + 1);
+    const add = (result: string, reason: string, count: number): void =>
+      samples.add("inmesh_mirror_total", ["service", service, "result", result, "reason", reason], count);
+    add("sent", "", stats.calls - stats.failures);
+    add("failed", "", stats.failures);
+    for (const [reason, count] of Object.entries(skipped)) add("skipped", reason, count ?? 0);
+  }
+}
+
+function inboundSamples({ engine, inbound, security, settings }: DataPlane, samples: Samples): void {
+  samples.add("inmesh_inbound_in_flight", [], inbound.inFlight);
+  const gate = engine.gate.read();
+  for (const [reason, count] of Object.entries(gate?.admission?.reasons ?? {})) {
+    samples.add("inmesh_inbound_shed_total", ["reason", reason], count);
+  }
+  let limited = 0;
+  for (const { refused } of gate?.rateLimits ?? []) limited += refused;
+  if (gate !== undefined && gate.rateLimits.length > 0) {
+    samples.add(
+      "inmesh_rate_limited_total",
+      ["direction", "inbound", "service", settings.service, "mode", "enforced"],
+      limited,
+    );
+  }
+  const { rules, unmatched, dryRun } = engine.guard.read();
+  const decisions = new Map<string, { readonly action: string; readonly policy: string; count: number }>();
+  for (const { policy, action, count } of rules) {
+    const short = policy.slice(policy.indexOf("/") + 1);
+    const key = `${action} ${short}`;
+    const known = decisions.get(key);
+    if (known === undefined) decisions.set(key, { action: action.toLowerCase(), policy: short, count });
+    else known.count += count;
+  }
+  for (const { action, policy, count } of decisions.values()) {
+    samples.add("inmesh_authz_decisions_total", ["action", action, "policy", policy, "mode", "enforce"], count);
+  }
+  if (unmatched > 0) {
+    samples.add("inmesh_authz_decisions_total", ["action", "deny", "policy", "none", "mode", "enforce"], unmatched);
+  }
+  for (const { policy, wouldAllow, wouldDeny } of dryRun) {
+    const of = ["policy", policy.slice(policy.indexOf("/") + 1), "mode", "dry_run"];
+    samples.add("inmesh_authz_decisions_total", ["action", "allow", ...of], wouldAllow);
+    samples.add("inmesh_authz_decisions_total", ["action", "deny", ...of], wouldDeny);
+  }
+  const { handshakes, refused } = security.read();
+  const shaken = (result: string, reason: string, count: number): void =>
+    samples.add("inmesh_tls_handshakes_total", ["direction", "inbound", "result", result, "reason", reason], count);
+  shaken("ok", "", handshakes.full + handshakes.resumed);
+  for (const [reason, count] of Object.entries(refused)) shaken("failed", reason, count);
+}
+
+function configSamples({ pipeline, registryUrl, clock }: DataPlane, samples: Samples): void {
+  const kind = schemeOf(registryUrl)?.replace(/\+.*/, "") ?? (registryUrl === "memory" ? "memory" : "folder");
+  const source = ["source", kind];
+  samples.add("inmesh_config_version", source, pipeline?.version ?? 0);
+  if (pipeline === undefined) return;
+  const { source: status, problems, publications, compileFailures } = pipeline;
+  const heard = status.state === "fresh";
+  samples.add("inmesh_config_age_seconds", source, heard ? 0 : Math.max(0, clock.now() - status.since) / 1_000);
+  for (const severity of ["error", "warning"] as const) {
+    const count = problems.filter((problem) => problem.severity === severity).length;
+    samples.add("inmesh_config_problems", [...source, "severity", severity], count);
+  }
+  samples.add("inmesh_config_updates_total", [...source, "result", "applied"], publications);
+  samples.add("inmesh_config_updates_total", [...source, "result", "rejected"], compileFailures);
+}
+
+/** The first of the process's own roots to expire; read again only when certificates changed. */
+class RootExpiry {
+  #generation = -1;
+  #expires = 0;
+
+  read(generation: number, roots: readonly string[]): number {
+    if (generation !== this.#generation) {
+      this.#generation = generation;
+      this.#expires = Math.min(...roots.map((pem) => Date.parse(new X509Certificate(pem).validTo)));
+    }
+    return this.#expires;
+  }
+}
+
+function identitySamples({ identity }: DataPlane, samples: Samples, roots: RootExpiry): void {
+  const { current } = identity ?? {};
+  if (current === undefined) return;
+  const { notAfter, generation, bundles, self } = current;
+  samples.add("inmesh_certificate_expiry_timestamp_seconds", ["kind", "leaf"], Math.floor(notAfter / 1_000));
+  const own = bundles.get(self.trustDomain) ?? [];
+  if (own.length > 0) {
+    const expires = Math.floor(roots.read(generation, own) / 1_000);
+    samples.add("inmesh_certificate_expiry_timestamp_seconds", ["kind", "root"], expires);
+  }
+  samples.add("inmesh_certificate_rotations_total", ["result", "ok"], generation);
+}
+
+function processSamples(samples: Samples): void {
+  const { user, system } = process.cpuUsage();
+  samples.add("istio_build", ["component", "inmesh", "tag", VERSION], 1);
+  samples.add("process_cpu_seconds_total", [], (user + system) / 1e6);
+  samples.add("process_resident_memory_bytes", [], process.memoryUsage.rss());
+  samples.add("process_start_time_seconds", [], Math.round(performance.timeOrigin / 1_000));
+  const [major = "", minor = "", patch = ""] = process.version.slice(1).split(".");
+  samples.add("nodejs_version_info", ["version", process.version, "major", major, "minor", minor, "patch", patch], 1);
+}

@@ -1,0 +1,124 @@
+/**
+ * What Envoy sidecars tell of themselves beside their certificate: `x-envoy-peer-metadata`, base64 of a protobuf Struct. Read
+ * over mTLS only, believed of the namespace that the certificate names only, and never trusted to be short or well-formed.
+ */
+
+import type { PeerIdentity } from "@inmesh/model";
+import { UNKNOWN, type WorkloadLabels, workloadLabels } from "./workload-labels.js";
+
+export const METADATA_HEADER = "x-envoy-peer-metadata";
+
+export interface ToldMetadata {
+  readonly labels: WorkloadLabels;
+  /** Tells it from others of the same peer. */
+  readonly key: string;
+}
+
+/** In characters. */
+const LONGEST_HEADER = 16_384;
+const LONGEST_VALUE = 128;
+/** Headers remembered at a time: each is one workload's, word for word the same on every request. */
+const MOST = 256;
+/** Of Structs in Structs. */
+const DEEPEST = 8;
+
+export class PeerMetadata {
+  readonly #known = new Map<string, ToldMetadata | undefined>();
+
+  /** @returns undefined for what cannot be read, or is not of the peer's namespace */
+  read(header: string, peer: PeerIdentity): ToldMetadata | undefined {
+    if (header.length > LONGEST_HEADER) return undefined;
+    const known = this.#known.get(header);
+    if (known !== undefined || this.#known.has(header))
+      return known?.labels.namespace === peer.namespace ? known : undefined;
+    if (this.#known.size >= MOST) this.#known.delete(this.#known.keys().next().value!); // full, so not empty
+    const told = readMetadata(header);
+    this.#known.set(header, told);
+    return told?.labels.namespace === peer.namespace ? told : undefined;
+  }
+}
+
+function readMetadata(header: string): ToldMetadata | undefined {
+  try {
+    const struct = readStruct(Buffer.from(header, "base64"), 0);
+    const namespace = textOf(struct["NAMESPACE"]);
+    const workload = textOf(struct["WORKLOAD_NAME"]) || textOf(struct["NAME"]);
+    if (namespace === "" || workload === "") return undefined;
+    const given = struct["LABELS"];
+    const labels: Record<string, string> = Object.create(null);
+    if (typeof given === "object") for (const [key, value] of Object.entries(given)) labels[key] = textOf(value);
+    const found = workloadLabels(labels, workload, namespace);
+    const canonical = textOf(struct["CANONICAL_SERVICE"]);
+    const cluster = textOf(struct["CLUSTER_ID"]) || UNKNOWN;
+    const own = { ...found, workload, cluster, ...(canonical !== "" && { canonicalService: canonical }) };
+    if (own.cluster === UNKNOWN) return undefined; // known together, or not at all
+    return {
+      labels: own,
+      key: `${own.workload} ${own.version} ${own.canonicalService} ${own.canonicalRevision} ${own.cluster}`,
+    };
+  } catch {
+    return undefined; // no protobuf
+  }
+}
+
+type Value = string | { readonly [key: string]: Value };
+
+function textOf(value: Value | undefined): string {
+  return typeof value === "string" ? value.slice(0, LONGEST_VALUE) : "";
+}
+
+/** google.protobuf.Struct: `map<string, Value> fields = 1`. */
+function readStruct(bytes: Uint8Array, depth: number): { [key: string]: Value } {
+  if (depth > DEEPEST) throw new RangeError("too deep");
+  const struct: { [key: string]: Value } = Object.create(null);
+  for (const [field, entry] of fieldsOf(bytes)) {
+    if (field !== 1) continue;
+    let key = "";
+    let value: Value | undefined;
+    for (const [part, content] of fieldsOf(entry)) {
+      if (part === 1) key = TEXT.decode(content);
+      if (part === 2) value = readValue(content, depth);
+    }
+    if (value !== undefined) struct[key] = value;
+  }
+  return struct;
+}
+
+/** google.protobuf.Value: 3 is a text, 5 a Struct; numbers, truth and lists say nothing here. */
+function readValue(bytes: Uint8Array, depth: number): Value | undefined {
+  for (const [field, content] of fieldsOf(bytes)) {
+    if (field === 3) return TEXT.decode(content);
+    if (field === 5) return readStruct(content, depth + 1);
+  }
+  return undefined;
+}
+
+const TEXT = new TextDecoder("utf-8", { fatal: true });
+
+/** Fields with a length; others are passed over. @throws {RangeError} for what is cut off */
+function* fieldsOf(bytes: Uint8Array): Iterable<[field: number, content: Uint8Array]> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = bytes[at++];
+      if (byte === undefined) throw new RangeError("cut off");
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new RangeError("too long");
+  };
+  while (at < bytes.length) {
+    const tag = varint();
+    const wire = tag % 8;
+    if (wire === 2) {
+      const length = varint();
+      if (at + length > bytes.length) throw new RangeError("cut off");
+      yield [Math.floor(tag / 8), bytes.subarray(at, at + length)];
+      at += length;
+    } else if (wire === 0) varint();
+    else if (wire === 1) at += 8;
+    else if (wire === 5) at += 4;
+    else throw new RangeError("no such wire type");
+  }
+}

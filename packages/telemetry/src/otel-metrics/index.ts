@@ -1,0 +1,1 @@
+export { OtelMetrics, type OtelMetricsOptions } from "./otel-metrics.js";
