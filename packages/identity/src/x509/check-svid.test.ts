@@ -73,6 +73,7 @@ describe("checkSvid", () => {
     ["an unknown domain", { uris: ["spiffe://evil.local/ns/shop/sa/cart"] }, "not known here"],
     ["an authority", replaced(2, extension(OID.basicConstraints, sequence(trueValue()), true)), "of an authority"],
     ["keyCertSign", usage(0b1000_0100), "keyCertSign"],
+    ["a use of the key among the bits that do not count", replaced(0, extension(OID.keyUsage, bitString(Buffer.of(0b1000_0100), 3), true)), "bits set beyond its end"], // biome-ignore format: one line
     ["cRLSign", usage(0b1000_0010), "cRLSign"],
     ["no signature allowed", usage(0b0010_0000), "may not sign"],
     ["key usage that may be passed over", usage(0b1000_0000, false), "not critical"],

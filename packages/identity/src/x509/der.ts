@@ -127,6 +127,8 @@ export function oidOf(value: Der | undefined, what: string): string {
 export function bitsOf(value: Der | undefined, what: string): readonly boolean[] {
   const [unused = 8, ...bytes] = bytesOf(value, TAG.bitString, what);
   if (unused > 7 || (bytes.length === 0 && unused > 0)) throw new SvidProblem(`${what} is not well formed`);
+  // DER has them at zero (X.690 §11.2.1). OpenSSL passes over them, so that what they seem to allow is no use of the key.
+  if (((bytes.at(-1) ?? 0) & ((1 << unused) - 1)) !== 0) throw new SvidProblem(`${what} has bits set beyond its end`);
   return bytes.flatMap((byte) => Array.from({ length: 8 }, (_, bit) => (byte & (0x80 >> bit)) !== 0));
 }
 
