@@ -4,7 +4,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { PeerIdentity } from "@inmesh/model";
+import type { AccessRule, PeerIdentity } from "@inmesh/model";
 import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Tries } from "./tries.js";
 
@@ -26,6 +26,8 @@ export class InboundContext {
   peer: PeerIdentity | undefined = undefined;
   /** Of the request, where it is traced. */
   span: TraceSpan | undefined = undefined;
+  /** The rule of access that decided; null: no ALLOW rule matched, or no policy speaks. */
+  rule: AccessRule | null = null;
 
   constructor(
     deadlineAt: number,
@@ -37,6 +39,11 @@ export class InboundContext {
     this.forward = forward;
     this.signal = signal;
     this.spentAbove = spentAbove;
+  }
+
+  /** Pattern of the application's router that serves it, as far as it is known by now; empty. */
+  get httpRoute(): string {
+    return "";
   }
 
   /** A call made for it failed for good: an answer that says so is not to be tried again above (`tries.retried`). */

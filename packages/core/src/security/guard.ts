@@ -158,6 +158,7 @@ export class Guard {
       (answer) => {
         if (answer.kind === "pass") return this.#authenticate(judged, answer);
         this.#counts.denied(custom.rule, answer.reason, judged.request, now);
+        if (arrival.context !== undefined) arrival.context.rule = custom.rule;
         return answer.rejection;
       },
       (error: unknown) => this.#deny(judged, custom.rule, textOf(error)),
@@ -184,6 +185,8 @@ export class Guard {
     request.claims = valid?.claims;
     const decision = policy.access.decide(request);
     this.#counts.decided(decision, request, now);
+    const { context } = judged.arrival;
+    if (context !== undefined) context.rule = decision.decidedBy;
     if (!decision.allowed) return ACCESS_DENIED;
     return this.#passage(judged, external, valid);
   }
@@ -209,8 +212,9 @@ export class Guard {
     };
   }
 
-  #deny({ request, now }: Judged, rule: AccessRule, reason: string): Rejection {
+  #deny({ arrival, request, now }: Judged, rule: AccessRule, reason: string): Rejection {
     this.#counts.denied(rule, reason, request, now);
+    if (arrival.context !== undefined) arrival.context.rule = rule;
     return ACCESS_DENIED;
   }
 

@@ -17,6 +17,8 @@ export interface InboundHeaders {
   readonly spentAbove: number;
   /** It says who called somebody in front of us. */
   readonly clientCert: boolean;
+  /** Its `traceparent` is none that anybody could read. */
+  readonly malformed: boolean;
 }
 
 /** Headers between members of the mesh. From anybody they may only shorten the work, never claim an identity (pitfalls T7). */
@@ -25,6 +27,9 @@ const LETTER_X = 120;
 /** A day: longer deadlines say nothing. In ms. */
 const LONGEST_MS = 86_400_000;
 const LONGEST_DIGITS = 12;
+/** Of a request's id, in characters: it stands in every line of every log. */
+const LONGEST_ID = 128;
+export const REQUEST_ID_HEADER = "x-request-id";
 export const CLIENT_CERT_HEADER = "x-forwarded-client-cert";
 const NONE: readonly string[] = [];
 
@@ -35,6 +40,12 @@ const NONE: readonly string[] = [];
 const COUNT = Object.getOwnPropertySymbols(new IncomingMessage(undefined as unknown as Socket)).find(
   ({ description }) => description === "kHeadersCount",
 );
+
+/** Where Node keeps `headers`, null before they are asked for. */
+const MADE = Object.getOwnPropertySymbols(new IncomingMessage(undefined as unknown as Socket)).find(
+  ({ description }) => description === "kHeaders",
+);
+type Made = Record<symbol, unknown>;
 
 /**
  * Reads the mesh's headers of a request and takes them out of `headers`, `headersDistinct` and `rawHeaders`.
@@ -47,12 +58,15 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
   let spentAbove = 0;
   let ours = false;
   let clientCert = false;
+  let malformed = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
     const key = isForwarded(name);
     if (key !== undefined) {
       const value = request.headers[key]; // repeated lines are joined there
       if (typeof value !== "string" || forward?.includes(key) === true) continue;
+      if (key === REQUEST_ID_HEADER && value.length > LONGEST_ID) continue;
+      if (key === "traceparent" && !isTraceparent(value)) malformed = true;
       forward ??= [];
       forward.push(key, value);
     } else if (isOurs(name)) ours = true;
@@ -66,23 +80,62 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
     if (!leaves) hideHeaders(request, isOurs);
   }
-  return { forward: forward ?? NONE, remainingMs, spentAbove, clientCert };
+  return { forward: forward ?? NONE, remainingMs, spentAbove, clientCert, malformed };
 }
 
-/** @returns its lower-case name when it is passed on to every call, unless the caller of the mesh sets its own */
+/**
+ * @returns its lower-case name when it is passed on to every call, unless the caller of the mesh sets its own: what the tracing
+ * systems of this world write (observability §4.4)
+ */
 function isForwarded(name: string): string | undefined {
   switch (name.length) {
+    case "b3".length:
+      return same(name, "b3");
+    case "sw8".length:
+      return same(name, "sw8");
     case "baggage".length:
       return same(name, "baggage");
     case "tracestate".length:
-      return same(name, "tracestate");
+      return same(name, "tracestate") ?? byPrefix(name);
     case "traceparent".length:
-      return same(name, "traceparent");
+      return same(name, "traceparent") ?? byPrefix(name);
     case "x-request-id".length:
-      return same(name, "x-request-id");
+      return same(name, REQUEST_ID_HEADER) ?? byPrefix(name);
+    case "grpc-trace-bin".length:
+      return same(name, "grpc-trace-bin") ?? byPrefix(name);
+    case "x-ot-span-context".length:
+      return same(name, "x-ot-span-context") ?? byPrefix(name);
+    case "x-cloud-trace-context".length:
+      return same(name, "x-cloud-trace-context") ?? byPrefix(name);
     default:
-      return undefined;
+      return byPrefix(name);
   }
+}
+
+const PREFIXES = ["x-b3-", "x-datadog-"];
+
+function byPrefix(name: string): string | undefined {
+  if ((name.charCodeAt(0) | 32) !== LETTER_X || name.length > LONGEST_NAME) return undefined;
+  const third = name.charCodeAt(2) | 32;
+  if (third !== 98 && third !== 100) return undefined; // b, d
+  const key = name.toLowerCase();
+  return PREFIXES.some((prefix) => key.startsWith(prefix)) ? key : undefined;
+}
+
+/** Of trace headers by prefix: theirs are shorter. */
+const LONGEST_NAME = 40;
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/;
+const TRACEPARENT_CHARS = 55;
+
+/** W3C Trace Context §2.2: what cannot be read is none, and a new trace begins. Of version 00 nothing follows. */
+function isTraceparent(value: string): boolean {
+  return TRACEPARENT.test(value) && (value.length === TRACEPARENT_CHARS || !value.startsWith("00"));
+}
+
+/** @returns empty where there is none */
+export function lineOf(flat: readonly string[], name: string): string {
+  for (let index = 0; index < flat.length; index += 2) if (flat[index] === name) return flat[index + 1]!; // flat pairs
+  return "";
 }
 
 function same(name: string, key: string): string | undefined {
@@ -113,14 +166,23 @@ export function hideHeaders(message: RequestHead, isHidden: (name: string) => bo
 
 /** Adds a line to a head as if it had come. @param name lower-case, and not there */
 export function showHeader(message: RequestHead, name: string, value: string): void {
-  const { headers, rawHeaders } = message;
+  const { rawHeaders } = message;
   const distinct = COUNT === undefined ? message.headersDistinct : undefined;
-  headers[name] = value;
+  // Node makes them of the lines when somebody asks, which may be nobody.
+  const unmade = MADE !== undefined && COUNT !== undefined && (message as unknown as Made)[MADE] === null;
+  if (!unmade) message.headers[name] = value;
   if (distinct !== undefined) distinct[name] = [value];
   rawHeaders.push(name, value);
   if (COUNT !== undefined && COUNT in message)
     (message as unknown as Record<symbol, number>)[COUNT] = rawHeaders.length;
 }
+
+/** What follows such a request is a trace of its own. */
+export function withoutTrace(flat: readonly string[]): readonly string[] {
+  return flat.filter((_, index) => !TRACE.has(flat[index - (index % 2)] ?? ""));
+}
+
+const TRACE: ReadonlySet<string> = new Set(["traceparent", "tracestate"]);
 
 /** Digits only: repeated headers are joined by a comma and say nothing. @returns undefined for anything else */
 function parseDigits(value: string | readonly string[] | undefined): number | undefined {

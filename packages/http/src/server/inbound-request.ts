@@ -3,9 +3,21 @@
  * object on purpose, made for every request of the process; what few ask for is made when they ask.
  */
 
-import { type Admitted, type Clock, type Gate, type Guard, type InboundContext, MeshError } from "@inmesh/core";
+import { randomUUID } from "node:crypto";
+import {
+  type Admitted,
+  type Clock,
+  type Gate,
+  type Guard,
+  type InboundContext,
+  MeshError,
+  type OutcomeSinks,
+  type Tracing,
+} from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { takeHeaders } from "./inbound-headers.js";
+import { lineOf, REQUEST_ID_HEADER, showHeader, takeHeaders, withoutTrace } from "./inbound-headers.js";
+import { routeOf } from "./record/http-route.js";
+import type { RequestFacts } from "./record/request-facts.js";
 import type { RequestHead } from "./request-head.js";
 import { tellRetried } from "./retried-header.js";
 import type { Connection } from "./tls/connection.js";
@@ -22,6 +34,11 @@ export interface InboundEngine {
   readonly guard?: Pick<Guard, "active" | "enter"> & Partial<Pick<Guard, "foldsCase">>;
   /** What policy puts before the application; absent: nothing. */
   readonly gate?: Pick<Gate, "active" | "enter">;
+  /** Who hears what became of requests; absent: nobody. */
+  readonly sinks?: Pick<OutcomeSinks, "any" | "ended">;
+  /** Absent: headers of traces are passed on, and that is all. */
+  readonly tracing?: Tracing | undefined;
+  readonly store?: { readonly current: { readonly version: number } | undefined };
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
 
@@ -61,6 +78,13 @@ export class InboundRequest implements InboundContext {
   repeats = 0;
   peer: InboundContext["peer"] = undefined;
   span: InboundContext["span"] = undefined;
+  rule: InboundContext["rule"] = null;
+  /** It said to be part of a trace, and nobody can read which. */
+  readonly malformedTrace: boolean;
+  /** `x-request-id`: its caller's, or made here; empty where nobody listens, or the mesh changes nothing. */
+  readonly requestId: string;
+  /** For its record; undefined: nobody listens. */
+  facts: RequestFacts | undefined = undefined;
   /** Where it came in, as the mesh knows it; undefined where it does not. */
   connection: Connection | undefined = undefined;
   /** It came with a header that says who called. */
@@ -69,6 +93,8 @@ export class InboundRequest implements InboundContext {
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;
   readonly #engine: InboundEngine;
+  /** Where its router says who serves it; once it is over, what it said. */
+  #routed: object | string;
   /** Until it is over: work that outlives the request keeps this object, and must not keep the rest. */
   #answer: Answer | undefined;
   #abort: Abort | undefined = undefined;
@@ -79,13 +105,25 @@ export class InboundRequest implements InboundContext {
     this.under = (carrier as Marked)[SERVED];
     this.#engine = engine;
     this.#answer = answer;
+    this.#routed = carrier;
     this.startedAt = engine.clock.now();
-    const { forward, remainingMs, spentAbove, clientCert } = takeHeaders(head, engine.onlyObserves);
+    const { forward: given, remainingMs, spentAbove, clientCert, malformed } = takeHeaders(head, engine.onlyObserves);
     // The mesh that came first has hidden the headers from us as well as from the application.
     this.deadlineAt = !engine.inForce
       ? Number.POSITIVE_INFINITY
       : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
-    this.forward = forward;
+    const seen = engine.inForce && (engine.tracing !== undefined || engine.sinks?.any === true);
+    this.malformedTrace = malformed;
+    const forward = malformed && seen ? withoutTrace(given) : given;
+    const id = seen ? lineOf(forward, REQUEST_ID_HEADER) : "";
+    if (id !== "" || !seen) {
+      this.requestId = id;
+      this.forward = forward;
+    } else {
+      this.requestId = this.under?.requestId || randomUUID();
+      this.forward = [...forward, REQUEST_ID_HEADER, this.requestId];
+      if (this.under === undefined) showHeader(head, REQUEST_ID_HEADER, this.requestId);
+    }
     this.clientCert = clientCert;
     this.spentAbove = this.under?.spentAbove ?? spentAbove;
     (carrier as Marked)[SERVED] = this;
@@ -98,6 +136,11 @@ export class InboundRequest implements InboundContext {
     return served !== undefined;
   }
 
+  /** Undefined once it is over. */
+  get answer(): Answer | undefined {
+    return this.#answer;
+  }
+
   /** Everything about it is over. */
   get over(): boolean {
     return this.#answer === undefined;
@@ -106,6 +149,15 @@ export class InboundRequest implements InboundContext {
   /** Whether the answer is gone without this object having heard of it: somebody removed all of its listeners. */
   get lost(): boolean {
     return this.#answer?.closed === true;
+  }
+
+  get httpRoute(): string {
+    return typeof this.#routed === "string" ? this.#routed : routeOf(this.#routed);
+  }
+
+  headWritten(): void {
+    const { facts } = this;
+    if (facts !== undefined && facts.headAt === 0) facts.headAt = this.#engine.clock.now();
   }
 
   retriedInVain(): void {
@@ -135,6 +187,7 @@ export class InboundRequest implements InboundContext {
     const answer = this.#answer;
     if (answer === undefined) return undefined;
     this.#answer = undefined;
+    this.#routed = this.facts === undefined && this.calls === 0 ? "" : this.httpRoute;
     this.connection?.requestEnded();
     // The request's own "close" comes when its body was read, and says nothing (pitfalls S5).
     const cut = !answer.writableEnded;

@@ -23,10 +23,14 @@ import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
-import { takeHeaders } from "./inbound-headers.js";
-import { type InboundEngine, InboundRequest } from "./inbound-request.js";
+import { lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
+import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
+import { watchHeads, watchStreamHeads } from "./record/head-watch.js";
+import { InboundRecord } from "./record/inbound-record.js";
+import type { Refusal } from "./record/refusal-details.js";
+import { RequestFacts } from "./record/request-facts.js";
 import { addToStream, answerUpgrade, type LocalAnswer, rejectRequest, rejectStream } from "./reject.js";
 import type { RequestHead } from "./request-head.js";
 import { ServedArrival } from "./served-arrival.js";
@@ -45,6 +49,7 @@ export class Inbound {
   readonly observed: ObservedCalls;
   /** Answers the mesh's own paths before anything is judged or counted, for whoever asks. Undefined: it has none. */
   reserved: ((method: string, target: string) => LocalAnswer | undefined) | undefined;
+  readonly #record = new InboundRecord();
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
@@ -59,6 +64,7 @@ export class Inbound {
   #refused = 0;
   #denied = 0;
   #expired = 0;
+  #malformedTraces = 0;
   #retiring = false;
 
   /** @param security who calls, and whether they may; undefined: nobody knows, and everybody may */
@@ -66,6 +72,7 @@ export class Inbound {
     this.#engine = engine;
     this.#security = security;
     this.observed = new ObservedCalls(engine.clock);
+    if (!engine.onlyObserves) watchHeads();
   }
 
   get inFlight(): number {
@@ -80,6 +87,11 @@ export class Inbound {
   /** Requests begun so far. */
   get arrived(): number {
     return this.#before + this.#requests;
+  }
+
+  /** Requests whose `traceparent` nobody can read, so far. */
+  get malformedTraces(): number {
+    return this.#malformedTraces;
   }
 
   /** An application that requests are handed to, as far as somebody knows it. */
@@ -125,6 +137,7 @@ export class Inbound {
     }
     const inbound = new InboundRequest(this, this.#engine, request, request, response);
     this.#add(inbound);
+    this.#begin(inbound, request, request, request.socket);
     const pipelined = response.socket === null ? this.#followSocket(request.socket, inbound) : undefined;
     response.on("close", () => {
       this.#close(inbound);
@@ -133,7 +146,7 @@ export class Inbound {
     if (this.#retiring) inbound.retire();
     const turnedAway = this.#security?.meet(request.socket, request, inbound);
     if (turnedAway !== undefined && !response.headersSent) {
-      return this.#deny(inbound, () => rejectRequest(response, turnedAway));
+      return this.#deny(inbound, turnedAway, () => rejectRequest(response, turnedAway));
     }
     if (guard?.active !== true || response.headersSent) return this.#serve(inbound, request, response, work);
     const arrival = ServedArrival.of(request, { context: inbound, openBody: () => bodyOf(request, response) });
@@ -143,7 +156,7 @@ export class Inbound {
       verdict,
       (rejection) => {
         this.#observe(inbound, request.method, request.url, rejection);
-        return this.#deny(inbound, () => rejectRequest(response, rejection));
+        return this.#deny(inbound, rejection, () => rejectRequest(response, rejection));
       },
       (passage) => {
         if (passage !== undefined) editRequest(request, passage);
@@ -180,12 +193,14 @@ export class Inbound {
     }
     const own = this.reserved?.(`${head.headers[":method"]}`, `${head.headers[":path"]}`);
     if (own !== undefined && !stream.headersSent) return rejectStream(stream, head, own);
+    watchStreamHeads(stream);
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
     this.#add(inbound);
+    this.#begin(inbound, stream, head, socket);
     stream.once("close", () => this.#close(inbound));
     const turnedAway = this.#security?.meet(socket, head, inbound);
     if (turnedAway !== undefined && !stream.headersSent) {
-      return this.#deny(inbound, () => rejectStream(stream, head, turnedAway));
+      return this.#deny(inbound, turnedAway, () => rejectStream(stream, head, turnedAway));
     }
     if (guard?.active !== true || stream.headersSent) return this.#serveStream(inbound, stream, head, work);
     const openBody = (): Readable => bodyOfStream(stream, head);
@@ -197,7 +212,7 @@ export class Inbound {
       (rejection) => {
         const { headers } = head;
         this.#observe(inbound, headers[":method"], headers[":path"], rejection);
-        return this.#deny(inbound, () => rejectStream(stream, head, rejection));
+        return this.#deny(inbound, rejection, () => rejectStream(stream, head, rejection));
       },
       (passage) => {
         if (passage !== undefined) {
@@ -296,6 +311,40 @@ export class Inbound {
     };
   }
 
+  /** What is kept of it for its record, and its span: before anybody judges it, since the refused are seen, too. */
+  #begin(
+    inbound: InboundRequest,
+    carrier: IncomingMessage | ServerHttp2Stream,
+    head: RequestHead,
+    socket: Socket | undefined,
+  ): void {
+    const { sinks, tracing, store } = this.#engine;
+    if (inbound.malformedTrace) this.#malformedTraces += 1;
+    if (tracing === undefined && sinks?.any !== true) return;
+    const facts = new RequestFacts(carrier, head, socket, inbound.startedAt, store?.current?.version ?? 0);
+    facts.requestId = lineOf(inbound.forward, REQUEST_ID_HEADER);
+    facts.traceparent = lineOf(inbound.forward, "traceparent");
+    inbound.facts = facts;
+    if (tracing !== undefined) inbound.span = tracing.startRequest(inbound, facts);
+  }
+
+  /** To the application. */
+  #hand<Result>(inbound: InboundRequest, work: () => Result): Result {
+    const { facts, span } = inbound;
+    const { contexts, clock } = this.#engine;
+    if (facts !== undefined) facts.servedAt = clock.now();
+    return span === undefined ? contexts.run(inbound, work) : contexts.run(inbound, () => span.run(work));
+  }
+
+  /** Everybody hears what became of it. */
+  #tell(inbound: InboundRequest, facts: RequestFacts, answer: Answer, cut: boolean, now: number): void {
+    const { sinks, clock } = this.#engine;
+    const record = this.#record.fill(inbound, facts, answer, cut, now, clock);
+    inbound.span?.end(record);
+    sinks?.ended(record);
+    inbound.facts = undefined;
+  }
+
   /** Past the guard: deadline, limits, application. */
   #serve<Result>(
     inbound: InboundRequest,
@@ -310,7 +359,7 @@ export class Inbound {
       const headers = inbound.admitted?.answerHeaders() ?? NONE;
       for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
     }
-    return this.#engine.contexts.run(inbound, work);
+    return this.#hand(inbound, work);
   }
 
   #serveStream<Result>(
@@ -326,7 +375,7 @@ export class Inbound {
       const headers = inbound.admitted?.answerHeaders();
       if (headers !== undefined) addToStream(stream, headers);
     }
-    return this.#engine.contexts.run(inbound, work);
+    return this.#hand(inbound, work);
   }
 
   /**
@@ -367,8 +416,9 @@ export class Inbound {
       this.observed.add(peer, method, target, rejection !== undefined);
   }
 
-  #deny(inbound: InboundRequest, answer: () => true): true {
+  #deny(inbound: InboundRequest, refusal: Refusal, answer: () => true): true {
     inbound.refused = true;
+    if (inbound.facts !== undefined) inbound.facts.refusal = refusal;
     return this.#refuse(answer);
   }
 
@@ -387,8 +437,9 @@ export class Inbound {
   }
 
   #close(inbound: InboundRequest): void {
+    const { answer } = inbound;
     const status = inbound.close();
-    if (status === undefined) return;
+    if (status === undefined || answer === undefined) return;
     const { previous, next } = inbound;
     if (previous === undefined) this.#newest = next;
     else previous.next = next;
@@ -398,6 +449,7 @@ export class Inbound {
     this.#inFlight -= 1;
     const now = this.#engine.clock.now();
     inbound.admitted?.end(status, now);
+    if (inbound.facts !== undefined) this.#tell(inbound, inbound.facts, answer, !answer.writableEnded, now);
     if (!inbound.refused) {
       this.#latency.record(now - inbound.startedAt);
       if (status >= 500) this.#failures += 1;
@@ -415,6 +467,7 @@ export class Inbound {
     const rejection = this.#rejection(inbound, head, source);
     if (rejection === undefined) return undefined;
     inbound.refused = true;
+    if (inbound.facts !== undefined) inbound.facts.refusal = rejection;
     if (rejection === DEADLINE_PASSED) this.#expired += 1;
     else this.#refused += 1;
     return rejection;

@@ -1,0 +1,91 @@
+/**
+ * When the head of an answer is written, of every server: on the prototypes, once per process, since a method of its own on each
+ * answer would make every one of them another shape. Each costs one look at the request while nobody listens.
+ */
+
+import { ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { override } from "../override.js";
+
+/** On requests and streams that a mesh serves (inbound-request.ts). Holds for every copy of this package, also older ones. */
+const SERVED: unique symbol = Symbol.for("@inmesh/inbound@1");
+const REQUEST_ID_HEADER = "x-request-id";
+const WATCHED: unique symbol = Symbol.for("@inmesh/heads-watched@1");
+
+const SENT: unique symbol = Symbol("inmesh.sentBytes");
+
+interface Marked {
+  readonly [SERVED]?: { headWritten?(): void; readonly requestId?: string };
+  [SENT]?: number;
+}
+
+export function watchHeads(): void {
+  const prototype = ServerResponse.prototype as ServerResponse & { [WATCHED]?: true };
+  if (Object.hasOwn(prototype, WATCHED)) return;
+  Object.defineProperty(prototype, WATCHED, { value: true });
+  const { writeHead: original } = prototype;
+  override(prototype, "writeHead", function writeHead(this: ServerResponse, ...args: unknown[]) {
+    const served = (this.req as Marked | undefined)?.[SERVED];
+    if (served !== undefined && !this.headersSent) {
+      served.headWritten?.();
+      if (served.requestId && !this.hasHeader(REQUEST_ID_HEADER)) this.setHeader(REQUEST_ID_HEADER, served.requestId);
+    }
+    return Reflect.apply(original, this, args) as ServerResponse;
+  } as ServerResponse["writeHead"]);
+}
+
+const NAMES = ["respond", "respondWithFD", "respondWithFile"] as const;
+
+/** Its class is met with its first stream. */
+export function watchStreamHeads(stream: ServerHttp2Stream): void {
+  let prototype = Object.getPrototypeOf(stream) as (ServerHttp2Stream & { [WATCHED]?: true }) | null;
+  while (prototype !== null && !Object.hasOwn(prototype, "respond")) prototype = Object.getPrototypeOf(prototype);
+  if (prototype === null || Object.hasOwn(prototype, WATCHED)) return;
+  Object.defineProperty(prototype, WATCHED, { value: true });
+  countWrites(prototype);
+  for (const name of NAMES) {
+    const original = prototype[name] as (...args: unknown[]) => void;
+    override(prototype, name, function (this: ServerHttp2Stream, ...args: unknown[]) {
+      const served = (this as Marked)[SERVED];
+      if (served !== undefined) {
+        served.headWritten?.();
+        const at = name === "respond" ? 0 : 1;
+        if (served.requestId) args[at] = withId(args[at] as OutgoingHttpHeaders | undefined, served.requestId);
+      }
+      return Reflect.apply(original, this, args);
+    } as ServerHttp2Stream[typeof name]);
+  }
+}
+
+/** Bytes of an HTTP/2 answer's body so far; files that Node sends by itself are not among them. */
+export function sentBytes(stream: object): number {
+  return (stream as Marked)[SENT] ?? 0;
+}
+
+type Write = (this: Marked, chunk: unknown, encoding: BufferEncoding, done: unknown) => void;
+type Writev = (this: Marked, chunks: readonly { readonly chunk: unknown }[], done: unknown) => void;
+
+function countWrites(prototype: object): void {
+  const target = prototype as { _write: Write; _writev: Writev };
+  const { _write, _writev } = target;
+  override(target, "_write", function (chunk, encoding, done) {
+    this[SENT] = (this[SENT] ?? 0) + lengthOf(chunk, encoding);
+    _write.call(this, chunk, encoding, done);
+  });
+  override(target, "_writev", function (chunks, done) {
+    let sent = this[SENT] ?? 0;
+    for (const { chunk } of chunks) sent += lengthOf(chunk);
+    this[SENT] = sent;
+    _writev.call(this, chunks, done);
+  });
+}
+
+function lengthOf(chunk: unknown, encoding?: BufferEncoding): number {
+  return typeof chunk === "string" ? Buffer.byteLength(chunk, encoding) : ((chunk as Uint8Array).length ?? 0);
+}
+
+/** What the application says itself stays. */
+function withId(given: OutgoingHttpHeaders | undefined, id: string): OutgoingHttpHeaders {
+  for (const name in given) if (name.length === 12 && name.toLowerCase() === REQUEST_ID_HEADER) return given;
+  return Object.assign(Object.create(null), given, { [REQUEST_ID_HEADER]: id });
+}

@@ -1,0 +1,113 @@
+/**
+ * The pattern by which the application's router found who serves a request: `/users/:id`. Express says it on the request, others by
+ * `noteRoute`. Patterns come from the application's source; what a caller wrote never gets into one.
+ */
+
+const ROUTE: unique symbol = Symbol.for("@inmesh/http-route@1");
+/** Of a process: an application that makes routes from what callers send must not fill the memory. */
+const MOST_ROUTES = 1_000;
+const LONGEST_CHARS = 200;
+const known = new Set<string>();
+
+interface Routed {
+  [ROUTE]?: string;
+}
+
+/** @param carrier its IncomingMessage, or its stream of HTTP/2, or Node's request made of that */
+export function noteRoute(carrier: object, pattern: string | undefined): void {
+  const target = (carrier as { readonly stream?: object }).stream ?? carrier;
+  if (pattern !== undefined && pattern !== "") (target as Routed)[ROUTE] = interned(pattern);
+}
+
+/** @returns empty where nobody said it */
+export function routeOf(carrier: object): string {
+  return (carrier as Routed)[ROUTE] ?? expressRoute(carrier as ExpressRequest);
+}
+
+interface ExpressRequest {
+  readonly route?: { readonly path?: unknown };
+  readonly baseUrl?: unknown;
+  readonly app?: { readonly _router?: Router; readonly router?: Router };
+}
+
+interface Router {
+  readonly stack?: readonly Layer[];
+}
+
+/** Of Express 4 and 5. */
+interface Layer {
+  readonly handle?: Router;
+  readonly route?: unknown;
+  readonly keys?: readonly unknown[];
+  path?: string;
+  params?: Readonly<Record<string, unknown>>;
+  match?(path: string): boolean;
+}
+
+function expressRoute({ route, baseUrl, app }: ExpressRequest): string {
+  const path = textOf(route?.path);
+  if (path === "") return "";
+  if (typeof baseUrl !== "string" || baseUrl === "") return interned(path);
+  const mount = mountPattern(routerOf(app)?.stack, baseUrl);
+  return interned(mount + (path === "/" && mount !== "" ? "" : path));
+}
+
+/** In Express 4 the getter of `router` throws, to say that it is gone. */
+function routerOf(app: ExpressRequest["app"]): Router | undefined {
+  return app?._router ?? app?.router;
+}
+
+function textOf(path: unknown): string {
+  if (typeof path === "string") return path;
+  if (path instanceof RegExp) return String(path);
+  return Array.isArray(path) ? path.map(textOf).join("|") : "";
+}
+
+/**
+ * `baseUrl` is what the caller wrote where a router is mounted at `/users/:id`: parameters are written by their names again. Layers
+ * keep what they matched last until they match anew, which they do before anybody reads it.
+ */
+function mountPattern(stack: readonly Layer[] | undefined, baseUrl: string): string {
+  for (const layer of stack ?? []) {
+    if (layer.route !== undefined || layer.handle?.stack === undefined || layer.match?.(baseUrl) !== true) continue;
+    const matched = layer.path ?? "";
+    const rest = baseUrl.slice(matched.length);
+    if (rest === baseUrl && rest !== "") {
+      const inner = mountPattern(layer.handle.stack, baseUrl);
+      if (inner !== "") return inner;
+      continue;
+    }
+    const own = layer.keys?.length ? withNames(matched, layer.params ?? {}) : matched;
+    if (rest === "" || rest === "/") return own;
+    const inner = mountPattern(layer.handle.stack, rest);
+    if (inner !== "") return own + inner;
+  }
+  return "";
+}
+
+function withNames(matched: string, params: Readonly<Record<string, unknown>>): string {
+  const names = new Map(Object.entries(params).map(([name, value]) => [String(value), name]));
+  return matched
+    .split("/")
+    .map((segment) => {
+      const name = names.get(decoded(segment));
+      return name === undefined ? segment : `:${name}`;
+    })
+    .join("/");
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+/** @returns empty beyond the most */
+function interned(pattern: string): string {
+  if (known.has(pattern)) return pattern;
+  if (known.size >= MOST_ROUTES || pattern.length > LONGEST_CHARS) return "";
+  known.add(pattern);
+  return pattern;
+}

@@ -1,0 +1,211 @@
+/**
+ * What became of a request that was served, for everybody who shows it. One object per mesh, filled anew for each request: what
+ * few ask for is read when they ask, from the request and its answer, which are there for as long as the record is.
+ */
+
+import { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import {
+  type AttemptRecord,
+  type Clock,
+  FLAG,
+  type InboundContext,
+  type OutcomeRecord,
+  type TimeLedger,
+} from "@inmesh/core";
+import type { PeerIdentity } from "@inmesh/model";
+import type { Answer } from "../inbound-request.js";
+import { StreamAnswer } from "../stream-answer.js";
+import { grpcStatusOf, isGrpc } from "./grpc-facts.js";
+import { refusalDetails, refusalFlags } from "./refusal-details.js";
+import type { RequestFacts } from "./request-facts.js";
+
+const NO_ATTEMPTS: readonly AttemptRecord[] = [];
+
+export class InboundRecord implements OutcomeRecord {
+  readonly direction = "inbound";
+  wallMs = 0;
+  startedAt = 0;
+  endedAt = 0;
+  status = 0;
+  flags = 0;
+  code: OutcomeRecord["code"] = "";
+  snapshot = 0;
+  readonly attempts = NO_ATTEMPTS;
+  readonly attemptCount = 0;
+  readonly noRetry = "";
+  readonly route = undefined;
+  readonly cluster = undefined;
+  readonly endpoint = undefined;
+  readonly call = undefined;
+  readonly last = undefined;
+  #facts!: RequestFacts;
+  #answer!: Answer;
+  #context!: InboundContext;
+  readonly #ledger: Ledger = { ...NO_TIME };
+
+  /** @param cut its caller went away before the answer was complete */
+  fill(context: InboundContext, facts: RequestFacts, answer: Answer, cut: boolean, now: number, clock: Clock): this {
+    const { refusal } = facts;
+    this.#facts = facts;
+    this.#answer = answer;
+    this.#context = context;
+    this.startedAt = facts.startedAt;
+    this.endedAt = now;
+    this.wallMs = clock.wallTime() - (now - facts.startedAt);
+    this.status = cut && facts.headAt === 0 ? 0 : answer.statusCode;
+    this.snapshot = facts.snapshot;
+    this.flags = cut ? FLAG.DC : refusal === undefined ? 0 : refusalFlags(refusal.code, context.rule);
+    this.code = refusal?.code ?? ""; // nobody of the mesh failed where the caller left
+    return this;
+  }
+
+  get method(): string {
+    return this.#facts.method;
+  }
+
+  get path(): string {
+    const { target } = this.#facts;
+    const end = target.indexOf("?");
+    return end < 0 ? target : target.slice(0, end);
+  }
+
+  get query(): string {
+    const { target } = this.#facts;
+    const start = target.indexOf("?");
+    return start < 0 ? "" : target.slice(start + 1);
+  }
+
+  get authority(): string {
+    return this.requestHeader(":authority") ?? this.requestHeader("host") ?? "";
+  }
+
+  get scheme(): string {
+    return this.requestHeader(":scheme") ?? (this.mtls || this.#encrypted ? "https" : "http");
+  }
+
+  get protocol(): string {
+    return this.#facts.protocol;
+  }
+
+  get grpcStatus(): number {
+    if (!isGrpc(this.requestHeader("content-type"))) return -1;
+    return this.#facts.refusal?.grpcStatus ?? grpcStatusOf(this.#answer);
+  }
+
+  get details(): string {
+    if ((this.flags & FLAG.DC) !== 0) return "downstream_remote_disconnect";
+    const { refusal } = this.#facts;
+    return refusal === undefined ? "via_upstream" : refusalDetails(refusal, this.#context.rule);
+  }
+
+  get message(): string {
+    if ((this.flags & FLAG.DC) !== 0) return "the caller went away before the answer was complete";
+    const { refusal } = this.#facts;
+    if (refusal === undefined) return "";
+    // Of an external authorizer it may be anything.
+    return typeof refusal.body === "string" ? refusal.body.slice(refusal.body.indexOf("\n") + 1) : "";
+  }
+
+  get requestBytes(): number {
+    return this.#facts.requestBytes();
+  }
+
+  get responseBytes(): number {
+    return this.#facts.responseBytes(this.#answer);
+  }
+
+  get requestId(): string {
+    return this.#facts.requestId;
+  }
+
+  get span(): OutcomeRecord["span"] {
+    return this.#context.span;
+  }
+
+  get traceId(): string {
+    return this.span?.traceId ?? this.#facts.traceparent.slice(3, 35);
+  }
+
+  /** Without a span of ours: the caller's. */
+  get spanId(): string {
+    return this.span?.spanId ?? this.#facts.traceparent.slice(36, 52);
+  }
+
+  get sampled(): boolean {
+    if (this.span !== undefined) return this.span.sampled;
+    return (Number.parseInt(this.#facts.traceparent.slice(53, 55), 16) & 1) === 1;
+  }
+
+  get ledger(): TimeLedger {
+    const { startedAt, servedAt, headAt } = this.#facts;
+    const ledger = this.#ledger;
+    const endedAt = this.endedAt;
+    const handedAt = servedAt === 0 ? endedAt : servedAt;
+    const answeredAt = headAt === 0 ? endedAt : headAt;
+    ledger.meshMs = handedAt - startedAt;
+    ledger.waitMs = Math.max(0, answeredAt - handedAt);
+    ledger.bodyMs = endedAt - startedAt - ledger.meshMs - ledger.waitMs;
+    return ledger;
+  }
+
+  get peer(): PeerIdentity | undefined {
+    return this.#context.peer;
+  }
+
+  get mtls(): boolean {
+    return this.#context.peer !== undefined;
+  }
+
+  get localAddress(): string {
+    return this.#facts.localAddress;
+  }
+
+  get remoteAddress(): string {
+    return this.#facts.remoteAddress;
+  }
+
+  get httpRoute(): string {
+    return this.#context.httpRoute;
+  }
+
+  get policy(): string {
+    const { rule } = this.#context;
+    return rule === null ? "" : `${rule.policy.namespace}/${rule.policy.name}`;
+  }
+
+  requestHeader(name: string): string | undefined {
+    return this.#facts.header(name);
+  }
+
+  responseHeader(name: string): string | undefined {
+    const answer = this.#answer as unknown;
+    const value =
+      answer instanceof ServerResponse
+        ? answer.getHeader(name)
+        : answer instanceof StreamAnswer
+          ? answer.stream.sentHeaders?.[name]
+          : undefined;
+    const first = Array.isArray(value) ? value[0] : value;
+    return first === undefined ? undefined : String(first);
+  }
+
+  get #encrypted(): boolean {
+    return (this.#facts.socket as (Socket & { readonly encrypted?: boolean }) | undefined)?.encrypted === true;
+  }
+}
+
+type Ledger = { -readonly [Part in keyof TimeLedger]: number };
+
+const NO_TIME: TimeLedger = {
+  meshMs: 0,
+  faultMs: 0,
+  queueMs: 0,
+  dnsMs: 0,
+  connectMs: 0,
+  tlsMs: 0,
+  waitMs: 0,
+  bodyMs: 0,
+  backoffMs: 0,
+  stallMs: 0,
+};

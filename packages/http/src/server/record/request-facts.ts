@@ -1,0 +1,122 @@
+/** What is kept of a request while somebody listens to what becomes of it; let go at its end. */
+
+import { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import type { InboundHead } from "@inmesh/core";
+import type { Answer } from "../inbound-request.js";
+import type { RequestHead } from "../request-head.js";
+import { StreamAnswer } from "../stream-answer.js";
+import { countBody, countedBytes } from "./counted-body.js";
+import { sentBytes } from "./head-watch.js";
+import type { Refusal } from "./refusal-details.js";
+
+export class RequestFacts implements InboundHead {
+  readonly carrier: IncomingMessage | ServerHttp2Stream;
+  readonly socket: Socket | undefined;
+  readonly method: string;
+  /** With query, as it came. */
+  readonly target: string;
+  readonly startedAt: number;
+  readonly snapshot: number;
+  requestId = "";
+  /** Of its caller; empty where there is none that can be read. */
+  traceparent = "";
+  /** Clock ms at which it was handed to the application; 0: it was not. */
+  servedAt = 0;
+  /** Clock ms at which the head of its answer was written; 0: none was. */
+  headAt = 0;
+  refusal: Refusal | undefined = undefined;
+  readonly #head: RequestHead;
+  /** Of the connection, before the answer; -1: another answer stands before this one's. */
+  readonly #sentBefore: number;
+
+  constructor(
+    carrier: IncomingMessage | ServerHttp2Stream,
+    head: RequestHead,
+    socket: Socket | undefined,
+    startedAt: number,
+    snapshot: number,
+  ) {
+    this.carrier = carrier;
+    this.socket = socket;
+    this.startedAt = startedAt;
+    this.snapshot = snapshot;
+    this.#head = head;
+    if (carrier instanceof IncomingMessage) {
+      this.method = carrier.method ?? "GET";
+      this.target = carrier.url ?? "/";
+      this.#sentBefore = socket?.bytesWritten ?? -1;
+    } else {
+      this.method = String(head.headers[":method"] ?? "");
+      this.target = String(head.headers[":path"] ?? "");
+      this.#sentBefore = -1;
+    }
+    void socket?.remoteAddress; // Node keeps it from the first look on, and a caller that has left has none
+    if (mayHaveBody(head)) countBody(carrier);
+  }
+
+  get headers(): RequestHead["headers"] {
+    return this.#head.headers;
+  }
+
+  get protocol(): string {
+    return this.carrier instanceof IncomingMessage ? `HTTP/${this.carrier.httpVersion}` : "HTTP/2";
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#head.headers[name];
+    return typeof value === "string" ? value : value?.[0];
+  }
+
+  requestBytes(): number {
+    return countedBytes(this.carrier);
+  }
+
+  /** Of HTTP/1.1 what its connection sent, with the lengths of chunks and without heads. */
+  responseBytes(answer: Answer): number {
+    if (answer instanceof StreamAnswer) return sentBytes(answer.stream);
+    const response = answer as unknown as ServerResponse & { readonly _header?: string | null };
+    if (!(response instanceof ServerResponse)) return 0;
+    const length = Number(response.getHeader("content-length") ?? Number.NaN);
+    if (this.#sentBefore < 0 || this.socket === undefined) return length || 0;
+    if (typeof response._header !== "string") return 0;
+    return Math.max(0, this.socket.bytesWritten - this.#sentBefore - response._header.length);
+  }
+
+  get localAddress(): string {
+    return addressOf(this.socket, "localAddress", "localPort");
+  }
+
+  get remoteAddress(): string {
+    return addressOf(this.socket, "remoteAddress", "remotePort");
+  }
+}
+
+function mayHaveBody({ rawHeaders }: RequestHead): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!; // flat pairs
+    if (name.length === 14 && name.toLowerCase() === "content-length") return rawHeaders[index + 1] !== "0";
+    if (name.length === 17 && name.toLowerCase() === "transfer-encoding") return true;
+    if (name.length === 7 && name === ":method") {
+      const method = rawHeaders[index + 1];
+      if (method !== "GET" && method !== "HEAD") return true; // HTTP/2 frames bodies itself
+    }
+  }
+  return false;
+}
+
+/** That of a session of HTTP/2 throws once the session is over. */
+function addressOf(
+  socket: Socket | undefined,
+  address: "localAddress" | "remoteAddress",
+  port: "localPort" | "remotePort",
+): string {
+  try {
+    const host = socket?.[address];
+    if (host === undefined) return "";
+    return `${host.includes(":") ? `[${host}]` : host}:${socket?.[port]}`;
+  } catch {
+    return "";
+  }
+}
