@@ -35,13 +35,18 @@ interface Router {
 }
 
 /** Of Express 4 and 5. */
-interface Layer {
+interface Layer extends Pick<Matched, "path" | "params"> {
   readonly handle?: Router;
   readonly route?: unknown;
-  readonly keys?: readonly unknown[];
-  path?: string;
-  params?: Readonly<Record<string, unknown>>;
-  match?(path: string): boolean;
+  /** What was matched, or, before router 2.3, whether: then it is on the layer. */
+  match?(path: string): boolean | Matched | undefined;
+}
+
+interface Matched {
+  readonly path?: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** As it was declared. */
+  readonly pattern?: unknown;
 }
 
 function expressRoute({ route, baseUrl, app }: ExpressRequest): string {
@@ -69,15 +74,17 @@ function textOf(path: unknown): string {
  */
 function mountPattern(stack: readonly Layer[] | undefined, baseUrl: string): string {
   for (const layer of stack ?? []) {
-    if (layer.route !== undefined || layer.handle?.stack === undefined || layer.match?.(baseUrl) !== true) continue;
-    const matched = layer.path ?? "";
+    if (layer.route !== undefined || layer.handle?.stack === undefined) continue;
+    const result = layer.match?.(baseUrl);
+    if (!result) continue;
+    const { path: matched = "", params = {}, pattern } = result === true ? (layer as Matched) : result;
     const rest = baseUrl.slice(matched.length);
     if (rest === baseUrl && rest !== "") {
       const inner = mountPattern(layer.handle.stack, baseUrl);
       if (inner !== "") return inner;
       continue;
     }
-    const own = layer.keys?.length ? withNames(matched, layer.params ?? {}) : matched;
+    const own = typeof pattern === "string" ? pattern : withNames(matched, params);
     if (rest === "" || rest === "/") return own;
     const inner = mountPattern(layer.handle.stack, rest);
     if (inner !== "") return own + inner;

@@ -163,12 +163,12 @@ describe("the record of a request served", () => {
     });
   });
 
-  it("says the pattern of the router where Express served it, whatever its caller wrote", async () => {
+  it.each(["express", "express4"])("says the pattern of the router of %s, whatever its caller wrote", async (name) => {
     const { servers, next } = mesh();
-    const express = (await import("express")).default;
+    const express = (await import(name)).default as typeof import("express");
     const app = express();
     const users = express.Router({ mergeParams: true });
-    users.get("/orders/:order", (_, response) => void response.end());
+    users.get("/orders/:order", (_: unknown, response: { end(): void }) => void response.end());
     app.use("/users/:user", users);
     const port = await listen(attachServer(createServer(app), servers));
     await ask(port, { path: "/users/42/orders/7" });
