@@ -1,7 +1,10 @@
 export { analyze } from "./analyze/analyze.js";
 export { SET_PROBLEM_CODES } from "./analyze/codes.js";
 export { GATEWAY_CONTROLLER, type GatewayParentStatus, gatewayRouteStatuses } from "./analyze/gateway-status.js";
+export { CEL_ATTRIBUTES, CEL_MAPS } from "./cel/attribute.js";
+export { celFault, compileCel } from "./cel/compile.js";
 export type { CelAttributes, CelExpression, CelValue } from "./cel/expression.js";
+export { CelFault } from "./cel/fault.js";
 export { type CompileInput, compile } from "./compile/compile.js";
 export { endpointId } from "./compile/endpoints.js";
 export { isGatewayRouteKind } from "./compile/gateway-parent.js";
@@ -48,6 +51,7 @@ export type { SpecByKind } from "./kind/schema.js";
 export type { KubernetesServicePortSpec, ServiceSpec } from "./kind/service.js";
 export type { ServiceEntryPortSpec, ServiceEntrySpec } from "./kind/service-entry.js";
 export type { EgressListenerSpec, IngressListenerSpec, SidecarSpec } from "./kind/sidecar.js";
+export type { TelemetrySpec } from "./kind/telemetry.js";
 export type {
   ClientTlsSpec,
   ConnectionPoolSpec,

@@ -20,6 +20,7 @@ export const KINDS = [
   "PeerAuthentication",
   "RequestAuthentication",
   "AuthorizationPolicy",
+  "Telemetry",
 ] as const;
 
 export type Kind = (typeof KINDS)[number];

@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {
@@ -27,6 +27,7 @@ const SINCE: Readonly<Record<Kind, number>> = {
   PeerAuthentication: 5,
   RequestAuthentication: 5,
   AuthorizationPolicy: 5,
+  Telemetry: 6,
 };
 
 /** Schema version a reader needs for documents of this kind; a kind unknown here needs a newer one than ours. */

@@ -62,6 +62,8 @@ export const PROOFS = {
   "security, compiled": "packages/model/src/compile/security-policy.test.ts",
   "auto mTLS, compiled": "packages/model/src/compile/auto-mtls.test.ts",
   "authorizers, compiled": "packages/model/src/compile/external-authorizers.test.ts",
+  "telemetry, compiled": "packages/model/src/compile/telemetry.test.ts",
+  "telemetry, validation": "packages/model/src/validate/telemetry.test.ts",
   "security, validation": "packages/model/src/validate/security.test.ts",
   tokens: "packages/identity/src/jwt/token-verifier.test.ts",
   "tokens and authorizers": "packages/node/test/tokens.test.ts",
@@ -314,6 +316,14 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     ),
     yes("extensionProviders[].name", "authorizers, compiled"),
     yes("extensionProviders[].envoyExtAuthzHttp", "authorizers, compiled", "authorizers"),
+    yes("extensionProviders[].envoyFileAccessLog", "telemetry, compiled"),
+    yes("extensionProviders[].envoyOtelAls.logFormat", "telemetry, compiled"),
+    ...["defaultProviders", "accessLogFile", "accessLogFormat", "accessLogEncoding", "enableTracing"].map((path) =>
+      yes(path, "telemetry, compiled"),
+    ),
+    ...["sampling", "customTags", "enableIstioTags"].map((path) =>
+      yes(`defaultConfig.tracing.${path}`, "telemetry, compiled"),
+    ),
   ],
   Service: [
     yes("ports[].name", "services"),
@@ -405,6 +415,22 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
       ...yes("jwtRules", "security, compiled", "security, validation", "tokens", "tokens and authorizers"),
       how: "Stricter than Envoy where tokens are taken out of cookies, have `crit` or stand at one place twice: [tokens](request-authentication.md).",
     },
+  ],
+  Telemetry: [
+    yes("selector", "telemetry, compiled"),
+    ...["targetRef", "targetRefs"].map(
+      (path): FieldRow => ({
+        ...yes(path, "telemetry, compiled"),
+        verdict: "differs",
+        how: "The document has no effect on workloads; `analyze` says so (IM0904).",
+      }),
+    ),
+    {
+      ...yes("tracing", "telemetry, compiled", "telemetry, validation"),
+      how: "Without a provider, too, where Istio would trace nothing: spans go where the process's OTEL settings say.",
+    },
+    yes("metrics", "telemetry, compiled", "telemetry, validation"),
+    yes("accessLogging", "telemetry, compiled", "telemetry, validation"),
   ],
   AuthorizationPolicy: [
     ...TARGETS,

@@ -44,6 +44,8 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
     "DISABLE, PERMISSIVE and STRICT for the mesh (root namespace), a namespace, a workload by selector, and its ports; the oldest of a scope holds. Callers go by those of the mesh and of the service's namespace.",
   RequestAuthentication:
     "All that mean a workload, together: those of the root namespace and of its own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of.",
+  Telemetry:
+    "Tracing, metrics and access log of the calls and the requests of a workload: the root namespace's, its own namespace's, those that select it. Expressions are a part of CEL ([telemetry](telemetry.md)). Documents with targetRefs are for gateways and waypoints, which there are none of.",
   AuthorizationPolicy:
     'Those of the root namespace and of the workload\'s own, by selector. Documents with targetRefs are for gateways and waypoints, which there are none of. The annotation `istio.io/dry-run` tries an ALLOW or a DENY without effect, `inmesh.dev/ignore-path-case: "true"` says that the application ignores the case of paths ([guide](../guides/authorization.md)).',
 };

@@ -17,6 +17,7 @@ import {
   virtualService,
 } from "./example-documents.js";
 import { GOOD_SECURITY_DOCUMENTS } from "./security-problem-help.js";
+import { GOOD_TELEMETRY_DOCUMENTS } from "./telemetry-problem-help.js";
 
 const API = "    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n";
 const PLAIN = `${REVIEWS}---\n${virtualService(TO_REVIEWS)}`;
@@ -88,6 +89,7 @@ spec:
   IM0310: `${REVIEWS}---\n${httpRoute(REVIEWS_SERVICE)}`,
   IM0701: virtualService(TO_REVIEWS),
   ...GOOD_SECURITY_DOCUMENTS,
+  ...GOOD_TELEMETRY_DOCUMENTS,
 };
 
 /** What to type, where no document shows the problem. */

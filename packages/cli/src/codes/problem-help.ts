@@ -19,6 +19,7 @@ import {
 } from "./example-documents.js";
 import { REGISTRY_PROBLEM_HELP } from "./registry-problem-help.js";
 import { SECURITY_PROBLEM_HELP } from "./security-problem-help.js";
+import { TELEMETRY_PROBLEM_HELP } from "./telemetry-problem-help.js";
 
 export interface ProblemHelp {
   /** As the page says it: some codes have more than one. */
@@ -341,4 +342,5 @@ spec:
   },
   ...REGISTRY_PROBLEM_HELP,
   ...SECURITY_PROBLEM_HELP,
+  ...TELEMETRY_PROBLEM_HELP,
 };

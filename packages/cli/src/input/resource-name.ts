@@ -27,6 +27,7 @@ const SHORT: Readonly<Record<string, Kind>> = {
   pa: "PeerAuthentication",
   ra: "RequestAuthentication",
   ap: "AuthorizationPolicy",
+  telemetry: "Telemetry",
   mesh: "MeshConfig",
 };
 

@@ -18,6 +18,7 @@ import type { ResilienceSpec } from "../kind/resilience.js";
 import type { ServiceSpec } from "../kind/service.js";
 import type { ServiceEntrySpec } from "../kind/service-entry.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
+import type { TelemetrySpec } from "../kind/telemetry.js";
 import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Problem } from "../problem.js";
 import type { Document, Kind, Resource } from "../resource.js";
@@ -37,6 +38,7 @@ import { checkRulesBehindAll } from "./rules-behind-all.js";
 import { checkAccounts, checkAuthorizationPolicy, checkWhomItMeans } from "./security-policies.js";
 import { checkAddresses } from "./service-entry-addresses.js";
 import { checkSidecars } from "./sidecar-conflicts.js";
+import { checkTelemetries } from "./telemetries.js";
 import { analyzedSet } from "./views.js";
 import { checkReferences } from "./virtual-service-references.js";
 
@@ -65,7 +67,7 @@ export function analyze(
   const ofKind = <Spec>(kind: Kind) => resources.filter((resource) => resource.kind === kind) as Resource<Spec>[];
   const virtualServices = ofKind<VirtualServiceSpec>("VirtualService");
   const meshConfig = ofKind<MeshConfigSpec>("MeshConfig")[0];
-  const { exportTo, mesh, autoMtls } = compileSettings(meshConfig);
+  const { exportTo, mesh, autoMtls, telemetry } = compileSettings(meshConfig);
   const gateways = passedOver && checkPassedOver(passedOver, problems, report);
   for (const resource of virtualServices) {
     checkReferences(resource, set, report);
@@ -107,6 +109,8 @@ export function analyze(
   }
   for (const resource of authorization) checkAuthorizationPolicy(resource, tokens, meshConfig, rootNamespace, report);
   for (const resource of ofKind<ServiceSpec>("Service")) checkAccounts(resource, report);
+  const telemetries = ofKind<TelemetrySpec>("Telemetry");
+  checkTelemetries(telemetries, { workloads, rootNamespace, settings: telemetry }, report);
   const order = new Map([...resources, ...(passedOver ?? [])].map(({ key }, index) => [key, index]));
   return problems.sort((a, b) => (order.get(a.resource) ?? 0) - (order.get(b.resource) ?? 0));
 }

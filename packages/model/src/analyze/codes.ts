@@ -30,4 +30,9 @@ export const SET_PROBLEM_CODES = {
     "a CUSTOM policy asks a provider that MeshConfig does not have, or that cannot be asked: what it asks is refused",
   IM0809: "a rule of an AuthorizationPolicy asks for what stands in a token where no RequestAuthentication takes any",
   IM0810: "the annotation inmesh.dev/service-accounts of a Service names what is no account",
+  IM0902: "a tag of a metric has a value that inmesh cannot evaluate, so it is unknown for everybody",
+  IM0904: "a Telemetry with targetRef or targetRefs, which is for gateways and waypoints, so no process acts on it",
+  IM0905: "a Telemetry of the root namespace that selects workloads, which holds for no other namespace",
+  IM0906: "a Telemetry names a provider that MeshConfig does not have, or that is of no use for it",
+  IM0907: "an override of a Telemetry for a metric that there is none of",
 } as const;

@@ -13,6 +13,7 @@ import type { ServerPolicy } from "../snapshot/resilience.js";
 import type { RouteTable } from "../snapshot/route.js";
 import type { SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings, Mode, Snapshot } from "../snapshot/snapshot.js";
+import type { TelemetryPolicy } from "../snapshot/telemetry.js";
 import type { EndpointSet, KnownService, Service, ServiceRef, Workload } from "../snapshot/workload.js";
 import { compileCluster } from "./cluster.js";
 import { compileEndpoints } from "./endpoints.js";
@@ -137,6 +138,10 @@ class CompiledSnapshot implements Snapshot {
 
   get security(): SecurityPolicy {
     return this.#view.security;
+  }
+
+  get telemetry(): TelemetryPolicy {
+    return this.#view.telemetry;
   }
 
   get services(): ReadonlyMap<string, Service> {

@@ -8,6 +8,7 @@ import { durationMs } from "./duration-ms.js";
 import { CLUSTER_DOMAIN } from "./host.js";
 import { compileRetry } from "./retry.js";
 import { compileSecuritySettings, type SecuritySettings } from "./security-settings.js";
+import { compileTelemetrySettings, type TelemetrySettings } from "./telemetry-settings.js";
 
 export interface CompilerSettings {
   readonly mesh: MeshSettings;
@@ -28,6 +29,7 @@ export interface CompilerSettings {
   readonly localities: NonNullable<MeshConfigSpec["localityLbSetting"]>;
   readonly zoneAware: MeshConfigSpec["zoneAwareLbSetting"];
   readonly security: SecuritySettings;
+  readonly telemetry: TelemetrySettings;
   /** Members of the mesh are called over TLS where no rule has a say. On unless switched off. */
   readonly autoMtls: boolean;
 }
@@ -65,6 +67,7 @@ export function compileSettings(
     zoneAware: spec.zoneAwareLbSetting,
     autoMtls: spec.enableAutoMtls !== false,
     security: compileSecuritySettings(spec, trustDomain, previous?.security),
+    telemetry: compileTelemetrySettings(spec, previous?.telemetry),
   };
 }
 

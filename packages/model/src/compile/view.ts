@@ -15,6 +15,7 @@ import type { Cluster } from "../snapshot/cluster.js";
 import { NO_SERVER_POLICY, type ServerPolicy } from "../snapshot/resilience.js";
 import type { SecurityPolicy } from "../snapshot/security.js";
 import type { ClientContext, MeshSettings } from "../snapshot/snapshot.js";
+import type { TelemetryPolicy } from "../snapshot/telemetry.js";
 import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { DeclaredNames, type ToldServices } from "./declared-names.js";
 import { type DestinationPolicy, DestinationRuleIndex } from "./destination-rule-index.js";
@@ -42,6 +43,7 @@ import { type RememberedServices, ServiceMap, visibleServices } from "./service-
 import { serviceMembers } from "./service-members.js";
 import { type CompilerSettings, compileSettings } from "./settings.js";
 import { type SidecarScope, sidecarScope } from "./sidecar-scope.js";
+import { type CompiledTelemetry, compileTelemetry } from "./telemetry.js";
 import { type VirtualServiceFacts, VirtualServiceIndex, virtualServiceHosts } from "./virtual-service-index.js";
 import { entryWorkload } from "./workload.js";
 import { type Members, WorkloadIndex } from "./workload-index.js";
@@ -84,6 +86,7 @@ export class ClientView {
   readonly resources: readonly Resource[];
   readonly peerModes: PeerModes;
   readonly #security: CompiledSecurity;
+  readonly #telemetry: CompiledTelemetry;
   readonly #byKind: ResourcesByKind;
   readonly #scope: SidecarScope | undefined;
   readonly #destinationRules: DestinationRuleIndex;
@@ -198,6 +201,13 @@ export class ClientView {
       securityBefore,
     );
 
+    this.#telemetry = compileTelemetry(
+      kinds.Telemetry,
+      client,
+      { settings: this.settings.telemetry, rootNamespace },
+      old === undefined ? undefined : old.#telemetry,
+    );
+
     this.peerModes = PeerModes.after(old?.peerModes, kinds.PeerAuthentication, rootNamespace);
 
     const entries = kinds.WorkloadEntry;
@@ -237,6 +247,11 @@ export class ClientView {
   /** For the client's own servers, in every mode. */
   get security(): SecurityPolicy {
     return this.#security.policy;
+  }
+
+  /** Of both sides of the client, in every mode. */
+  get telemetry(): TelemetryPolicy {
+    return this.#telemetry.policy;
   }
 
   /** That narrows what is seen. */

@@ -39,7 +39,7 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
     security: [],
     others: [],
   },
-  "telemetry.istio.io": { versions: ["v1", "v1alpha1"], honoured: [], security: [], others: ["Telemetry"] },
+  "telemetry.istio.io": { versions: ["v1", "v1alpha1"], honoured: ["Telemetry"], security: [], others: [] },
   "extensions.istio.io": {
     versions: ["v1alpha1"],
     honoured: [],

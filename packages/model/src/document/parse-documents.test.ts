@@ -119,7 +119,6 @@ metadata: {name: d}
     ["gateway.networking.k8s.io/v1", "TLSRoute", "warning", "does not honour"],
     ["networking.istio.io/v1alpha3", "EnvoyFilter", "warning", "does not honour"],
     ["networking.istio.io/v1", "Gateway", "warning", "does not honour"],
-    ["telemetry.istio.io/v1", "Telemetry", "warning", "does not honour"],
     ["apps/v1", "Deployment", "warning", "does not read"],
     ["serving.knative.dev/v1", "Service", "warning", "does not read"],
     ["networking.istio.io/v1", "VirtualServce", "error", "Did you mean VirtualService?"],

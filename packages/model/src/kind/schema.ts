@@ -17,6 +17,7 @@ import { type ResilienceSpec, resilience } from "./resilience.js";
 import { type ServiceSpec, service } from "./service.js";
 import { type ServiceEntrySpec, serviceEntry } from "./service-entry.js";
 import { type SidecarSpec, sidecar } from "./sidecar.js";
+import { type TelemetrySpec, telemetry } from "./telemetry.js";
 import { type VirtualServiceSpec, virtualService } from "./virtual-service.js";
 import { type WorkloadEntrySpec, workloadEntry } from "./workload-entry.js";
 import { type WorkloadGroupSpec, workloadGroup } from "./workload-group.js";
@@ -40,6 +41,7 @@ export interface SpecByKind {
   readonly PeerAuthentication: PeerAuthenticationSpec;
   readonly RequestAuthentication: RequestAuthenticationSpec;
   readonly AuthorizationPolicy: AuthorizationPolicySpec;
+  readonly Telemetry: TelemetrySpec;
 }
 
 export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
@@ -61,6 +63,7 @@ export const SCHEMAS: { readonly [K in Kind]: z.ZodMiniType<SpecByKind[K]> } = {
   PeerAuthentication: peerAuthentication,
   RequestAuthentication: requestAuthentication,
   AuthorizationPolicy: authorizationPolicy,
+  Telemetry: telemetry,
 };
 
 /** MeshConfig is bare: its fields are the document's. */

@@ -4,7 +4,7 @@ import { parseDurationMs } from "../kind/duration.js";
 import type { MeshConfigSpec } from "../kind/mesh-config.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
-import { checkExtensionProviders } from "./extension-provider.js";
+import { checkAccessLog, checkExtensionProviders } from "./extension-provider.js";
 import { checkRetry } from "./http-retry.js";
 import { checkLocality, checkZoneAware } from "./load-balancer.js";
 import { dnsLabelFault, hostFault, isDnsLabel } from "./name-syntax.js";
@@ -42,6 +42,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, path: Path, report: Report
   const at = [...path, "defaultTrafficPolicy"];
   checkConnectionPool(defaultTrafficPolicy?.connectionPool, [...at, "connectionPool"], report);
   checkOutlierDetection(defaultTrafficPolicy?.outlierDetection, [...at, "outlierDetection"], report);
+  checkAccessLog(spec, path, report);
   checkExtensionProviders(spec.extensionProviders ?? [], [...path, "extensionProviders"], report);
 }
 

@@ -67,6 +67,17 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "defaultConfig.proxyHeaders.forwardedClientCert",
   "extensionProviders[].name",
   "extensionProviders[].envoyExtAuthzHttp",
+  "extensionProviders[].prometheus",
+  "extensionProviders[].envoyFileAccessLog",
+  "extensionProviders[].envoyOtelAls.logFormat",
+  "defaultProviders",
+  "accessLogFile",
+  "accessLogFormat",
+  "accessLogEncoding",
+  "enableTracing",
+  "defaultConfig.tracing.sampling",
+  "defaultConfig.tracing.customTags",
+  "defaultConfig.tracing.enableIstioTags",
 ]);
 
 /** Of Gateway API. */
@@ -140,12 +151,34 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
       consequence: "An authorizer that is asked over HTTP gets the body as it is.",
       unless: (value) => value === false,
     },
+    {
+      path: "extensionProviders[].opentelemetry",
+      consequence:
+        "Spans go where OTEL_EXPORTER_OTLP_ENDPOINT of the process says: whoever names the provider has them made.",
+    },
+    {
+      path: "extensionProviders[].envoyFileAccessLog.omitEmptyValues",
+      consequence: "JSON leaves out what is empty, and text has a dash.",
+      unless: (value) => value === false,
+    },
     { path: "inboundTrafficPolicy", consequence: "Servers listen where the application opens them." },
     { path: "defaultInboundHttpRetryPolicy", consequence: "Nothing stands before a server that could retry." },
     { path: "outboundTrafficPolicy.tls", consequence: "Unknown hosts are called as the application asks." },
     ...POLICY.filter(({ path }) => path.startsWith("connectionPool")).map((field) =>
       below("defaultTrafficPolicy", field),
     ),
+  ]),
+  ...rows("Telemetry", [
+    {
+      path: "tracing[].useRequestIdForTraceSampling",
+      consequence: "A trace is sampled by its own id.",
+      unless: (value) => value === true,
+    },
+    {
+      path: "metrics[].providers",
+      consequence: "Metrics are there for Prometheus, and for the process's own OpenTelemetry, whoever is named.",
+      unless: (value) => Array.isArray(value) && value.every((each) => each?.name === "prometheus"),
+    },
   ]),
   ...rows("HTTPRoute", GATEWAY_ROUTE),
   ...rows("GRPCRoute", GATEWAY_ROUTE),

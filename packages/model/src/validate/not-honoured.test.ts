@@ -91,7 +91,6 @@ describe("notHonoured", () => {
       "serviceEntryVisibility",
       "meshMTLS.cipherSuites",
       "extensionProviders[1].envoyExtAuthzGrpc",
-      "accessLogFile",
       "defaultConfig.concurrency",
       "defaultConfig.gatewayTopology.proxyProtocol",
       "extensionProviders[2].zipkin",

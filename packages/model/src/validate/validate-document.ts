@@ -19,6 +19,7 @@ import { checkRequestAuthentication } from "./request-authentication.js";
 import { reportSchemaFaults } from "./schema-fault.js";
 import { checkServiceEntry } from "./service-entry.js";
 import { checkSidecar } from "./sidecar.js";
+import { checkTelemetry } from "./telemetry.js";
 import { checkVirtualService } from "./virtual-service.js";
 import { checkWorkloadEntry, checkWorkloadGroup } from "./workload-entry.js";
 
@@ -54,6 +55,7 @@ const CHECKS: { readonly [K in Kind]: Check<K> } = {
   PeerAuthentication: checkPeerAuthentication,
   RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
+  Telemetry: checkTelemetry,
 };
 
 /** Never throws. Istio's rules are judged only where the schema holds: they take its types for granted. */
