@@ -16,6 +16,7 @@ import { metricsFilter } from "../telemetry/metrics-filter.js";
 import { certsView } from "./certs-view.js";
 import { configDump } from "./config-dump.js";
 import { HEALTH_QUESTIONS, type HealthQuestion, healthPage, registryOf } from "./health.js";
+import { loggingPage, setLogging } from "./logging-page.js";
 import { failedPage, okPage, type Page } from "./page.js";
 import {
   certsText,
@@ -71,6 +72,7 @@ const READ: Readonly<Record<string, Show>> = {
   "/events": withText(({ events }) => events.view(), eventsText),
   "/explain": withText(explanationOf, explanationText),
   "/memory": () => memoryPage(),
+  "/logging": loggingPage,
 };
 
 const profiler = new Profiler();
@@ -97,6 +99,7 @@ const WRITE: Readonly<Record<string, Show>> = {
     inbound.resetCounters();
     return { status: 202, body: { reset: true } };
   },
+  "/logging": setLogging,
   "/cpuprofile": (plane, query) => profiler.cpu(plane, query),
   "/heapsnapshot": (plane) => profiler.heap(plane),
 };
@@ -122,7 +125,8 @@ export function findPage(plane: DataPlane, method: string, url: URL): Page | Pro
 
 /** What anybody may read who may read at all: changes nothing, and has no secret in it. */
 export function readPage(plane: DataPlane, { pathname, searchParams }: URL): Page | Promise<Page> {
-  if (WRITE[pathname] !== undefined) return failedPage(405, `${pathname} is asked for by POST`);
+  if (WRITE[pathname] !== undefined && READ[pathname] === undefined)
+    return failedPage(405, `${pathname} is asked for by POST`);
   const question = HEALTH.get(pathname);
   if (question !== undefined) return healthPage(plane, question);
   if (pathname === "/") return indexPage(plane);

@@ -28,9 +28,10 @@ import type { Snapshot } from "@inmesh/model";
 import { healthOnAppPort } from "../admin/health.js";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
-import { createLog, type Log } from "../log.js";
+import { createLog, type Log, type LogScope } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import type { AccessLogPart } from "../telemetry/access-log.js";
 import type { ProcessMetrics } from "../telemetry/metrics.js";
 import { Telemetry } from "../telemetry/telemetry.js";
 import { Whereabouts } from "../whereabouts/whereabouts.js";
@@ -78,6 +79,7 @@ export class DataPlane {
   readonly telemetry = new Telemetry();
   /** Undefined before the start. */
   metrics: ProcessMetrics | undefined;
+  accessLog: AccessLogPart | undefined;
   readonly startedAt: number;
   /** Names of the seams patched in this process. */
   patched: readonly string[] = [];
@@ -105,7 +107,7 @@ export class DataPlane {
   #drain: Promise<DrainResult> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({ settings, clock = systemClock, log = createLog(settings.log), undici }: DataPlaneOptions) {
+  constructor({ settings, clock = systemClock, log = openLog(settings), undici }: DataPlaneOptions) {
     this.settings = settings;
     this.instance = settings.instance || `${process.pid}-${systemRandom.int(36 ** 5).toString(36)}`;
     this.clock = clock;
@@ -116,10 +118,11 @@ export class DataPlane {
     this.store = new SnapshotStore({
       clock,
       explain: () => this.#failure ?? this.#registry?.source.status.reason,
-      onListenerError: (error) => log.error(`a part of the mesh did not take a new snapshot: ${String(error)}`),
+      onListenerError: (error) =>
+        log.scope("config").error(`a part of the mesh did not take a new snapshot: ${String(error)}`),
     });
-    const noticed = (kind: string) => (message: string) => {
-      log.warn(message);
+    const noticed = (kind: LogScope) => (message: string) => {
+      log.scope(kind).warn(message);
       this.events.add(kind, message);
     };
     this.identity = makeIdentity(settings, clock, noticed("identity"));
@@ -263,23 +266,35 @@ export class DataPlane {
 
   async #start(): Promise<void> {
     const { settings, clock, log } = this;
-    const [{ openRegistry }, { RegistryGuard }, { Pipeline }, model, { openTracing }, { ProcessMetrics }] =
-      await Promise.all([
-        import("./open-registry.js"),
-        import("./registry-guard.js"),
-        import("@inmesh/core/internal"),
-        import("@inmesh/model"),
-        import("../telemetry/tracing.js"),
-        import("../telemetry/metrics.js"),
-      ]);
+    const [
+      { openRegistry },
+      { RegistryGuard },
+      { Pipeline },
+      model,
+      { openTracing },
+      { ProcessMetrics },
+      { AccessLogPart },
+    ] = await Promise.all([
+      import("./open-registry.js"),
+      import("./registry-guard.js"),
+      import("@inmesh/core/internal"),
+      import("@inmesh/model"),
+      import("../telemetry/tracing.js"),
+      import("../telemetry/metrics.js"),
+      import("../telemetry/access-log.js"),
+    ]);
     if (this.#closing !== undefined) return;
     const tracing = openTracing(this);
     if (tracing !== undefined) this.telemetry.add(tracing);
     this.metrics = new ProcessMetrics(this);
     this.telemetry.add(this.metrics);
     void this.metrics.open();
+    if (settings.accessLog !== "off") {
+      this.accessLog = new AccessLogPart(this);
+      this.telemetry.add(this.accessLog);
+    }
     const warn = (message: string): void => {
-      log.warn(message);
+      log.scope("registry").warn(message);
       this.events.add("registry", message);
     };
     const disk = new DiskWarnings({
@@ -291,7 +306,7 @@ export class DataPlane {
     const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
     this.#registry = registry;
     const guard = new RegistryGuard({
-      ...{ registry, settings, clock, log },
+      ...{ registry, settings, clock, log: log.scope("registry") },
       onEvent: (message) => this.events.add("registry", message),
       pipeline: () => this.pipeline,
     });
@@ -332,7 +347,7 @@ export class DataPlane {
       },
       onEvent: (message) => {
         this.events.add("lease", message);
-        log.info(message);
+        log.scope("lease").info(message);
       },
       onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
     });
@@ -352,7 +367,7 @@ export class DataPlane {
       configured: () => this.store.ready(settings.configWaitMs).catch(() => {}),
       onNotice: ({ severity, message }) => {
         this.events.add("identity", message);
-        log[severity === "warning" ? "warn" : severity](message);
+        log.scope("identity")[severity === "warning" ? "warn" : severity](message);
       },
     });
     await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
@@ -370,7 +385,7 @@ export class DataPlane {
     const message = identity?.underPolicy(store.current.security.trustDomains);
     if (message === undefined) return;
     this.events.add("identity", message);
-    this.log.warn(message);
+    this.log.scope("identity").warn(message);
   }
 
   #onSnapshot({ version, revision, mode }: Snapshot): void {
@@ -383,8 +398,7 @@ export class DataPlane {
       if (this.#refused.has(message)) continue;
       this.events.add("problem", message);
       // Without an earlier version calls go on as if nobody had written anything, which its author does not expect.
-      if (kept) this.log.info(message);
-      else this.log.warn(message);
+      this.log.scope("config")[kept ? "info" : "warn"](message);
     }
     this.#refused = refused;
     this.#judgeTrustDomain();
@@ -397,9 +411,9 @@ export class DataPlane {
       this.#admin = await openAdmin(this);
       this.events.add("admin", `admin endpoint at ${this.#admin.url}`);
     } catch (error) {
-      this.log.warn(
-        `no admin endpoint at ${this.settings.admin}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.log
+        .scope("admin")
+        .warn(`no admin endpoint at ${this.settings.admin}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -418,7 +432,7 @@ export class DataPlane {
       this.#reachedAt = found.address;
       const message = `others reach this process at ${found.address}: ${found.why}`;
       this.events.add("address", message);
-      this.log.info(message);
+      this.log.scope("address").info(message);
     }
     await this.#lease.say({
       address: found.address,
@@ -442,4 +456,8 @@ export class DataPlane {
     this.security.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));
   }
+}
+
+function openLog({ log: { levels, logger }, logFormat }: MeshSettings): Log {
+  return createLog(levels, { logger, format: logFormat });
 }

@@ -35,7 +35,7 @@ export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainR
         ? "nothing was cut"
         : `${cut === 1 ? "1 request was" : `${cut} requests were`} cut after ${timeoutMs} ms`;
     plane.events.add("drain", `drained in ${Math.round(durationMs)} ms, ${end}`);
-    if (cut > 0) plane.log.warn(`drain: ${end}`);
+    if (cut > 0) plane.log.scope("drain").warn(`drain: ${end}`);
     return { durationMs, cut };
   } finally {
     timer.cancel();

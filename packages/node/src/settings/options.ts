@@ -7,8 +7,11 @@ import type { Registrar, Source } from "@inmesh/core";
 import type { CredentialCallback } from "@inmesh/identity";
 import type { Document } from "@inmesh/model";
 import type { Buckets } from "@inmesh/telemetry";
-import type { LogLevel } from "../log.js";
+import type { Logger } from "../log.js";
+import { LOG_FORMATS, type LogFormat } from "../log-line.js";
+import { ACCESS_LOG_EXPECTS, type AccessLogSetting, accessLog } from "./access-log.js";
 import { readBuckets } from "./buckets.js";
+import { LEVELS_EXPECT, logSetting } from "./log-levels.js";
 import { isConsul, schemeOf } from "./registry-url.js";
 import {
   blocks,
@@ -115,8 +118,18 @@ export interface MeshOptions {
   readonly exclude?: readonly string[];
   /** Seams to patch in the process: `fetch`, `undici`, `http`, `server`. @default none by createMesh, all by register */
   readonly patch?: readonly Seam[];
-  /** Least severe message on stderr. @default "warn" */
-  readonly log?: LogLevel;
+  /**
+   * Least severe message of the mesh's own on stderr, and of single scopes: `warn,tls:debug`; or a logger such as console or
+   * pino, which gets all of them. @default "warn"
+   */
+  readonly log?: string | Logger;
+  /** Of these messages: `text`, `json`; `auto`: text, with time and scope at a terminal. @default "auto" */
+  readonly logFormat?: LogFormat;
+  /**
+   * A line for each call made and each request served: `json`, `text`, `off`, which beats policy, a mapping with more, a logger
+   * such as pino, or a function. @default what policy says: Telemetry resources and MeshConfig, else none
+   */
+  readonly accessLog?: AccessLogSetting;
   /**
    * Spans of calls and requests. `auto`: one of each, beside whatever other instrumentation runs; `own`: whatever others do;
    * `annotate`: none of ours, more to be read on those of others; `off`: trace headers are passed on. @default "auto"
@@ -217,7 +230,9 @@ export const SETTINGS: Settings = {
   configWaitMs: { variable: "INMESH_CONFIG_WAIT_MS", read: duration, expects: "milliseconds" },
   exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
   patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },
-  log: { variable: "INMESH_LOG", read: oneOf("error", "warn", "info", "debug"), expects: "error, warn, info or debug" },
+  log: { variable: "INMESH_LOG", read: logSetting, expects: LEVELS_EXPECT },
+  logFormat: { variable: "INMESH_LOG_FORMAT", read: oneOf(...LOG_FORMATS), expects: "auto, text or json" },
+  accessLog: { variable: "INMESH_ACCESS_LOG", read: accessLog, expects: ACCESS_LOG_EXPECTS },
   tracing: {
     variable: "INMESH_TRACING",
     read: (value) => oneOf("auto", "own", "annotate", "off")(value === false ? "off" : value), // YAML 1.1's off

@@ -31,7 +31,7 @@ describe("resolveSettings", () => {
     expect(at()).toBe("from-file");
     expect(resolve({}, { INMESH_NAMESPACE: "from-env" }).settings).toMatchObject({
       namespace: "from-env",
-      log: "info",
+      log: { levels: { level: "info", scopes: {} } },
     });
     expect(resolve({ namespace: "from-option" }, { INMESH_NAMESPACE: "from-env" }).settings.namespace).toBe(
       "from-option",
@@ -105,7 +105,10 @@ describe("resolveSettings", () => {
     ["INMESH_LABELS", "version", "key=value"],
     ["INMESH_PATCH", "fetch,grpcc", "some of fetch, undici, http, server"],
     ["INMESH_ADMIN", "15000", "host:port"],
-    ["INMESH_LOG", "loud", "error, warn, info or debug"],
+    ["INMESH_LOG", "loud", "off, error, warn, info, debug or trace"],
+    ["INMESH_LOG", "warn,tsl:debug", "there is no scope"],
+    ["INMESH_ACCESS_LOG", "jsn", "expected off, json or text"],
+    ["INMESH_ACCESS_LOG", "json,slowMs=soon", "slowMs: expected a number"],
     ["INMESH_CONFIG_WAIT_MS", "5s", "milliseconds"],
   ])("refuses %s=%s in one line that names it", (variable, text, expected) => {
     const attempt = () => resolve({}, { [variable]: text });

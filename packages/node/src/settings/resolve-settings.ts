@@ -2,9 +2,12 @@
 
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { createLog } from "../log.js";
+import type { OwnLog } from "@inmesh/telemetry/access-log";
+import { createLog, type Logger, type LogLevels } from "../log.js";
+import { ownLog } from "./access-log.js";
 import { defaultService } from "./default-service.js";
 import { homeDirectory } from "./home-directory.js";
+import { readLevels } from "./log-levels.js";
 import { nearest } from "./nearest.js";
 import { FOREIGN_VARIABLES, type MeshOptions, SETTING_NAMES, SETTINGS } from "./options.js";
 import { schemeOf, shownConfig } from "./registry-url.js";
@@ -37,6 +40,8 @@ export type MeshSettings = Readonly<
     | "metricsMerge"
     | "metricsBuckets"
     | "metricsSeries"
+    | "log"
+    | "accessLog"
   >
 > & {
   /** Undefined: what the process listens on. */
@@ -57,6 +62,10 @@ export type MeshSettings = Readonly<
   readonly patch: Required<MeshOptions>["patch"] | undefined;
   /** As `patch`. */
   readonly lease: Required<MeshOptions>["lease"] | undefined;
+  /** With a logger of the application: in place of lines on stderr. */
+  readonly log: { readonly levels: LogLevels; readonly logger: Logger | undefined };
+  /** Undefined: what policy says. */
+  readonly accessLog: OwnLog | "off" | undefined;
   /** Whether `config` is a folder that exists for nobody yet, so that it may be made. */
   readonly ownConfig: boolean;
 };
@@ -141,7 +150,9 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     configWaitMs: given("configWaitMs") ?? 5_000,
     exclude: given("exclude") ?? [],
     patch: given("patch"),
-    log: given("log") ?? "warn",
+    log: readLog(given("log") ?? "warn"),
+    logFormat: given("logFormat") ?? "auto",
+    accessLog: ownLog(given("accessLog"), (path) => resolve(cwd, path)),
     tracing: given("tracing") ?? "auto",
     tracingSampling: given("tracingSampling"),
     tracingTrust: given("tracingTrust") ?? "mesh",
@@ -156,6 +167,14 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     drainTimeoutMs: given("drainTimeoutMs") ?? 10_000,
     propagationDelayMs: given("propagationDelayMs") ?? 1_000,
   };
+}
+
+/** A logger of the application chooses itself what it shows. */
+function readLog(log: string | Logger): MeshSettings["log"] {
+  if (typeof log !== "string") return { levels: { level: "debug", scopes: {} }, logger: log };
+  const levels = readLevels(log, { level: "warn", scopes: {} });
+  if (isInvalid(levels)) throw new SettingError(levels.invalid); // it was read before
+  return { levels, logger: undefined };
 }
 
 /** A URL means the same wherever the process was started. */

@@ -1,0 +1,85 @@
+/**
+ * Opens the access log when the process or policy asks for one, and takes it out of the way of calls when nobody does. What
+ * writes it is loaded then: most processes have none.
+ */
+
+import { systemRandom } from "@inmesh/core";
+import type { Snapshot, TelemetryPolicy } from "@inmesh/model";
+import type { AccessLog, AccessLogReading } from "@inmesh/telemetry/access-log";
+import type { DataPlane } from "../plane/data-plane.js";
+import type { TelemetryPart } from "./telemetry.js";
+
+export class AccessLogPart implements TelemetryPart {
+  readonly #plane: DataPlane;
+  #log: AccessLog | undefined;
+  #opening: Promise<void> | undefined;
+  #remove: (() => void) | undefined;
+  #closed = false;
+  readonly #unsubscribe: () => void;
+
+  constructor(plane: DataPlane) {
+    this.#plane = plane;
+    this.#unsubscribe = plane.store.subscribe((snapshot) => this.#judge(snapshot));
+    this.#judge(plane.store.current);
+  }
+
+  /** Where lines go and went; empty where nobody asks for any. */
+  read(): readonly AccessLogReading[] {
+    return this.#log?.read() ?? [];
+  }
+
+  async flush(timeoutMs: number): Promise<void> {
+    await this.#opening;
+    await this.#log?.flush(timeoutMs);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unsubscribe();
+    this.#remove?.();
+    await this.#opening;
+    await this.#log?.close();
+  }
+
+  #judge(snapshot: Snapshot | undefined): void {
+    const { accessLog } = this.#plane.settings;
+    const wanted = accessLog !== "off" && (accessLog !== undefined || asks(snapshot?.telemetry));
+    if (this.#closed) return;
+    if (wanted && this.#log === undefined) {
+      this.#opening ??= this.#open().catch((error: unknown) => {
+        this.#opening = undefined;
+        this.#plane.log.scope("access-log").error(`there is no access log: ${String(error)}`);
+      });
+    } else if (wanted)
+      this.#remove ??= this.#plane.engine.sinks.add(this.#log!); // it is there
+    else {
+      this.#remove?.();
+      this.#remove = undefined;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { AccessLog: Log } = await import("@inmesh/telemetry/access-log");
+    if (this.#closed) return;
+    const { settings, clock, store, engine, events, log, instance } = this.#plane;
+    const { accessLog } = settings;
+    this.#log = new Log(accessLog, {
+      ...{ clock, random: systemRandom },
+      policy: () => store.current?.telemetry,
+      service: `${settings.service}.${settings.namespace}`,
+      workload: instance,
+      stdout: () => process.stdout,
+      stderr: () => process.stderr,
+      onNotice: (message) => {
+        events.add("access-log", message);
+        log.scope("access-log").warn(message);
+      },
+    });
+    this.#remove = engine.sinks.add(this.#log);
+    this.#judge(store.current);
+  }
+}
+
+function asks(policy: TelemetryPolicy | undefined): boolean {
+  return policy !== undefined && policy.client.accessLogs.length + policy.server.accessLogs.length > 0;
+}
