@@ -28,6 +28,7 @@ import { statCommand } from "./command/stat.js";
 import { statusCommand } from "./command/status.js";
 import { validateCommand } from "./command/validate.js";
 import { versionCommand } from "./command/version.js";
+import { whyCommand } from "./command/why.js";
 import { completeCommand, completionCommand } from "./completion/command.js";
 import { devCommand } from "./dev/command.js";
 import { initCommand } from "./init/command.js";
@@ -62,6 +63,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: POLICY, create: rollbackCommand },
   { group: POLICY, create: convertCommand },
   { group: MESH, create: explainCommand },
+  { group: MESH, create: whyCommand },
   { group: MESH, create: authzCommand },
   { group: MESH, create: servicesCommand },
   { group: MESH, create: endpointsCommand },

@@ -35,6 +35,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   explain: ["explain GET http://reviews.shop/", REPORT],
   "authz check": ["authz check --to shop/reviews GET /", REPORT],
   "authz suggest": ["authz suggest", "yaml json"],
+  why: ["why", REPORT],
   services: ["services", LIST],
   endpoints: ["endpoints", LIST],
   routes: ["routes", LIST],
@@ -86,6 +87,11 @@ const CLUSTER = { name: "outbound|80||reviews.shop.svc.cluster.local", type: "ED
 const CONFIG_DUMP = {
   configs: [{ "@type": CONFIG_TYPES.clusters, dynamic_active_clusters: [{ version_info: "1", cluster: CLUSTER }] }],
 };
+const FAILED = {
+  ...{ direction: "inbound", wallMs: 1, durationMs: 2, attempts: [], ledger: {}, host: "", traceId: "", requestId: "" },
+  ...{ status: 500, failed: true, code: "", flags: "-", method: "GET", path: "/", httpRoute: "", peer: "" },
+  ...{ remoteAddress: "", grpcStatus: -1, policy: "", message: "", details: "" },
+};
 const IDENTITY = { state: "off", id: "", source: "", generation: 0 };
 
 async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
@@ -114,6 +120,7 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
       "/stats": stats,
       "/certs": { identity: IDENTITY, chain: [], roots: [] },
       "/observed": OBSERVED,
+      "/outcomes": { outcomes: [FAILED] },
     },
   );
   return await use(folder.path);

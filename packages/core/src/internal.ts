@@ -61,3 +61,14 @@ export { type SavedState, StateFile, type StateFileOptions, stateDirectory } fro
 export { type ParseDocuments, type ParsedText, succeedingDocuments } from "./snapshot/succeeding-documents.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
 export { Histogram, quantileOfCells } from "./stats/histogram.js";
+export {
+  DUMP_ENDING,
+  DUMP_FOLDER,
+  type Dump,
+  type DumpCause,
+  type DumpHead,
+  dumpText,
+  isOutcome,
+  MOST_DUMP_BYTES,
+  parseDump,
+} from "./telemetry/dump.js";

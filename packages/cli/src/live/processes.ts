@@ -45,6 +45,10 @@ async function readProcess<View>(
 }
 
 /** `reviews-1b20` reads better than the whole lease name, and is nearly always unique. */
-export function processName({ service, instance, namespace }: Lease): string {
+export function processName({
+  service,
+  instance,
+  namespace,
+}: Pick<Lease, "service" | "instance" | "namespace">): string {
   return `${namespace}/${instance.startsWith(service) ? instance : `${service}-${instance}`}`;
 }

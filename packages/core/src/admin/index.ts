@@ -44,12 +44,29 @@ export {
   liveExplanation,
   type RecentCalls,
 } from "./live-explanation.js";
+export {
+  hasFailed,
+  type OutcomeAttemptView,
+  type OutcomesView,
+  type OutcomeView,
+  outcomeView,
+} from "./outcome-view.js";
+export { hasId, type OutcomesQuery, outcomesOf } from "./outcomes-view.js";
 export { registryDetails, registryReading, suspectsOf } from "./registry-view.js";
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
 export type { CallerView, PortSecurityView, ServerSecurityView } from "./security-view.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
+export type { Blame } from "./time-blame.js";
+export {
+  type RememberedOutcome,
+  type StoryNode,
+  servedBy,
+  type TraceStory,
+  traceStory,
+  type Verdict,
+} from "./trace-story.js";
 export { type Secured, SecuritySums, type Traffic, TrafficSums } from "./traffic-sums.js";
 export { clustersView, type StatsOptions, statsView } from "./traffic-view.js";
 export type {
