@@ -34,6 +34,8 @@ import { devCommand } from "./dev/command.js";
 import { initCommand } from "./init/command.js";
 import { proxyConfigCommand } from "./proxy-config/command.js";
 import { runCommand } from "./run/command.js";
+import { tapCommand } from "./tap/command.js";
+import { topCommand } from "./tap/top-command.js";
 
 export interface CommandEntry {
   /** Heading in the help. */
@@ -74,6 +76,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: statCommand },
   { group: MESH, create: edgesCommand },
   { group: MESH, create: graphCommand },
+  { group: MESH, create: tapCommand },
+  { group: MESH, create: topCommand },
   { group: MESH, create: proxyConfigCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },

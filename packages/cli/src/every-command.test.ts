@@ -45,6 +45,8 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   stat: ["stat --interval 1ms", LIST],
   edges: ["edges --interval 1ms", LIST],
   graph: ["graph --interval 1ms", "mermaid dot json yaml"],
+  tap: ["tap --max 1", REPORT],
+  top: ["top --interval 40ms --once", LIST],
   "proxy-config": ["proxy-config clusters web", LIST],
   certs: ["certs", LIST],
   "ca init": ["ca init --dir new", REPORT],
@@ -83,6 +85,28 @@ const CSR = createCsr(generateKey());
 const WEB = "cluster.local/ns/shop/sa/front";
 const SEEN = { caller: WEB, method: "GET", path: "/", count: 3, denied: 0, firstAgoMs: 9, lastAgoMs: 1 };
 const OBSERVED = { calls: [SEEN], beyond: 0 };
+/** As the process writes it. */
+const TAPPED = `event: end\ndata: ${JSON.stringify({
+  ...{
+    direction: "outbound",
+    at: "2026-11-28T05:00:00.000Z",
+    method: "GET",
+    authority: "reviews",
+    path: "/",
+    status: 200,
+  },
+  ...{
+    grpcStatus: -1,
+    flags: "-",
+    error: "",
+    durationMs: 4,
+    subset: "",
+    endpoint: "",
+    destination: "",
+    attempts: [],
+    ledger: {},
+  },
+})}\n\n`;
 const CLUSTER = { name: "outbound|80||reviews.shop.svc.cluster.local", type: "EDS", lb_policy: "LEAST_REQUEST" };
 const CONFIG_DUMP = {
   configs: [{ "@type": CONFIG_TYPES.clusters, dynamic_active_clusters: [{ version_info: "1", cluster: CLUSTER }] }],
@@ -115,6 +139,7 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
     join(folder.path, "mesh"),
     {},
     {
+      "/tap": TAPPED,
       "/config_dump": CONFIG_DUMP,
       "/clusters": { clusters: [] },
       "/stats": stats,
@@ -300,6 +325,10 @@ describe("exit codes", () => {
     [2, "pc nonsense web"],
     [2, "pc clusters web --port 0"],
     [2, "pc"],
+    [2, "tap --max 0"],
+    [2, "tap --direction up"],
+    [1, "tap none"],
+    [0, "top web --interval 1ms"],
     [1, "bug-report none"],
     [1, "bug-report --file changed.yaml"],
     [0, "ca status --dir ca"],

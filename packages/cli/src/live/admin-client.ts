@@ -8,6 +8,7 @@ import type { Clock } from "@inmesh/core";
 import type { Cli } from "../cli.js";
 import { systemReason } from "../exit.js";
 import { formatMs } from "../output/format.js";
+import { EventText } from "./event-text.js";
 
 export interface AdminClientOptions {
   readonly clock: Clock;
@@ -72,17 +73,62 @@ export class AdminClient {
     return answer as View;
   }
 
-  #get(target: Target, path: string): Promise<string> {
-    const { clock, signal, token, timeoutMs = ANSWER_MS } = this.#options;
-    const isElsewhere = target.host !== undefined && !isLoopback(target.host);
-    const headers = {
+  /**
+   * Server-Sent Events of a page that goes on. Resolves when the process ends it, and when `signal` aborts.
+   * @param onEvent its name and its data
+   * @throws {AdminError} when it cannot be opened, or breaks
+   */
+  events(admin: string, path: string, onEvent: (name: string, data: unknown) => void): Promise<void> {
+    const { remote = false, clock, signal, timeoutMs = ANSWER_MS } = this.#options;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return resolve();
+      const target = parseAdmin(admin, remote);
+      const fail = (error: Error): void => {
+        timer.cancel();
+        signal.removeEventListener("abort", abort);
+        if (signal.aborted) resolve();
+        else reject(error instanceof AdminError ? error : new AdminError(systemReason(error) ?? error.message));
+      };
+      const call = request({ ...target, path, agent: false, headers: this.#headers(target) }, (answer) => {
+        timer.cancel();
+        if (answer.statusCode !== 200) {
+          answer.resume();
+          return fail(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
+        }
+        answer.setEncoding("utf8");
+        const events = new EventText(onEvent);
+        answer.on("data", (text: string) => {
+          if (!events.add(text)) call.destroy(new AdminError("an event of it is too large"));
+        });
+        answer.on("error", fail);
+        answer.on("end", () => {
+          signal.removeEventListener("abort", abort);
+          resolve();
+        });
+      });
+      const abort = (): void => void call.destroy();
+      const timer = clock.after(timeoutMs, () => call.destroy(new AdminError(`no answer within ${timeoutMs} ms`)));
+      signal.addEventListener("abort", abort, { once: true });
+      call.on("error", fail);
+      call.end();
+    });
+  }
+
+  #headers({ host }: Target): Record<string, string> {
+    const { token } = this.#options;
+    const isElsewhere = host !== undefined && !isLoopback(host);
+    return {
       accept: "application/json",
       ...(isElsewhere && token !== undefined && { authorization: `Bearer ${token}` }),
     };
+  }
+
+  #get(target: Target, path: string): Promise<string> {
+    const { clock, signal, timeoutMs = ANSWER_MS } = this.#options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.
-      const call = request({ ...target, path, agent: false, headers }, (answer) => {
+      const call = request({ ...target, path, agent: false, headers: this.#headers(target) }, (answer) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
         answer.on("data", (chunk: Buffer) => {

@@ -93,7 +93,7 @@ export type Answers = Readonly<Record<string, unknown>>;
 
 /** A process of a mesh as the command meets it: a lease in the folder, and an admin endpoint that says what it is told. */
 export class FakeProcess {
-  /** By path; a function is called for each request. */
+  /** By path; a function is called for each request, text is sent as it is. */
   answers: Answers;
   readonly asked: string[] = [];
   readonly #close: () => Promise<void>;
@@ -110,7 +110,7 @@ export class FakeProcess {
       const answer = process_.answers[path];
       const body: unknown = typeof answer === "function" ? answer() : answer;
       response.statusCode = body === undefined ? 404 : 200;
-      response.end(JSON.stringify(body ?? {}));
+      response.end(typeof body === "string" ? body : JSON.stringify(body ?? {}));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const registry = new FolderRegistry({ path: folder, parse: parseDocuments, onExit: () => () => {} });

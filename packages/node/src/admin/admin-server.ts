@@ -13,6 +13,7 @@ import { writeMetrics } from "../telemetry/write-metrics.js";
 import { judgeAccess, judgeStranger } from "./guard.js";
 import { failedPage, type Page } from "./page.js";
 import { findPage, tellsHealth } from "./pages.js";
+import { TapPage } from "./tap-page.js";
 
 export interface AdminServer {
   /** `http://127.0.0.1:4711` or `unix:/path`. */
@@ -49,9 +50,15 @@ export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
   };
 }
 
+/** Not among the pages: it goes on, and each watcher is a place taken. */
+const TAP = "/tap";
+const taps = new TapPage();
+
 async function pageOf(plane: DataPlane, request: IncomingMessage, url: URL): Promise<Page> {
   try {
-    return await findPage(plane, request.method ?? "GET", url);
+    const { method = "GET" } = request;
+    if (method === "GET" && url.pathname === TAP) return taps.open(plane, url.searchParams, wantsText(request));
+    return await findPage(plane, method, url);
   } catch (error) {
     const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;
     return failedPage(status, error instanceof Error ? error.message : String(error));
@@ -62,6 +69,8 @@ function urlOf({ url = "/" }: IncomingMessage): URL | undefined {
   return URL.canParse(url, "http://admin") ? new URL(url, "http://admin") : undefined;
 }
 
+const COMMON = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
+
 function send(response: ServerResponse, request: IncomingMessage, page: Page): void {
   if (response.destroyed) return;
   if (page.pieces !== undefined) {
@@ -71,12 +80,17 @@ function send(response: ServerResponse, request: IncomingMessage, page: Page): v
       .catch(() => response.destroy());
     return;
   }
+  if (page.stream !== undefined && request.method !== "HEAD") {
+    const { type, run } = page.stream;
+    response.writeHead(page.status, { "content-type": type, ...COMMON });
+    response.flushHeaders();
+    return run(response);
+  }
   const { type, content } = rendered(request, page);
   response.writeHead(page.status, {
     "content-type": type,
     "content-length": Buffer.byteLength(content),
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
+    ...COMMON,
   });
   response.end(request.method === "HEAD" ? undefined : content);
 }
@@ -84,11 +98,17 @@ function send(response: ServerResponse, request: IncomingMessage, page: Page): v
 /** A person at a terminal gets lines where there are any, programs get JSON; `?format=` says otherwise. */
 function rendered(request: IncomingMessage, { body, text, bytes }: Page): NonNullable<Page["bytes"]> {
   if (bytes !== undefined) return bytes;
-  const isPerson = request.headers["user-agent"]?.startsWith("curl/") === true;
-  const format = urlOf(request)?.searchParams.get("format") ?? (isPerson ? "text" : "json");
-  if (format === "text" && text !== undefined) return { type: "text/plain; charset=utf-8", content: text() };
-  const content = `${JSON.stringify(body, undefined, isPerson ? 2 : undefined)}\n`;
+  if (wantsText(request) && text !== undefined) return { type: "text/plain; charset=utf-8", content: text() };
+  const content = `${JSON.stringify(body, undefined, isPerson(request) ? 2 : undefined)}\n`;
   return { type: "application/json; charset=utf-8", content };
+}
+
+function wantsText(request: IncomingMessage): boolean {
+  return (urlOf(request)?.searchParams.get("format") ?? (isPerson(request) ? "text" : "json")) === "text";
+}
+
+function isPerson({ headers }: IncomingMessage): boolean {
+  return headers["user-agent"]?.startsWith("curl/") === true;
 }
 
 function listen(server: Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {

@@ -1,5 +1,7 @@
 /** An answer of the admin endpoint, before it is known how the caller wants to read it. */
 
+import type { ServerResponse } from "node:http";
+
 export interface Page {
   readonly status: number;
   /** Sent as JSON, unless `text` or `bytes` is. */
@@ -13,6 +15,8 @@ export interface Page {
    * @param accept of the request
    */
   readonly pieces?: (accept: string) => Promise<{ readonly contentType: string; readonly pieces: Iterable<string> }>;
+  /** Goes on until somebody ends it. */
+  readonly stream?: { readonly type: string; readonly run: (response: ServerResponse) => void };
 }
 
 export function okPage(body: unknown, text?: () => string): Page {
