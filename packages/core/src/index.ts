@@ -92,7 +92,11 @@ export type {
 export { SnapshotStore, type SnapshotStoreOptions } from "./snapshot/store.js";
 export { type CallObserver, Engine } from "./stack/engine.js";
 export type { EngineOptions } from "./stack/engine-options.js";
+export { FlightRecorder, RECORDS_KEPT } from "./telemetry/flight-recorder.js";
 export type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "./telemetry/outcome-record.js";
 export { OutcomeSinks } from "./telemetry/outcome-sinks.js";
-export { FLAG, type FlagName, flagsText } from "./telemetry/response-flags.js";
+export { OutcomeSlot } from "./telemetry/outcome-slot.js";
+export { FLAG, type FlagName, flagBit, flagsText } from "./telemetry/response-flags.js";
+export { ledgerTotal } from "./telemetry/time-ledger.js";
 export type { InboundHead, TraceSpan, Tracing } from "./telemetry/tracing.js";
+export type { Wire } from "./telemetry/wire.js";

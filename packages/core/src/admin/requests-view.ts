@@ -1,82 +1,52 @@
 /** The last calls of this process with the story of each: who was tried, what came of it, what the mesh itself cost. */
 
-import type { Attempt } from "../call/attempt.js";
-import type { Call } from "../call/call.js";
-import { attemptsOf } from "../call/story.js";
-import { MeshError, type MeshErrorCode } from "../errors.js";
-import { type Would, wouldView } from "../rehearsal/would.js";
+import { wouldView } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
+import type { AttemptSlot } from "../telemetry/attempt-slot.js";
+import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
 import type { AttemptView, RequestsView, RequestView } from "./views.js";
 
 /** @param limit newest first; bounded by what is kept */
-export function requestsView({ lastCalls, mirrors, clock, rehearsal }: Engine, limit?: number): RequestsView {
+export function requestsView({ recorder, mirrors, clock }: Engine, limit?: number): RequestsView {
   const now = clock.now();
   return {
-    requests: lastCalls.read(limit).map((call) => requestView(call, now, rehearsal.wouldOf(call))),
-    mirrors: mirrors.lastCalls.read(limit).map((call) => requestView(call, now)),
+    requests: recorder.read(limit, "outbound").map((record) => requestView(record, now)),
+    mirrors: mirrors.recorder.read(limit).map((record) => requestView(record, now)),
   };
 }
 
-export function requestView(call: Call, now: number, would?: Would): RequestView {
-  const { error } = call;
-  const attempts = attemptsOf(call);
+export function requestView(record: OutcomeSlot, now: number): RequestView {
+  const { would, attempts, faultMs } = record;
   const first = attempts[0];
-  const faultMs = Math.max(0, call.fault);
   return {
-    agoMs: now - call.endedAt,
-    method: call.method,
-    authority: call.authority,
-    path: withoutQuery(call.path),
-    route: call.route?.name ?? "",
-    cluster: call.cluster?.config.name ?? "",
-    status: call.status,
-    error: error instanceof MeshError ? error.code : "",
-    message: error instanceof Error ? error.message : error === undefined ? "" : String(error),
-    durationMs: call.endedAt - call.startedAt,
-    meshUs: first === undefined ? 0 : Math.max(0, first.startedAt - call.startedAt - faultMs) * 1_000,
+    agoMs: now - record.endedAt,
+    method: record.method,
+    authority: record.authority,
+    path: record.path,
+    route: record.route?.name ?? "",
+    cluster: record.cluster?.config.name ?? "",
+    status: record.status,
+    error: record.code,
+    message: record.message,
+    durationMs: record.endedAt - record.startedAt,
+    meshUs: first === undefined ? 0 : Math.max(0, first.startedAt - record.startedAt - faultMs) * 1_000,
     faultMs,
-    noRetry: call.noRetry ?? "",
-    ...(call.fallback !== "" && { fallback: call.fallback }),
-    replayed: call.replayed,
+    noRetry: record.noRetry,
+    ...(record.fallback !== "" && { fallback: record.fallback }),
+    replayed: record.replayed,
     attempts: attempts.map(attemptView),
     would: would === undefined ? null : wouldView(would),
   };
 }
 
-/** A query may hold secrets. */
-function withoutQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
-}
-
-function attemptView(attempt: Attempt): AttemptView {
+function attemptView(attempt: AttemptSlot): AttemptView {
   const { endpoint } = attempt.endpoint;
   return {
     number: attempt.number,
     endpoint: endpoint.id,
     version: endpoint.labels["version"] ?? "",
-    outcome: outcomeOf(attempt),
+    outcome: attempt.outcome,
     status: attempt.status,
-    durationMs: Math.max(0, (attempt.endedAt || attempt.headAt || attempt.startedAt) - attempt.startedAt),
+    durationMs: Math.max(0, attempt.endedAt - attempt.startedAt),
   };
-}
-
-const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
-  OVERFLOW: "not sent",
-  CONNECT_FAILED: "refused",
-  WRONG_PEER: "the wrong peer",
-  UPSTREAM_RESET: "reset",
-  STREAM_REFUSED: "turned away",
-  UPSTREAM_PROTOCOL: "no valid HTTP",
-  RESPONSE_TRUNCATED: "cut off",
-  PER_TRY_TIMEOUT: "timed out",
-  TIMEOUT: "timed out",
-  DEADLINE_EXCEEDED: "timed out",
-};
-
-function outcomeOf({ error, status, phase }: Attempt): string {
-  if (error instanceof MeshError) return OUTCOMES[error.code] ?? "failed";
-  if (error !== undefined) return "cancelled";
-  if (status > 0) return `answered ${status}`;
-  return phase === "settled" ? "cancelled" : "under way";
 }

@@ -3,6 +3,7 @@
 import type { Breaker } from "../breaker/breaker.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
+import type { Wire } from "../telemetry/wire.js";
 import type { Call } from "./call.js";
 import { refusedStream } from "./classify.js";
 
@@ -27,6 +28,8 @@ export class Attempt extends WheelNode {
   /** What goes on the wire, flat `[name, value, …]`, without `host`. */
   headers: readonly string[];
   readonly startedAt: number;
+  /** Clock ms at which its first byte was about to be written; 0 before. */
+  sentAt = 0;
   /** Clock ms of the answer's head; 0 before. */
   headAt = 0;
   endedAt = 0;
@@ -57,6 +60,14 @@ export class Attempt extends WheelNode {
   /** It finds out for the breaker whether it is well again. */
   probe = false;
   error: unknown = undefined;
+  /** The connection it waited for, or went out by; undefined where the adapter does not know it. */
+  wire: Wire | undefined = undefined;
+  /** Bytes of bodies, as on the wire. Counted by the adapter. */
+  sentBytes = 0;
+  receivedBytes = 0;
+  /** Of the answer's headers, and of what follows its body, for who tells of the call. */
+  header: HeaderReader | undefined = undefined;
+  trailer: HeaderReader | undefined = undefined;
   /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. Dropped when settled. */
   abort: ((reason: Error) => void) | undefined = undefined;
 
@@ -70,9 +81,11 @@ export class Attempt extends WheelNode {
   }
 
   /** The first byte is about to be written. Calls `abort` at once when the attempt was given up while it was queued. */
-  started(reused: boolean, abort: (reason: Error) => void): void {
+  started(reused: boolean, abort: (reason: Error) => void, wire?: Wire): void {
     if (this.phase === "settled") return abort(new Error("the attempt was cancelled before it started"));
     this.reused = reused;
+    this.sentAt = this.call.engine.clock.now();
+    if (wire !== undefined) this.wire = wire;
     this.abort = abort;
     this.sent = true;
     if (this.phase === "queued") this.phase = "written";
@@ -82,6 +95,7 @@ export class Attempt extends WheelNode {
   head(status: number, header: HeaderReader): boolean {
     if (this.phase === "settled" || this.phase === "answered") return false;
     this.status = status;
+    this.header = header;
     this.phase = "answered";
     this.sent = true;
     return this.call.attemptAnswered(this, header);

@@ -14,6 +14,7 @@ import { type ErrorPlace, MeshError } from "../errors.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
+import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { withoutBlanks } from "./blanks.js";
 import type { CallSession } from "./call-session.js";
@@ -124,8 +125,12 @@ export class Call extends WheelNode implements MatchRequest {
   /** Status the caller got; 0 for none. */
   status = 0;
   error: unknown = undefined;
+  /** One of ours, while somebody traces. */
+  span: TraceSpan | undefined = undefined;
   /** Fault injected on purpose, in ms of delay; -1 for an abort; 0 for none. */
   fault = 0;
+  /** Of that, what was waited for; an abort may come after a delay. */
+  faultMs = 0;
   /** Cancels what the call waits for outside an attempt: config, an injected delay, a back-off. */
   cancelWait: (() => void) | undefined = undefined;
 
@@ -236,6 +241,7 @@ export class Call extends WheelNode implements MatchRequest {
     this.exchange = NOWHERE;
     this.context = undefined;
     this.snapshot = undefined;
+    this.span = undefined;
   }
 
   /** Where it is, for errors. */

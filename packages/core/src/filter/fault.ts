@@ -32,6 +32,7 @@ export const fault: Stage = {
         };
         if (delayRatio === 0 || random.next() >= delayRatio) return goOn();
         call.fault = delayMs;
+        call.faultMs = delayMs;
         const timer = clock.hold(delayMs, () => {
           call.cancelWait = undefined;
           call.readyAt = clock.now();

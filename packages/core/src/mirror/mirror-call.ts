@@ -9,6 +9,7 @@ import { Call } from "../call/call.js";
 import type { MirrorExchange } from "../call/exchange.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { Stack } from "../stack/stack.js";
+import type { TraceSpan } from "../telemetry/tracing.js";
 import { mirrorHeaders, shadowAuthority } from "./mirror-headers.js";
 import type { MirrorTally } from "./mirror-tally.js";
 
@@ -27,6 +28,8 @@ export class MirrorCall extends Call {
   readonly tally: MirrorTally;
   /** Of the body, kept alive by this copy. */
   readonly bytes: number;
+  /** Of the call that it was made of: linked, and no parent. */
+  readonly primarySpan: TraceSpan | undefined;
 
   /**
    * @param primary as it is about to be sent
@@ -44,6 +47,7 @@ export class MirrorCall extends Call {
     super(exchange, method, scheme, host, port, shadowAuthority(authority), path, mirrorHeaders(headers, address));
     this.tally = tally;
     this.bytes = exchange.bytes;
+    this.primarySpan = primary.span;
     this.engine = primary.engine;
     this.context = primary.context;
     this.snapshot = primary.snapshot;

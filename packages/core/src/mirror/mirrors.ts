@@ -7,8 +7,10 @@
 import type { MirrorPolicy, Route } from "@inmesh/model";
 import type { Call } from "../call/call.js";
 import { MeshError } from "../errors.js";
+import { throwLater } from "../runtime/throw-later.js";
 import type { Engine } from "../stack/engine.js";
-import { LastCalls } from "../stats/last-calls.js";
+import { fillFromCall } from "../telemetry/fill-from-call.js";
+import { FlightRecorder } from "../telemetry/flight-recorder.js";
 import { MirrorCall, type MirrorTarget } from "./mirror-call.js";
 import { type MirrorReading, type MirrorSkip, MirrorTally } from "./mirror-tally.js";
 
@@ -19,6 +21,9 @@ export const MOST_IN_FLIGHT = 128;
 /** Bodies that they may keep alive together. A larger one goes alone. In bytes. */
 export const MOST_HELD_BYTES = 64 * 1024 * 1024;
 
+/** Copies whose end is kept. */
+const COPIES_KEPT = 64;
+
 export interface MirrorsOptions {
   /** Of this process, as others see it: what copies add to `x-forwarded-for`. */
   readonly address: () => string;
@@ -28,7 +33,7 @@ export interface MirrorsOptions {
 
 export class Mirrors {
   /** Apart from the calls that somebody waited for. */
-  readonly lastCalls = new LastCalls();
+  readonly recorder = new FlightRecorder(COPIES_KEPT);
   readonly #engine: Engine;
   readonly #options: MirrorsOptions;
   readonly #tallies = new Map<string, MirrorTally>();
@@ -84,8 +89,15 @@ export class Mirrors {
     this.#running.delete(copy);
     copy.tally.stats.record(copy);
     copy.tally.heldBytes -= copy.bytes;
+    const record = this.recorder.claim();
+    fillFromCall(record, copy, this.#engine);
     copy.forget();
-    this.lastCalls.add(copy);
+    try {
+      record.span?.end(record);
+    } catch (error) {
+      throwLater(this.#engine.clock, error);
+    }
+    record.release();
   }
 
   read(): readonly MirrorReading[] {
@@ -130,6 +142,7 @@ export class Mirrors {
     copy.deadlineAt = now + copy.route!.timeoutMs; // given when it was made
     wheel.add(copy, copy.deadlineAt);
     this.#running.add(copy);
+    this.#engine.trace(copy);
     try {
       copy.stack!.run(copy); // given when it was made
     } catch (error) {

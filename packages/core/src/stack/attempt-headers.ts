@@ -1,4 +1,4 @@
-/** Headers the mesh adds to an attempt: trace context of the inbound request, attempts beyond the first, those spent, the time left. */
+/** Headers the mesh adds to an attempt: trace context of its span or of the inbound request, attempts beyond the first, those spent, the time left. */
 
 import type { Call } from "../call/call.js";
 import { isCarried } from "../call/carried-headers.js";
@@ -7,19 +7,22 @@ import { ATTEMPT_HEADER, SPENT_HEADER, TIMEOUT_HEADER } from "../call/mesh-heade
 
 /** @returns the call's own array when nothing is to be added */
 export function attemptHeaders(call: Call, number: number, now: number): readonly string[] {
-  const { headers, context } = call;
+  const { context, span } = call;
+  const headers = span === undefined ? call.headers : withoutNamesOf(call.headers, span.headers);
   const leftMs = timeLeft(call, now);
   const finite = leftMs !== Number.POSITIVE_INFINITY;
   const attempt = number + call.spent;
-  if (context === undefined && attempt === 1 && !finite) return headers;
+  if (context === undefined && span === undefined && attempt === 1 && !finite) return headers;
   const added = headers.slice();
   if (context !== undefined) {
     const { forward } = context;
     for (let index = 0; index < forward.length; index += 2) {
       const name = forward[index]!; // flat pairs
-      if (isCarried(call, forward, name)) added.push(name, forward[index + 1]!);
+      if (isCarried(call, forward, name) && (span === undefined || !hasName(span.headers, name)))
+        added.push(name, forward[index + 1]!);
     }
   }
+  if (span !== undefined) added.push(...span.headers);
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
   if (attempt > 1) added.push(ATTEMPT_HEADER, String(attempt));
   const spent = spentBefore(call, number);
@@ -31,4 +34,20 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
 function timeLeft({ deadlineAt, route }: Call, now: number): number {
   const perTryMs = route?.retry.perTryTimeoutMs ?? 0;
   return perTryMs > 0 ? Math.min(perTryMs, deadlineAt - now) : deadlineAt - now;
+}
+
+/** In any case, wherever and however often they stand: two trace contexts on one request are none (pitfalls O3). */
+function withoutNamesOf(headers: readonly string[], names: readonly string[]): readonly string[] {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (hasName(names, headers[index]!)) return headers.filter((_, each) => !hasName(names, headers[each & ~1]!)); // flat pairs
+  }
+  return headers;
+}
+
+function hasName(lines: readonly string[], name: string): boolean {
+  for (let index = 0; index < lines.length; index += 2) {
+    const key = lines[index]!; // flat pairs
+    if (key.length === name.length && key.toLowerCase() === name.toLowerCase()) return true;
+  }
+  return false;
 }

@@ -50,4 +50,9 @@ export interface EngineOptions {
   readonly onBreaker?: (message: string) => void;
   /** Asks endpoints how they are, where policy wants that. @default nobody is asked, and `onHealth` told so */
   readonly healthProber?: HealthProber;
+  /**
+   * Whether it is noticed that this process stood still while any call is under way, and not only while policy judges by
+   * lateness: what the time of a call was lost by is known then. Costs 50 wake-ups a second of a busy process. @default false
+   */
+  readonly timesStalls?: boolean;
 }

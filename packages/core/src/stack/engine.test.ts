@@ -94,7 +94,7 @@ describe("Engine", () => {
     it("passes an unknown host on untouched under ALLOW_ANY, and counts nothing", () => {
       const { exchange, engine, call } = fails({}, "example.org");
       expect([exchange.events, call.ended, engine.unrouted]).toEqual([["passThrough"], true, 0]);
-      expect(engine.lastCalls.read()).toEqual([]);
+      expect(engine.recorder.read()).toEqual([]);
     });
 
     it("tells adapters beforehand what it would do with a host", () => {
@@ -465,17 +465,15 @@ describe("Engine", () => {
     expect([state!.inFlight, state!.failures, state!.ejectedUntil]).toEqual([0, 0, 0]);
   });
 
-  it("keeps the last 128 calls without their exchanges, contexts and snapshots", () => {
+  it("keeps the records of the last 256 calls, which hold on to no call, span or answer", () => {
     const { clock, engine, send } = testEngine({ clusters: { reviews: [A] } });
-    const { exchange } = send("reviews", { path: "/0" });
-    for (let n = 1; n < 200; n++) send("reviews", { path: `/${n}` });
+    for (let n = 0; n < 400; n++) send("reviews", { path: `/${n}` });
     clock.advance(10);
-    const kept = engine.lastCalls.read();
-    expect([kept.length, kept[0]!.path, kept.at(-1)!.path]).toEqual([128, "/199", "/72"]);
-    expect(engine.lastCalls.read(2).map(({ path }) => path)).toEqual(["/199", "/198"]);
-    for (const call of kept) {
-      expect(call.exchange).not.toBeInstanceOf(exchange.constructor);
-      expect([call.snapshot, call.context, call.attempt!.abort]).toEqual([undefined, undefined, undefined]);
+    const kept = engine.recorder.read();
+    expect([kept.length, kept[0]!.path, kept.at(-1)!.path]).toEqual([256, "/399", "/144"]);
+    expect(engine.recorder.read(2).map(({ path }) => path)).toEqual(["/399", "/398"]);
+    for (const { call, last, span, answerHeader } of kept) {
+      expect([call, last, span, answerHeader]).toEqual([undefined, undefined, undefined, undefined]);
     }
   });
 

@@ -34,9 +34,11 @@ import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
 import { Guard } from "../security/guard.js";
-import { LastCalls } from "../stats/last-calls.js";
 import { RuleStats } from "../stats/rule-stats.js";
+import { fillFromCall } from "../telemetry/fill-from-call.js";
+import { FlightRecorder } from "../telemetry/flight-recorder.js";
 import { OutcomeSinks } from "../telemetry/outcome-sinks.js";
+import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
@@ -57,17 +59,18 @@ export class Engine {
   readonly random: Random;
   readonly store: SnapshotReader;
   readonly wheel: TimerWheel;
-  /** When this process itself was late. Watched while calls are under way that policy judges endpoints or services by. */
+  /** When this process itself was late. Watched while calls are under way that policy judges by, or all (option `timesStalls`). */
   readonly stalls: LoopStalls;
   readonly contexts = new Contexts();
   readonly clusters: Clusters;
   /** Before the process's own servers: who may come in, and then how many. */
   readonly guard: Guard;
   readonly gate: Gate;
-  readonly lastCalls = new LastCalls();
-  /** Who hears what became of calls, and of requests served. */
-  readonly sinks = new OutcomeSinks();
-  /** Spans and trace contexts; undefined: headers are passed on, and nothing is recorded. */
+  /** The last outcomes: of calls, and of requests that were served. */
+  readonly recorder = new FlightRecorder();
+  /** Hear of every outcome, those of mirrored copies excepted. */
+  readonly sinks: OutcomeSinks;
+  /** Spans of calls and requests; undefined while nobody traces. */
   tracing: Tracing | undefined = undefined;
   /** Of rules that ask for counters of their own. */
   readonly ruleStats = new RuleStats();
@@ -90,6 +93,7 @@ export class Engine {
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
   unrouted = 0;
   readonly #configWaitMs: number;
+  readonly #timesStalls: boolean;
   readonly #healthChecks: HealthChecks;
   readonly #stacks = new WeakMap<Route, Stack>();
   readonly #observers: CallObserver[] = [];
@@ -114,15 +118,18 @@ export class Engine {
     onHealth = () => {},
     onBreaker = () => {},
     healthProber: prober,
+    timesStalls = false,
   }: EngineOptions) {
     this.store = store;
     this.clock = clock;
     this.random = random;
     this.wheel = new TimerWheel(clock);
+    this.sinks = new OutcomeSinks(clock);
     const isCalling = (): boolean => this.clusters.all().some(({ stats }) => stats.inFlight > 0);
     this.stalls = new LoopStalls(clock, () => this.#healthChecks.underWay || isCalling());
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
+    this.#timesStalls = timesStalls;
     this.excludes = onlyObserves ? () => true : excludes;
     this.address = address;
     this.mirrors = new Mirrors(this, { address, notice: onNotice });
@@ -200,7 +207,10 @@ export class Engine {
     if (call.tries !== undefined || context?.tries !== undefined) call.spent = triesBefore(call, now);
     if (call.context !== undefined) countCall(call.context, call);
     if (call.deadlineAt !== Number.POSITIVE_INFINITY) {
-      if (call.deadlineAt <= now) return call.onTimeout();
+      if (call.deadlineAt <= now) {
+        this.trace(call);
+        return call.onTimeout();
+      }
       this.wheel.add(call, call.deadlineAt);
     }
     call.headers = withoutMeshHeaders(call.headers);
@@ -226,8 +236,32 @@ export class Engine {
     if (inVain || call.attempts > 1 || call.tries !== undefined || context?.tries !== undefined) {
       noteTries(call, call.endedAt);
     }
+    const record = this.recorder.claim();
+    fillFromCall(record, call, this);
     call.forget();
-    this.lastCalls.add(call);
+    this.report(record);
+  }
+
+  /** Starts the span of a call that turns out to be the mesh's, once, in its caller's context. */
+  trace(call: Call): void {
+    const { tracing } = this;
+    if (tracing === undefined || call.span !== undefined) return;
+    try {
+      call.span = tracing.startCall(call);
+    } catch (error) {
+      throwLater(this.clock, error); // the call goes on without one
+    }
+  }
+
+  /** Tells of an outcome that `recorder` gave a place to, and that has been filled. */
+  report(record: OutcomeSlot): void {
+    try {
+      record.span?.end(record);
+    } catch (error) {
+      throwLater(this.clock, error);
+    }
+    this.sinks.ended(record);
+    record.release();
   }
 
   /** Counters of calls begin at zero: POST /reset_counters. What endpoints and limits are judged by stays. */
@@ -262,6 +296,7 @@ export class Engine {
     call.snapshot = snapshot;
     const virtualHost = snapshot.routes.lookup(call.host, call.port);
     if (virtualHost === undefined) return this.#unknownHost(call, snapshot);
+    this.trace(call);
     call.virtualHost = virtualHost;
     const route = virtualHost.find(call);
     if (route === undefined) return this.#noRoute(call, virtualHost);
@@ -273,6 +308,7 @@ export class Engine {
 
   #unknownHost(call: Call, { mesh, routes }: Snapshot): void {
     if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(call.host, call.port)) return call.leave();
+    this.trace(call);
     call.fail(
       new MeshError(
         "HOST_UNKNOWN",
@@ -316,7 +352,7 @@ export class Engine {
       state.inFlight -= 1; // given back at once
       return beside ? undefined : this.#stopped(call, number, next, stoppedThere, now);
     }
-    if (cluster.judges) this.stalls.watch(now);
+    if (cluster.judges || this.#timesStalls) this.stalls.watch(now);
     limits.begin();
     const attempt = new Attempt(call, number, state, attemptHeaders(call, number, now), now);
     if (breakers !== undefined && !call.isCopy) breakers.take(attempt, now);
@@ -381,8 +417,10 @@ export class Engine {
 /** An exchange that throws has a request it cannot send: the endpoint is not to blame, and trying again is no use. */
 const send: AttemptNext = (attempt) => {
   const { call } = attempt;
+  const { tracing } = call.engine;
   try {
-    call.exchange.send(attempt);
+    if (tracing === undefined || call.span === undefined) call.exchange.send(attempt);
+    else tracing.quietly(() => call.exchange.send(attempt));
   } catch (error) {
     if (call.ended) throw error; // not about sending: whoever was told of the end threw
     call.fail(error);

@@ -42,6 +42,9 @@ export interface AttemptRecord {
   readonly endpoint: EndpointState;
   /** Clock ms. */
   readonly startedAt: number;
+  /** Clock ms at which its first byte was about to be written, and of the answer's head; 0 for never. */
+  readonly sentAt: number;
+  readonly headAt: number;
   readonly endedAt: number;
   readonly status: number;
   /** Of its failure; empty after an answer. */
@@ -56,8 +59,11 @@ export interface OutcomeRecord {
   readonly direction: "outbound" | "inbound";
   /** Unix ms at its start. */
   readonly wallMs: number;
-  /** Clock ms. */
+  /** Clock ms; `readyAt` when it went on to its first attempt, or to the application. */
   readonly startedAt: number;
+  readonly readyAt: number;
+  /** Of the answer's head; 0 where there was none. */
+  readonly headAt: number;
   readonly endedAt: number;
   readonly method: string;
   /** Without query. */
@@ -107,7 +113,7 @@ export interface OutcomeRecord {
   /** `ns/name` of the AuthorizationPolicy that decided; empty. */
   readonly policy: string;
 
-  // Outbound only.
+  // Outbound only. `call` and `last` are there while sinks are told, and let go of afterwards.
   readonly route: Route | undefined;
   readonly cluster: ClusterRuntime | undefined;
   /** The last one tried. */

@@ -1,9 +1,16 @@
-/** Who hears of what became of calls and requests: a plain list, and nothing is made while it is empty. */
+/** Who hears of what became of calls and requests: a plain list, in the order in which they came. */
 
+import type { Clock } from "../runtime/clock.js";
+import { throwLater } from "../runtime/throw-later.js";
 import type { OutcomeRecord, OutcomeSink } from "./outcome-record.js";
 
-export class OutcomeSinks {
+export class OutcomeSinks implements OutcomeSink {
+  readonly #clock: Clock;
   #sinks: readonly OutcomeSink[] = [];
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Somebody listens: a record is worth filling. */
   get any(): boolean {
@@ -18,8 +25,14 @@ export class OutcomeSinks {
     };
   }
 
+  /** Whatever one of them does, the others hear of it, and the caller gets its answer. */
   ended(record: OutcomeRecord): void {
-    const sinks = this.#sinks;
-    for (let index = 0; index < sinks.length; index++) sinks[index]!.ended(record); // within the length
+    for (const sink of this.#sinks) {
+      try {
+        sink.ended(record);
+      } catch (error) {
+        throwLater(this.#clock, error);
+      }
+    }
   }
 }

@@ -39,6 +39,8 @@ export const FLAG = {
   OM: 1 << 17,
   /** The stream lived for too long. */
   UMSDR: 1 << 18,
+  /** This process is shutting down. */
+  LH: 1 << 19,
 } as const;
 
 export type FlagName = keyof typeof FLAG;
@@ -55,4 +57,9 @@ export function flagsText(bits: number): string {
     TEXTS.set(bits, text);
   }
   return text;
+}
+
+/** One flag's bit; 0 for `-`, and for what is none of these. */
+export function flagBit(name: string): number {
+  return (FLAG as Readonly<Record<string, number>>)[name] ?? 0;
 }

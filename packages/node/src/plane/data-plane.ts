@@ -141,6 +141,7 @@ export class DataPlane {
       // Off: nothing is the mesh's business.
       excludes: settings.mode === "off" ? () => true : (host, port) => this.#excludes(host, port),
       onlyObserves: settings.mode === "observe",
+      timesStalls: true,
       address: () => this.#whereabouts.address(this.servers.listeners)?.address ?? "",
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),
@@ -153,6 +154,7 @@ export class DataPlane {
       onBreaker: (message) => this.events.add("breaker", message),
       healthProber: new HttpHealthProber({ clock, identity, onNotice: noticed("tls") }),
     });
+    this.engine.sinks.add(this.engine.recorder);
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     const { guard } = this.engine;

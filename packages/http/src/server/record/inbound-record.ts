@@ -149,6 +149,14 @@ export class InboundRecord implements OutcomeRecord {
     return ledger;
   }
 
+  get readyAt(): number {
+    return this.#facts.servedAt || this.endedAt;
+  }
+
+  get headAt(): number {
+    return this.#facts.headAt;
+  }
+
   get peer(): PeerIdentity | undefined {
     return this.#context.peer;
   }

@@ -1,0 +1,82 @@
+/** One attempt within an `OutcomeSlot`: numbers and names of it, used again for another one later. */
+
+import type { Attempt } from "../call/attempt.js";
+import type { EndpointState } from "../cluster/endpoint-state.js";
+import { MeshError, type MeshErrorCode } from "../errors.js";
+import type { AttemptRecord, TimeLedger } from "./outcome-record.js";
+import { attemptLedger } from "./time-ledger.js";
+import type { Wire } from "./wire.js";
+
+/** Failures for which there was no connection. */
+const UNCONNECTED: ReadonlySet<string> = new Set<MeshErrorCode>(["CONNECT_FAILED", "WRONG_PEER", "TLS_UNAVAILABLE"]);
+
+const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
+  OVERFLOW: "not sent",
+  CONNECT_FAILED: "refused",
+  WRONG_PEER: "the wrong peer",
+  UPSTREAM_RESET: "reset",
+  STREAM_REFUSED: "turned away",
+  UPSTREAM_PROTOCOL: "no valid HTTP",
+  RESPONSE_TRUNCATED: "cut off",
+  PER_TRY_TIMEOUT: "timed out",
+  TIMEOUT: "timed out",
+  DEADLINE_EXCEEDED: "timed out",
+};
+
+/** Statuses are few: their texts are made once. */
+const ANSWERED = new Map<number, string>();
+
+export class AttemptSlot implements AttemptRecord {
+  number = 0;
+  endpoint!: EndpointState; // set by fill, before anybody reads it
+  startedAt = 0;
+  sentAt = 0;
+  headAt = 0;
+  endedAt = 0;
+  status = 0;
+  code: MeshErrorCode | "" = "";
+  outcome = "";
+  reused = false;
+  stallMs = 0;
+  wire: Wire | undefined = undefined;
+
+  fill(attempt: Attempt): void {
+    const { error } = attempt;
+    this.number = attempt.number;
+    this.endpoint = attempt.endpoint;
+    this.startedAt = attempt.startedAt;
+    this.sentAt = attempt.sentAt;
+    this.headAt = attempt.headAt;
+    this.endedAt = attempt.endedAt || attempt.headAt || attempt.startedAt;
+    this.status = attempt.status;
+    this.code = error instanceof MeshError ? error.code : "";
+    this.outcome = outcomeOf(attempt);
+    this.reused = attempt.reused;
+    this.wire = attempt.wire;
+    this.stallMs = 0;
+  }
+
+  get unconnected(): boolean {
+    return UNCONNECTED.has(this.code);
+  }
+
+  get ledger(): TimeLedger {
+    return attemptLedger(this);
+  }
+}
+
+function outcomeOf({ error, status, phase }: Attempt): string {
+  if (error instanceof MeshError) return OUTCOMES[error.code] ?? "failed";
+  if (error !== undefined) return "cancelled";
+  if (status > 0) return answered(status);
+  return phase === "settled" ? "cancelled" : "under way";
+}
+
+function answered(status: number): string {
+  let text = ANSWERED.get(status);
+  if (text === undefined) {
+    text = `answered ${status}`;
+    if (status < 1_000) ANSWERED.set(status, text);
+  }
+  return text;
+}

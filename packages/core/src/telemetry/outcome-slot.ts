@@ -1,0 +1,261 @@
+/**
+ * The record of one outcome, in a place that serves again for a later one. Whoever serves requests fills its fields itself;
+ * for calls `fillFromCall` does. What costs something to work out is worked out when it is asked for.
+ */
+
+import type { PeerIdentity, Route } from "@inmesh/model";
+import type { Attempt, HeaderReader } from "../call/attempt.js";
+import type { Call, NoRetryReason } from "../call/call.js";
+import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
+import type { EndpointState } from "../cluster/endpoint-state.js";
+import type { MeshErrorCode } from "../errors.js";
+import type { Would } from "../rehearsal/would.js";
+import { AttemptSlot } from "./attempt-slot.js";
+import type { OutcomeRecord, TimeLedger } from "./outcome-record.js";
+import { outcomeLedger } from "./time-ledger.js";
+import type { TraceSpan } from "./tracing.js";
+
+/** Attempts kept of a call; of more, the first and the last ones. */
+const MOST_ATTEMPTS = 16;
+/** Of an `x-request-id`, which may come from anywhere. */
+const MOST_ID = 128;
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
+
+const NO_ATTEMPTS: readonly AttemptSlot[] = [];
+const NO_HEADERS: readonly string[] = [];
+
+export class OutcomeSlot implements OutcomeRecord {
+  direction: "outbound" | "inbound" = "outbound";
+  wallMs = 0;
+  startedAt = 0;
+  /** Clock ms at which it went on: to its first attempt, or to the application. */
+  readyAt = 0;
+  headAt = 0;
+  endedAt = 0;
+  method = "";
+  /** Path with query. */
+  target = "";
+  authority = "";
+  scheme = "";
+  protocol = "";
+  status = 0;
+  flags = 0;
+  details = "-";
+  code: MeshErrorCode | "" = "";
+  message = "";
+  requestBytes = 0;
+  responseBytes = 0;
+  span: TraceSpan | undefined = undefined;
+  attemptCount = 0;
+  noRetry: NoRetryReason | "" = "";
+  peer: PeerIdentity | undefined = undefined;
+  mtls = false;
+  localAddress = "";
+  remoteAddress = "";
+  httpRoute = "";
+  snapshot = 0;
+  policy = "";
+  route: Route | undefined = undefined;
+  cluster: ClusterRuntime | undefined = undefined;
+  endpoint: EndpointState | undefined = undefined;
+  call: Call | undefined = undefined;
+  last: Attempt | undefined = undefined;
+
+  /** Of the request, flat `[name, value, …]`, names in any case. */
+  headers: readonly string[] = NO_HEADERS;
+  /** Of the answer; undefined where nobody kept them. */
+  answerHeader: HeaderReader | undefined = undefined;
+  /** What follows its body. */
+  answerTrailer: HeaderReader | undefined = undefined;
+  /** Injected delay, in ms. */
+  faultMs = 0;
+  stallMs = 0;
+  fallback: Call["fallback"] = "";
+  replayed = false;
+  would: Would | undefined = undefined;
+  #requestId = "";
+  /** Of its span, which the record outlives. */
+  #traceId = "";
+  #spanId = "";
+  #sampled = false;
+  readonly #slots: AttemptSlot[] = [];
+  #one: readonly AttemptSlot[] = NO_ATTEMPTS;
+  #attempts: readonly AttemptSlot[] = NO_ATTEMPTS;
+
+  get attempts(): readonly AttemptSlot[] {
+    return this.#attempts;
+  }
+
+  get path(): string {
+    const query = this.target.indexOf("?");
+    return query < 0 ? this.target : this.target.slice(0, query);
+  }
+
+  get query(): string {
+    const query = this.target.indexOf("?");
+    return query < 0 ? "" : this.target.slice(query + 1);
+  }
+
+  get ledger(): TimeLedger {
+    return outcomeLedger(this, this.#attempts);
+  }
+
+  /** What the story needs of a record that is somebody else's, and of no call. */
+  copy(record: OutcomeRecord): void {
+    const { query, headAt, readyAt } = record;
+    this.direction = record.direction;
+    this.wallMs = record.wallMs;
+    this.startedAt = record.startedAt;
+    this.readyAt = readyAt;
+    this.headAt = headAt;
+    this.endedAt = record.endedAt;
+    this.method = record.method;
+    this.target = query === "" ? record.path : `${record.path}?${query}`;
+    this.authority = record.authority;
+    this.scheme = record.scheme;
+    this.protocol = record.protocol;
+    this.status = record.status;
+    this.flags = record.flags;
+    this.details = record.details;
+    this.code = record.code;
+    this.message = record.message;
+    this.requestBytes = record.requestBytes;
+    this.responseBytes = record.responseBytes;
+    this.#requestId = record.requestId;
+    this.#traceId = record.traceId;
+    this.#spanId = record.spanId;
+    this.#sampled = record.sampled;
+    this.peer = record.peer;
+    this.mtls = record.mtls;
+    this.localAddress = record.localAddress;
+    this.remoteAddress = record.remoteAddress;
+    this.httpRoute = record.httpRoute;
+    this.snapshot = record.snapshot;
+    this.policy = record.policy;
+    this.stallMs = record.ledger.stallMs;
+  }
+
+  get requestId(): string {
+    if (this.#requestId !== "") return this.#requestId;
+    return (lineOf(this.headers, "x-request-id") ?? "").slice(0, MOST_ID);
+  }
+
+  get traceId(): string {
+    return this.#traceId || (this.#traceparent?.[1] ?? "");
+  }
+
+  get spanId(): string {
+    return this.#spanId || (this.#traceparent?.[2] ?? "");
+  }
+
+  get sampled(): boolean {
+    if (this.#traceId !== "") return this.#sampled;
+    return (Number.parseInt(this.#traceparent?.[3] ?? "0", 16) & 1) === 1;
+  }
+
+  get grpcStatus(): number {
+    if (lineOf(this.headers, "content-type")?.startsWith("application/grpc") !== true) return -1;
+    const text = this.answerTrailer?.("grpc-status") ?? this.answerHeader?.("grpc-status");
+    return text === undefined || !/^\d{1,2}$/.test(text) ? -1 : Number(text);
+  }
+
+  requestHeader(name: string): string | undefined {
+    return lineOf(this.headers, name);
+  }
+
+  responseHeader(name: string): string | undefined {
+    return this.answerHeader?.(name);
+  }
+
+  /** @param all in the order of their starts */
+  keepAttempts(all: readonly Attempt[]): void {
+    if (all.length === 1) {
+      this.#attempts = this.#first(all[0]!); // of length 1
+      return;
+    }
+    if (all.length === 0) {
+      this.#attempts = NO_ATTEMPTS;
+      return;
+    }
+    const kept = all.length <= MOST_ATTEMPTS ? all : [all[0]!, ...all.slice(1 - MOST_ATTEMPTS)]; // not empty
+    this.#attempts = kept.map((attempt, index) => {
+      this.#slots[index] ??= new AttemptSlot();
+      this.#slots[index].fill(attempt);
+      return this.#slots[index];
+    });
+  }
+
+  /** Everybody has been told: what the story needs no more is let go of, so that it keeps no body, socket or context alive. */
+  release(): void {
+    this.span = undefined;
+    this.call = undefined;
+    this.last = undefined;
+    this.answerHeader = undefined;
+    this.answerTrailer = undefined;
+  }
+
+  /** Ready for another outcome: as new, but for what every filling sets: direction, times, request, status, bytes, headers. */
+  reset(): void {
+    this.protocol = "";
+    this.flags = 0;
+    this.details = "-";
+    this.code = "";
+    this.message = "";
+    this.span = undefined;
+    this.attemptCount = 0;
+    this.noRetry = "";
+    this.peer = undefined;
+    this.mtls = false;
+    this.localAddress = "";
+    this.remoteAddress = "";
+    this.httpRoute = "";
+    this.snapshot = 0;
+    this.policy = "";
+    this.route = undefined;
+    this.cluster = undefined;
+    this.endpoint = undefined;
+    this.headers = NO_HEADERS;
+    this.faultMs = 0;
+    this.stallMs = 0;
+    this.fallback = "";
+    this.replayed = false;
+    this.would = undefined;
+    this.#requestId = "";
+    this.#traceId = "";
+    this.#spanId = "";
+    this.#attempts = NO_ATTEMPTS;
+  }
+
+  /** Its span, which is over before the record is. */
+  tracedBy(span: TraceSpan): void {
+    this.span = span;
+    this.#traceId = span.traceId;
+    this.#spanId = span.spanId;
+    this.#sampled = span.sampled;
+  }
+
+  get #traceparent(): RegExpExecArray | undefined {
+    const line = lineOf(this.headers, "traceparent");
+    return (line && TRACEPARENT.exec(line)) || undefined;
+  }
+
+  #first(attempt: Attempt): readonly AttemptSlot[] {
+    let slot = this.#slots[0];
+    if (slot === undefined) {
+      slot = new AttemptSlot();
+      this.#slots[0] = slot;
+      this.#one = [slot];
+    }
+    slot.fill(attempt);
+    return this.#one;
+  }
+}
+
+/** First value of a header. @param name in lower case */
+function lineOf(lines: readonly string[], name: string): string | undefined {
+  for (let index = 0; index < lines.length; index += 2) {
+    const key = lines[index]!; // flat pairs
+    if (key.length === name.length && (key === name || key.toLowerCase() === name)) return lines[index + 1];
+  }
+  return undefined;
+}
