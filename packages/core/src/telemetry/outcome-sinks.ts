@@ -1,6 +1,6 @@
 /** Who hears of what became of calls and requests: a plain list, in the order in which they came. */
 
-import type { Clock } from "../runtime/clock.js";
+import { type Clock, systemClock } from "../runtime/clock.js";
 import { throwLater } from "../runtime/throw-later.js";
 import type { OutcomeRecord, OutcomeSink } from "./outcome-record.js";
 
@@ -8,7 +8,7 @@ export class OutcomeSinks implements OutcomeSink {
   readonly #clock: Clock;
   #sinks: readonly OutcomeSink[] = [];
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock = systemClock) {
     this.#clock = clock;
   }
 
