@@ -28,6 +28,8 @@ it("is the entry, byte for byte, whatever a record holds", () => {
       endpoint: { endpoint: { id: `10.0.0.${number}:80` } } as AttemptRecord["endpoint"],
       ...{
         startedAt: 0,
+        sentAt: 0,
+        headAt: 0,
         endedAt: random.next() * 50,
         status: pick(0, 503),
         code: "",

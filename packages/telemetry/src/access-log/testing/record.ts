@@ -17,7 +17,8 @@ export function record({ requestHeaders = {}, responseHeaders = {}, ...init }: R
   return {
     direction: "outbound",
     wallMs: Date.parse("2026-11-20T21:04:11.482Z"),
-    ...{ startedAt: 1_000, endedAt: 1_041.25, method: "GET", path: "/api/reviews/42", query: "token=abc" },
+    ...{ startedAt: 1_000, readyAt: 1_000.25, headAt: 1_031.25, endedAt: 1_041.25 },
+    ...{ method: "GET", path: "/api/reviews/42", query: "token=abc" },
     ...{ authority: "reviews.shop", scheme: "http", protocol: "HTTP/1.1", status: 200, grpcStatus: -1, flags: 0 },
     ...{ details: "via_upstream", code: "", message: "", requestBytes: 0, responseBytes: 58, requestId: "6f0c" },
     ...{ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", sampled: true, span: undefined },
