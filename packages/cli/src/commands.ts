@@ -20,6 +20,7 @@ import { getCommand } from "./command/get.js";
 import { graphCommand } from "./command/graph.js";
 import { helpCommand } from "./command/help.js";
 import { historyCommand } from "./command/history.js";
+import { logCommand } from "./command/log.js";
 import { modeCommand } from "./command/mode.js";
 import { rollbackCommand } from "./command/rollback.js";
 import { routesCommand } from "./command/routes.js";
@@ -79,6 +80,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: tapCommand },
   { group: MESH, create: topCommand },
   { group: MESH, create: proxyConfigCommand },
+  { group: MESH, create: logCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
   { group: INSTALLATION, create: checkCommand },

@@ -47,6 +47,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   graph: ["graph --interval 1ms", "mermaid dot json yaml"],
   tap: ["tap --max 1", REPORT],
   top: ["top --interval 40ms --once", LIST],
+  log: ["log", LIST],
   "proxy-config": ["proxy-config clusters web", LIST],
   certs: ["certs", LIST],
   "ca init": ["ca init --dir new", REPORT],

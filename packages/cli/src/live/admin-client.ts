@@ -30,6 +30,8 @@ export class AdminError extends Error {
 
 const MAX_BYTES = 64 * 1024 * 1024;
 
+/** What an endpoint asks of whoever changes something. */
+const WRITES = { "x-inmesh-admin": "1" };
 /** Longest wait for one answer, in ms. */
 const ANSWER_MS = 2_000;
 
@@ -54,10 +56,24 @@ export class AdminClient {
    * @param fields that the answer must have, so that something else on the port is not taken for the process
    * @throws {AdminError} or `signal.reason`
    */
-  async read<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
+  read<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
+    return this.#ask("GET", admin, path, fields);
+  }
+
+  /** Changes something in the process; otherwise as `read`. */
+  write<View>(admin: string, path: string, fields: readonly (keyof View & string)[]): Promise<View> {
+    return this.#ask("POST", admin, path, fields);
+  }
+
+  async #ask<View>(
+    method: "GET" | "POST",
+    admin: string,
+    path: string,
+    fields: readonly (keyof View & string)[],
+  ): Promise<View> {
     const { remote = false, clock, trace = () => {} } = this.#options;
     const askedAt = clock.now();
-    const text = await this.#get(parseAdmin(admin, remote), path).catch((error: unknown) => {
+    const text = await this.#send(method, parseAdmin(admin, remote), path).catch((error: unknown) => {
       trace(`asked ${admin}${path}: ${error instanceof Error ? error.message : String(error)}`);
       throw error;
     });
@@ -123,26 +139,35 @@ export class AdminClient {
     };
   }
 
-  #get(target: Target, path: string): Promise<string> {
+  #send(method: string, target: Target, path: string): Promise<string> {
     const { clock, signal, timeoutMs = ANSWER_MS } = this.#options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.
-      const call = request({ ...target, path, agent: false, headers: this.#headers(target) }, (answer) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        answer.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          chunks.push(chunk);
-          if (bytes > MAX_BYTES) call.destroy(new AdminError(`its answer is larger than ${MAX_BYTES} bytes`));
-        });
-        answer.on("error", fail);
-        answer.on("end", () => {
-          finish();
-          if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
-          else reject(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
-        });
-      });
+      const call = request(
+        {
+          ...target,
+          method,
+          path,
+          agent: false,
+          headers: { ...this.#headers(target), ...(method === "POST" && WRITES) },
+        },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          let bytes = 0;
+          answer.on("data", (chunk: Buffer) => {
+            bytes += chunk.length;
+            chunks.push(chunk);
+            if (bytes > MAX_BYTES) call.destroy(new AdminError(`its answer is larger than ${MAX_BYTES} bytes`));
+          });
+          answer.on("error", fail);
+          answer.on("end", () => {
+            finish();
+            if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
+            else reject(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
+          });
+        },
+      );
       const abort = (): void => void call.destroy(signal.reason);
       const timer = clock.after(timeoutMs, () => call.destroy(new AdminError(`no answer within ${timeoutMs} ms`)));
       const finish = (): void => {

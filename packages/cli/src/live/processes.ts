@@ -17,12 +17,13 @@ export async function readProcesses<View>(
   leases: readonly Lease[],
   path: string,
   fields: readonly (keyof View & string)[],
+  how: "read" | "write" = "read",
 ): Promise<Reading<View>[]> {
   const readings = new Array<Reading<View>>(leases.length);
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let at = next++; at < leases.length; at = next++) {
-      readings[at] = await readProcess(client, leases[at]!, path, fields); // at is in range
+      readings[at] = await readProcess(client, leases[at]!, path, fields, how); // at is in range
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_A_TIME, leases.length) }, worker));
@@ -34,10 +35,11 @@ async function readProcess<View>(
   lease: Lease,
   path: string,
   fields: readonly (keyof View & string)[],
+  how: "read" | "write",
 ): Promise<Reading<View>> {
   if (lease.admin === undefined) return { lease, failure: "it has no admin endpoint" };
   try {
-    return { lease, view: await client.read<View>(lease.admin, path, fields) };
+    return { lease, view: await client[how]<View>(lease.admin, path, fields) };
   } catch (error) {
     if (error instanceof AdminError) return { lease, failure: error.message };
     throw error;
