@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { TapEvent } from "@inmesh/core/admin";
 import { describe, expect, it } from "vitest";
 import { REVIEWS } from "./testing/policy.js";
 import { runCli, TemporaryFolder } from "./testing/run-cli.js";
@@ -74,6 +75,24 @@ describe.runIf(existsSync(REGISTER))("with real processes", () => {
           expect.objectContaining({ subsets: ["v2"] }),
         ]),
       );
+      // Made and served: both ends tell of the same call.
+      const tapped = await runCli(["tap", "--max", "12", "--timeout", "20s", "-o", "json"], { cwd });
+      const events = tapped.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as TapEvent);
+      expect(events).toHaveLength(12);
+      for (const { path, method, status, durationMs, direction, attempts } of events) {
+        expect({ path, method, status }).toEqual({ path: "/api", method: "GET", status: 200 });
+        expect([durationMs > 0, attempts.length]).toEqual([true, direction === "outbound" ? 1 : 0]);
+      }
+      expect(new Set(events.map(({ direction }) => direction))).toEqual(new Set(["inbound", "outbound"]));
+      const top = await runCli(["top", "--to", "reviews", "--interval", "300ms", "-o", "json"], { cwd });
+      expect(top.json<{ rows: unknown[] }>().rows).toMatchObject([
+        { source: "shop/web", destination: "reviews.shop.svc.cluster.local", path: "/api", failures: 0 },
+      ]);
+      const pc = await runCli(["pc", "endpoints", "web", "--fqdn", "reviews.shop.svc.cluster.local"], { cwd });
+      expect(pc.stdout).toMatch(/^127\.0\.0\.1:\d+ +HEALTHY +OK +outbound\|80\|v1\|reviews/m);
       const check = await runCli(["check"], { cwd });
       expect(check.stdout).toContain("ok 3 of 3 registered processes answer");
     } finally {

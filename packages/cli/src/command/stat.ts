@@ -1,11 +1,12 @@
 /** `inmesh stat`: success, rate and latency of services over a short interval. */
 
 import type { Lease } from "@inmesh/core";
-import type { WouldReading } from "@inmesh/core/admin";
+import type { Secured, WouldReading } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
+import { BUSY_RATIO, busier, busyText } from "../live/busy.js";
 import { processName } from "../live/processes.js";
 import { readTraffic, type Traffic, type TrafficReading } from "../live/traffic.js";
 import { wouldText } from "../live/would.js";
@@ -39,6 +40,11 @@ interface ServiceRow extends Omit<Traffic, "inFlight" | "retries" | "successes">
   readonly processes: number;
   /** Who measured: the processes that called it, or its own for a service that no process of the mesh calls. */
   readonly measuredBy: "callers" | "itself";
+  /** Whether the connections of its callers were encrypted in the interval; null where none was used. */
+  readonly secured: Secured;
+  /** The busiest event loop of its own processes, and of those who called, 0–1; null where nobody says. */
+  readonly busyRatio: number | null;
+  readonly callersBusyRatio: number | null;
   /** Of callers in mode `observe`: what policy would have done with their calls; null without such calls. */
   readonly would: WouldReading | null;
 }
@@ -46,7 +52,8 @@ interface ServiceRow extends Omit<Traffic, "inFlight" | "retries" | "successes">
 const STAT_HELP = `
 Success, rate and latency are measured by the callers in the mesh, retries included, during --interval. For a service
 that nobody in the mesh calls (such as the first one behind the users) its own figures are shown. Of callers in mode
-observe, WITH MODE ON says what policy would have done with their calls.
+observe, WITH MODE ON says what policy would have done with their calls. BUSY is how much of the time the event loop of
+its busiest process worked: near 100% the service is slow because of itself.
 `;
 
 export function statCommand(ports: CommandPorts): Command {
@@ -99,12 +106,28 @@ function printServices(cli: Cli, options: StatOptions, traffic: TrafficReading, 
       { title: "MESHED", cell: ({ processes }) => `${processes}`, align: "right" },
       ...trafficColumns<ServiceRow>(cli),
       { title: "RETRY", cell: ({ retryRatio }) => percent(retryRatio, 1), align: "right" },
+      {
+        title: "SECURED",
+        cell: ({ secured }) => secured ?? "",
+        paint: (text, { secured }) => (secured === "no" || secured === "partly" ? cli.paint("yellow", text) : text),
+      },
+      {
+        title: "BUSY",
+        cell: ({ busyRatio }) => percent(busyRatio, 0),
+        align: "right",
+        paint: (text, { busyRatio }) => ((busyRatio ?? 0) >= BUSY_RATIO ? cli.paint("red", text) : text),
+      },
+      { title: "CALLERS BUSY", cell: (row) => percent(row.callersBusyRatio, 0), align: "right", wide: true },
       { title: "WITH MODE ON", cell: ({ would }) => (would === null ? "" : wouldText(would)), wide: !observed },
       { title: "CALLS", cell: ({ calls }) => `${calls}`, align: "right", wide: true },
       { title: "FAILED", cell: ({ failures }) => `${failures}`, align: "right", wide: true },
       { title: "MEASURED BY", cell: ({ measuredBy }) => measuredBy, wide: true },
     ],
   });
+  for (const { name, namespace, busyRatio, callersBusyRatio } of rows) {
+    const text = busyText(`${namespace}/${name}`, busyRatio, callersBusyRatio);
+    if (text !== undefined) cli.note(text);
+  }
   // Hosts that no service stands behind have no line.
   for (const [host, would] of traffic.would) {
     if (traffic.services.has(host)) continue;
@@ -130,7 +153,10 @@ export function trafficColumns<Row extends Golden>(cli: Cli): Column<Row>[] {
   ];
 }
 
-function serviceRows({ services, servers, would }: TrafficReading, leases: readonly Lease[]): ServiceRow[] {
+function serviceRows(
+  { services, servers, would, edges, callersBusy }: TrafficReading,
+  leases: readonly Lease[],
+): ServiceRow[] {
   const rows = new Map<string, ServiceRow>();
   for (const [host, { calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms }] of services) {
     const short = shortHost(host);
@@ -140,6 +166,9 @@ function serviceRows({ services, servers, would }: TrafficReading, leases: reado
     const processes = leases.filter((lease) => lease.service === name && lease.namespace === namespace).length;
     rows.set(`${namespace}/${name}`, {
       ...{ name, namespace, host, processes, measuredBy: "callers", would: would.get(host) ?? null },
+      secured: securedOf(edges.filter(({ destination }) => destination === host).map(({ secured }) => secured)),
+      busyRatio: busiest(servers, namespace, name),
+      callersBusyRatio: callersBusy.get(host) ?? null,
       ...{ calls, failures, rps, successRatio, retryRatio, p50Ms, p95Ms, p99Ms },
     });
   }
@@ -150,6 +179,18 @@ function serviceRows({ services, servers, would }: TrafficReading, leases: reado
     rows.set(key, ownRow(namespace, service, own, leases));
   }
   return [...rows.values()].sort((a, b) => compare(a.namespace, b.namespace) || compare(a.name, b.name));
+}
+
+function busiest(servers: TrafficReading["servers"], namespace: string, name: string): number | null {
+  return servers
+    .filter(({ lease }) => lease.service === name && lease.namespace === namespace)
+    .reduce<number | null>((most, { busyRatio }) => busier(most, busyRatio), null);
+}
+
+function securedOf(all: readonly Secured[]): Secured {
+  const known = new Set(all.filter((secured) => secured !== null));
+  const [first = null] = known;
+  return known.size > 1 ? "partly" : first;
 }
 
 /** Quantiles of several processes cannot be joined, so the slowest one speaks for all. */
@@ -165,6 +206,7 @@ function ownRow(namespace: string, name: string, own: TrafficReading["servers"],
         );
   return {
     ...{ name, namespace, host: `${name}.${namespace}.svc.cluster.local`, measuredBy: "itself", would: null },
+    ...{ secured: null, busyRatio: busiest(own, namespace, name), callersBusyRatio: null },
     processes: leases.filter((lease) => lease.service === name && lease.namespace === namespace).length,
     ...{ calls, failures, rps: own.reduce((total, { rps }) => total + rps, 0), retryRatio: null },
     successRatio: calls === 0 ? null : (calls - failures) / calls,

@@ -10,6 +10,7 @@ import {
   type WouldReading,
 } from "@inmesh/core/admin";
 import type { AdminClient } from "./admin-client.js";
+import { busier, busyRatio } from "./busy.js";
 import { type Reading, readProcesses } from "./processes.js";
 import { addWould } from "./would.js";
 
@@ -27,6 +28,8 @@ export interface EdgeTraffic extends Traffic {
 
 export interface ServerTraffic {
   readonly lease: Lease;
+  /** Share of the time in which its event loop worked, 0–1; null where it does not say. */
+  readonly busyRatio: number | null;
   readonly requests: number;
   readonly failures: number;
   readonly rps: number;
@@ -58,6 +61,8 @@ export interface TrafficReading {
   readonly plaintextCallers: readonly PlaintextCaller[];
   /** Of processes in mode `observe`: what policy would have done with calls, by the host called. */
   readonly would: ReadonlyMap<string, WouldReading>;
+  /** The busiest event loop of those who called, 0–1, by the host called. */
+  readonly callersBusy: ReadonlyMap<string, number | null>;
   readonly failed: readonly { readonly lease: Lease; readonly reason: string }[];
 }
 
@@ -77,6 +82,7 @@ export async function readTraffic(
   const services = new Map<string, TrafficSums>();
   const servers: ServerTraffic[] = [];
   const would = new Map<string, WouldReading>();
+  const callersBusy = new Map<string, number | null>();
   const failed: { lease: Lease; reason: string }[] = [];
   for (const [at, { lease, view: last, failure }] of after.entries()) {
     const first = before[at]?.view;
@@ -96,6 +102,9 @@ export async function readTraffic(
       edge.security.add(known.get(outbound.cluster), outbound);
       const service = services.get(outbound.host) ?? new TrafficSums();
       for (const sums of [edge.sums, service]) sums.add(known.get(outbound.cluster), outbound, seconds);
+      const called = outbound.stats.calls !== known.get(outbound.cluster)?.stats.calls;
+      if (called)
+        callersBusy.set(outbound.host, busier(busyRatio(first, last), callersBusy.get(outbound.host) ?? null));
       edges.set(key, edge);
       services.set(outbound.host, service);
     }
@@ -113,6 +122,7 @@ export async function readTraffic(
     services: new Map([...services].map(([host, sums]) => [host, sums.read()])),
     servers,
     would,
+    callersBusy,
     failed,
   };
 }
@@ -124,16 +134,14 @@ export function inPlaintext({ namespace, service, security }: StatsView): Plaint
   }));
 }
 
-function serverTraffic(
-  lease: Lease,
-  { inbound: before }: StatsView,
-  { inbound: { requests, failures, p50Ms, p95Ms, p99Ms } }: StatsView,
-  seconds: number,
-): ServerTraffic {
+function serverTraffic(lease: Lease, first: StatsView, last: StatsView, seconds: number): ServerTraffic {
+  const { inbound: before } = first;
+  const { requests, failures, p50Ms, p95Ms, p99Ms } = last.inbound;
   const restarted = before.requests > requests;
   const received = requests - (restarted ? 0 : before.requests);
   const quantile = (ms: number): number | null => (requests === 0 ? null : ms);
   return {
+    busyRatio: busyRatio(first, last),
     ...{ lease, requests: received, failures: failures - (restarted ? 0 : before.failures), rps: received / seconds },
     ...{ p50Ms: quantile(p50Ms), p95Ms: quantile(p95Ms), p99Ms: quantile(p99Ms) },
   };

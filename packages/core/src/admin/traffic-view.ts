@@ -51,6 +51,7 @@ export interface StatsOptions {
   readonly service: string;
   readonly namespace: string;
   readonly inbound: InboundStats;
+  readonly loop?: StatsView["loop"];
   readonly registry?: RegistryReading;
   readonly security?: ServerSecurityView;
   /** Of the process. @default it has none */
@@ -59,7 +60,7 @@ export interface StatsOptions {
 
 export function statsView(
   { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats }: Engine,
-  { service, namespace, inbound, registry, security, hasIdentity = false }: StatsOptions,
+  { service, namespace, inbound, loop, registry, security, hasIdentity = false }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map((cluster) => outboundStats(cluster, hasIdentity));
   const beside = { would: rehearsal.read(), mirrors: mirrors.read() };
@@ -72,6 +73,7 @@ export function statsView(
     ...(gated && { gate: gated }),
     ...(guard.active && { access: guard.read() }),
     ...(security && { security }),
+    ...(loop && { loop }),
   };
 }
 

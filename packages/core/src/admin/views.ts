@@ -268,6 +268,8 @@ export interface HealthCheckView {
 export interface StatsView {
   /** Monotonic ms of the reading, comparable with other readings of the same process. */
   readonly atMs: number;
+  /** Of the event loop since start, in ms: what it worked, and what it waited. Absent from older processes. */
+  readonly loop?: { readonly activeMs: number; readonly idleMs: number };
   readonly service: string;
   readonly namespace: string;
   readonly outbound: readonly OutboundStats[];

@@ -61,8 +61,15 @@ const READ: Readonly<Record<string, Show>> = {
   "/stats": withText((plane) => {
     const { engine, inbound, security, settings, identity } = plane;
     const { service, namespace } = settings;
+    const { active: activeMs, idle: idleMs } = performance.eventLoopUtilization();
     const beside = { inbound: inbound.read(), registry: registryOf(plane), security: security.read() };
-    return statsView(engine, { service, namespace, hasIdentity: identity !== undefined, ...beside });
+    return statsView(engine, {
+      service,
+      namespace,
+      hasIdentity: identity !== undefined,
+      loop: { activeMs, idleMs },
+      ...beside,
+    });
   }, statsText),
   "/stats/prometheus": metricsPage,
   "/stack": asJson(({ engine }, query) => stackView(engine, query.get("service") ?? undefined)),
