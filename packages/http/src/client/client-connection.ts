@@ -85,8 +85,11 @@ export class ClientConnection implements Connection {
     this.free = false;
     this.#wire = wire;
     wire.connection = this;
-    if (REQUEST_CREATED.hasSubscribers) return withOneTrace(wire, () => this.#dispatch(wire));
-    return this.#dispatch(wire);
+    if (!REQUEST_CREATED.hasSubscribers) return this.#dispatch(wire);
+    // Here and not where the call was made: it may have waited for this connection.
+    const { tracing } = wire.attempt.call.engine;
+    const dispatch = (): boolean => withOneTrace(wire, () => this.#dispatch(wire));
+    return wire.attempt.call.span === undefined || tracing === undefined ? dispatch() : tracing.quietly(dispatch);
   }
 
   #dispatch(wire: WireAttempt): boolean {
