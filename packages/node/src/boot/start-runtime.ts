@@ -21,13 +21,18 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[], p
   let mesh: Mesh | undefined;
   // A process that only observes ends as it would without us: its lease runs out, or is seen to be of nobody.
   if (seams.includes("server") && settings.mode === "on") drainAtEnd(plane, pm2);
+  const require = Module.createRequire(import.meta.url);
+  // What has to do with OpenTelemetry must be there with the first request. Others need not load it now.
+  if (Object.keys(process.env).some((name) => name.startsWith("OTEL_"))) {
+    const { openTracing } = require("../telemetry/tracing.js") as typeof import("../telemetry/tracing.js");
+    openTracing(plane);
+  }
   void plane.start();
   return {
     plane,
     get mesh() {
       // The public face brings undici's fetch with it, which most processes do not need.
       if (mesh === undefined) {
-        const require = Module.createRequire(import.meta.url);
         const { ConnectedMesh } = require("../connected-mesh.js") as typeof import("../connected-mesh.js");
         mesh = new ConnectedMesh(plane, () => {});
       }

@@ -286,8 +286,7 @@ export class DataPlane {
       import("../telemetry/access-log.js"),
     ]);
     if (this.#closing !== undefined) return;
-    const tracing = openTracing(this);
-    if (tracing !== undefined) this.telemetry.add(tracing);
+    openTracing(this);
     this.metrics = new ProcessMetrics(this);
     this.telemetry.add(this.metrics);
     void this.metrics.open();

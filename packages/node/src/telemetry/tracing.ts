@@ -23,15 +23,17 @@ import type { TelemetryPart } from "./telemetry.js";
 
 /** Where every copy of @opentelemetry/api 1.x keeps what has been registered. */
 const OTEL_GLOBAL = Symbol.for("opentelemetry.js.api.1");
+const require = Module.createRequire(import.meta.url);
 const PERCENT = 100;
 /** The application's own spans wait no longer for a provider of ours. */
 const DECIDE_MS = 2_000;
 
-export function openTracing(plane: DataPlane): TelemetryPart | undefined {
-  if (plane.settings.tracing === "off") return undefined;
+/** Once; a second time does nothing. */
+export function openTracing(plane: DataPlane): void {
+  if (plane.settings.tracing === "off" || plane.engine.tracing !== undefined) return;
   const tracing = new ProcessTracing(plane);
   plane.engine.tracing = tracing;
-  return tracing;
+  plane.telemetry.add(tracing);
 }
 
 class ProcessTracing implements Tracing, TelemetryPart {
@@ -45,7 +47,6 @@ class ProcessTracing implements Tracing, TelemetryPart {
   #ready: OpenedSdk | undefined;
   /** Of the mesh, where the application has none. */
   #sdk: OpenedSdk | undefined;
-  readonly #opening: Promise<void>;
 
   constructor(plane: DataPlane) {
     const { settings, store, log } = plane;
@@ -65,11 +66,13 @@ class ProcessTracing implements Tracing, TelemetryPart {
       ...{ propagators: this.#propagators, sampling: this.#sampling, random: systemRandom },
       believes: this.#believes,
     });
-    this.#opening = this.#openSdk().catch((error: unknown) => {
+    try {
+      this.#openSdk();
+    } catch (error) {
       log.warn(
         `no spans are sent, OpenTelemetry's SDK did not start: ${error instanceof Error ? error.message : String(error)}`,
       );
-    });
+    }
   }
 
   startCall(call: Call): TraceSpan | undefined {
@@ -85,13 +88,11 @@ class ProcessTracing implements Tracing, TelemetryPart {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    await this.#opening;
     await this.#sdk?.flush(timeoutMs);
   }
 
   async close(): Promise<void> {
     this.#plane.engine.tracing = undefined;
-    await this.#opening;
     await this.#sdk?.close();
   }
 
@@ -141,12 +142,13 @@ class ProcessTracing implements Tracing, TelemetryPart {
     return request.peer !== undefined || identity?.current === undefined;
   };
 
-  async #openSdk(): Promise<void> {
+  /** At once, so that the first request has its span: what must be loaded takes the same time later. */
+  #openSdk(): void {
     if (!exportAsked(process.env)) return;
     if (spans().isRegistered()) return; // the application's own sends them
-    const { openSdk } = await import("@inmesh/telemetry/sdk");
+    const { openSdk } = require("@inmesh/telemetry/sdk") as typeof import("@inmesh/telemetry/sdk");
     const { settings, instance, log, clock } = this.#plane;
-    this.#ready = await openSdk({
+    this.#ready = openSdk({
       ...{ env: process.env, service: settings.service, namespace: settings.namespace, instance },
       version: settings.labels["version"] ?? "",
       sampling: this.#sampling,
@@ -166,7 +168,5 @@ class ProcessTracing implements Tracing, TelemetryPart {
 }
 
 function spans(): typeof import("@inmesh/telemetry/tracing") {
-  return Module.createRequire(import.meta.url)(
-    "@inmesh/telemetry/tracing",
-  ) as typeof import("@inmesh/telemetry/tracing");
+  return require("@inmesh/telemetry/tracing") as typeof import("@inmesh/telemetry/tracing");
 }

@@ -4,6 +4,8 @@
  */
 
 import { type Context, context, DiagLogLevel, diag, propagation, SpanKind, trace } from "@opentelemetry/api";
+import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import {
   defaultResource,
   detectResources,
@@ -59,9 +61,9 @@ export interface OpenedSdk {
 }
 
 /** Loads what is needed. Nothing is registered before `register`. */
-export async function openSdk(options: SdkOptions): Promise<OpenedSdk> {
+export function openSdk(options: SdkOptions): OpenedSdk {
   const { env, sampling, warn } = options;
-  const spanProcessors = await processors(env, warn);
+  const spanProcessors = processors(env, warn);
   const ownSampler = (env["OTEL_TRACES_SAMPLER"]?.trim() ?? "") === "";
   let provider: NodeTracerProvider | undefined;
   return {
@@ -102,29 +104,28 @@ class PolicySampler implements Sampler {
   }
 }
 
-async function processors(env: Env, warn: (message: string) => void): Promise<SpanProcessor[]> {
+function processors(env: Env, warn: (message: string) => void): SpanProcessor[] {
   const names = (env["OTEL_TRACES_EXPORTER"]?.trim() || "otlp").split(",").map((name) => name.trim());
   const made: SpanProcessor[] = [];
   for (const name of new Set(names)) {
     if (name === "console") made.push(new SimpleSpanProcessor(new ConsoleSpanExporter()));
-    else if (name === "otlp") made.push(new BatchSpanProcessor(await otlp(env, warn)));
+    else if (name === "otlp") made.push(new BatchSpanProcessor(otlp(env, warn)));
     else warn(`OTEL_TRACES_EXPORTER: "${name}" is no exporter that inmesh has; expected otlp, console or none`);
   }
   return made;
 }
 
 /** They read `OTEL_EXPORTER_OTLP_*` themselves. */
-async function otlp(env: Env, warn: (message: string) => void): Promise<SpanExporter> {
+function otlp(env: Env, warn: (message: string) => void): SpanExporter {
   const asked = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "";
   const protocol = asked.trim() || "http/protobuf";
-  if (protocol === "http/json")
-    return new (await import("@opentelemetry/exporter-trace-otlp-http")).OTLPTraceExporter();
+  if (protocol === "http/json") return new JsonExporter();
   if (protocol !== "http/protobuf") {
     warn(
       `OTEL_EXPORTER_OTLP_PROTOCOL: "${protocol}" is none that inmesh sends; spans go by http/protobuf, usually to port 4318`,
     );
   }
-  return new (await import("@opentelemetry/exporter-trace-otlp-proto")).OTLPTraceExporter();
+  return new ProtobufExporter();
 }
 
 const DETECTORS = {

@@ -1,6 +1,6 @@
 /** What spans say, from the one record of what happened (observability §4.2). Names are those of OpenTelemetry's own package. */
 
-import type { OutcomeRecord, TimeLedger } from "@inmesh/core";
+import { flagsText, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
 import type { AttributeValue } from "@opentelemetry/api";
 import {
   ATTR_CLIENT_ADDRESS,
@@ -54,7 +54,10 @@ export function callAttributes(record: OutcomeRecord, { redaction, envoyTags }: 
   all[ATTR_SERVER_ADDRESS] = call?.host ?? authority;
   if (call !== undefined) all[ATTR_SERVER_PORT] = call.port;
   outcome(record, record.status >= 400, all);
-  peer(record.remoteAddress, all);
+  peer(
+    record.remoteAddress || (endpoint === undefined ? "" : `${endpoint.endpoint.address}:${endpoint.endpoint.port}`),
+    all,
+  );
   if (endpoint !== undefined) {
     const { locality } = endpoint.endpoint;
     if (locality?.zone)
@@ -138,6 +141,7 @@ function peer(remoteAddress: string, all: SpanAttributes): void {
 }
 
 function envoys(record: OutcomeRecord, all: SpanAttributes): void {
+  all["response_flags"] = flagsText(record.flags);
   all["request_size"] = String(record.requestBytes);
   all["response_size"] = String(record.responseBytes);
   if (record.requestId !== "") all["guid:x-request-id"] = record.requestId.slice(0, LONGEST_TEXT);
