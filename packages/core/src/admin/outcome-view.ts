@@ -4,8 +4,8 @@
  */
 
 import { ATTEMPT_HEADER } from "../call/mesh-headers.js";
-import { MESH_ERRORS } from "../errors.js";
 import type { AttemptRecord, OutcomeRecord, TimeLedger } from "../telemetry/outcome-record.js";
+import { flagsText } from "../telemetry/response-flags.js";
 
 export interface OutcomesView {
   readonly namespace: string;
@@ -93,7 +93,7 @@ export function outcomeView(record: OutcomeRecord): OutcomeView {
     ...{ method: cut(record.method), scheme: record.scheme, authority: cut(record.authority), path: cut(record.path) },
     ...{ protocol: record.protocol, status: record.status, grpcStatus: record.grpcStatus },
     failed: hasFailed(record),
-    flags: code === "" ? "-" : MESH_ERRORS[code].flag,
+    flags: flagsText(record.flags),
     ...{ details: cut(record.details), code, message: cut(record.message) },
     ...{ requestBytes: record.requestBytes, responseBytes: record.responseBytes },
     ...{ requestId: cut(record.requestId), traceId: record.traceId, spanId: record.spanId },

@@ -59,7 +59,7 @@ export interface StatsOptions {
 }
 
 export function statsView(
-  { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats }: Engine,
+  { clusters, clock, rehearsal, mirrors, unrouted, gate, guard, ruleStats, codeRoutes }: Engine,
   { service, namespace, inbound, loop, registry, security, hasIdentity = false }: StatsOptions,
 ): StatsView {
   const outbound = clusters.all().map((cluster) => outboundStats(cluster, hasIdentity));
@@ -74,6 +74,7 @@ export function statsView(
     ...(guard.active && { access: guard.read() }),
     ...(security && { security }),
     ...(loop && { loop }),
+    codeRoutes: codeRoutes.read(),
   };
 }
 

@@ -34,6 +34,7 @@ import { systemResolver } from "../runtime/system-resolver.js";
 import { throwLater } from "../runtime/throw-later.js";
 import { TimerWheel } from "../runtime/timer-wheel.js";
 import { Guard } from "../security/guard.js";
+import { CodeRoutes } from "../stats/code-routes.js";
 import { RuleStats } from "../stats/rule-stats.js";
 import { fillFromCall } from "../telemetry/fill-from-call.js";
 import { FlightRecorder } from "../telemetry/flight-recorder.js";
@@ -68,6 +69,8 @@ export class Engine {
   readonly gate: Gate;
   /** The last outcomes: of calls, and of requests that were served. */
   readonly recorder = new FlightRecorder();
+  /** Which routes of the application caused which calls; hears of them as one of `sinks`. */
+  readonly codeRoutes = new CodeRoutes();
   /** Hear of every outcome, those of mirrored copies excepted. */
   readonly sinks: OutcomeSinks;
   /** Spans of calls and requests; undefined while nobody traces. */

@@ -4,6 +4,8 @@ import { type Explanation, explain, MeshError } from "@inmesh/core";
 import {
   clustersView,
   endpointsOut,
+  type OutcomesView,
+  outcomesOf,
   requestsView,
   snapshotInUse,
   snapshotView,
@@ -74,6 +76,7 @@ const READ: Readonly<Record<string, Show>> = {
   "/stats/prometheus": metricsPage,
   "/stack": asJson(({ engine }, query) => stackView(engine, query.get("service") ?? undefined)),
   "/requests": asJson(({ engine }, query) => requestsView(engine, limitOf(query))),
+  "/outcomes": asJson(outcomesPage),
   "/certs": withText(certsView, certsText),
   "/observed": asJson(({ inbound }) => inbound.observed.read()),
   "/events": withText(({ events }) => events.view(), eventsText),
@@ -183,6 +186,15 @@ function explanationOf({ store, engine, settings }: DataPlane, query: URLSearchP
   const { clusters, clock } = engine;
   const onlyObserves = settings.mode === "observe";
   return explain(snapshotInUse(current, clusters), asked, { onlyObserves, outOf: endpointsOut(clusters, clock) });
+}
+
+/** `?id=` of a trace or a request, `?failed=1`, `?limit=n`: newest first. */
+function outcomesPage({ engine, settings, instance }: DataPlane, query: URLSearchParams): OutcomesView {
+  const { namespace, service } = settings;
+  const id = query.get("id");
+  const limit = limitOf(query);
+  const asked = { ...(id !== null && { id }), failed: query.has("failed"), ...(limit !== undefined && { limit }) };
+  return { namespace, service, instance, outcomes: outcomesOf(engine.recorder.read(), asked) };
 }
 
 function limitOf(query: URLSearchParams): number | undefined {

@@ -13,7 +13,7 @@ import {
   systemClock,
   systemRandom,
 } from "@inmesh/core";
-import { EventLog } from "@inmesh/core/admin";
+import { EventLog, outcomesOf } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
 import {
   HttpClient,
@@ -33,6 +33,7 @@ import { shownConfig } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import type { AccessLogPart } from "../telemetry/access-log.js";
 import type { ProcessMetrics } from "../telemetry/metrics.js";
+import { RecordDumps } from "../telemetry/record-dumps.js";
 import { Telemetry } from "../telemetry/telemetry.js";
 import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
@@ -51,6 +52,9 @@ const LEAVE_SHARE = 0.6;
 const KEPT_SHARE = 2 / 3;
 /** Callers that still call get so many times the usual delay. */
 const LAG_FACTOR = 4;
+
+/** Of what is said of breakers. */
+const BREAKER_OPENED = / opened for \d/;
 
 export interface DataPlaneOptions {
   readonly settings: MeshSettings;
@@ -95,6 +99,7 @@ export class DataPlane {
   #pipeline: Pipeline | undefined;
   #lease: LeaseKeeper | undefined;
   readonly #whereabouts: Whereabouts;
+  readonly #dumps: RecordDumps;
   #started = false;
   /** Where others reach this process, as it was last told. */
   #reachedAt = "";
@@ -151,10 +156,22 @@ export class DataPlane {
       onEndpointRemoved: this.transport.onEndpointRemoved,
       onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),
       onHealth: (message) => this.events.add("health", message),
-      onBreaker: (message) => this.events.add("breaker", message),
+      onBreaker: (message) => {
+        this.events.add("breaker", message);
+        if (BREAKER_OPENED.test(message)) this.#dumps.breakerOpened(message);
+      },
       healthProber: new HttpHealthProber({ clock, identity, onNotice: noticed("tls") }),
     });
     this.engine.sinks.add(this.engine.recorder);
+    const { namespace, service } = settings;
+    this.#dumps = new RecordDumps({
+      clock,
+      head: { namespace, service, instance: this.instance, pid: process.pid },
+      outcomes: () => outcomesOf(this.engine.recorder.read()),
+      onWarning: noticed("telemetry"),
+    });
+    this.telemetry.add(this.#dumps);
+    this.engine.sinks.add(this.engine.codeRoutes);
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     const { guard } = this.engine;
@@ -247,6 +264,7 @@ export class DataPlane {
   async #leave(signal: AbortSignal, limitMs: number): Promise<void> {
     this.draining = true;
     this.events.add("drain", "leaving the registry");
+    this.#dumps.leaving();
     this.inbound.retireConnections();
     const advertised = this.ports.length > 0;
     const { clock, inbound, sharesPort } = this;
@@ -306,6 +324,7 @@ export class DataPlane {
     const onWarning = (warning: DiskWarning): void => void disk.take(warning);
     const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
     this.#registry = registry;
+    if (registry.state !== undefined) this.#dumps.open(registry.state.directory);
     const guard = new RegistryGuard({
       ...{ registry, settings, clock, log: log.scope("registry") },
       onEvent: (message) => this.events.add("registry", message),
