@@ -1,6 +1,6 @@
 /** One undici Client, which keeps one connection, and what undici does not tell of it. */
 
-import type { Clock } from "@inmesh/core";
+import type { Clock, Wire } from "@inmesh/core";
 import { setImmediate, withOwnImmediates } from "@inmesh/core/internal";
 import type { Client, Dispatcher } from "undici";
 import type { SecuredConnection } from "./tls/secured-socket.js";
@@ -16,6 +16,8 @@ export interface Connection {
   use(): boolean;
   /** Where it leads, where the endpoint's address is a name. */
   readonly remoteAddress: string | undefined;
+  /** Undefined until it stands. */
+  readonly wire: Wire | undefined;
   /** Undefined in plaintext. */
   readonly secured: SecuredConnection | undefined;
 }
@@ -23,6 +25,7 @@ export interface Connection {
 export class ClientConnection implements Connection {
   readonly client: Client;
   remoteAddress: string | undefined = undefined;
+  wire: Wire | undefined = undefined;
   secured: SecuredConnection | undefined = undefined;
   /** Takes a request at once. */
   free = false;

@@ -1,10 +1,11 @@
 /** Makes the connections to one endpoint, whatever host their requests name. */
 
 import { AsyncResource } from "node:async_hooks";
-import { getDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
+import { getDefaultAutoSelectFamilyAttemptTimeout, Socket } from "node:net";
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { buildConnector } from "undici";
 import type { Undici } from "./undici-module.js";
+import { watchOpening } from "./wire-facts.js";
 
 /**
  * Connections to one endpoint being made at once. A burst of calls must not overrun the queue in which the peer's system
@@ -54,7 +55,12 @@ export function endpointConnector(
   });
   return inTurn((named, callback) => {
     const { address: hostname, port } = of.endpoint;
-    connect({ ...named, host: `${hostname}:${port}`, hostname, port: String(port) }, callback);
+    // undici hands out the socket at once, and leaves that out of its types.
+    const socket = connect(
+      { ...named, host: `${hostname}:${port}`, hostname, port: String(port) },
+      callback,
+    ) as unknown;
+    if (socket instanceof Socket) watchOpening(socket);
   });
 }
 

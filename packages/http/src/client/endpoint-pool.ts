@@ -19,6 +19,7 @@ import type { SecuredConnection } from "./tls/secured-socket.js";
 import type { Undici } from "./undici-module.js";
 import { WaitingRequests } from "./waiting-requests.js";
 import type { WireAttempt } from "./wire-attempt.js";
+import { wireOf } from "./wire-facts.js";
 
 /** Idle connections live this long when neither policy nor peer says otherwise: undici's figure, in ms (pitfalls P2). */
 const KEEP_ALIVE_MS = 4_000;
@@ -112,8 +113,9 @@ export class EndpointPool implements Pool, Hungry {
       const opened = (socket: Socket): void => {
         if (isNamed) connection.remoteAddress = socket.remoteAddress;
         connection.secured = about?.(socket);
+        connection.wire = wireOf(socket, "HTTP/1.1");
       };
-      const own = isNamed || about !== undefined ? { ...options, connect: told(options.connect, opened) } : options;
+      const own = { ...options, connect: told(options.connect, opened) };
       const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), onFree);
       connection.client.on("connect", () => {
         this.#standing += 1;

@@ -127,7 +127,7 @@ export class WireAttempt {
     }
     this.#abort = abort;
     const { connection, attempt } = this;
-    attempt.started(connection?.use() ?? false, abort);
+    attempt.started(connection?.use() ?? false, abort, connection?.wire);
     if (connection?.secured !== undefined && !attempt.reused) attempt.showed = connection.secured.showed;
     this.#exchange.connected(this.attempt, this.connection?.remoteAddress);
   }
@@ -162,6 +162,7 @@ export class WireAttempt {
       if (this.#drain < 0) this.#cut();
       return true;
     }
+    this.attempt.receivedBytes += chunk.length;
     try {
       return this.#exchange.data(chunk);
     } catch (error) {
@@ -173,6 +174,7 @@ export class WireAttempt {
   onComplete(trailers: RawHeaders): void {
     this.#drainTimer?.cancel();
     if (this.#drain >= 0) return;
+    if (trailers.length > 0) this.attempt.trailer = (name) => rawHeader(trailers, name);
     this.attempt.complete();
     this.#exchange.complete(trailers);
   }
@@ -188,6 +190,7 @@ export class WireAttempt {
   }
 
   onBodySent(chunk: unknown): void {
+    this.attempt.sentBytes += lengthOf(chunk);
     if (this.attempt.phase !== "settled") this.#exchange.bodySent(chunk);
   }
 
@@ -231,6 +234,12 @@ export class WireAttempt {
     this.#drain = 0;
     this.#abort?.(new Error("the answer was thrown away, nobody gets it"));
   }
+}
+
+/** Of a piece of a body, in bytes. */
+function lengthOf(chunk: unknown): number {
+  if (typeof chunk === "string") return Buffer.byteLength(chunk);
+  return ArrayBuffer.isView(chunk) || chunk instanceof ArrayBuffer ? chunk.byteLength : 0;
 }
 
 /** Refusals say so in a header that only the mesh in front of an application may set. */

@@ -9,6 +9,7 @@ import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
 import { securedOf } from "../client/tls/secured-socket.js";
 import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
+import { watchOpening, wireOf } from "../client/wire-facts.js";
 import { hideHeaders } from "../server/inbound-headers.js";
 
 /** On request options: the cluster whose connections serve it. */
@@ -59,9 +60,10 @@ export function meshConnection(
 
 /** In plaintext: TLS is what a cluster's policy says, never what the scheme says. */
 function open({ socketPath, host, port }: AgentRequestOptions): Socket {
-  if (socketPath) return connect(socketPath);
+  if (socketPath) return watchOpening(connect(socketPath));
   const autoSelectFamilyAttemptTimeout = addressMs();
-  return connect({ host: host ?? "localhost", port: Number(port), noDelay: true, autoSelectFamilyAttemptTimeout });
+  const where = { host: host ?? "localhost", port: Number(port) };
+  return watchOpening(connect({ ...where, noDelay: true, autoSelectFamilyAttemptTimeout }));
 }
 
 export interface AgentExchangeOptions {
@@ -218,7 +220,11 @@ export class AgentExchange implements Exchange {
   /** Trace context and time left, unless Node has written the head already: after a wait, or for another try. */
   #addHeaders({ headers, call }: Attempt): void {
     if (this.#request.headersSent) return;
-    for (let index = call.headers.length; index < headers.length; index += 2) {
+    // The application's own come first, and those of them that a span replaces are not among them.
+    const traced = call.span?.headers ?? [];
+    const isTraced = (name: string): boolean => traced.some((each, at) => at % 2 === 0 && each === name.toLowerCase());
+    const replaced = call.headers.filter((name, index) => index % 2 === 0 && isTraced(name)).length;
+    for (let index = call.headers.length - 2 * replaced; index < headers.length; index += 2) {
       this.#request.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
     }
   }
@@ -235,13 +241,15 @@ export class AgentExchange implements Exchange {
     request.once("socket", (given) => {
       socket = given;
       given.prependListener("end", ofPeer).prependListener(errorMonitor as unknown as "error", ofPeer);
-      attempt.started(request.reusedSocket, (reason) => request.destroy(reason));
+      attempt.started(request.reusedSocket, (reason) => request.destroy(reason), wireOf(given, "HTTP/1.1"));
       if (!request.reusedSocket) attempt.showed = securedOf(given)?.showed ?? "";
     });
     request.once(errorMonitor as unknown as "error", (error: Error) => {
       failure = error;
     });
     request.prependOnceListener("response", (response: IncomingMessage) => {
+      attempt.sentBytes = bytesIn(request.getHeader("content-length"));
+      attempt.receivedBytes = request.method === "HEAD" ? 0 : bytesIn(response.headers["content-length"]);
       attempt.head(response.statusCode ?? 0, (name) => {
         const value = response.headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
@@ -284,6 +292,11 @@ function unsupported(call: Call, what: string): MeshError {
     `rule "${call.route?.name}" ${what}, which an http.Agent cannot do: it only routes. The call was not sent. Use mesh.http, mesh.fetch or mesh.dispatcher for "${call.host}"`,
     call.place,
   );
+}
+
+/** Of a body, as its head says: who would count it would have to read it. 0 where it does not say. */
+function bytesIn(length: unknown): number {
+  return Number(length) || 0;
 }
 
 /** With the system's code, which is what clients of node:http look at. */

@@ -8,7 +8,7 @@
 import { type ClientHttp2Session, connect as startSession } from "node:http2";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Clock, Timer } from "@inmesh/core";
+import type { Clock, Timer, Wire } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import type { ConnectionPolicy } from "@inmesh/model";
 import type { buildConnector } from "undici";
@@ -16,6 +16,7 @@ import type { Connection } from "../client-connection.js";
 import type { SecuredConnection } from "../tls/secured-socket.js";
 import type { Undici } from "../undici-module.js";
 import type { WireAttempt } from "../wire-attempt.js";
+import { wireOf } from "../wire-facts.js";
 import { Http2Request } from "./http2-request.js";
 
 /** Of an answer's body taken before it is read, per stream and per connection: node's 64 KiB are few where the way is long. In bytes. */
@@ -57,6 +58,7 @@ export class Http2Connection implements Connection {
   #closed = false;
   #error: Error | undefined;
   remoteAddress: string | undefined = undefined;
+  wire: Wire | undefined = undefined;
   secured: SecuredConnection | undefined = undefined;
   /** Requests on it now. */
   streams = 0;
@@ -181,7 +183,10 @@ export class Http2Connection implements Connection {
     session.on("remoteSettings", ({ maxConcurrentStreams = Number.POSITIVE_INFINITY }) => {
       this.#maxStreams = Math.min(maxConcurrentStreams, policy.maxConcurrentStreams ?? Number.POSITIVE_INFINITY);
       if (this.#open) this.#options.owner.changed(this);
-      else this.#opened(session);
+      else {
+        this.wire = wireOf(socket, "HTTP/2");
+        this.#opened(session);
+      }
     });
     session.on("goaway", (_code, lastStreamId) => {
       this.#lastStreamId = lastStreamId;

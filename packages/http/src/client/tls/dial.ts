@@ -9,6 +9,7 @@ import { type Clock, MeshError, type Random } from "@inmesh/core";
 import { errorCode, isMeshTls, setImmediate, tlsSource } from "@inmesh/core/internal";
 import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
 import { addressMs, keepAliveDelay, UNIX } from "../endpoint-connector.js";
+import { sameOpening, watchOpening } from "../wire-facts.js";
 import type { Handshakes } from "./handshakes.js";
 import { unverified } from "./identity-trust.js";
 import { noteSecured, type Verified } from "./secured-socket.js";
@@ -120,7 +121,7 @@ export class Dialer {
     dialing.missing = "no connection";
     let socket: Socket;
     try {
-      socket = connectTcp(this.#address());
+      socket = watchOpening(connectTcp(this.#address()));
     } catch (error) {
       return dialing.end(error as Error, null); // an address that is none
     }
@@ -191,6 +192,7 @@ export class Dialer {
         return dialing.end(this.#explained(error), null);
       }
       this.#note(as);
+      sameOpening(raw, socket);
       noteSecured(socket, { verified: as, showed: shows, retiresAt: this.#retiresAt(as, validTo) });
       dialing.end(null, socket);
     });
