@@ -33,6 +33,7 @@ import { whyCommand } from "./command/why.js";
 import { completeCommand, completionCommand } from "./completion/command.js";
 import { devCommand } from "./dev/command.js";
 import { initCommand } from "./init/command.js";
+import { loginCommand } from "./login/command.js";
 import { proxyConfigCommand } from "./proxy-config/command.js";
 import { runCommand } from "./run/command.js";
 import { tapCommand } from "./tap/command.js";
@@ -83,6 +84,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: logCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
+  { group: IDENTITY, create: loginCommand },
   { group: INSTALLATION, create: checkCommand },
   { group: INSTALLATION, create: bugReportCommand },
   { group: INSTALLATION, create: versionCommand },

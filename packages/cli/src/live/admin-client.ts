@@ -4,9 +4,14 @@
  */
 
 import { request } from "node:http";
-import type { Clock } from "@inmesh/core";
+import { request as requestSecurely } from "node:https";
+import { networkInterfaces } from "node:os";
+import type { PeerCertificate } from "node:tls";
+import type { Clock, Lease } from "@inmesh/core";
+import { parseSpiffeId } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { systemReason } from "../exit.js";
+import { type Operator, readOperator } from "../login/operator.js";
 import { formatMs } from "../output/format.js";
 import { EventText } from "./event-text.js";
 
@@ -19,6 +24,8 @@ export interface AdminClientOptions {
   readonly remote?: boolean;
   /** Of endpoints on other machines (INMESH_ADMIN_TOKEN). @default none is sent */
   readonly token?: string | undefined;
+  /** Who asks processes on other machines by their application's port (`inmesh login`); undefined: nobody has logged in. */
+  readonly operator?: () => Promise<Operator | undefined>;
   /** Told of each question that was answered or not, for `--verbose`. */
   readonly trace?: (line: string) => void;
 }
@@ -41,7 +48,11 @@ export function adminClient(
   { remote = false, timeout }: { readonly remote?: boolean; readonly timeout: number },
 ): AdminClient {
   const token = env["INMESH_ADMIN_TOKEN"] || undefined;
-  return new AdminClient({ clock, signal, trace, remote, token, timeoutMs: Math.min(ANSWER_MS, timeout) });
+  let operator: Promise<Operator | undefined> | undefined;
+  return new AdminClient({
+    ...{ clock, signal, trace, remote, token, timeoutMs: Math.min(ANSWER_MS, timeout) },
+    operator: () => (operator ??= readOperator(env)),
+  });
 }
 
 export class AdminClient {
@@ -49,6 +60,23 @@ export class AdminClient {
 
   constructor(options: AdminClientOptions) {
     this.#options = options;
+  }
+
+  /** Where to ask a process: its endpoint, or, on another machine and with a login, the port of its application. */
+  async addressOf({ admin, address, ports }: Lease): Promise<string | undefined> {
+    const { remote = false, operator } = this.#options;
+    const [port] = ports;
+    if (!remote || port === undefined || isHere(address)) return admin;
+    if ((await this.#operator(operator)) === undefined) return admin;
+    return `https://${address.includes(":") ? `[${address}]` : address}:${port.number}${REMOTE_PATH}`;
+  }
+
+  async #operator(read: AdminClientOptions["operator"]): Promise<Operator | undefined> {
+    try {
+      return await read?.();
+    } catch (error) {
+      throw new AdminError(`the login cannot be used: ${(error as Error).message}; log in again`);
+    }
   }
 
   /**
@@ -73,7 +101,10 @@ export class AdminClient {
   ): Promise<View> {
     const { remote = false, clock, trace = () => {} } = this.#options;
     const askedAt = clock.now();
-    const text = await this.#send(method, parseAdmin(admin, remote), path).catch((error: unknown) => {
+    const target = admin.startsWith("https:")
+      ? secureTarget(admin, await this.#operator(this.#options.operator))
+      : parseAdmin(admin, remote);
+    const text = await this.#send(method, target, `${target.prefix ?? ""}${path}`).catch((error: unknown) => {
       trace(`asked ${admin}${path}: ${error instanceof Error ? error.message : String(error)}`);
       throw error;
     });
@@ -144,9 +175,10 @@ export class AdminClient {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       // No agent: the command ends, so no connection is worth keeping.
-      const call = request(
+      const { prefix: _, ...to } = target;
+      const call = (target.cert === undefined ? request : requestSecurely)(
         {
-          ...target,
+          ...to,
           method,
           path,
           agent: false,
@@ -164,7 +196,7 @@ export class AdminClient {
           answer.on("end", () => {
             finish();
             if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
-            else reject(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
+            else reject(new AdminError(statusText(path, answer.statusCode, target.cert !== undefined)));
           });
         },
       );
@@ -191,6 +223,42 @@ interface Target {
   readonly host?: string;
   readonly port?: string;
   readonly socketPath?: string;
+  /** Before the path. */
+  readonly prefix?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
+}
+
+/** Of the views on an application's port. */
+const REMOTE_PATH = "/.inmesh";
+
+function statusText(path: string, status: number | undefined, secured: boolean): string {
+  if (!secured || (status !== 403 && status !== 404)) return `it answered ${path} with status ${status}`;
+  return `it does not show ${path} (${status}): INMESH_REMOTE_ADMIN=true there, and an AuthorizationPolicy that names it for you`;
+}
+
+/** Members of the mesh are known by their SPIFFE ids, and not by the names of hosts. @throws {AdminError} */
+function secureTarget(admin: string, operator: Operator | undefined): Target {
+  if (operator === undefined) throw new AdminError("nobody has logged in: inmesh login");
+  const { hostname, port, pathname } = new URL(admin);
+  const { certificate: cert, key, roots: ca, identity } = operator;
+  return {
+    ...{ host: hostname.replace(/^\[|\]$/g, ""), port, prefix: pathname, cert, key, ca },
+    checkServerIdentity: (_, { subjectaltname = "" }) => {
+      const [name = "", more] = subjectaltname.split(", ").filter((each) => each.startsWith("URI:"));
+      const peer = more === undefined ? parseSpiffeId(name.slice("URI:".length)) : undefined;
+      if (peer?.trustDomain === identity.trustDomain) return undefined;
+      return new AdminError(`who answers is no member of ${identity.trustDomain}`);
+    },
+  };
+}
+
+/** An address of this machine. */
+function isHere(address: string): boolean {
+  if (address === "127.0.0.1" || address === "::1") return true;
+  return Object.values(networkInterfaces()).some((each) => each?.some((known) => known.address === address) === true);
 }
 
 /** @param admin `http://127.0.0.1:port`, or `unix:` and a path @throws {AdminError} */

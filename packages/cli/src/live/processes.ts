@@ -37,9 +37,10 @@ async function readProcess<View>(
   fields: readonly (keyof View & string)[],
   how: "read" | "write",
 ): Promise<Reading<View>> {
-  if (lease.admin === undefined) return { lease, failure: "it has no admin endpoint" };
   try {
-    return { lease, view: await client[how]<View>(lease.admin, path, fields) };
+    const admin = await client.addressOf(lease);
+    if (admin === undefined) return { lease, failure: "it has no admin endpoint" };
+    return { lease, view: await client[how]<View>(admin, path, fields) };
   } catch (error) {
     if (error instanceof AdminError) return { lease, failure: error.message };
     throw error;

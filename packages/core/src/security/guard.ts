@@ -4,7 +4,7 @@
  * force in every mode of the mesh: switching policy off opens no door.
  */
 
-import type { AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
+import type { AccessDecision, AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
 import type { Rejection } from "../admission/rejection.js";
 import type { Clock } from "../runtime/clock.js";
 import { AccessCounts, type GuardReading } from "./access-counts.js";
@@ -30,6 +30,8 @@ export interface GuardOptions {
 export type GuardVerdict = Passage | Rejection | undefined;
 
 const NONE: readonly string[] = [];
+/** A path that no rule is about. */
+const ELSEWHERE = "/.inmesh-nowhere/7d0c5f0e";
 /** A browser sends it without tokens, and does nothing by it (policy-semantics §4.3). */
 const PREFLIGHT = "OPTIONS";
 
@@ -116,6 +118,22 @@ export class Guard {
       );
     }
     return this.#onlyObserves ? undefined : verdict;
+  }
+
+  /**
+   * Whether an ALLOW rule names what is asked for, for views of the process that are closed unless policy opens them. A rule that
+   * lets its caller go anywhere says nothing of them, nor do tokens, which are not looked at.
+   */
+  names(arrival: Arrival): boolean {
+    const policy = this.#policy;
+    if (policy === undefined || arrival.peer === undefined) return false;
+    const read = readTarget(arrival, policy.paths);
+    if (read.refusal !== undefined) return false;
+    const decide = (path: string): AccessDecision =>
+      policy.access.decide(new ArrivedRequest(arrival, { ...read, path }, policy.trustedProxies));
+    const { allowed, decidedBy } = decide(read.path);
+    if (!allowed || decidedBy?.action !== "ALLOW") return false;
+    return decide(ELSEWHERE).decidedBy !== decidedBy;
   }
 
   read(): GuardReading {

@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import {
   Admitted,
+  type Arrival,
   DEADLINE_PASSED,
   type GuardVerdict,
   InboundContext,
@@ -49,6 +50,8 @@ export class Inbound {
   readonly observed: ObservedCalls;
   /** Answers the mesh's own paths before anything is judged or counted, for whoever asks. Undefined: it has none. */
   reserved: ((method: string, target: string) => LocalAnswer | undefined) | undefined;
+  /** The mesh's own pages under a path of the application's ports, for whom access control has let in. Undefined: none. */
+  remote: RemotePages | undefined;
   readonly #record = new InboundRecord();
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
@@ -328,6 +331,12 @@ export class Inbound {
     if (tracing !== undefined) inbound.span = tracing.startRequest(inbound, facts);
   }
 
+  /** A page of the mesh's own. */
+  #show(page: Promise<LocalAnswer>, send: (page: LocalAnswer) => boolean): true {
+    void page.then(send);
+    return true;
+  }
+
   /** To the application. */
   #hand<Result>(inbound: InboundRequest, work: () => Result): Result {
     const { facts, span } = inbound;
@@ -352,6 +361,10 @@ export class Inbound {
     response: ServerResponse,
     work: () => Result,
   ): Result | true {
+    if (this.remote?.claims(request.url ?? "") === true && !response.headersSent) {
+      const arrival = ServedArrival.of(request, { context: inbound });
+      return this.#show(this.remote.answer(arrival), (answer) => response.closed || rejectRequest(response, answer));
+    }
     this.#observe(inbound, request.method, request.url);
     if (this.#concerns(inbound) && !response.headersSent) {
       const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
@@ -368,6 +381,10 @@ export class Inbound {
     head: RequestHead,
     work: () => Result,
   ): Result | true {
+    if (this.remote?.claims(`${head.headers[":path"]}`) === true && !stream.headersSent) {
+      const arrival = ServedArrival.ofStream(head, stream.session?.socket, { context: inbound });
+      return this.#show(this.remote.answer(arrival), (page) => stream.destroyed || rejectStream(stream, head, page));
+    }
     this.#observe(inbound, head.headers[":method"], head.headers[":path"]);
     if (this.#concerns(inbound) && !stream.headersSent) {
       const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
@@ -519,6 +536,13 @@ export class Inbound {
 }
 
 function ignore(): void {}
+
+export interface RemotePages {
+  /** @param target with query */
+  claims(target: string): boolean;
+  /** Never rejects. */
+  answer(arrival: Arrival): Promise<LocalAnswer>;
+}
 
 /** Node sets it, and its types do not know it. */
 interface Upgradable {

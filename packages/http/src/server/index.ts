@@ -1,5 +1,5 @@
 export { attachServer, type Enter, enterer, type Handler, type Http2Listener, meshHandler } from "./handler.js";
-export { Inbound } from "./inbound.js";
+export { Inbound, type RemotePages } from "./inbound.js";
 export type { InboundEngine } from "./inbound-request.js";
 export {
   type AnyServer,

@@ -26,6 +26,7 @@ import {
 import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { healthOnAppPort } from "../admin/health.js";
+import { remotePages } from "../admin/remote.js";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log, type LogScope } from "../log.js";
@@ -189,6 +190,7 @@ export class DataPlane {
     const { security } = this;
     this.inbound = new Inbound(this.engine, security);
     if (settings.healthPath !== undefined) this.inbound.reserved = healthOnAppPort(this, settings.healthPath);
+    if (settings.remoteAdmin) this.inbound.remote = remotePages(this);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
     this.servers = new Servers({ inbound: this.inbound, clock, security, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));

@@ -58,6 +58,11 @@ export interface MeshOptions {
   readonly profiling?: boolean;
   /** `/healthz`: the application's own ports answer GET `/healthz`, `/healthz/live`, `/healthz/ready` and `/healthz/startup`, for probes. @default none */
   readonly healthPath?: string;
+  /**
+   * The read-only admin views on the application's own ports under `/.inmesh/`, over mTLS, for whom a rule of an AuthorizationPolicy
+   * names that path. @default false
+   */
+  readonly remoteAdmin?: boolean;
   /** Labels of this instance; subsets and `sourceLabels` choose by them. @default `app`: the service */
   readonly labels?: Readonly<Record<string, string>>;
   /** Short for the label `version`. */
@@ -197,6 +202,7 @@ export const SETTINGS: Settings = {
   adminToken: { variable: "INMESH_ADMIN_TOKEN", read: adminToken, expects: "at least 16 printable characters" },
   profiling: { variable: "INMESH_PROFILING", read: truth, expects: "true or false" },
   healthPath: { variable: "INMESH_HEALTH_PATH", read: healthPath, expects: "a path such as /healthz" },
+  remoteAdmin: { variable: "INMESH_REMOTE_ADMIN", read: truth, expects: "true or false" },
   labels: { variable: "INMESH_LABELS", read: labels, expects: "key=value, comma-separated" },
   version: { variable: "INMESH_VERSION", read: text, expects: "text" },
   ports: { variable: "INMESH_PORTS", read: ports, expects: "[name:]port, comma-separated" },

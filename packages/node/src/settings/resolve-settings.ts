@@ -124,6 +124,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     adminToken: given("adminToken"),
     profiling: given("profiling") ?? false,
     healthPath: given("healthPath"),
+    remoteAdmin: given("remoteAdmin") ?? false,
     labels: {
       app: service,
       ...(version !== undefined && { version }),
