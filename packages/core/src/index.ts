@@ -97,6 +97,7 @@ export type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "./te
 export { OutcomeSinks } from "./telemetry/outcome-sinks.js";
 export { OutcomeSlot } from "./telemetry/outcome-slot.js";
 export { FLAG, type FlagName, flagBit, flagsText } from "./telemetry/response-flags.js";
+export { ledgerSoFar, serverTiming, slowness, TIMING_HEADER } from "./telemetry/server-timing.js";
 export { ledgerTotal } from "./telemetry/time-ledger.js";
 export type { InboundHead, TraceSpan, Tracing } from "./telemetry/tracing.js";
 export type { Wire } from "./telemetry/wire.js";

@@ -4,6 +4,7 @@ import { wouldView } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
 import type { AttemptSlot } from "../telemetry/attempt-slot.js";
 import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
+import { slowness } from "../telemetry/server-timing.js";
 import type { AttemptView, RequestsView, RequestView } from "./views.js";
 
 /** @param limit newest first; bounded by what is kept */
@@ -16,7 +17,7 @@ export function requestsView({ recorder, mirrors, clock }: Engine, limit?: numbe
 }
 
 export function requestView(record: OutcomeSlot, now: number): RequestView {
-  const { would, attempts, faultMs } = record;
+  const { would, attempts, faultMs, ledger } = record;
   const first = attempts[0];
   return {
     agoMs: now - record.endedAt,
@@ -31,6 +32,8 @@ export function requestView(record: OutcomeSlot, now: number): RequestView {
     durationMs: record.endedAt - record.startedAt,
     meshUs: first === undefined ? 0 : Math.max(0, first.startedAt - record.startedAt - faultMs) * 1_000,
     faultMs,
+    ledger,
+    slow: slowness(ledger),
     noRetry: record.noRetry,
     ...(record.fallback !== "" && { fallback: record.fallback }),
     replayed: record.replayed,

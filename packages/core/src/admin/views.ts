@@ -15,6 +15,7 @@ import type { StageView } from "../stack/stack.js";
 import type { CallStatsReading } from "../stats/call-stats.js";
 import type { CodeRouteReading } from "../stats/code-routes.js";
 import type { RuleStatsReading } from "../stats/rule-stats.js";
+import type { TimeLedger } from "../telemetry/outcome-record.js";
 import type { IdentityView } from "./certs-view.js";
 import type { ServerSecurityView } from "./security-view.js";
 
@@ -352,6 +353,10 @@ export interface RequestView {
   /** Time spent in the mesh before the first attempt was handed to the transport, in microseconds. */
   readonly meshUs: number;
   readonly faultMs: number;
+  /** Where the time went, in ms: parts that sum to `durationMs`, and `stallMs` within them. Absent from older processes. */
+  readonly ledger?: TimeLedger;
+  /** `slow here: …`, `slow there: …`; empty for a call that was not slow. Absent likewise. */
+  readonly slow?: string;
   readonly noRetry: string;
   /** What the caller got because a circuit breaker was open: `response`, `stale`, `destination`. Absent where nothing. */
   readonly fallback?: string;

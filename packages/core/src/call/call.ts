@@ -14,6 +14,7 @@ import { type ErrorPlace, MeshError } from "../errors.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
+import { ledgerSoFar } from "../telemetry/server-timing.js";
 import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { withoutBlanks } from "./blanks.js";
@@ -457,7 +458,7 @@ export class Call extends WheelNode implements MatchRequest {
   #told(failure: MeshError): MeshError {
     const { code, cause, status, origin } = failure;
     const story = attemptsStory(this, this.engine.clock.now());
-    const message = `${requestLine(this)} failed: ${story}.${noRetryStory(this)}`;
+    const message = `${requestLine(this)} failed: ${story}.${this.#slow()}${noRetryStory(this)}`;
     return new MeshError(code, message, { ...this.place, cause, status, origin });
   }
 
@@ -469,7 +470,13 @@ export class Call extends WheelNode implements MatchRequest {
       ? "deadline of the inbound request it serves"
       : `rule "${route?.name}", timeout ${route?.timeoutMs} ms`;
     const code = deadlineInherited ? "DEADLINE_EXCEEDED" : "TIMEOUT";
-    return new MeshError(code, `${waited} (${whose}): ${attemptsStory(this, now)}.`, this.place);
+    return new MeshError(code, `${waited} (${whose}): ${attemptsStory(this, now)}.${this.#slow()}`, this.place);
+  }
+
+  /** Whose time it was, where this process stood still: what else it went on, the attempts' story says. */
+  #slow(): string {
+    const ledger = ledgerSoFar(this, this.engine.clock.now());
+    return ledger.stallMs > 0 ? ` This process stood still for ${Math.round(ledger.stallMs)} ms of it.` : "";
   }
 }
 

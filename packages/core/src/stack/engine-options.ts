@@ -55,4 +55,6 @@ export interface EngineOptions {
    * lateness: what the time of a call was lost by is known then. Costs 50 wake-ups a second of a busy process. @default false
    */
   readonly timesStalls?: boolean;
+  /** Whether answers say in `x-inmesh-timing` where their time went. @default false */
+  readonly timing?: boolean;
 }

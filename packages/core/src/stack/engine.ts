@@ -89,8 +89,9 @@ export class Engine {
   readonly mirrors: Mirrors;
   /** For mode `observe`. */
   readonly rehearsal: Rehearsal;
-  /** See the option of that name. */
+  /** See the options of these names. */
   readonly onlyObserves: boolean;
+  readonly timing: boolean;
   /** Mode `on`: requests may get a deadline and headers of the inbound request they serve. */
   inForce: boolean;
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
@@ -122,6 +123,7 @@ export class Engine {
     onBreaker = () => {},
     healthProber: prober,
     timesStalls = false,
+    timing = false,
   }: EngineOptions) {
     this.store = store;
     this.clock = clock;
@@ -133,6 +135,7 @@ export class Engine {
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
     this.#timesStalls = timesStalls;
+    this.timing = timing;
     this.excludes = onlyObserves ? () => true : excludes;
     this.address = address;
     this.mirrors = new Mirrors(this, { address, notice: onNotice });

@@ -3,6 +3,7 @@ import { answers, inTurn, refuses, silent } from "../testing/behaviour.js";
 import { testEngine } from "../testing/test-engine.js";
 import type { OutcomeRecord } from "./outcome-record.js";
 import { flagsText } from "./response-flags.js";
+import { serverTiming, slowness } from "./server-timing.js";
 import { ledgerTotal } from "./time-ledger.js";
 import type { TraceSpan, Tracing } from "./tracing.js";
 
@@ -117,4 +118,22 @@ describe("a span", () => {
     expect(events).toEqual(["quiet", "end 200 aa"]);
     expect(engine.recorder.read()[0]).toMatchObject({ traceId: span.traceId, spanId: span.spanId, span: undefined });
   });
+});
+
+describe("a ledger in words", () => {
+  const NOTHING = { meshMs: 0, faultMs: 0, queueMs: 0, dnsMs: 0, connectMs: 0, tlsMs: 0, waitMs: 0, bodyMs: 0 };
+  const ledger = (parts: Partial<OutcomeRecord["ledger"]>) => ({ ...NOTHING, backoffMs: 0, stallMs: 0, ...parts });
+
+  it("says in the format of Server-Timing what took time", () => {
+    const text = serverTiming(ledger({ meshMs: 0.214, waitMs: 31.4, stallMs: 24 }));
+    expect(text).toBe("mesh;dur=0.21, wait;dur=31.4, total;dur=31.61, stall;dur=24");
+  });
+
+  it.each([
+    ["", { waitMs: 99 }],
+    ["slow there: the endpoint took 240 of 260 ms", { waitMs: 200, bodyMs: 40, meshMs: 20 }],
+    ["slow here: this process stood still for 240 of 260 ms", { waitMs: 260, stallMs: 240 }],
+    ["slow here: it waited for a connection for 200 of 200 ms", { queueMs: 200 }],
+    ["slow on the way: looking up, connecting and TLS took 180 of 200 ms", { dnsMs: 80, tlsMs: 100, waitMs: 20 }],
+  ])("says %s", (text, parts) => expect(slowness(ledger(parts))).toBe(text));
 });

@@ -5,7 +5,17 @@
 
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type Attempt, type Call, type Exchange, type LocalReply, MeshError, type MirrorExchange } from "@inmesh/core";
+import {
+  type Attempt,
+  type Call,
+  type Exchange,
+  type LocalReply,
+  ledgerSoFar,
+  MeshError,
+  type MirrorExchange,
+  serverTiming,
+  TIMING_HEADER,
+} from "@inmesh/core";
 import { applyEachHeaderOps, setImmediate } from "@inmesh/core/internal";
 import { AnswerKeeper } from "./answer-keeper.js";
 import type { HttpClient } from "./client.js";
@@ -135,7 +145,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     // As Envoy's own answers: the route's headers are on them, and what the answer itself says stays (seen with 1.40).
     this.reply({
       ...answer,
-      headers: [...applyEachHeaderOps([], this.call.responseOps, this.call), ...answer.headers],
+      headers: this.#timed([...applyEachHeaderOps([], this.call.responseOps, this.call), ...answer.headers]),
     });
   }
 
@@ -208,11 +218,17 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
     this.onError(error);
   }
 
+  #timed(lines: readonly string[]): readonly string[] {
+    return this.call.engine?.timing === true ? withTiming(this.call, lines) : lines;
+  }
+
   /** With the header operations of route and destination. */
   #edited(headers: RawHeaders): RawHeaders {
-    const { responseOps } = this.call;
-    if (responseOps.length === 0) return headers;
-    return encodeHeaders(applyEachHeaderOps(decodeHeaders(headers), responseOps, this.call));
+    const { call } = this;
+    const { responseOps } = call;
+    if (responseOps.length === 0 && !call.engine.timing) return headers;
+    const lines = applyEachHeaderOps(decodeHeaders(headers), responseOps, call);
+    return encodeHeaders(this.#timed(lines));
   }
 }
 
@@ -222,6 +238,13 @@ function isReadOnce(body: unknown): body is object {
   if (ArrayBuffer.isView(body) || body instanceof ArrayBuffer) return false;
   const kind = (body as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   return kind !== "FormData" && kind !== "Blob" && kind !== "File";
+}
+
+/** Where the time went until now, in place of what another mesh further down says of its own. */
+function withTiming(call: Call, lines: readonly string[]): readonly string[] {
+  const ledger = ledgerSoFar(call, call.ended ? call.endedAt : call.engine.clock.now());
+  const others = lines.filter((_, index) => lines[index & ~1]!.toLowerCase() !== TIMING_HEADER); // flat pairs
+  return [...others, TIMING_HEADER, serverTiming(ledger)];
 }
 
 function nothing(): void {}

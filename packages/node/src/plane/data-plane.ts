@@ -148,6 +148,7 @@ export class DataPlane {
       excludes: settings.mode === "off" ? () => true : (host, port) => this.#excludes(host, port),
       onlyObserves: settings.mode === "observe",
       timesStalls: true,
+      timing: settings.timing,
       address: () => this.#whereabouts.address(this.servers.listeners)?.address ?? "",
       instance: `${settings.namespace}.${settings.service}.${this.instance}`,
       onNotice: noticed("mirror"),

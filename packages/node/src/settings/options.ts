@@ -135,6 +135,8 @@ export interface MeshOptions {
    * such as pino, or a function. @default what policy says: Telemetry resources and MeshConfig, else none
    */
   readonly accessLog?: AccessLogSetting;
+  /** Answers to calls say in `x-inmesh-timing`, in the format of Server-Timing, where their time went until their head came. @default false */
+  readonly timing?: boolean;
   /**
    * Spans of calls and requests. `auto`: one of each, beside whatever other instrumentation runs; `own`: whatever others do;
    * `annotate`: none of ours, more to be read on those of others; `off`: trace headers are passed on. @default "auto"
@@ -239,6 +241,7 @@ export const SETTINGS: Settings = {
   log: { variable: "INMESH_LOG", read: logSetting, expects: LEVELS_EXPECT },
   logFormat: { variable: "INMESH_LOG_FORMAT", read: oneOf(...LOG_FORMATS), expects: "auto, text or json" },
   accessLog: { variable: "INMESH_ACCESS_LOG", read: accessLog, expects: ACCESS_LOG_EXPECTS },
+  timing: { variable: "INMESH_TIMING", read: truth, expects: "true or false" },
   tracing: {
     variable: "INMESH_TRACING",
     read: (value) => oneOf("auto", "own", "annotate", "off")(value === false ? "off" : value), // YAML 1.1's off

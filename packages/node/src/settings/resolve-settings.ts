@@ -154,6 +154,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     log: readLog(given("log") ?? "warn"),
     logFormat: given("logFormat") ?? "auto",
     accessLog: ownLog(given("accessLog"), (path) => resolve(cwd, path)),
+    timing: given("timing") ?? false,
     tracing: given("tracing") ?? "auto",
     tracingSampling: given("tracingSampling"),
     tracingTrust: given("tracingTrust") ?? "mesh",
