@@ -26,6 +26,13 @@ describe("childEnv", () => {
     });
   });
 
+  it("has requests logged into a file, unless the user says where", () => {
+    const given = { ...settings, accessLog: "/scratch/access.log" };
+    const log = (base: Record<string, string>) => childEnv(base, given, "file:///r.js")["INMESH_ACCESS_LOG"];
+    expect(log({})).toBe("json,file=/scratch/access.log,maxBytes=16777216");
+    expect(log({ INMESH_ACCESS_LOG: "off" })).toBe("off");
+  });
+
   it("finds the preload as a file URL", () => {
     expect(registerUrl()).toMatch(/^file:.*\/node\/(dist|src)\/register\.[jt]s$/);
   });

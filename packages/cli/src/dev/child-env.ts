@@ -13,7 +13,12 @@ export interface ChildSettings {
   readonly env: Readonly<Record<string, string>>;
   /** Where the child keeps its last good policy; absent: where it would without us. */
   readonly stateDir?: string;
+  /** File for a line of each request; whoever sets INMESH_ACCESS_LOG has said otherwise. Absent: none is written. */
+  readonly accessLog?: string;
 }
+
+/** In bytes: what is older than that, and once more as much, goes. */
+const ACCESS_LOG_BYTES = 16 * 1_024 * 1_024;
 
 /** Variables that are for `inmesh dev` itself. */
 const OWN = "INMESH_DEV_";
@@ -21,7 +26,7 @@ const OWN = "INMESH_DEV_";
 /** @param base environment of this process @param register file URL of `@inmesh/node/register` */
 export function childEnv(
   base: Readonly<Record<string, string | undefined>>,
-  { service, namespace, config, labels, env, stateDir }: ChildSettings,
+  { service, namespace, config, labels, env, stateDir, accessLog }: ChildSettings,
   register: string,
 ): Record<string, string> {
   const inherited = Object.entries(base).filter((entry): entry is [string, string] => {
@@ -30,6 +35,7 @@ export function childEnv(
   const merged: Record<string, string> = { ...Object.fromEntries(inherited), ...env };
   const labelText = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   return {
+    ...(accessLog !== undefined && { INMESH_ACCESS_LOG: `json,file=${accessLog},maxBytes=${ACCESS_LOG_BYTES}` }),
     ...merged,
     // NODE_OPTIONS reaches what the child spawns as well; ours stands last, after what the user preloads.
     NODE_OPTIONS: `${merged["NODE_OPTIONS"] ?? ""} --import ${register}`.trim(),

@@ -29,6 +29,7 @@ import { Terminal } from "./terminal.js";
 const FIGURES_MS = 2_000;
 /** In the folder of the session, when the registry is ours to remove. */
 const STATE = "state";
+const ACCESS_LOG = "access.log";
 
 /** Why a session ends. */
 type End = { readonly code: ExitCode; readonly summary?: readonly string[]; readonly failure?: string };
@@ -71,7 +72,9 @@ export async function runDev(cli: Cli, words: readonly string[], options: DevOpt
     envOf: ({ service, version, env }: ProcessSpec) => {
       const labels = version === undefined ? {} : { app: service, version };
       const stateDir = registry.ours ? { stateDir: join(scratch, STATE) } : {};
-      return childEnv(io.env, { service, namespace, config, labels, env, ...stateDir }, register);
+      // On the screen it would drown everything else; `inmesh log` tells where it is.
+      const accessLog = join(scratch, ACCESS_LOG);
+      return childEnv(io.env, { service, namespace, config, labels, env, accessLog, ...stateDir }, register);
     },
   });
   let changed = (): void => {};

@@ -3,7 +3,7 @@
  * signal), and set aside as `NAME.1` when it has grown past its bound.
  */
 
-import { constants, writeSync } from "node:fs";
+import { constants, openSync, writeSync } from "node:fs";
 import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { faultText, type LineSink, linesIn, type SinkFault } from "./line-sink.js";
 
@@ -51,9 +51,10 @@ export class FileSink implements LineSink {
   }
 
   writeNow(chunk: string): void {
-    if (this.#file === undefined) return;
     try {
-      writeSync(this.#file.fd, this.#torn ? `\n${chunk}` : chunk);
+      // A program that is over within a second has not opened it yet; its descriptor ends with it.
+      const descriptor = this.#file?.fd ?? openSync(this.name, FLAGS, MODE);
+      writeSync(descriptor, this.#torn ? `\n${chunk}` : chunk);
     } catch {
       // nothing can be said any more
     }
