@@ -149,8 +149,6 @@ export interface MeshOptions {
    * process has no certificate itself; `any`; `none`. @default "mesh"
    */
   readonly tracingTrust?: "mesh" | "any" | "none";
-  /** A span for each attempt below that of the call. @default false */
-  readonly tracingAttempts?: boolean;
   /** Envoy's names of tags beside ours. @default false */
   readonly tracingEnvoyTags?: boolean;
   /** Keys of queries whose values no span shows, besides those of well-known secrets. */
@@ -249,7 +247,6 @@ export const SETTINGS: Settings = {
   },
   tracingSampling: { variable: "INMESH_TRACING_SAMPLING", read: percent, expects: "0 to 100" },
   tracingTrust: { variable: "INMESH_TRACING_TRUST", read: oneOf("mesh", "any", "none"), expects: "mesh, any or none" },
-  tracingAttempts: { variable: "INMESH_TRACING_ATTEMPTS", read: truth, expects: "true or false" },
   tracingEnvoyTags: { variable: "INMESH_TRACING_ENVOY_TAGS", read: truth, expects: "true or false" },
   tracingRedact: { variable: "INMESH_TRACING_REDACT", read: list, expects: "words, comma-separated" },
   workload: { variable: "INMESH_WORKLOAD", read: text, expects: "text" },

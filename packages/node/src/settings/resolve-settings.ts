@@ -158,7 +158,6 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     tracing: given("tracing") ?? "auto",
     tracingSampling: given("tracingSampling"),
     tracingTrust: given("tracingTrust") ?? "mesh",
-    tracingAttempts: given("tracingAttempts") ?? false,
     tracingEnvoyTags: given("tracingEnvoyTags") ?? false,
     tracingRedact: given("tracingRedact") ?? [],
     metricsPort: given("metricsPort"),

@@ -118,7 +118,6 @@ class ProcessTracing implements Tracing, TelemetryPart {
       ...{ propagators: this.#propagators, sampling: this.#sampling },
       redaction: new Redaction(settings.tracingRedact),
       envoyTags: settings.tracingEnvoyTags,
-      attempts: settings.tracingAttempts,
       istioTags: this.#istioTags(),
       servedBelow: isInstrumentedBelow,
       ownSampler: this.#sdk?.ownSampler ?? false,

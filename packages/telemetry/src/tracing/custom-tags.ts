@@ -3,6 +3,7 @@
 import type { OutcomeRecord } from "@inmesh/core";
 import type { CustomTag } from "@inmesh/model";
 import type { Span } from "@opentelemetry/api";
+import { compileText, type WriteLine } from "../access-log/format-line.js";
 
 /** As Envoy cuts them. */
 const LONGEST = 256;
@@ -25,6 +26,20 @@ function tagValue(tag: CustomTag, record: OutcomeRecord, env: Env): string {
     case "header":
       return record.requestHeader(tag.header) ?? tag.fallback;
     case "formatter":
-      return "";
+      return formatted(tag.format, record);
   }
+}
+
+/** Of formats that Telemetry resources name, which are few. */
+const compiled = new Map<string, WriteLine>();
+const MOST_FORMATS = 200;
+
+function formatted(format: string, record: OutcomeRecord): string {
+  let write = compiled.get(format);
+  if (write === undefined) {
+    if (compiled.size >= MOST_FORMATS) compiled.clear();
+    write = compileText(format, false);
+    compiled.set(format, write);
+  }
+  return write(record).trimEnd();
 }

@@ -5,7 +5,16 @@
 
 import type { Call, InboundContext, InboundHead, TraceSpan, Tracing } from "@inmesh/core";
 import type { ModeTelemetry } from "@inmesh/model";
-import { type Context, context, type Span, type SpanContext, SpanKind, type Tracer, trace } from "@opentelemetry/api";
+import {
+  type Context,
+  context,
+  type Link,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
 import {
   firstOf,
   isSampled,
@@ -42,8 +51,6 @@ export interface SpanTracingOptions extends SpanOptions {
   readonly servedBelow: () => boolean;
   /** The provider judges by our sampler. */
   readonly ownSampler: boolean;
-  /** A span for each attempt, too. */
-  readonly attempts: boolean;
 }
 
 export class SpanTracing implements Tracing {
@@ -129,7 +136,8 @@ export class SpanTracing implements Tracing {
     attributes["server.address"] = call.host;
     attributes["server.port"] = call.port;
     const name = call.isCopy ? `${shownMethod(call.method)} mirror` : shownMethod(call.method);
-    const span = this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, parent);
+    const options = { kind: SpanKind.CLIENT, attributes, links: linksOf(call) };
+    const span = this.#tracer.startSpan(name, options, parent);
     return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried);
   }
 
@@ -173,4 +181,10 @@ function isServing(span: Span | undefined, came: () => TraceContext | undefined)
   if (!isValid(here) || here.isRemote === true) return false;
   if (kindOf(span) !== undefined) return kindOf(span) === SpanKind.SERVER && span.isRecording();
   return came()?.traceId === here.traceId;
+}
+
+/** A copy is no part of the request that it was made of, and says which one that was. */
+function linksOf(call: Call): Link[] {
+  const { primarySpan } = call as { readonly primarySpan?: TraceSpan };
+  return primarySpan instanceof MeshSpan ? [{ context: primarySpan.spanContext }] : [];
 }
