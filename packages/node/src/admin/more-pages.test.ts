@@ -1,6 +1,9 @@
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { MemoryRegistry } from "@inmesh/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMesh } from "../create-mesh.js";
@@ -31,6 +34,17 @@ async function admin(options: MeshOptions = {}) {
   const { port } = server.address() as AddressInfo;
   return { mesh, registry, url, ask, port, app: `http://127.0.0.1:${port}` };
 }
+
+const STRICT = `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: default }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody, namespace: default }
+spec: {}
+`;
 
 const answered = async (ask: () => Promise<Response>): Promise<void> => {
   while (!(await ask()).ok) await new Promise((resolve) => setImmediate(resolve));
@@ -139,6 +153,30 @@ describe("health", () => {
     await ask("/healthcheck/fail", { method: "POST" });
     expect(await text("/healthz/ready")).toMatch(/^503 not ready/);
     expect(mesh.status.state).toBe("ready");
+  });
+
+  it("is told in plaintext on a STRICT port, whatever may be called, and nothing else is", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "inmesh-health-"));
+    closing.push(() => rm(folder, { recursive: true, force: true }));
+    await writeFile(join(folder, "policy.yaml"), STRICT);
+    const mesh = await createMesh({
+      service: "web",
+      config: folder,
+      propagationDelayMs: 0,
+      healthPath: "/healthz",
+      log: "error",
+    });
+    closing.push(() => mesh.close());
+    const server = mesh.attach(createServer((_, response) => response.end("hello")));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const app = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const status = async (path: string) => (await fetch(`${app}${path}`)).status;
+    await expect.poll(() => status("/healthz/ready"), { timeout: 10_000 }).toBe(200);
+    await expect.poll(() => status("/hello"), { timeout: 10_000 }).toBe(403);
+    expect(await status("/healthz/ready/")).toBe(403);
+    expect(await (await fetch(`${app}/healthz/ready`)).text()).toMatch(
+      /^ready: config ok v\d+; identity ok \d+h; draining no\n$/,
+    );
   });
 
   it("is not told on the application's port unless asked for", async () => {

@@ -186,6 +186,7 @@ export class DataPlane {
     this.security = new ServerSecurity({
       ...{ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") },
       tunnels: settings.identity === "connect",
+      hearsPlaintext: settings.healthPath !== undefined,
       leavesHeaders: settings.mode === "observe",
     });
     const { security } = this;

@@ -28,6 +28,8 @@ export interface Security {
   /** The application sees that its callers speak TLS. */
   readonly tlsVisible: boolean;
   readonly tunnels: boolean;
+  /** Connections in plaintext to STRICT ports are read: paths of the mesh's own are answered, every other request is refused. */
+  readonly hearsPlaintext: boolean;
   /** Undefined before the first configuration. */
   policy(): SecurityPolicy | undefined;
   modeOf(port: number): PeerModeInForce;
@@ -130,7 +132,8 @@ export class SecuredServer implements Reception {
 
   plain(arrival: Arrival): void {
     const port = this.portOf(arrival.socket);
-    if (this.#security.modeOf(port).mode === "STRICT") return this.refuse(arrival, "plaintext");
+    if (this.#security.modeOf(port).mode === "STRICT" && !this.#security.hearsPlaintext)
+      return this.refuse(arrival, "plaintext");
     this.#leave(arrival);
     this.plainConnection(arrival.socket, port, arrival.handOver);
   }

@@ -35,6 +35,8 @@ export interface ServerSecurityOptions {
   readonly tlsVisible?: boolean;
   /** Callers may be proxies that offer HTTP/2 whatever they carry, as Consul's own does. @default false */
   readonly tunnels?: boolean;
+  /** Requests in plaintext to STRICT ports are refused one by one, so that probes are heard. @default false: so are connections */
+  readonly hearsPlaintext?: boolean;
   /** Requests stay as they came: no header is added or removed. @default false */
   readonly leavesHeaders?: boolean;
   readonly limits?: Partial<ServerTlsLimits>;
@@ -55,6 +57,7 @@ export class ServerSecurity implements Security {
   readonly refusals: Refusals;
   readonly tlsVisible: boolean;
   readonly tunnels: boolean;
+  readonly hearsPlaintext: boolean;
   readonly #options: ServerSecurityOptions;
   readonly #servers = new Map<AnyServer, SecuredServer>();
   /** Those on which the application itself speaks TLS, and whether it was said that they refuse. */
@@ -77,6 +80,7 @@ export class ServerSecurity implements Security {
     this.limits = { ...SERVER_TLS_LIMITS, ...limits };
     this.tlsVisible = tlsVisible;
     this.tunnels = options.tunnels ?? false;
+    this.hearsPlaintext = options.hearsPlaintext ?? false;
     this.#identity = identity;
     this.handshakes = new Handshakes(clock, this.limits);
     this.refusals = new Refusals(clock, onNotice);
