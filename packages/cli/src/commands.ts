@@ -36,6 +36,7 @@ import { initCommand } from "./init/command.js";
 import { loginCommand } from "./login/command.js";
 import { proxyConfigCommand } from "./proxy-config/command.js";
 import { runCommand } from "./run/command.js";
+import { sloCommand } from "./slo/command.js";
 import { tapCommand } from "./tap/command.js";
 import { topCommand } from "./tap/top-command.js";
 
@@ -82,6 +83,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: topCommand },
   { group: MESH, create: proxyConfigCommand },
   { group: MESH, create: logCommand },
+  { group: MESH, create: sloCommand },
   { group: IDENTITY, create: certsCommand },
   { group: IDENTITY, create: caCommand },
   { group: IDENTITY, create: loginCommand },

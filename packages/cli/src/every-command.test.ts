@@ -49,6 +49,8 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   top: ["top --interval 40ms --once", LIST],
   log: ["log", LIST],
   "proxy-config": ["proxy-config clusters web", LIST],
+  "slo status": ["slo status slo.yaml --interval 1ms", LIST],
+  "slo rules": ["slo rules slo.yaml", ""],
   certs: ["certs", LIST],
   "ca init": ["ca init --dir new", REPORT],
   "ca status": ["ca status --dir ca", REPORT],
@@ -117,6 +119,14 @@ const FAILED = {
   ...{ status: 500, failed: true, code: "", flags: "-", method: "GET", path: "/", httpRoute: "", peer: "" },
   ...{ remoteAddress: "", grpcStatus: -1, policy: "", message: "", details: "" },
 };
+const SLO = `apiVersion: openslo/v1
+kind: SLO
+metadata: { name: fast }
+spec:
+  service: reviews
+  indicator: { spec: { thresholdMetric: { metricSource: { type: inmesh, spec: { destination: ${REVIEWS_HOST} } } } } }
+  objectives: [{ target: 0.99, op: lte, value: 250 }]
+`;
 const IDENTITY = { state: "off", id: "", source: "", generation: 0 };
 
 async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
@@ -126,6 +136,7 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
   folder.write("changed.yaml", REVIEWS.replace("weight: 90", "weight: 80").replace("weight: 10 ", "weight: 20 "));
   folder.write("bad.yaml", BAD_TIMEOUT);
   folder.write("entries.json", JSON.stringify([ROUTER, { ...ROUTER, Name: "shop" }]));
+  folder.write("slo.yaml", SLO);
   folder.write("bad.hcl", "Kind = ");
   folder.write("job.csr", CSR);
   const ca = new AuthorityFolder({ directory: join(folder.path, "ca"), clock: systemClock, random: systemRandom });
@@ -147,6 +158,7 @@ async function withMesh<T>(use: (cwd: string) => Promise<T>): Promise<T> {
       "/certs": { identity: IDENTITY, chain: [], roots: [] },
       "/observed": OBSERVED,
       "/outcomes": { outcomes: [FAILED] },
+      "/stats/prometheus": "",
     },
   );
   return await use(folder.path);
@@ -214,7 +226,7 @@ describe("every command", () => {
   it.each(Object.entries(LINES).filter(([, [, formats]]) => formats === ""))("%s has no -o", async (_, [line]) => {
     const [name = ""] = words(line);
     if (name === "__complete") return;
-    const { code, stderr } = await runCli([name, "-o", "json"]);
+    const { code, stderr } = await runCli([...words(line), "-o", "json"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("unknown option '-o'")]);
   });
 

@@ -99,6 +99,24 @@ export class AdminClient {
     path: string,
     fields: readonly (keyof View & string)[],
   ): Promise<View> {
+    const text = await this.#text(method, admin, path);
+    let answer: unknown;
+    try {
+      answer = JSON.parse(text);
+    } catch {
+      throw new AdminError("it answered something that is no JSON");
+    }
+    const isView = typeof answer === "object" && answer !== null && fields.every((field) => field in answer);
+    if (!isView) throw new AdminError(`its answer to ${path} lacks what this version expects`);
+    return answer as View;
+  }
+
+  /** The answer as it is; otherwise as `read`. */
+  text(admin: string, path: string): Promise<string> {
+    return this.#text("GET", admin, path);
+  }
+
+  async #text(method: "GET" | "POST", admin: string, path: string): Promise<string> {
     const { remote = false, clock, trace = () => {} } = this.#options;
     const askedAt = clock.now();
     const target = admin.startsWith("https:")
@@ -109,15 +127,7 @@ export class AdminClient {
       throw error;
     });
     trace(`asked ${admin}${path}: ${text.length} characters after ${formatMs(clock.now() - askedAt)}`);
-    let answer: unknown;
-    try {
-      answer = JSON.parse(text);
-    } catch {
-      throw new AdminError("it answered something that is no JSON");
-    }
-    const isView = typeof answer === "object" && answer !== null && fields.every((field) => field in answer);
-    if (!isView) throw new AdminError(`its answer to ${path} lacks what this version expects`);
-    return answer as View;
+    return text;
   }
 
   /**

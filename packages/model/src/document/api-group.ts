@@ -40,6 +40,13 @@ const GROUPS: Readonly<Record<string, ApiGroup>> = {
     others: [],
   },
   "telemetry.istio.io": { versions: ["v1", "v1alpha1"], honoured: ["Telemetry"], security: [], others: [] },
+  // Read by `inmesh slo`; no process acts on them.
+  openslo: {
+    versions: ["v1"],
+    honoured: [],
+    security: [],
+    others: ["SLO", "SLI", "Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"],
+  },
   "extensions.istio.io": {
     versions: ["v1alpha1"],
     honoured: [],
