@@ -52,6 +52,7 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   "slo status": ["slo status slo.yaml --interval 1ms", LIST],
   "slo rules": ["slo rules slo.yaml", ""],
   certs: ["certs", LIST],
+  login: ["login", ""],
   "ca init": ["ca init --dir new", REPORT],
   "ca status": ["ca status --dir ca", REPORT],
   "ca rotate": ["ca rotate --dir ca", REPORT],

@@ -7,11 +7,10 @@ import { Command } from "commander";
 import type { Cli } from "../cli.js";
 import { action, type CommandPorts } from "../command/define.js";
 import { CliError, EXIT } from "../exit.js";
-import { type CommonOptions, formatOf, withCommon } from "../options.js";
-import { printData, REPORT_FORMATS } from "../output/format.js";
+import { type CommonOptions, withSwitches } from "../options.js";
 import { forgetOperator, keepOperator, type Operator, operatorOf } from "./operator.js";
 
-interface LoginOptions extends CommonOptions {
+interface LoginOptions extends Pick<CommonOptions, "color"> {
   readonly cert?: string;
   readonly key?: string;
   readonly roots?: string;
@@ -36,7 +35,7 @@ export function loginCommand(ports: CommandPorts): Command {
     .option("--roots <file>", "certificates of the authorities that the processes' certificates are below")
     .option("--out", "forget it")
     .addHelpText("after", EXAMPLES);
-  return withCommon(command, REPORT_FORMATS).action(
+  return withSwitches(command).action(
     action<[], LoginOptions>(ports, async (cli, _, options) => {
       if (options.out === true) {
         const there = await forgetOperator(cli.io.env);
@@ -47,10 +46,8 @@ export function loginCommand(ports: CommandPorts): Command {
       const directory = await keepOperator(cli.io.env, operator);
       const notAfter = new Date(operator.notAfter).toISOString();
       const { id } = operator.identity;
-      const format = formatOf(options);
-      if (format === "json" || format === "yaml") printData(cli, format, { id, notAfter, directory });
-      else cli.print(`${id} until ${notAfter}\n`);
-      cli.note("Kept for you alone; --remote uses it from now on.");
+      cli.print(`${id} until ${notAfter}\n`);
+      cli.note(`Kept for you alone in ${directory}; --remote uses it from now on.`);
       return EXIT.ok;
     }),
   );
