@@ -24,10 +24,11 @@ interface Watched {
 export function watchOpening(socket: Socket): Socket {
   const openedAt = systemClock.now();
   const opening: Opening = { openedAt, namedAt: openedAt, connectedAt: openedAt };
-  socket.once("lookup", () => {
+  socket.prependOnceListener("lookup", () => {
     opening.namedAt = systemClock.now();
   });
-  socket.once("connect", () => {
+  // Before whoever asked for the connection hears of it.
+  socket.prependOnceListener("connect", () => {
     opening.connectedAt = systemClock.now();
   });
   (socket as Watched)[OPENING] = opening;
