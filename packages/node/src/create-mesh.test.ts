@@ -95,8 +95,9 @@ describe("createMesh", () => {
       response.end(String(front.signal()?.aborted));
     });
     await Promise.all([known(front, "back"), known(back, "front")]);
-    expect(await text(back, "http://front/", { headers: { traceparent: "00-t" } })).toEqual([200, "false"]);
-    expect(seen).toEqual(["00-t", undefined]);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    expect(await text(back, "http://front/", { headers: { traceparent } })).toEqual([200, "false"]);
+    expect(seen).toEqual([traceparent, undefined]);
     expect(front.signal()).toBeUndefined();
   });
 

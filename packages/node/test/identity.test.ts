@@ -109,6 +109,7 @@ describe("the folder's own authority", () => {
     const { chmodSync } = await import("node:fs");
     chmodSync(join(folder, ".ca", key), 0o644);
     const next = await mesh("next", { configWaitMs: 50 });
+    await until(() => next.status.identity?.reason !== undefined);
     expect(next.status.identity).toMatchObject({ state: "starting", reason: expect.stringContaining("can be read") });
     expect(await page(next, "/healthz")).toContain("its certificate: ");
   });

@@ -157,7 +157,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     timing: given("timing") ?? false,
     tracing: given("tracing") ?? "auto",
     tracingSampling: given("tracingSampling"),
-    tracingTrust: given("tracingTrust") ?? "mesh",
+    tracingTrust: given("tracingTrust") ?? "any",
     tracingEnvoyTags: given("tracingEnvoyTags") ?? false,
     tracingRedact: given("tracingRedact") ?? [],
     metricsPort: given("metricsPort"),
