@@ -24,11 +24,10 @@ interface Watched {
 export function watchOpening(socket: Socket): Socket {
   const openedAt = systemClock.now();
   const opening: Opening = { openedAt, namedAt: openedAt, connectedAt: openedAt };
-  socket.prependOnceListener("lookup", () => {
+  socket.once("lookup", () => {
     opening.namedAt = systemClock.now();
   });
-  // Before whoever asked for the connection hears of it.
-  socket.prependOnceListener("connect", () => {
+  socket.once("connect", () => {
     opening.connectedAt = systemClock.now();
   });
   (socket as Watched)[OPENING] = opening;

@@ -1,6 +1,6 @@
 /** Which metrics a scraper asks for: `?filter=` with a regular expression of RE2, as Envoy's, so that none holds the process up. */
 
-import { compileRegex } from "@inmesh/model/internal";
+import { compileRegex, regexFault } from "@inmesh/model/internal";
 
 /** In characters. */
 const LONGEST = 256;
@@ -10,9 +10,6 @@ export function metricsFilter(query: URLSearchParams): { readonly filter?: (name
   const pattern = query.get("filter") ?? "";
   if (pattern === "") return {};
   if (pattern.length > LONGEST) return `filter is longer than ${LONGEST} characters`;
-  try {
-    return { filter: compileRegex(`.*(?:${pattern}).*`) };
-  } catch {
-    return "filter is no regular expression of RE2";
-  }
+  if (regexFault(pattern) !== undefined) return "filter is no regular expression of RE2";
+  return { filter: compileRegex(`.*(?:${pattern}).*`) };
 }

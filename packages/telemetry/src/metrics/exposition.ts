@@ -18,7 +18,7 @@ export const TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export const OPEN_METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /** Characters after which a piece is handed on. */
-const PIECE = 64 * 1_024;
+const PIECE = 16 * 1_024;
 /** In OpenMetrics a family of counters is named without it. */
 const TOTAL = /_total$/;
 
@@ -54,16 +54,17 @@ export class Exposition {
   }
 
   histogram(name: string, labels: string, { bounds, counts, sum, exemplars }: HistogramReading): void {
-    const before = labels === "" ? "" : `${labels},`;
+    const before = `${name}_bucket{${labels === "" ? "" : `${labels},`}le="`;
     let count = 0;
+    let text = "";
     for (let index = 0; index <= bounds.length; index++) {
       count += counts[index]!; // one more than there are bounds
-      const bound = index === bounds.length ? "+Inf" : numberText(bounds[index]!);
+      const bound = index === bounds.length ? "+Inf" : bounds[index]!;
       const exemplar = this.openMetrics ? exemplarText(exemplars?.[index]) : "";
-      this.#text += `${name}_bucket{${before}le="${bound}"} ${count}${exemplar}\n`;
+      text += `${before}${bound}"} ${count}${exemplar}\n`;
     }
     const shown = labels === "" ? "" : `{${labels}}`;
-    this.#text += `${name}_sum${shown} ${numberText(sum)}\n${name}_count${shown} ${count}\n`;
+    this.#text += `${text}${name}_sum${shown} ${numberText(sum)}\n${name}_count${shown} ${count}\n`;
   }
 
   /** Lines that are written already, with an end of line. */
