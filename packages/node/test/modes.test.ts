@@ -98,7 +98,10 @@ describe("INMESH_MODE=observe", () => {
     const requests = paths.flatMap((path) =>
       ["/fetch", "/get"].map((way) => `${way}?u=http://127.0.0.1:${port}${path}`),
     );
-    const headers = { traceparent: "00-t", "x-inmesh-timeout-ms": "1" };
+    const headers = {
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      "x-inmesh-timeout-ms": "1",
+    };
     await until(async () => (await admin<ServerInfo>(folder, observed, "/server_info")).snapshot.version > 0);
     const answers = async (child: Child): Promise<unknown[]> => {
       seen.length = 0;

@@ -1,6 +1,8 @@
 /**
  * The engine: takes calls from adapters, runs the part of the stack that every call shares, then its route's own.
  * One per mesh; holds all runtime state and no global one.
+ *
+ * More than 400 lines: the way of a call from its start to its end is read in one piece, and every part it passes hangs here.
  */
 
 import type { Route, Snapshot, VirtualHost } from "@inmesh/model";

@@ -146,7 +146,7 @@ export interface MeshOptions {
   readonly tracingSampling?: number;
   /**
    * Whose word that a trace is recorded is taken: `mesh`, of callers with a certificate of the mesh, or of all where this
-   * process has no certificate itself; `any`; `none`. @default "mesh"
+   * process has no certificate itself; `any`; `none`. @default "any"
    */
   readonly tracingTrust?: "mesh" | "any" | "none";
   /** Envoy's names of tags beside ours. @default false */

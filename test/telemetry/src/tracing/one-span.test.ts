@@ -55,7 +55,6 @@ describe.concurrent("one span for each", () => {
     const env = {
       OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-      INMESH_TRACING_TRUST: "any",
     };
     const program = programs.run([...MESH, "app.mjs"], "web", env);
     const { lines } = (await called(program)) as Found;
