@@ -52,8 +52,14 @@ function unpack(into: string): string | undefined {
       const { status, stderr, error } = spawnSync(command, args, { cwd: work, encoding: "utf8", timeout: 60_000 });
       return status === 0 ? undefined : (error?.message ?? `${command}: ${stderr.trim().split("\n").at(-1)}`);
     };
-    const failed = run("apt-get", "download", "prometheus");
-    if (failed !== undefined) return failed;
+    const download = (...options: string[]) => run("apt-get", ...options, "download", "prometheus");
+    if (download() !== undefined) {
+      // The machine may never have asked what there is: a list of our own, so that its own stays as it is.
+      mkdirSync(join(work, "lists", "partial"), { recursive: true });
+      const lists = ["-o", `Dir::State::lists=${join(work, "lists")}`];
+      const failed = run("apt-get", ...lists, "update") ?? download(...lists);
+      if (failed !== undefined) return failed;
+    }
     const [archive = ""] = readdirSync(work).filter((name) => name.endsWith(".deb"));
     const broken = run("dpkg-deb", "-x", archive, "unpacked");
     if (broken !== undefined) return broken;

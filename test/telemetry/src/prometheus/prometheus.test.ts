@@ -96,9 +96,9 @@ describe.skipIf(tools === undefined)("Prometheus", () => {
   });
 });
 
-/** Names are Istio's and Envoy's: dashboards ask for them. */
+/** Names are Istio's and Envoy's: dashboards ask for them. The quantiles of the event loop's delay are gauges, of the last 10 s. */
 const UNITS =
-  /^(?:istio_request_duration|inmesh_(?:connect_duration|event_loop_delay|overhead))_(?:milli|micro)seconds:? .*(?:base unit|unit)/;
+  /^(?:istio_request_duration|inmesh_(?:connect_duration|event_loop_delay|overhead))_(?:milli|micro)seconds:? .*(?:unit|"quantile" label)/;
 
 async function scrape(admin: string): Promise<string> {
   return (await fetch(`${admin}/stats/prometheus`)).text();

@@ -4,18 +4,17 @@
  */
 
 import { ServerResponse } from "node:http";
-import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { override } from "../override.js";
 
 /** On requests and streams that a mesh serves (inbound-request.ts). Holds for every copy of this package, also older ones. */
 const SERVED: unique symbol = Symbol.for("@inmesh/inbound@1");
-const REQUEST_ID_HEADER = "x-request-id";
 const WATCHED: unique symbol = Symbol.for("@inmesh/heads-watched@1");
 
 const SENT: unique symbol = Symbol("inmesh.sentBytes");
 
 interface Marked {
-  readonly [SERVED]?: { headWritten?(): void; readonly requestId?: string };
+  readonly [SERVED]?: { headWritten?(): void };
   [SENT]?: number;
 }
 
@@ -26,10 +25,7 @@ export function watchHeads(): void {
   const { writeHead: original } = prototype;
   override(prototype, "writeHead", function writeHead(this: ServerResponse, ...args: unknown[]) {
     const served = (this.req as Marked | undefined)?.[SERVED];
-    if (served !== undefined && !this.headersSent) {
-      served.headWritten?.();
-      if (served.requestId && !this.hasHeader(REQUEST_ID_HEADER)) this.setHeader(REQUEST_ID_HEADER, served.requestId);
-    }
+    if (served !== undefined && !this.headersSent) served.headWritten?.();
     return Reflect.apply(original, this, args) as ServerResponse;
   } as ServerResponse["writeHead"]);
 }
@@ -46,12 +42,7 @@ export function watchStreamHeads(stream: ServerHttp2Stream): void {
   for (const name of NAMES) {
     const original = prototype[name] as (...args: unknown[]) => void;
     override(prototype, name, function (this: ServerHttp2Stream, ...args: unknown[]) {
-      const served = (this as Marked)[SERVED];
-      if (served !== undefined) {
-        served.headWritten?.();
-        const at = name === "respond" ? 0 : 1;
-        if (served.requestId) args[at] = withId(args[at] as OutgoingHttpHeaders | undefined, served.requestId);
-      }
+      (this as Marked)[SERVED]?.headWritten?.();
       return Reflect.apply(original, this, args);
     } as ServerHttp2Stream[typeof name]);
   }
@@ -82,10 +73,4 @@ function countWrites(prototype: object): void {
 
 function lengthOf(chunk: unknown, encoding?: BufferEncoding): number {
   return typeof chunk === "string" ? Buffer.byteLength(chunk, encoding) : ((chunk as Uint8Array).length ?? 0);
-}
-
-/** What the application says itself stays. */
-function withId(given: OutgoingHttpHeaders | undefined, id: string): OutgoingHttpHeaders {
-  for (const name in given) if (name.length === 12 && name.toLowerCase() === REQUEST_ID_HEADER) return given;
-  return Object.assign(Object.create(null), given, { [REQUEST_ID_HEADER]: id });
 }
