@@ -7,6 +7,21 @@ import { type Installed, isOurs } from "./footprint.js";
 
 /** What each library is there for. A new one needs a line here, and a reason in docs/design. */
 export const JOBS: Readonly<Record<string, string>> = {
+  "@opentelemetry/api": "spans, joined to the application's own provider where it has one",
+  "@opentelemetry/api-logs": "nothing: the exporters ask for it",
+  "@opentelemetry/context-async-hooks": "contexts of the SDK, where the mesh sets it up",
+  "@opentelemetry/core": "what the SDK is made of",
+  "@opentelemetry/exporter-trace-otlp-http": "sends spans as OTLP/JSON, loaded where `OTEL_*` asks for it",
+  "@opentelemetry/exporter-trace-otlp-proto": "sends spans as OTLP/protobuf, the default, likewise",
+  "@opentelemetry/otlp-exporter-base": "what both exporters are made of",
+  "@opentelemetry/otlp-transformer": "likewise",
+  "@opentelemetry/resources": "who sends spans",
+  "@opentelemetry/sdk-logs": "nothing: the exporters ask for it",
+  "@opentelemetry/sdk-metrics": "nothing: the exporters ask for it",
+  "@opentelemetry/sdk-trace": "what the SDK is made of",
+  "@opentelemetry/sdk-trace-base": "likewise",
+  "@opentelemetry/sdk-trace-node": "the SDK, set up where `OTEL_*` asks for spans and the application brings none",
+  "@opentelemetry/semantic-conventions": "names of attributes",
   consul: "the client of Consul, loaded where the registry is one",
   "follow-redirects": "redirects of `mesh.http`, as axios and others expect them",
   "ipaddr.js": "addresses and CIDR blocks of AuthorizationPolicies",

@@ -190,7 +190,7 @@ export class InboundRecord implements OutcomeRecord {
     const answer = this.#answer as unknown;
     const value =
       answer instanceof ServerResponse
-        ? answer.getHeader(name)
+        ? (answer.getHeader(name) ?? writtenHeader(answer as ServerResponse & Written, name))
         : answer instanceof StreamAnswer
           ? answer.stream.sentHeaders?.[name]
           : undefined;
@@ -217,3 +217,17 @@ const NO_TIME: TimeLedger = {
   backoffMs: 0,
   stallMs: 0,
 };
+
+/** Node's own copy of the head it has written. */
+interface Written {
+  readonly _header?: string | null;
+}
+
+/** Headers given to `writeHead` alone are nowhere but in the head as it was sent. */
+function writtenHeader({ _header: head }: Written, name: string): string | undefined {
+  if (typeof head !== "string") return undefined;
+  const line = head
+    .split("\r\n")
+    .find((each) => each[name.length] === ":" && each.slice(0, name.length).toLowerCase() === name);
+  return line?.slice(name.length + 1).trim();
+}
