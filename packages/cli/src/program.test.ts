@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { SCHEMA_VERSION } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { COMMANDS } from "./commands.js";
 import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
@@ -52,7 +53,7 @@ describe("the command line", () => {
   });
 
   it("prints versions as JSON, YAML and text", async () => {
-    const own = { inmesh: "0.1.0", schemaVersion: 5, node: process.versions.node };
+    const own = { inmesh: "0.1.0", schemaVersion: SCHEMA_VERSION, node: process.versions.node };
     using folder = new TemporaryFolder();
     const cwd = folder.path;
     expect((await runCli(["version", "--json"], { cwd })).json()).toEqual(own);
@@ -65,7 +66,7 @@ describe("the command line", () => {
     expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 5)");
     expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 5)");
     expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
-    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain("schemaVersion: 5\n");
+    expect((await runCli(["version", "-o", "yaml"])).stdout).toContain(`schemaVersion: ${SCHEMA_VERSION}\n`);
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
   });
 

@@ -23,7 +23,10 @@ function stats(atMs: number, calls: number): StatsView {
 
 /** Answers each admin address with its readings in turn. */
 function clientOf(readings: Readonly<Record<string, StatsView[]>>): AdminClient {
-  return { read: async (admin: string) => readings[admin]?.shift() } as unknown as AdminClient;
+  return {
+    addressOf: async ({ admin }: Lease) => admin,
+    read: async (admin: string) => readings[admin]?.shift(),
+  } as unknown as AdminClient;
 }
 
 it("adds up the figures of a service's workers: one edge, one service", async () => {

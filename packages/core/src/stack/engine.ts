@@ -253,7 +253,8 @@ export class Engine {
   /** Starts the span of a call that turns out to be the mesh's, once, in its caller's context. */
   trace(call: Call): void {
     const { tracing } = this;
-    if (tracing === undefined || call.span !== undefined) return;
+    // Elsewhere the mesh adds nothing to a request: who else traces does so as without it.
+    if (tracing === undefined || call.span !== undefined || !this.inForce) return;
     try {
       call.span = tracing.startCall(call);
     } catch (error) {

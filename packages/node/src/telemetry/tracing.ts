@@ -27,6 +27,8 @@ const require = Module.createRequire(import.meta.url);
 const PERCENT = 100;
 /** The application's own spans wait no longer for a provider of ours. */
 const DECIDE_MS = 2_000;
+/** For a backend that does not answer, in ms. */
+const LAST_FLUSH_MS = 2_000;
 
 /** Once; a second time does nothing. */
 export function openTracing(plane: DataPlane): void {
@@ -92,6 +94,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
   }
 
   async close(): Promise<void> {
+    process.removeListener("beforeExit", this.#onLastTurn);
     this.#plane.engine.tracing = undefined;
     await this.#sdk?.close();
   }
@@ -135,6 +138,11 @@ class ProcessTracing implements Tracing, TelemetryPart {
     };
   }
 
+  /** A script that is done: what it has recorded is sent, or is not worth a longer wait (pitfalls O7). */
+  readonly #onLastTurn = (): void => {
+    this.flush(LAST_FLUSH_MS).catch(() => {}); // OpenTelemetry's own log has said why
+  };
+
   readonly #believes = (request: InboundContext): boolean => {
     const { settings, identity } = this.#plane;
     if (settings.tracingTrust !== "mesh") return settings.tracingTrust === "any";
@@ -163,6 +171,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
     if (isRegistered()) return;
     sdk.register();
     this.#sdk = sdk;
+    process.once("beforeExit", this.#onLastTurn);
   }
 }
 

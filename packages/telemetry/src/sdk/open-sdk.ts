@@ -3,6 +3,7 @@
  * own spans, too, with its context manager, a batch processor, and OTLP over HTTP. All that `OTEL_*` variables say holds.
  */
 
+import { inspect } from "node:util";
 import { type Context, context, DiagLogLevel, diag, propagation, SpanKind, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
@@ -181,5 +182,5 @@ const LONGEST_TEXT = 400;
 
 function shown(part: unknown): string {
   if (part instanceof Error) return part.message;
-  return typeof part === "string" ? part : (JSON.stringify(part) ?? "");
+  return typeof part === "string" ? part : inspect(part, { depth: 2, breakLength: Number.POSITIVE_INFINITY });
 }

@@ -1,5 +1,7 @@
 /** One span for each request and each call, and its `traceparent` on the wire, whatever else makes spans in the process. */
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type OtlpSink, openSink } from "./otlp-sink.js";
 import { called, MESH, OTEL, Programs } from "./run.js";
@@ -27,6 +29,16 @@ let sink: OtlpSink;
 
 beforeAll(async () => {
   sink = await openSink();
+  writeFileSync(
+    join(programs.folder, "echo.yaml"),
+    `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: echo }
+spec:
+  hosts: [echo]
+  http: [{ retries: { attempts: 2, retryOn: 5xx }, route: [{ destination: { host: echo } }] }]
+`,
+  );
   programs.run([...MESH, "echo.mjs"], "echo");
   await programs.registered("echo");
 });
