@@ -207,7 +207,7 @@ describe("MeshMode under load", () => {
         total += 1;
         try {
           const { status, text } = await ask(port, `${way}?u=http://back/${faulty ? "unlucky" : "echo"}`, {
-            traceparent: "00-t",
+            traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
           });
           const answer = JSON.parse(text);
           if (status !== 200 || (answer.status !== 200 && answer.status !== 418)) failures.push(text);

@@ -22,7 +22,12 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
         added.push(name, forward[index + 1]!);
     }
   }
-  if (span !== undefined) added.push(...span.headers);
+  if (span !== undefined) {
+    for (let index = 0; index < span.headers.length; index += 2) {
+      const name = span.headers[index]!; // flat pairs
+      added.push(name, name === "baggage" ? baggageOf(call, span.headers[index + 1]!) : span.headers[index + 1]!);
+    }
+  }
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
   if (attempt > 1) added.push(ATTEMPT_HEADER, String(attempt));
   const spent = spentBefore(call, number);
@@ -50,4 +55,17 @@ function hasName(lines: readonly string[], name: string): boolean {
     if (key.length === name.length && key.toLowerCase() === name.toLowerCase()) return true;
   }
   return false;
+}
+
+/** What a caller has written itself stays, before those of the request's that it has not: baggage is the application's own. */
+function baggageOf(call: Call, carried: string): string {
+  const own = call.header("baggage");
+  if (own === undefined) return carried;
+  const members = (typeof own === "string" ? own : own.join(",")).split(",").map((member) => member.trim());
+  const keys = new Set(members.map(keyOf));
+  return [...members, ...carried.split(",").filter((member) => !keys.has(keyOf(member)))].join(",");
+}
+
+function keyOf(member: string): string {
+  return member.slice(0, member.indexOf("=")).trim();
 }

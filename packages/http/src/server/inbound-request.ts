@@ -15,7 +15,7 @@ import {
   type Tracing,
 } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { lineOf, REQUEST_ID_HEADER, showHeader, takeHeaders, withoutTrace } from "./inbound-headers.js";
+import { lineOf, REQUEST_ID_HEADER, takeHeaders, withoutTrace } from "./inbound-headers.js";
 import { routeOf } from "./record/http-route.js";
 import type { RequestFacts } from "./record/request-facts.js";
 import type { RequestHead } from "./request-head.js";
@@ -122,7 +122,6 @@ export class InboundRequest implements InboundContext {
     } else {
       this.requestId = this.under?.requestId || randomUUID();
       this.forward = [...forward, REQUEST_ID_HEADER, this.requestId];
-      if (this.under === undefined) showHeader(head, REQUEST_ID_HEADER, this.requestId);
     }
     this.clientCert = clientCert;
     this.spentAbove = this.under?.spentAbove ?? spentAbove;

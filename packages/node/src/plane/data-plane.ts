@@ -170,7 +170,11 @@ export class DataPlane {
       clock,
       head: { namespace, service, instance: this.instance, pid: process.pid },
       outcomes: () => outcomesOf(this.engine.recorder.read()),
-      onWarning: noticed("telemetry"),
+      // A disk that takes nothing has been warned of, for what matters more.
+      onWarning: (message) => {
+        log.info(message);
+        this.events.add("telemetry", message);
+      },
     });
     this.telemetry.add(this.#dumps);
     this.engine.sinks.add(this.engine.codeRoutes);
