@@ -142,7 +142,7 @@ export interface MeshOptions {
    * `annotate`: none of ours, more to be read on those of others; `off`: trace headers are passed on. @default "auto"
    */
   readonly tracing?: "auto" | "own" | "annotate" | "off";
-  /** Of traces that begin here and that no Telemetry resource speaks of, in percent. @default 1; `inmesh dev`: 100 */
+  /** Of traces that begin here and that no Telemetry resource speaks of, in percent. @default 1 */
   readonly tracingSampling?: number;
   /**
    * Whose word that a trace is recorded is taken: `mesh`, of callers with a certificate of the mesh, or of all where this
