@@ -63,8 +63,8 @@ describe("the command line", () => {
     await using __ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-2" });
     await using ___ = await FakeProcess.start(`${cwd}/mesh`, { instance: "web-3", inmeshVersion: "0.0.9" });
     const [, most, least] = (await runCli(["version"], { cwd })).stdout.split("\n");
-    expect(most).toBe("2 processes run inmesh 0.1.0 (policy schema 5)");
-    expect(least).toBe("1 process runs inmesh 0.0.9 (policy schema 5)");
+    expect(most).toBe(`2 processes run inmesh 0.1.0 (policy schema ${SCHEMA_VERSION})`);
+    expect(least).toBe(`1 process runs inmesh 0.0.9 (policy schema ${SCHEMA_VERSION})`);
     expect((await runCli(["version", "--json", "--client"], { cwd })).json()).toEqual(own);
     expect((await runCli(["version", "-o", "yaml"])).stdout).toContain(`schemaVersion: ${SCHEMA_VERSION}\n`);
     expect((await runCli(["--version"])).stdout).toBe("inmesh 0.1.0\n");
