@@ -1,6 +1,7 @@
 /** Which headers of the inbound request a call made for it carries on. */
 
 import type { MatchRequest } from "@inmesh/model";
+import { firstValue } from "./first-value.js";
 
 /**
  * What the call sets itself stays its own. A `tracestate` goes with its `traceparent`: beside one of another trace it would
@@ -12,12 +13,7 @@ export function isCarried(call: Pick<MatchRequest, "header">, forward: readonly 
   if (call.header(name) !== undefined) return false;
   if (name !== "tracestate") return true;
   const own = call.header("traceparent");
-  return own === undefined || traceId(own) === traceId(lineOf(forward, "traceparent"));
-}
-
-function lineOf(lines: readonly string[], name: string): string | undefined {
-  for (let index = 0; index < lines.length; index += 2) if (lines[index] === name) return lines[index + 1];
-  return undefined;
+  return own === undefined || traceId(own) === traceId(firstValue(forward, "traceparent"));
 }
 
 /** The second of a traceparent's fields. Undefined for what is none, which is no trace's. */

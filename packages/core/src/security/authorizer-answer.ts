@@ -2,6 +2,7 @@
 
 import type { ExternalAuthorizer } from "@inmesh/model";
 import type { Rejection } from "../admission/rejection.js";
+import { firstValue } from "../call/first-value.js";
 import type { ExternalDenial, ExternalPass } from "./external-check.js";
 import { NamePatterns } from "./name-patterns.js";
 import { ACCESS_DENIED } from "./rejections.js";
@@ -36,7 +37,7 @@ export function authorizerVerdict(
   authorizer: ExternalAuthorizer,
   { status, headers, body }: AuthorizerAnswer,
 ): ExternalPass | ExternalDenial {
-  const code = firstOf(headers, MESH_ERROR);
+  const code = firstValue(headers, MESH_ERROR);
   if (code !== undefined) throw new Error(`the mesh answered in its place with ${code}`);
   if (status >= 500 || status < 200) throw new Error(`it answers with status ${status}`);
   if (status !== 200) return denial(authorizer, status, headers, body);
@@ -96,11 +97,6 @@ function chosen(headers: readonly string[], patterns: Pick<NamePatterns, "match"
     flat.push(name, headers[index + 1] ?? "");
   }
   return flat;
-}
-
-function firstOf(headers: readonly string[], name: string): string | undefined {
-  const at = headers.findIndex((each, index) => index % 2 === 0 && each.toLowerCase() === name);
-  return at < 0 ? undefined : headers[at + 1];
 }
 
 /** As gRPC's clients map statuses of HTTP. */

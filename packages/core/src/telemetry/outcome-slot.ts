@@ -6,6 +6,7 @@
 import type { PeerIdentity, Route } from "@inmesh/model";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
+import { firstValue } from "../call/first-value.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { MeshErrorCode } from "../errors.js";
@@ -137,7 +138,7 @@ export class OutcomeSlot implements OutcomeRecord {
 
   get requestId(): string {
     if (this.#requestId !== "") return this.#requestId;
-    return (lineOf(this.headers, "x-request-id") ?? "").slice(0, MOST_ID);
+    return (firstValue(this.headers, "x-request-id") ?? "").slice(0, MOST_ID);
   }
 
   get traceId(): string {
@@ -154,13 +155,13 @@ export class OutcomeSlot implements OutcomeRecord {
   }
 
   get grpcStatus(): number {
-    if (lineOf(this.headers, "content-type")?.startsWith("application/grpc") !== true) return -1;
+    if (firstValue(this.headers, "content-type")?.startsWith("application/grpc") !== true) return -1;
     const text = this.answerTrailer?.("grpc-status") ?? this.answerHeader?.("grpc-status");
     return text === undefined || !/^\d{1,2}$/.test(text) ? -1 : Number(text);
   }
 
   requestHeader(name: string): string | undefined {
-    return lineOf(this.headers, name);
+    return firstValue(this.headers, name);
   }
 
   responseHeader(name: string): string | undefined {
@@ -235,7 +236,7 @@ export class OutcomeSlot implements OutcomeRecord {
   }
 
   get #traceparent(): RegExpExecArray | undefined {
-    const line = lineOf(this.headers, "traceparent");
+    const line = firstValue(this.headers, "traceparent");
     return (line && TRACEPARENT.exec(line)) || undefined;
   }
 
@@ -249,13 +250,4 @@ export class OutcomeSlot implements OutcomeRecord {
     slot.fill(attempt);
     return this.#one;
   }
-}
-
-/** First value of a header. @param name in lower case */
-function lineOf(lines: readonly string[], name: string): string | undefined {
-  for (let index = 0; index < lines.length; index += 2) {
-    const key = lines[index]!; // flat pairs
-    if (key.length === name.length && (key === name || key.toLowerCase() === name)) return lines[index + 1];
-  }
-  return undefined;
 }
