@@ -18,6 +18,7 @@ import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { Demand } from "./demand.js";
 import { leaseWorkload } from "./lease-workload.js";
 import { countServices, type PipelineStatus, type Refusal } from "./pipeline-status.js";
+import type { PolicyFeed } from "./policy-feed.js";
 import { refusedDocument } from "./refused-document.js";
 import { registryProblem } from "./registry-problem.js";
 import { sameItems, sameServices } from "./same-items.js";
@@ -72,7 +73,7 @@ const SECURITY_KINDS: ReadonlySet<string> = new Set([
   "RequestAuthentication",
 ]);
 
-export class Pipeline {
+export class Pipeline implements PolicyFeed {
   readonly #options: PipelineOptions;
   readonly #clock: Clock;
   readonly #verdicts = new WeakMap<Document, Verdict>();

@@ -1,0 +1,10 @@
+export type {
+  ResourceChanges,
+  ResourceState,
+  ResourceStatus,
+  ResourceType,
+  Watch,
+  WatchOptions,
+  XdsClient,
+  XdsStatus,
+} from "./watch.js";

@@ -1,0 +1,82 @@
+/**
+ * What a profile asks of the aggregated stream, and what it hears. One stream serves every watch of the process; which form of
+ * the protocol it speaks, and when it was made anew, does not show here.
+ */
+
+/** One kind of resource: how its bytes become a value. */
+export interface ResourceType<Value> {
+  /** `envoy.config.cluster.v3.Cluster`: without what is before it in a type URL. */
+  readonly url: string;
+  /** An answer of the state-of-the-world form holds every resource there is: whatever it lacks is gone. Of listeners and clusters. */
+  readonly wholeState: boolean;
+  /** The name that is in the message. Cheap: nothing else of it is read. @throws {WireError} */
+  nameOf(bytes: Uint8Array): string;
+  /**
+   * Reads and checks one resource. Called only for bytes that differ from the last ones of that name.
+   * @throws whatever it likes: the resource is refused with the error's message, and its last good value stays
+   */
+  decode(bytes: Uint8Array, name: string): Value;
+  /** Other bytes may mean the same (istiod writes maps in random order): such a value is not told again. @default never the same */
+  same?(before: Value, after: Value): boolean;
+}
+
+/** What one answer changed, told once it is worked through. Values that did not change are not in it. */
+export interface ResourceChanges<Value> {
+  readonly changed: ReadonlyMap<string, Value>;
+  /** Deleted, or found not to exist. What was in use stays usable: the watcher decides. */
+  readonly removed: ReadonlySet<string>;
+}
+
+export interface WatchOptions<Value> {
+  /** Names to begin with; `*`: every one there is. */
+  readonly names: readonly string[] | "*";
+  /** Never called concurrently, nor from inside `watch`. Must not throw. */
+  onChanges(changes: ResourceChanges<Value>): void;
+}
+
+export interface Watch {
+  /** Names wanted from now on, besides those that are wanted already. Idempotent. */
+  add(names: readonly string[]): void;
+  /** Names that nobody here needs any more. */
+  remove(names: readonly string[]): void;
+  close(): void;
+}
+
+/** As CSDS and the admin endpoint show it (gRFC A88). */
+export type ResourceState = "REQUESTED" | "DOES_NOT_EXIST" | "ACKED" | "NACKED" | "RECEIVED_ERROR" | "TIMEOUT";
+
+export interface ResourceStatus {
+  readonly url: string;
+  readonly name: string;
+  readonly state: ResourceState;
+  readonly version: string;
+  /** The last good bytes; absent where there are none. */
+  readonly bytes?: Uint8Array;
+  /** Why the last answer for it was refused; absent where it was not. */
+  readonly error?: string;
+  /** Wall ms of the last good update; 0 before. */
+  readonly updatedAt: number;
+}
+
+export interface XdsStatus {
+  /** `connecting` before the first answer; `stale`: the stream is gone and what it said last stands. */
+  readonly state: "connecting" | "fresh" | "stale";
+  /** Clock ms since when. */
+  readonly since: number;
+  readonly reason?: string;
+  /** The server that is connected or tried, `host:port`. */
+  readonly server: string;
+  /** What it calls itself, where it does. */
+  readonly controlPlane?: string;
+  /** Subscribed names without an answer, refused resources, and what is not honoured, by name. */
+  readonly resources: readonly ResourceStatus[];
+}
+
+/** One aggregated stream, made anew whenever it is lost. */
+export interface XdsClient {
+  watch<Value>(type: ResourceType<Value>, options: WatchOptions<Value>): Watch;
+  readonly status: XdsStatus;
+  /** Called when `status.state` changes. @returns ends it */
+  onState(listener: (status: XdsStatus) => void): () => void;
+  close(): Promise<void>;
+}
