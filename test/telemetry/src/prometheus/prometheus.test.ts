@@ -10,6 +10,10 @@ import { Shop } from "./shop.js";
 const tools = findPrometheus("what Prometheus, Istio's dashboards and Kiali make of the mesh's metrics");
 /** Of each path, once it was found. */
 const SENT = { ok: 40, missing: 6, broken: 4 };
+/** As callers count, by source and destination workload. */
+const OUTGOING = ["gateway reviews-v1", "gateway reviews-v2", "reviews-v1 ratings", "reviews-v2 ratings"];
+/** As the called count. One service account: they cannot tell which version called. */
+const INCOMING = ["gateway reviews-v1", "gateway reviews-v2", "reviews ratings"];
 
 describe.skipIf(tools === undefined)("Prometheus", () => {
   let shop: Shop;
@@ -20,16 +24,35 @@ describe.skipIf(tools === undefined)("Prometheus", () => {
   beforeAll(async () => {
     shop = await Shop.open();
     prometheus = await Prometheus.start(tools!, shop.targets); // skipped without
-    before = await total(await scrape(shop.admins[0]!));
     await until(async () => (await prometheus.query("count(up == 1)"))[0]?.value === 4, "every target to be up");
+    // A rate is how much a series grew since it was first scraped: every edge is there, at both ends, before what is counted is sent.
+    await until(async () => {
+      await shop.call("/ok");
+      const [source, destination] = [await edges("source"), await edges("destination")];
+      return OUTGOING.every((edge) => source.includes(edge)) && INCOMING.every((edge) => destination.includes(edge));
+    }, "every edge to be scraped");
+    before = await total(await scrape(shop.admins[0]!));
     for (const path of Object.keys(SENT) as (keyof typeof SENT)[]) {
       for (let index = 0; index < SENT[path]; index++)
         await shop.call(`/${path}`, path === "ok" ? { method: "POST", body: "abc" } : {});
     }
-    const all = SENT.ok + SENT.missing + SENT.broken + before;
-    const counted = 'sum(istio_requests_total{reporter="source",source_workload="gateway"})';
-    await until(async () => (await prometheus.query(counted))[0]?.value === all, `${all} requests to be scraped`);
-  }, 60_000);
+    const toReviews = SENT.ok + SENT.missing + SENT.broken + before;
+    await until(async () => {
+      const counted = await prometheus.query("sum by (reporter, destination_service_name) (istio_requests_total)");
+      const toRatings = counted.filter(({ metric }) => metric["destination_service_name"] === "ratings");
+      const others = counted.filter((sample) => !toRatings.includes(sample));
+      const scrapedOnce = await prometheus.query("count_over_time(istio_requests_total[1m]) < 2");
+      const whole = others.length === 2 && others.every(({ value }) => value === toReviews);
+      const same = toRatings.length === 2 && toRatings[0]?.value === toRatings[1]?.value;
+      return whole && same && scrapedOnce.length === 0;
+    }, `${toReviews} requests to be scraped at both ends, twice`);
+  }, 150_000);
+
+  const edges = async (reporter: string): Promise<readonly string[]> => {
+    const by = "sum by (source_workload, destination_workload)";
+    const found = await prometheus.query(`${by} (istio_requests_total{reporter="${reporter}"})`);
+    return found.map(({ metric }) => `${metric["source_workload"]} ${metric["destination_workload"]}`);
+  };
 
   afterAll(async () => {
     await prometheus?.[Symbol.asyncDispose]();
@@ -59,18 +82,15 @@ describe.skipIf(tools === undefined)("Prometheus", () => {
   });
 
   it("shows Kiali every edge, whole, and its padlock", async () => {
-    const edges = async (expr: string): Promise<Set<string>> => {
+    const shown = async (expr: string): Promise<Set<string>> => {
       const found = await prometheus.query(expr);
       for (const { metric } of found) {
         for (const [label, value] of Object.entries(metric)) expect(`${label}=${value}`).not.toMatch(/=unknown$/);
       }
       return new Set(found.map(({ metric: of }) => `${of["source_workload"]} ${of["destination_workload"]}`));
     };
-    const outgoing = ["gateway reviews-v1", "gateway reviews-v2", "reviews-v1 ratings", "reviews-v2 ratings"];
-    expect([...(await edges(KIALI.graph))].sort()).toEqual(outgoing);
-    // One service account: the destination cannot tell which version called.
-    const incoming = ["gateway reviews-v1", "gateway reviews-v2", "reviews ratings"];
-    expect([...(await edges(KIALI.incoming))].sort()).toEqual(incoming);
+    expect([...(await shown(KIALI.graph))].sort()).toEqual(OUTGOING);
+    expect([...(await shown(KIALI.incoming))].sort()).toEqual(INCOMING);
     const locks = await prometheus.query(KIALI.padlock);
     expect(locks.length).toBeGreaterThan(0);
     for (const { metric } of locks) {
