@@ -21,6 +21,7 @@ export {
 } from "./metrics/index.js";
 export {
   exportAsked,
+  logsAsked,
   PlainTracing,
   type PlainTracingOptions,
   Propagators,

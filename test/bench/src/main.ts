@@ -1,6 +1,7 @@
 /** `npm run bench [-- NAME…] [-- --json]`: runs the named benchmarks, or all of them, one after the other. */
 
 import { machine, print, type Report } from "./lib/table.js";
+import { accessLog } from "./row/access-log.js";
 import { analyzeBench } from "./row/analyze.js";
 import { authz } from "./row/authz.js";
 import { balance } from "./row/balance.js";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   compile: compileBench,
   pipeline,
   leaves,
+  "access-log": accessLog,
   analyze: analyzeBench,
   startup: startUp,
   sockets,

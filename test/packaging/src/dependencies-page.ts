@@ -8,15 +8,18 @@ import { type Installed, isOurs } from "./footprint.js";
 /** What each library is there for. A new one needs a line here, and a reason in docs/design. */
 export const JOBS: Readonly<Record<string, string>> = {
   "@opentelemetry/api": "spans, joined to the application's own provider where it has one",
-  "@opentelemetry/api-logs": "nothing: the exporters ask for it",
+  "@opentelemetry/api-logs": "what `sdk-logs` is made of",
   "@opentelemetry/context-async-hooks": "contexts of the SDK, where the mesh sets it up",
   "@opentelemetry/core": "what the SDK is made of",
+  "@opentelemetry/exporter-logs-otlp-http":
+    "sends log records as OTLP/JSON, loaded where policy and `OTEL_*` ask for it",
+  "@opentelemetry/exporter-logs-otlp-proto": "sends log records as OTLP/protobuf, the default, likewise",
   "@opentelemetry/exporter-trace-otlp-http": "sends spans as OTLP/JSON, loaded where `OTEL_*` asks for it",
   "@opentelemetry/exporter-trace-otlp-proto": "sends spans as OTLP/protobuf, the default, likewise",
-  "@opentelemetry/otlp-exporter-base": "what both exporters are made of",
+  "@opentelemetry/otlp-exporter-base": "what the exporters are made of",
   "@opentelemetry/otlp-transformer": "likewise",
-  "@opentelemetry/resources": "who sends spans",
-  "@opentelemetry/sdk-logs": "nothing: the exporters ask for it",
+  "@opentelemetry/resources": "who sends spans and log records",
+  "@opentelemetry/sdk-logs": "batches of log records, loaded with their exporter",
   "@opentelemetry/sdk-metrics": "nothing: the exporters ask for it",
   "@opentelemetry/sdk-trace": "what the SDK is made of",
   "@opentelemetry/sdk-trace-base": "likewise",

@@ -92,12 +92,22 @@ function logProvider({
   const spec = file ?? otel;
   if (spec === undefined) return undefined;
   const { text, labels } = spec.logFormat ?? {};
+  if (file === undefined) {
+    return {
+      name,
+      kind: "otel",
+      path: "",
+      encoding: "json",
+      ...(labels && { format: labels }),
+      ...(text && { body: text }),
+    };
+  }
   const format = labels ?? (text || undefined);
   return {
     name,
-    kind: file === undefined ? "otel" : "file",
-    path: file === undefined ? "" : file.path || STDOUT,
-    encoding: labels === undefined && file !== undefined ? "text" : "json",
+    kind: "file",
+    path: file.path || STDOUT,
+    encoding: labels === undefined ? "text" : "json",
     ...(format !== undefined && { format }),
   };
 }

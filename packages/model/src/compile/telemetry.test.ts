@@ -125,7 +125,7 @@ it("logs with the providers of the nearest level, filtered as the last entry say
       { name: "json", kind: "file", path: "/tmp/a.log", encoding: "json", format: { m: "%REQ(:METHOD)%" } },
       "response.code >= 500",
     ],
-    [{ name: "otel", kind: "otel", path: "", encoding: "json", format: "x" }, "response.code >= 500"],
+    [{ name: "otel", kind: "otel", path: "", encoding: "json", body: "x" }, "response.code >= 500"],
   ]);
   expect(calls.accessLogs[0]?.resource?.path).toBe("spec.accessLogging[1]");
 });

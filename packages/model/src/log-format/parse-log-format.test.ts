@@ -39,3 +39,17 @@ it("takes every operator that it names", () => {
     expect(parseLogFormat(`%${name}${argument}%`).problems).toEqual([]);
   }
 });
+
+/** Istio's, of pilot/pkg/model/telemetry_logging.go, as `istioctl` shows it. */
+const ISTIO =
+  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+  '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% ' +
+  '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
+  '"%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% ' +
+  "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
+
+it("takes Istio's default format", () => {
+  const { parts, problems } = parseLogFormat(ISTIO);
+  expect(problems).toEqual([]);
+  expect(parts.filter((part) => typeof part !== "string")).toHaveLength(24);
+});

@@ -55,12 +55,14 @@ export interface TracingPolicy {
 
 export interface LogProvider {
   readonly name: string;
-  /** `file` with `/dev/stdout` is stdout. `otel`: log records through @opentelemetry/api-logs of the process, where it has one. */
+  /** `file` with `/dev/stdout` is stdout. `otel`: log records of OpenTelemetry. */
   readonly kind: "file" | "otel";
   readonly path: string;
   /** Envoy's text with operators; a map of names to operators; absent: the default of `encoding`. */
   readonly format?: string | Readonly<Record<string, unknown>>;
   readonly encoding: "text" | "json";
+  /** Of an `otel` record: text with operators; its attributes are `format`. Absent: a short sentence. */
+  readonly body?: string;
 }
 
 export interface AccessLogPolicy {

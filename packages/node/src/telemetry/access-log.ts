@@ -5,6 +5,7 @@
 
 import { systemRandom } from "@inmesh/core";
 import type { Snapshot, TelemetryPolicy } from "@inmesh/model";
+import { logsAsked } from "@inmesh/telemetry";
 import type { AccessLog, AccessLogReading } from "@inmesh/telemetry/access-log";
 import type { DataPlane } from "../plane/data-plane.js";
 import type { TelemetryPart } from "./telemetry.js";
@@ -70,6 +71,16 @@ export class AccessLogPart implements TelemetryPart {
       workload: instance,
       stdout: () => process.stdout,
       stderr: () => process.stderr,
+      openLogs: async () => {
+        if (!logsAsked(process.env)) return undefined;
+        const { openLogs } = await import("@inmesh/telemetry/logs");
+        const { service, namespace, labels } = settings;
+        const warn = (message: string): void => log.scope("access-log").warn(message);
+        return openLogs({
+          ...{ env: process.env, service, namespace, instance, warn },
+          version: labels["version"] ?? "",
+        });
+      },
       onNotice: (message) => {
         events.add("access-log", message);
         log.scope("access-log").warn(message);

@@ -7,13 +7,14 @@ import type { Clock, OutcomeRecord, OutcomeSink, Random } from "@inmesh/core";
 import { type AccessLogPolicy, NO_TELEMETRY_POLICY, type TelemetryPolicy } from "@inmesh/model";
 import { OutcomeAttributes } from "../outcome-attributes.js";
 import { entryOf } from "./entry.js";
-import { isFailure, type LineContext } from "./fields.js";
+import type { LineContext } from "./fields.js";
 import { FileSink } from "./file-sink.js";
 import { compileJson, compileText, DEFAULT_TEXT, type WriteLine } from "./format-line.js";
 import { jsonLine } from "./json-line.js";
+import { LateLogs } from "./late-logs.js";
 import type { LineSink } from "./line-sink.js";
 import { LineWriter } from "./line-writer.js";
-import { emitLog } from "./otel-sink.js";
+import { compileOtel, type LogSender } from "./otel-sink.js";
 import { isWanted, type OwnLog } from "./own-log.js";
 import { type LineStream, StreamSink } from "./stream-sink.js";
 
@@ -26,6 +27,8 @@ export interface AccessLogOptions {
   readonly workload: string;
   readonly stdout: () => LineStream;
   readonly stderr: () => LineStream;
+  /** Sends log records where the process has no provider of them; undefined: its environment does not say where to. */
+  readonly openLogs: () => Promise<LogSender | undefined>;
   readonly onNotice: (message: string) => void;
 }
 
@@ -55,6 +58,7 @@ export class AccessLog implements OutcomeSink {
   readonly #counts = new Map<string, { written: number; dropped: number; said: boolean }>();
   #own: OwnLog | undefined;
   #off = false;
+  #logs: LateLogs | undefined;
   #compiled: TelemetryPolicy | undefined;
   #outbound: readonly Target[] = [];
   #inbound: readonly Target[] = [];
@@ -84,15 +88,20 @@ export class AccessLog implements OutcomeSink {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    await Promise.all([...this.#writers.values()].map((writer) => writer.flush(timeoutMs)));
+    const files = [...this.#writers.values()].map((writer) => writer.flush(timeoutMs));
+    const sent = this.#logs && settled(this.#options.clock, timeoutMs, this.#logs.flush());
+    await Promise.all([...files, sent]);
   }
 
   async close(): Promise<void> {
     process.removeListener("exit", this.#onExit);
+    process.removeListener("beforeExit", this.#onLastTurn);
     this.#off = true;
     this.#outbound = [];
     this.#inbound = [];
-    await Promise.all([...this.#writers.values()].map((writer) => writer.close(CLOSE_MS)));
+    const files = [...this.#writers.values()].map((writer) => writer.close(CLOSE_MS));
+    const sent = this.#logs && settled(this.#options.clock, CLOSE_MS, this.#logs.close());
+    await Promise.all([...files, sent]);
     this.#writers.clear();
   }
 
@@ -114,6 +123,19 @@ export class AccessLog implements OutcomeSink {
       void writer.close(CLOSE_MS);
     }
   }
+
+  /** With the first record that nobody else takes. */
+  readonly #openedLogs = (): LateLogs => {
+    if (this.#logs !== undefined) return this.#logs;
+    this.#logs = new LateLogs(this.#options.openLogs, (reason) => {
+      this.#options.onNotice(`access log otel: no log records are sent, OpenTelemetry's SDK did not start: ${reason}`);
+    });
+    process.once("beforeExit", this.#onLastTurn);
+    return this.#logs;
+  };
+
+  /** A script that is done: OpenTelemetry's batches would wait for more. */
+  readonly #onLastTurn = (): void => void this.flush(CLOSE_MS);
 
   #ownTarget(own: OwnLog): Target {
     const write = this.#ownWriter(own);
@@ -147,7 +169,7 @@ export class AccessLog implements OutcomeSink {
     const place = provider.kind === "otel" ? "otel" : placeOf(provider.path);
     const write =
       provider.kind === "otel"
-        ? this.#guarded("otel", (record) => emitLog(entryOf(record, context), isFailure(record), record.wallMs))
+        ? this.#guarded("otel", compileOtel(provider, context, this.#openedLogs))
         : this.#lineTarget(provider.path, lineOf(provider.encoding, provider.format, context));
     if (filter === undefined) return { place, write };
     const attributes = this.#attributes;
@@ -208,6 +230,18 @@ export class AccessLog implements OutcomeSink {
     if (place === "stderr") return new StreamSink("stderr", stderr);
     return new FileSink({ path: place, ...(maxBytes !== undefined && { maxBytes }) });
   }
+}
+
+/** Never rejects: OpenTelemetry's own log says what became of it. */
+function settled(clock: Clock, timeoutMs: number, sending: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.after(timeoutMs, resolve);
+    const done = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    sending.then(done, done);
+  });
 }
 
 /** The names that containers have for a process's own streams, too. */

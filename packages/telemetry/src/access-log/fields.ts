@@ -1,6 +1,6 @@
 /** What a line may say of a record, under the names of Istio's JSON format and ours. Undefined: it is not there. */
 
-import { flagsText, type OutcomeRecord } from "@inmesh/core";
+import { flagsText, type MeshErrorCode, type OutcomeRecord } from "@inmesh/core";
 
 /** Of whoever writes the lines. */
 export interface LineContext {
@@ -76,12 +76,8 @@ export function transportFailure(record: OutcomeRecord): string | undefined {
   return filled(capped(record.message.replaceAll(/\s+/g, " ")));
 }
 
-const TRANSPORT = new Set<string>([
-  "CONNECT_FAILED",
-  "CONNECT_TIMEOUT",
-  "TLS_HANDSHAKE_FAILED",
-  "PEER_IDENTITY_MISMATCH",
-]);
+/** Failures for which no connection came about. */
+const TRANSPORT: ReadonlySet<string> = new Set<MeshErrorCode>(["CONNECT_FAILED", "WRONG_PEER", "TLS_UNAVAILABLE"]);
 
 /** Of the last attempt: from the request to the answer's head. */
 export function upstreamServiceMs(record: OutcomeRecord): number | undefined {
@@ -117,4 +113,10 @@ export function filled(value: string): string | undefined {
 
 export function portOf(address: string): string {
   return address.slice(address.lastIndexOf(":") + 1);
+}
+
+/** `[::1]:80` gives `::1`. */
+export function hostOf(address: string): string {
+  const colon = address.lastIndexOf(":");
+  return colon < 0 ? address : address.slice(0, colon).replaceAll(/[[\]]/g, "");
 }

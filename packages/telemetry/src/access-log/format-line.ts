@@ -12,7 +12,7 @@ export const DEFAULT_TEXT = [
   "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS%",
   '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION%',
   '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%"',
-  '"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS%',
+  '"%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS%',
   "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n",
 ].join(" ");
 
@@ -30,6 +30,14 @@ export function compileText(format: string, query: boolean): WriteLine {
 export function compileJson(format: Readonly<Record<string, unknown>>, query: boolean): WriteLine {
   const read = compileValue(format, query, 0);
   return (record) => `${JSON.stringify(read(record) ?? {})}\n`;
+}
+
+/** The same, as an object. */
+export function compileLabels(
+  format: Readonly<Record<string, unknown>>,
+  query: boolean,
+): (record: OutcomeRecord) => Readonly<Record<string, unknown>> {
+  return compileValue(format, query, 0) as (record: OutcomeRecord) => Readonly<Record<string, unknown>>;
 }
 
 const DEEPEST = 8;

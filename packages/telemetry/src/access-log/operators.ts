@@ -7,6 +7,7 @@ import {
   durationMs,
   filled,
   flagsOf,
+  hostOf,
   pathOf,
   requestHeader,
   responseHeader,
@@ -31,6 +32,7 @@ const PLAIN: Readonly<Partial<Record<LogOperatorName, Reads>>> = {
   DURATION: (record) => Math.floor(durationMs(record)),
   UPSTREAM_HOST: upstreamHost,
   UPSTREAM_CLUSTER: upstreamCluster,
+  UPSTREAM_CLUSTER_RAW: upstreamCluster, // Envoy's other one has a name for statistics where a cluster has two: ours have one
   UPSTREAM_LOCAL_ADDRESS: ({ direction, localAddress }) =>
     direction === "outbound" ? filled(localAddress) : undefined,
   UPSTREAM_TRANSPORT_FAILURE_REASON: transportFailure,
@@ -38,10 +40,14 @@ const PLAIN: Readonly<Partial<Record<LogOperatorName, Reads>>> = {
   CONNECTION_TERMINATION_DETAILS: () => undefined,
   DOWNSTREAM_REMOTE_ADDRESS: ({ direction, remoteAddress }) =>
     direction === "inbound" ? filled(remoteAddress) : undefined,
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: ({ direction, remoteAddress }) =>
+    direction === "inbound" ? filled(hostOf(remoteAddress)) : undefined,
   DOWNSTREAM_LOCAL_ADDRESS: ({ direction, localAddress }) =>
     direction === "inbound" ? filled(localAddress) : undefined,
   DOWNSTREAM_PEER_URI_SAN: ({ direction, peer }) =>
     direction === "inbound" ? (peer?.presented ?? peer?.id) : undefined,
+  UPSTREAM_PEER_URI_SAN: ({ direction, peer }) =>
+    direction === "outbound" ? (peer?.presented ?? peer?.id) : undefined,
   REQUESTED_SERVER_NAME: serverName,
   ROUTE_NAME: routeName,
   TRACE_ID: ({ traceId }) => filled(traceId),

@@ -1,4 +1,4 @@
-export { exportAsked } from "./export-asked.js";
+export { exportAsked, logsAsked } from "./export-asked.js";
 export { PlainSpan } from "./plain-span.js";
 export { firstOf, PlainTracing, type PlainTracingOptions, redecided } from "./plain-tracing.js";
 export { Propagators } from "./propagators.js";

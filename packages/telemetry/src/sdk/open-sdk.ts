@@ -3,21 +3,9 @@
  * own spans, too, with its context manager, a batch processor, and OTLP over HTTP. All that `OTEL_*` variables say holds.
  */
 
-import { inspect } from "node:util";
-import { type Context, context, DiagLogLevel, diag, propagation, SpanKind, trace } from "@opentelemetry/api";
+import { type Context, context, propagation, SpanKind, trace } from "@opentelemetry/api";
 import { OTLPTraceExporter as JsonExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { OTLPTraceExporter as ProtobufExporter } from "@opentelemetry/exporter-trace-otlp-proto";
-import {
-  defaultResource,
-  detectResources,
-  envDetector,
-  hostDetector,
-  osDetector,
-  processDetector,
-  type Resource,
-  resourceFromAttributes,
-  serviceInstanceIdDetector,
-} from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
   ConsoleSpanExporter,
@@ -29,23 +17,11 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
-import {
-  ATTR_SERVICE_INSTANCE_ID,
-  ATTR_SERVICE_NAME,
-  ATTR_SERVICE_NAMESPACE,
-  ATTR_SERVICE_VERSION,
-} from "@opentelemetry/semantic-conventions";
 import { isSampled, type Sampling } from "../propagation/index.js";
+import { type Env, type ProcessNames, resourceOf } from "./resource-of.js";
+import { sayTroubles } from "./say-troubles.js";
 
-type Env = Readonly<Record<string, string | undefined>>;
-
-export interface SdkOptions {
-  readonly env: Env;
-  readonly service: string;
-  readonly namespace: string;
-  readonly instance: string;
-  /** Of the application; empty. */
-  readonly version: string;
+export interface SdkOptions extends ProcessNames {
   readonly sampling: Sampling;
   readonly warn: (message: string) => void;
 }
@@ -127,60 +103,4 @@ function otlp(env: Env, warn: (message: string) => void): SpanExporter {
     );
   }
   return new ProtobufExporter();
-}
-
-const DETECTORS = {
-  env: envDetector,
-  host: hostDetector,
-  os: osDetector,
-  process: processDetector,
-  serviceinstance: serviceInstanceIdDetector,
-} as const;
-
-/** What the environment says stands above what the mesh knows. */
-function resourceOf({ env, service, namespace, instance, version }: SdkOptions): Resource {
-  const asked = (env["OTEL_NODE_RESOURCE_DETECTORS"]?.trim() || "env,host,process")
-    .split(",")
-    .map((name) => name.trim());
-  const names = asked.includes("none") ? [] : asked.includes("all") ? Object.keys(DETECTORS) : ["env", ...asked];
-  const detectors = [...new Set(names)].flatMap((name) =>
-    Object.hasOwn(DETECTORS, name) ? [DETECTORS[name as keyof typeof DETECTORS]] : [],
-  );
-  const own = resourceFromAttributes({
-    [ATTR_SERVICE_NAME]: service,
-    [ATTR_SERVICE_NAMESPACE]: namespace,
-    [ATTR_SERVICE_INSTANCE_ID]: instance,
-    ...(version !== "" && { [ATTR_SERVICE_VERSION]: version }),
-  });
-  return defaultResource().merge(own).merge(detectResources({ detectors }));
-}
-
-/** What its exporter cannot do is said by the mesh's own log, and no more often than once a minute. */
-function sayTroubles(env: Env, warn: (message: string) => void): void {
-  let saidAt = Number.NEGATIVE_INFINITY;
-  const say = (...given: unknown[]): void => {
-    const now = performance.now();
-    if (now - saidAt < SILENCE_MS) return;
-    saidAt = now;
-    warn(`OpenTelemetry: ${given.map(shown).join(" ").slice(0, LONGEST_TEXT)}`);
-  };
-  const quiet = (): void => {};
-  const chatty = env["OTEL_LOG_LEVEL"]?.toUpperCase();
-  const level = DiagLogLevel[chatty as keyof typeof DiagLogLevel] ?? DiagLogLevel.WARN;
-  const loud = level > DiagLogLevel.WARN;
-  const other = loud
-    ? (...given: unknown[]): void => warn(`OpenTelemetry: ${given.map(shown).join(" ").slice(0, LONGEST_TEXT)}`)
-    : quiet;
-  diag.setLogger(
-    { error: say, warn: say, info: other, debug: other, verbose: other },
-    { logLevel: level, suppressOverrideMessage: true },
-  );
-}
-
-const SILENCE_MS = 60_000;
-const LONGEST_TEXT = 400;
-
-function shown(part: unknown): string {
-  if (part instanceof Error) return part.message;
-  return typeof part === "string" ? part : inspect(part, { depth: 2, breakLength: Number.POSITIVE_INFINITY });
 }

@@ -1,0 +1,1 @@
+export { type LogsOptions, openLogs } from "./open-logs.js";
