@@ -27,7 +27,11 @@ export async function accessLog(): Promise<Report> {
       line = jsonLine(record, CONTEXT);
     },
   };
-  const silent = { ended: (record: OutcomeRecord): void => void (line = record.method) };
+  const silent = {
+    ended: ({ method }: OutcomeRecord): void => {
+      line = method;
+    },
+  };
   const remove = engine.sinks.add(silent);
   const without = loop(call);
   remove();
