@@ -1,6 +1,8 @@
 // Writes src/generated/*.ts: tables of messages and enums, from .proto files. `npm run generate -w @inmesh/xds`
 // Envoy's and xDS's own come with the devDependency @grpc/grpc-js-xds (Apache-2.0); only the roots below, and what they reach.
+// Istio's lie in a checkout of github.com/istio/api (Apache-2.0), which no package ships: `npm run generate -w @inmesh/xds -- FOLDER`.
 
+import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -17,6 +19,9 @@ const INCLUDES = ["envoy-api", "xds", "googleapis", "protoc-gen-validate"].map((
 
 /** google/protobuf, which nobody else ships. */
 const PROTOBUF = dirname(require.resolve("protobufjs/package.json"));
+
+/** A checkout of istio/api; without one its table stays as it is. */
+const ISTIO = process.argv[2];
 
 /**
  * One table: the messages named, and all that they reach but for what `without` says.
@@ -38,9 +43,41 @@ const TABLES = [
     without: /^(?:xds\.annotations|udpa\.annotations|validate)\./,
     jsonNames: false,
   },
+  ...(ISTIO === undefined ? [] : [istioTable(ISTIO)]),
 ];
 
 for (const table of TABLES) writeTable(table);
+
+/** Whose names are JSON's: those of Istio's YAML. */
+function istioTable(folder) {
+  const networking = ["VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry", "WorkloadGroup", "Sidecar"];
+  const security = ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"];
+  const version = execFileSync("git", ["-C", folder, "describe", "--tags", "--long"], { encoding: "utf8" }).trim();
+  return {
+    file: "istio.ts",
+    title: "Istio's resources, and its certificate authority",
+    input: `the .proto files of github.com/istio/api at ${version} (Apache-2.0)`,
+    includes: [folder, join(folder, "common-protos")],
+    protos: [
+      ...["virtual_service", "destination_rule", "service_entry", "workload_entry", "workload_group", "sidecar"].map(
+        (name) => `networking/v1alpha3/${name}.proto`,
+      ),
+      ...["authorization_policy", "peer_authentication", "request_authentication"].map(
+        (name) => `security/v1beta1/${name}.proto`,
+      ),
+      ...["telemetry/v1alpha1/telemetry.proto", "mesh/v1alpha1/config.proto"],
+      ...["mcp/v1alpha1/resource.proto", "security/v1alpha1/ca.proto"],
+    ],
+    roots: [
+      ...networking.map((name) => `istio.networking.v1alpha3.${name}`),
+      ...security.map((name) => `istio.security.v1beta1.${name}`),
+      ...["istio.telemetry.v1alpha1.Telemetry", "istio.mesh.v1alpha1.MeshConfig", "istio.mcp.v1alpha1.Resource"],
+      ...["istio.v1.auth.IstioCertificateRequest", "istio.v1.auth.IstioCertificateResponse"],
+    ],
+    without: /^google\.api\./,
+    jsonNames: true,
+  };
+}
 
 function writeTable({ file, title, input, includes, protos, roots, without, jsonNames }) {
   const root = new protobuf.Root();
@@ -101,9 +138,14 @@ function fieldText(field, { waiting, enums, without, jsonNames }) {
     if (without.test(type)) return [];
     waiting.push(type);
   }
-  const shown = jsonNames ? (field.options?.json_name ?? protobuf.util.camelCase(name)) : name;
+  const shown = jsonNames ? (field.options?.json_name ?? jsonName(name)) : name;
   const oneof = partOf && !partOf.isProto3Optional ? `@${partOf.name}` : "";
   return [`${id} ${shown} ${repeated ? "[]" : ""}${map ? `{${keyType}}` : ""}${mark}${type}${oneof}`];
+}
+
+/** As protoc makes it: `consecutive_5xx_errors` is `consecutive5xxErrors`. */
+function jsonName(name) {
+  return name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 }
 
 function constantName(file) {

@@ -5,7 +5,10 @@
 
 /** One kind of resource: how its bytes become a value. */
 export interface ResourceType<Value> {
-  /** `envoy.config.cluster.v3.Cluster`: without what is before it in a type URL. */
+  /**
+   * `envoy.config.cluster.v3.Cluster`: without what is before it in a type URL. One with a slash in it is a whole type URL, of
+   * kinds that istiod asks to be named so (`networking.istio.io/v1/VirtualService`): an Any in its answers has another type.
+   */
   readonly url: string;
   /** An answer of the state-of-the-world form holds every resource there is: whatever it lacks is gone. Of listeners and clusters. */
   readonly wholeState: boolean;
