@@ -23,7 +23,16 @@ describe("childEnv", () => {
       INMESH_NAMESPACE: "shop",
       INMESH_CONFIG: "/mesh",
       INMESH_LABELS: "version=v2,team=a",
+      INMESH_TRACING_SAMPLING: "100",
     });
+  });
+
+  it("has every trace recorded, unless the user or the child says otherwise", () => {
+    const sampling = (base: Record<string, string>, env = {}) =>
+      childEnv(base, { ...settings, env }, "file:///r.js")["INMESH_TRACING_SAMPLING"];
+    expect(sampling({})).toBe("100");
+    expect(sampling({ INMESH_TRACING_SAMPLING: "5" })).toBe("5");
+    expect(sampling({}, { INMESH_TRACING_SAMPLING: "7" })).toBe("7");
   });
 
   it("has requests logged into a file, unless the user says where", () => {

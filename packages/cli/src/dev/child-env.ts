@@ -20,6 +20,9 @@ export interface ChildSettings {
 /** In bytes: what is older than that, and once more as much, goes. */
 const ACCESS_LOG_BYTES = 16 * 1_024 * 1_024;
 
+/** In percent, of traces that begin here: where somebody looks at every request, one in a hundred is none. */
+const SAMPLING = "100";
+
 /** Variables that are for `inmesh dev` itself. */
 const OWN = "INMESH_DEV_";
 
@@ -35,6 +38,7 @@ export function childEnv(
   const merged: Record<string, string> = { ...Object.fromEntries(inherited), ...env };
   const labelText = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   return {
+    INMESH_TRACING_SAMPLING: SAMPLING,
     ...(accessLog !== undefined && { INMESH_ACCESS_LOG: `json,file=${accessLog},maxBytes=${ACCESS_LOG_BYTES}` }),
     ...merged,
     // NODE_OPTIONS reaches what the child spawns as well; ours stands last, after what the user preloads.
