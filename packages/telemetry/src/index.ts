@@ -27,4 +27,5 @@ export {
   Propagators,
   type SampledTrust,
   Sampling,
+  type Side,
 } from "./propagation/index.js";

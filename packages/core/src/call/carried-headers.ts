@@ -16,6 +16,18 @@ export function isCarried(call: Pick<MatchRequest, "header">, forward: readonly 
   return own === undefined || traceId(own) === traceId(firstValue(forward, "traceparent"));
 }
 
+/**
+ * Whether a header tells of a trace: what `disableContextPropagation` of a Telemetry keeps back.
+ *
+ * @param name lower-case
+ */
+export function isOfTrace(name: string): boolean {
+  return OF_TRACE.test(name);
+}
+
+const OF_TRACE =
+  /^(?:traceparent|tracestate|baggage|b3|sw8|uber-trace-id|grpc-trace-bin|x-ot-span-context|x-cloud-trace-context|x-(?:b3|datadog)-.+)$/;
+
 /** The second of a traceparent's fields. Undefined for what is none, which is no trace's. */
 export function traceId(traceparent: string | readonly string[] | undefined): string | undefined {
   return typeof traceparent === "string" ? traceparent.split("-", 2)[1] : undefined;

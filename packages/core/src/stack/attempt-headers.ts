@@ -1,7 +1,7 @@
 /** Headers the mesh adds to an attempt: trace context of its span or of the inbound request, attempts beyond the first, those spent, the time left. */
 
 import type { Call } from "../call/call.js";
-import { isCarried } from "../call/carried-headers.js";
+import { isCarried, isOfTrace } from "../call/carried-headers.js";
 import { spentBefore } from "../call/ledger.js";
 import { ATTEMPT_HEADER, SPENT_HEADER, TIMEOUT_HEADER } from "../call/mesh-headers.js";
 
@@ -16,8 +16,11 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
   const added = headers.slice();
   if (context !== undefined) {
     const { forward } = context;
+    const silent = span?.propagates === false;
+    const apart = keepsBaggage(call);
     for (let index = 0; index < forward.length; index += 2) {
       const name = forward[index]!; // flat pairs
+      if ((silent && isOfTrace(name)) || (apart && name === BAGGAGE)) continue;
       if (isCarried(call, forward, name) && (span === undefined || !hasName(span.headers, name)))
         added.push(name, forward[index + 1]!);
     }
@@ -25,7 +28,8 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
   if (span !== undefined) {
     for (let index = 0; index < span.headers.length; index += 2) {
       const name = span.headers[index]!; // flat pairs
-      added.push(name, name === "baggage" ? baggageOf(call, span.headers[index + 1]!) : span.headers[index + 1]!);
+      if (name === BAGGAGE && keepsBaggage(call)) continue;
+      added.push(name, name === BAGGAGE ? baggageOf(call, span.headers[index + 1]!) : span.headers[index + 1]!);
     }
   }
   if (finite) added.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(leftMs))));
@@ -57,9 +61,17 @@ function hasName(lines: readonly string[], name: string): boolean {
   return false;
 }
 
+const BAGGAGE = "baggage";
+
+/** What the mesh carries of baggage stays in the mesh: it may name users. What the application writes itself is its own. */
+function keepsBaggage({ cluster }: Call): boolean {
+  const service = cluster?.config.service;
+  return service?.location === "external" && service.takesBaggage !== true;
+}
+
 /** What a caller has written itself stays, before those of the request's that it has not: baggage is the application's own. */
 function baggageOf(call: Call, carried: string): string {
-  const own = call.header("baggage");
+  const own = call.header(BAGGAGE);
   if (own === undefined) return carried;
   const members = (typeof own === "string" ? own : own.join(",")).split(",").map((member) => member.trim());
   const keys = new Set(members.map(keyOf));

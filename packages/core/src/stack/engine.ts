@@ -5,7 +5,7 @@
  * More than 400 lines: the way of a call from its start to its end is read in one piece, and every part it passes hangs here.
  */
 
-import type { Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type { PeerIdentity, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { Gate } from "../admission/gate.js";
 import { XxHashLoader } from "../balance/xx-hash.js";
 import type { Breaker } from "../breaker/breaker.js";
@@ -77,6 +77,10 @@ export class Engine {
   readonly sinks: OutcomeSinks;
   /** Spans of calls and requests; undefined while nobody traces. */
   tracing: Tracing | undefined = undefined;
+  /** Headers of a request that are handed on to the calls made for it besides those of traces, lower-case. */
+  forwardHeaders: ReadonlySet<string> | undefined = undefined;
+  /** Whose baggage is taken; undefined: everybody's. */
+  trustsBaggage: ((peer: PeerIdentity | undefined) => boolean) | undefined = undefined;
   /** Of rules that ask for counters of their own. */
   readonly ruleStats = new RuleStats();
   /** Asked by adapters before anything else: such a request is passed on untouched, and does not wait for a snapshot. */

@@ -98,6 +98,7 @@ describe("a span", () => {
     const { engine, send, clock } = testEngine({ clusters: { reviews: [A] } });
     const events: string[] = [];
     const span: TraceSpan = {
+      propagates: true,
       ...{ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true },
       headers: ["traceparent", "ours"],
       run: (work) => work(),

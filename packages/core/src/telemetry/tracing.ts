@@ -12,6 +12,8 @@ export interface TraceSpan {
   readonly sampled: boolean;
   /** Trace headers to be sent, flat `[name, value, …]`: they stand in place of all values of these names. */
   readonly headers: readonly string[];
+  /** False: policy wants nothing of a trace on what goes out, of the inbound request's neither. */
+  readonly propagates: boolean;
   /** Runs work of the application in its context. */
   run<Result>(work: () => Result): Result;
   /** Once, with what became of it. */

@@ -50,8 +50,9 @@ type Made = Record<symbol, unknown>;
 /**
  * Reads the mesh's headers of a request and takes them out of `headers`, `headersDistinct` and `rawHeaders`.
  * @param leaves them where they are
+ * @param also names, lower-case, of what is passed on besides headers of traces
  */
-export function takeHeaders(request: RequestHead, leaves = false): InboundHeaders {
+export function takeHeaders(request: RequestHead, leaves = false, also?: ReadonlySet<string>): InboundHeaders {
   const { rawHeaders } = request;
   let forward: string[] | undefined;
   let remainingMs = Number.POSITIVE_INFINITY;
@@ -61,7 +62,7 @@ export function takeHeaders(request: RequestHead, leaves = false): InboundHeader
   let malformed = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
-    const key = isForwarded(name);
+    const key = isForwarded(name) ?? (also === undefined ? undefined : among(also, name));
     if (key !== undefined) {
       const value = request.headers[key]; // repeated lines are joined there
       if (typeof value !== "string" || forward?.includes(key) === true) continue;
@@ -99,6 +100,8 @@ function isForwarded(name: string): string | undefined {
       return same(name, "tracestate") ?? byPrefix(name);
     case "traceparent".length:
       return same(name, "traceparent") ?? byPrefix(name);
+    case "uber-trace-id".length:
+      return same(name, "uber-trace-id") ?? byPrefix(name);
     case "x-request-id".length:
       return same(name, REQUEST_ID_HEADER) ?? byPrefix(name);
     case "grpc-trace-bin".length:
@@ -112,6 +115,19 @@ function isForwarded(name: string): string | undefined {
   }
 }
 
+function among(names: ReadonlySet<string>, name: string): string | undefined {
+  const key = name.toLowerCase();
+  return names.has(key) ? key : undefined;
+}
+
+/** An outsider's baggage: it came to nobody. @returns what is passed on without it */
+export function dropBaggage(request: RequestHead, forward: readonly string[]): readonly string[] {
+  if (request.headers[BAGGAGE] === undefined) return forward;
+  hideHeaders(request, (name) => same(name, BAGGAGE) !== undefined);
+  return forward.filter((_, index) => forward[index & ~1] !== BAGGAGE); // flat pairs
+}
+
+const BAGGAGE = "baggage";
 const PREFIXES = ["x-b3-", "x-datadog-"];
 
 function byPrefix(name: string): string | undefined {

@@ -38,6 +38,10 @@ export interface InboundEngine {
   readonly sinks?: Pick<OutcomeSinks, "any" | "ended">;
   /** Absent: headers of traces are passed on, and that is all. */
   readonly tracing?: Tracing | undefined;
+  /** Headers handed on to calls besides those of traces, lower-case; absent: none. */
+  readonly forwardHeaders?: ReadonlySet<string> | undefined;
+  /** Whose `baggage` goes on to the application and to calls; absent: everybody's. */
+  readonly trustsBaggage?: ((peer: InboundContext["peer"]) => boolean) | undefined;
   readonly store?: { readonly current: { readonly version: number } | undefined };
   readonly contexts: { run<Result>(context: InboundContext | undefined, work: () => Result): Result };
 }
@@ -107,7 +111,13 @@ export class InboundRequest implements InboundContext {
     this.#answer = answer;
     this.#routed = carrier;
     this.startedAt = engine.clock.now();
-    const { forward: given, remainingMs, spentAbove, clientCert, malformed } = takeHeaders(head, engine.onlyObserves);
+    const {
+      forward: given,
+      remainingMs,
+      spentAbove,
+      clientCert,
+      malformed,
+    } = takeHeaders(head, engine.onlyObserves, engine.forwardHeaders);
     // The mesh that came first has hidden the headers from us as well as from the application.
     this.deadlineAt = !engine.inForce
       ? Number.POSITIVE_INFINITY

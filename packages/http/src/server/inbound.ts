@@ -24,7 +24,7 @@ import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
-import { lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
+import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
@@ -231,9 +231,12 @@ export class Inbound {
 
   /** What has no answer, such as a connection that leaves HTTP: in context, without deadline, and not counted. */
   uncounted<Result>(head: RequestHead, work: () => Result, socket?: Socket): Result {
-    const { forward } = takeHeaders(head, this.#engine.onlyObserves);
-    const context = new InboundContext(Number.POSITIVE_INFINITY, forward);
-    context.peer = connectionOf(socket)?.peer;
+    const { onlyObserves, forwardHeaders, trustsBaggage, inForce } = this.#engine;
+    const { forward } = takeHeaders(head, onlyObserves, forwardHeaders);
+    const peer = connectionOf(socket)?.peer;
+    const dropped = inForce && trustsBaggage?.(peer) === false;
+    const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, forward) : forward);
+    context.peer = peer;
     return this.#engine.contexts.run(context, work);
   }
 
@@ -321,7 +324,12 @@ export class Inbound {
     head: RequestHead,
     socket: Socket | undefined,
   ): void {
-    const { sinks, tracing, store } = this.#engine;
+    const { sinks, tracing, store, trustsBaggage } = this.#engine;
+    // Whose word counts for what is judged by it.
+    inbound.peer = connectionOf(socket)?.peer;
+    if (trustsBaggage?.(inbound.peer) === false && this.#engine.inForce) {
+      inbound.forward = dropBaggage(head, inbound.forward);
+    }
     if (inbound.malformedTrace) this.#malformedTraces += 1;
     if (tracing === undefined && sinks?.any !== true) return;
     const facts = new RequestFacts(carrier, head, socket, inbound.startedAt, store?.current?.version ?? 0);

@@ -16,6 +16,9 @@ import { effectiveExportTo } from "./visibility.js";
 /** Of a Service, as an annotation: older than its field trafficDistribution. Also of a ServiceEntry. */
 const DISTRIBUTION_ANNOTATION = "networking.istio.io/traffic-distribution";
 
+/** Of a ServiceEntry outside the mesh: `true`, and what came in as baggage goes there, too. */
+const BAGGAGE_ANNOTATION = "inmesh.dev/baggage";
+
 /** In lower case: annotations are read whatever theirs. */
 const PREFERENCES: Readonly<Record<string, NonNullable<Service["prefers"]>>> = {
   preferclose: "sameZone",
@@ -82,6 +85,7 @@ export function entryServices(resource: Resource<ServiceEntrySpec>, exportTo: re
       implicit: false,
       resolution: RESOLUTIONS[spec.resolution ?? "NONE"] ?? "passThrough",
       location: spec.location === "MESH_INTERNAL" ? "internal" : "external",
+      ...(metadata.annotations[BAGGAGE_ANNOTATION] === "true" && { takesBaggage: true }),
       exportTo: ownNamespace(effectiveExportTo(spec.exportTo, exportTo), namespace),
       // A range is no address a caller could write into a URL.
       addresses: (spec.addresses ?? [])

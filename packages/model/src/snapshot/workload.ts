@@ -52,6 +52,8 @@ export interface Service {
   readonly implicit: boolean;
   readonly resolution: Resolution;
   readonly location: "internal" | "external";
+  /** An external one that baggage is carried to. */
+  readonly takesBaggage?: true;
   /** Namespaces that see it: `*`, names, or empty for nobody. */
   readonly exportTo: readonly string[];
   /** Virtual addresses (ServiceEntry.addresses, clusterIP): a call to one of them is a call to the service. */

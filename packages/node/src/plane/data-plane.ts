@@ -46,6 +46,7 @@ import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
 import { atMost, hold, propagated } from "./propagation.js";
 import type { RegistryGuard } from "./registry-guard.js";
+import { trusts } from "./trusts.js";
 
 /** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
 const LEAVE_SHARE = 0.6;
@@ -164,6 +165,10 @@ export class DataPlane {
       },
       healthProber: new HttpHealthProber({ clock, identity, onNotice: noticed("tls") }),
     });
+    if (settings.forwardHeaders.length > 0) this.engine.forwardHeaders = new Set(settings.forwardHeaders);
+    if (settings.baggageTrust !== "any") {
+      this.engine.trustsBaggage = (peer) => trusts(settings.baggageTrust, peer, identity);
+    }
     this.engine.sinks.add(this.engine.recorder);
     const { namespace, service } = settings;
     this.#dumps = new RecordDumps({

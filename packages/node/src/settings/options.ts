@@ -18,6 +18,7 @@ import {
   count,
   dnsLabel,
   duration,
+  headerNames,
   httpUrl,
   type Invalid,
   labels,
@@ -149,6 +150,10 @@ export interface MeshOptions {
    * process has no certificate itself; `any`; `none`. @default "any"
    */
   readonly tracingTrust?: "mesh" | "any" | "none";
+  /** Whose `baggage` goes on to the application and to its calls, as `tracingTrust`. @default "any" */
+  readonly baggageTrust?: "mesh" | "any" | "none";
+  /** Headers of a request that are handed on to the calls made for it, besides those of traces. */
+  readonly forwardHeaders?: readonly string[];
   /** Envoy's names of tags beside ours. @default false */
   readonly tracingEnvoyTags?: boolean;
   /** Keys of queries whose values no span shows, besides those of well-known secrets. */
@@ -247,6 +252,12 @@ export const SETTINGS: Settings = {
   },
   tracingSampling: { variable: "INMESH_TRACING_SAMPLING", read: percent, expects: "0 to 100" },
   tracingTrust: { variable: "INMESH_TRACING_TRUST", read: oneOf("mesh", "any", "none"), expects: "mesh, any or none" },
+  baggageTrust: { variable: "INMESH_BAGGAGE_TRUST", read: oneOf("mesh", "any", "none"), expects: "mesh, any or none" },
+  forwardHeaders: {
+    variable: "INMESH_FORWARD_HEADERS",
+    read: headerNames,
+    expects: "names of headers, comma-separated",
+  },
   tracingEnvoyTags: { variable: "INMESH_TRACING_ENVOY_TAGS", read: truth, expects: "true or false" },
   tracingRedact: { variable: "INMESH_TRACING_REDACT", read: list, expects: "words, comma-separated" },
   workload: { variable: "INMESH_WORKLOAD", read: text, expects: "text" },

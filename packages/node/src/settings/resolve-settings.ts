@@ -158,6 +158,8 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     tracing: given("tracing") ?? "auto",
     tracingSampling: given("tracingSampling"),
     tracingTrust: given("tracingTrust") ?? "any",
+    baggageTrust: given("baggageTrust") ?? "any",
+    forwardHeaders: given("forwardHeaders") ?? [],
     tracingEnvoyTags: given("tracingEnvoyTags") ?? false,
     tracingRedact: given("tracingRedact") ?? [],
     metricsPort: given("metricsPort"),

@@ -97,6 +97,21 @@ export function list(value: unknown): readonly string[] | Invalid {
   return texts.filter((item) => item !== "");
 }
 
+/** `x-tenant,x-user`; in lower case. */
+export function headerNames(value: unknown): readonly string[] | Invalid {
+  const items = list(value);
+  if (isInvalid(items)) return items;
+  const names = items.map((item) => item.toLowerCase());
+  const wrong = names.find((name) => !TOKEN.test(name) || OF_ONE_MESSAGE.test(name));
+  return wrong === undefined ? names : { invalid: `"${wrong}" is no header that can be handed on` };
+}
+
+/** RFC 9110 §5.1. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** They are about one connection or one message (RFC 9110 §7.6.1), or the mesh's own. */
+const OF_ONE_MESSAGE =
+  /^(?:host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-.+|proxy-.+|x-inmesh-.+)$/;
+
 /** `127.0.0.1,10.0.0.0/8,fd00::/8`. */
 export function blocks(value: unknown): readonly string[] | Invalid {
   const items = list(value);

@@ -14,10 +14,11 @@ import {
 } from "@inmesh/core";
 import { isInstrumentedBelow } from "@inmesh/http/server";
 import { type ModeTelemetry, NO_TELEMETRY_POLICY } from "@inmesh/model";
-import { exportAsked, PlainTracing, Propagators, Sampling } from "@inmesh/telemetry";
+import { exportAsked, PlainTracing, Propagators, Sampling, type Side } from "@inmesh/telemetry";
 import type { OpenedSdk } from "@inmesh/telemetry/sdk";
 import type { SpanTracing } from "@inmesh/telemetry/tracing";
 import type { DataPlane } from "../plane/data-plane.js";
+import { trusts } from "../plane/trusts.js";
 import { VERSION } from "../version.js";
 import type { TelemetryPart } from "./telemetry.js";
 
@@ -67,6 +68,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
     this.#plain = new PlainTracing({
       ...{ propagators: this.#propagators, sampling: this.#sampling, random: systemRandom },
       believes: this.#believes,
+      propagates: () => this.#policy("client").propagates,
     });
     try {
       this.#openSdk();
@@ -113,11 +115,15 @@ class ProcessTracing implements Tracing, TelemetryPart {
     const { ProcessTracer, Redaction, SpanTracing } = spans();
     const tracer = new ProcessTracer(VERSION).current;
     if (tracer === undefined) return undefined;
-    const { settings, store } = this.#plane;
-    const policy = (side: "client" | "server"): ModeTelemetry["tracing"] =>
-      (store.current?.telemetry ?? NO_TELEMETRY_POLICY)[side].tracing;
+    const { settings } = this.#plane;
     return new SpanTracing(tracer, {
-      ...{ mode: settings.tracing, plain: this.#plain, believes: this.#believes, policy, env: process.env },
+      ...{
+        mode: settings.tracing,
+        plain: this.#plain,
+        believes: this.#believes,
+        policy: this.#policy,
+        env: process.env,
+      },
       ...{ propagators: this.#propagators, sampling: this.#sampling },
       redaction: new Redaction(settings.tracingRedact),
       envoyTags: settings.tracingEnvoyTags,
@@ -126,6 +132,9 @@ class ProcessTracing implements Tracing, TelemetryPart {
       ownSampler: this.#sdk?.ownSampler ?? false,
     });
   }
+
+  readonly #policy = (side: Side): ModeTelemetry["tracing"] =>
+    (this.#plane.store.current?.telemetry ?? NO_TELEMETRY_POLICY)[side].tracing;
 
   #istioTags(): Record<string, string> {
     const { service, namespace, labels } = this.#plane.settings;
@@ -145,8 +154,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
 
   readonly #believes = (request: InboundContext): boolean => {
     const { settings, identity } = this.#plane;
-    if (settings.tracingTrust !== "mesh") return settings.tracingTrust === "any";
-    return request.peer !== undefined || identity?.current === undefined;
+    return trusts(settings.tracingTrust, request.peer, identity);
   };
 
   /** At once, so that the first request has its span: what must be loaded takes the same time later. */

@@ -6,10 +6,13 @@ import { SAMPLED, type TraceContext } from "./trace-context.js";
 export class PlainSpan implements TraceSpan {
   readonly context: TraceContext;
   readonly headers: readonly string[];
+  readonly propagates: boolean;
 
-  constructor(context: TraceContext, headers: readonly string[]) {
+  /** @param headers none where those of the request go on as they came */
+  constructor(context: TraceContext, headers: readonly string[], propagates = true) {
     this.context = context;
-    this.headers = headers;
+    this.headers = propagates ? headers : [];
+    this.propagates = propagates;
   }
 
   get traceId(): string {

@@ -16,6 +16,8 @@ export interface PlainTracingOptions {
   readonly random: Random;
   /** Whether the sampled flag of this request's context is believed. */
   readonly believes: (request: InboundContext) => boolean;
+  /** Whether headers of traces are written on calls. */
+  readonly propagates: () => boolean;
 }
 
 export class PlainTracing implements Tracing {
@@ -27,9 +29,11 @@ export class PlainTracing implements Tracing {
 
   startCall(call: Call): TraceSpan | undefined {
     const above = call.context?.span;
-    if (above !== undefined) return above;
+    const propagates = this.#options.propagates();
+    if (above instanceof PlainSpan && propagates) return above;
+    if (above !== undefined) return passedOn(above, propagates); // its request ends it, and no call does
     const own = this.#options.propagators.read((name) => firstOf(call.header(name)));
-    if (own !== undefined) return new PlainSpan(own, []);
+    if (own !== undefined) return new PlainSpan(own, [], propagates);
     return call.context === undefined ? this.#begun("client") : undefined;
   }
 
@@ -47,12 +51,17 @@ export class PlainTracing implements Tracing {
   }
 
   #begun(side: "client" | "server"): TraceSpan | undefined {
-    const { random, sampling, propagators } = this.#options;
+    const { random, sampling, propagators, propagates } = this.#options;
     const ratio = sampling.ratio(side);
     if (ratio < 1 && random.next() >= ratio) return undefined;
     const begun = { traceId: newTraceId(random), spanId: newSpanId(random), flags: SAMPLED, traceState: "" };
-    return new PlainSpan(begun, propagators.write(begun));
+    return new PlainSpan(begun, propagators.write(begun), side === "server" || propagates());
   }
+}
+
+function passedOn(span: TraceSpan, propagates: boolean): PlainSpan {
+  const { traceId, spanId, sampled, headers } = span;
+  return new PlainSpan({ traceId, spanId, flags: sampled ? SAMPLED : 0, traceState: "" }, headers, propagates);
 }
 
 export function redecided(context: TraceContext, sampled: boolean): TraceContext {

@@ -48,9 +48,13 @@ export class MeshSpan implements TraceSpan {
     return (this.spanContext.traceFlags & SAMPLED) === SAMPLED;
   }
 
+  get propagates(): boolean {
+    return this.#side === "server" || this.#options.policy(this.#side).propagates;
+  }
+
   get headers(): readonly string[] {
     this.#headers ??=
-      this.#carried === undefined || !this.#options.policy(this.#side).propagates
+      this.#carried === undefined || !this.propagates
         ? NONE
         : this.#carried.headers(this.spanContext, this.#around ?? context.active());
     return this.#headers;

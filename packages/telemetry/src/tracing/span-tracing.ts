@@ -69,7 +69,7 @@ export class SpanTracing implements Tracing {
     const active = context.active();
     if (isSuppressed(active)) return undefined; // an exporter's, or of somebody else who wants silence
     const rules = policy("client");
-    if (rules.disabled) return rules.propagates ? plain.startCall(call) : undefined;
+    if (rules.disabled) return plain.startCall(call);
     const own = this.#options.propagators.read((name) => firstOf(call.header(name)));
     const above = trace.getSpan(active);
     const here = above?.spanContext();

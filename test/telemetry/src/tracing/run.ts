@@ -52,11 +52,10 @@ export class Programs {
       existsSync(directory)
         ? readdirSync(directory).filter((name) => name.includes(`.${service}.`) && name.endsWith(".yaml")).length
         : 0;
-    const deadline = Date.now() + 15_000;
-    while (leases() < count) {
-      if (Date.now() > deadline) throw new Error(`${service} is not registered: ${this.#said()}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(
+      () => leases() >= count,
+      () => `${service} to be registered: ${this.#said()}`,
+    );
   }
 
   async close(): Promise<void> {
@@ -67,6 +66,15 @@ export class Programs {
 
   #said(): string {
     return this.#running.map(({ out, errors }) => out() + errors()).join("");
+  }
+}
+
+/** @throws after 15 s, with what was waited for */
+export async function until(holds: () => boolean, what: () => string): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`waited for ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 

@@ -184,7 +184,7 @@ describe("the record of a request served", () => {
     const ends: unknown[] = [];
     let inside = false;
     const span = {
-      ...{ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true, headers: [] },
+      ...{ traceId: "a".repeat(32), spanId: "b".repeat(16), sampled: true, propagates: true, headers: [] },
       run: <Result>(work: () => Result): Result => {
         inside = true;
         try {

@@ -176,7 +176,6 @@ export class ServerSecurity implements Security {
   meet(socket: Socket | undefined, head: RequestHead, request: InboundRequest): TurnedAway | undefined {
     const connection = connectionOf(socket);
     if (connection !== undefined) {
-      request.peer = connection.peer;
       if (connection.retiredAt > 0) request.retire();
       if (connection.owner === this) {
         request.connection = connection;
