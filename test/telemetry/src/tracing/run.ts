@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -56,6 +56,21 @@ export class Programs {
       () => leases() >= count,
       () => `${service} to be registered: ${this.#said()}`,
     );
+  }
+
+  /** Resolves when each process has all these services in its configuration: a name that it does not know is asked of DNS. */
+  async knowEachOther(services: readonly string[]): Promise<void> {
+    const directory = join(this.folder, ".workloads");
+    for (const lease of readdirSync(directory).filter((name) => name.endsWith(".yaml"))) {
+      const admin = /https?:\/\/127\.0\.0\.1:\d+/.exec(readFileSync(join(directory, lease), "utf8"))?.[0];
+      if (admin === undefined) throw new Error(`${lease} names no admin endpoint`);
+      const known = async (): Promise<boolean> => {
+        const snapshot = await (await fetch(`${admin}/snapshot`)).text();
+        return services.every((service) => snapshot.includes(`${service}.default.svc`));
+      };
+      const deadline = Date.now() + 15_000;
+      while (!(await known())) if (Date.now() > deadline) throw new Error(`${lease} does not know all of ${services}`);
+    }
   }
 
   async close(): Promise<void> {
