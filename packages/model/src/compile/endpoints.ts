@@ -47,7 +47,8 @@ export function endpointId(address: string, port: number): string {
 /**
  * Port of a workload behind a service port; undefined when it does not listen there.
  *
- * WorkloadEntries (policy-semantics §3.1): the entry's port of that name, else targetPort, else the same number.
+ * WorkloadEntries (policy-semantics §3.1): the entry's port of that name, else targetPort, else the same number. Registries that
+ * know of each port give it the number 0 where there is none.
  * Leases know where they listen: the target port by name or number, else a port of the service port's name; and the
  * service's first port falls back to the first listener, since a process on a developer's machine listens wherever there
  * was room. For an implicit service that is the rule of port 80.
@@ -59,7 +60,8 @@ export function endpointPort({ ports, implicit }: Service, number: number, workl
   const named = (wanted: string): number | undefined =>
     wanted === "" ? undefined : workload.ports.find((port) => port.name === wanted)?.number;
   if (workload.service === undefined) {
-    return named(name) ?? (typeof targetPort === "string" ? named(targetPort) : (targetPort ?? number));
+    const found = named(name) ?? (typeof targetPort === "string" ? named(targetPort) : (targetPort ?? number));
+    return found === 0 ? undefined : found;
   }
   if (implicit && number === IMPLICIT_PORT) {
     return listening(workload, number) ?? workload.ports[0]?.number;

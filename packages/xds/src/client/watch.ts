@@ -33,7 +33,10 @@ export interface ResourceChanges<Value> {
 export interface WatchOptions<Value> {
   /** Names to begin with; `*`: every one there is. */
   readonly names: readonly string[] | "*";
-  /** Never called concurrently, nor from inside `watch`. Must not throw. */
+  /**
+   * Never called concurrently, nor from inside `watch`. Must not throw. Of `*` the first answer is told even if there is
+   * nothing in it: only then is it known that there is nothing.
+   */
   onChanges(changes: ResourceChanges<Value>): void;
 }
 
