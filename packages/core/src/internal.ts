@@ -6,6 +6,8 @@ export { loadOpossum } from "./breaker/opossum-switch.js";
 export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stale-answers.js";
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
+export type { EndpointDials, SecuredDial } from "./call/endpoint-dials.js";
+export { GRPC_NAMES, grpcStatusOf, grpcStatusOfError, isGrpc } from "./call/grpc-status.js";
 export {
   ATTEMPT_HEADER,
   MIRRORED_HEADER,
@@ -61,6 +63,7 @@ export { sameItems } from "./snapshot/same-items.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
 export { type ParseDocuments, type ParsedText, succeedingDocuments } from "./snapshot/succeeding-documents.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
+export { isLoopback, type Origin, Origins } from "./stack/origin.js";
 export { Histogram, quantileOfCells } from "./stats/histogram.js";
 export {
   DUMP_ENDING,

@@ -1,1 +1,2 @@
-export {};
+export { GrpcClient, type GrpcClientOptions } from "./client/client.js";
+export type { MeshGrpc } from "./mesh-grpc.js";

@@ -3,6 +3,7 @@
 import type { Agent, AgentOptions } from "node:http";
 import type { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from "node:https";
 import type { ServerInfo } from "@inmesh/core/admin";
+import type { MeshGrpc } from "@inmesh/grpc";
 import { createFetch, MeshDispatcher, type MeshFetch } from "@inmesh/http";
 import { type AxiosOptions, type AxiosRedirects, axiosOptions } from "@inmesh/http/axios";
 import { type MeshMiddleware, meshMiddleware } from "@inmesh/http/express";
@@ -15,6 +16,7 @@ import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, MetricsText, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
 import type { DrainResult } from "./plane/drain.js";
+import { grpcClient } from "./plane/grpc-client.js";
 
 /** For siblings of this package and tests: the engine and everything else behind a mesh. */
 export const PLANE: unique symbol = Symbol.for("inmesh.plane");
@@ -75,6 +77,10 @@ export class ConnectedMesh implements Mesh {
 
   httpsAgent(options?: SecureAgentOptions): SecureAgent {
     return new MeshHttpsAgent(this[PLANE].client, options);
+  }
+
+  get grpc(): MeshGrpc {
+    return grpcClient(this[PLANE]);
   }
 
   get #off(): boolean {

@@ -8,6 +8,7 @@ import type {
   RequestOptions as SecureRequestOptions,
 } from "node:https";
 import type { ServerInfo } from "@inmesh/core/admin";
+import type { MeshGrpc } from "@inmesh/grpc";
 import type { MeshDispatcher, MeshFetch } from "@inmesh/http";
 import type { AxiosOptions, AxiosRedirects } from "@inmesh/http/axios";
 import type { MeshMiddleware } from "@inmesh/http/express";
@@ -45,6 +46,8 @@ export interface Mesh extends AsyncDisposable {
   axios(redirects?: AxiosRedirects): AxiosOptions;
   /** For `got.extend(mesh.got())`. */
   got(): GotOptions;
+  /** For @grpc/grpc-js, which is loaded with the first use. */
+  readonly grpc: MeshGrpc;
   /**
    * An http.Agent that only routes, for clients that take nothing else: it picks the endpoint of each request. No retry
    * once a request was sent; a rule that answers, redirects, rewrites, edits headers or mirrors fails the request with

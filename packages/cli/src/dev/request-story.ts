@@ -13,6 +13,7 @@ const NO_RETRY: Readonly<Record<string, string>> = {
   retried_above: "the request it is made for is a repeat itself",
   retried_below: "a service further down has tried it again in vain",
   retry_after: "its answer asks to wait for longer than there is time",
+  pushed_back: "the server asks not to be asked again (grpc-retry-pushback-ms)",
   retry_rate: "no retry was left in the budget",
   retry_budget: "as many retries as policy allows were under way",
   breaker_open: "a circuit breaker let nothing more through",

@@ -65,6 +65,9 @@ export class Attempt extends WheelNode {
   /** Bytes of bodies, as on the wire. Counted by the adapter. */
   sentBytes = 0;
   receivedBytes = 0;
+  /** Messages of gRPC, likewise. */
+  sentMessages = 0;
+  receivedMessages = 0;
   /** Of the answer's headers, and of what follows its body, for who tells of the call. */
   header: HeaderReader | undefined = undefined;
   trailer: HeaderReader | undefined = undefined;

@@ -44,6 +44,7 @@ export type NoRetryReason =
   | "retried_above"
   | "retried_below"
   | "retry_after"
+  | "pushed_back"
   | "retry_rate"
   | "request_budget"
   | "answer_begun"
@@ -82,7 +83,7 @@ export class Call extends WheelNode implements MatchRequest {
   endedAt = 0;
   /** Clock ms by which the caller needs its answer; Infinity for never. */
   deadlineAt = Number.POSITIVE_INFINITY;
-  /** True while the deadline is the inbound request's and not the route's timeout. */
+  /** True while the deadline is the inbound request's, or the caller's own, and not the route's timeout. */
   deadlineInherited = false;
 
   /** Of what ties it to one endpoint; undefined for most calls. */
@@ -295,6 +296,10 @@ export class Call extends WheelNode implements MatchRequest {
 
   attemptCompleted(attempt: Attempt): void {
     const now = this.engine.clock.now();
+    // gRPC mostly says behind its messages what became of them.
+    if (attempt.trailer !== undefined && this.cluster!.judges) {
+      attempt.meant = statusMeant(this, attempt.status, attempt.trailer); // it has a cluster
+    }
     this.#settle(attempt, answerOutcome(attempt.meant), undefined, now);
     this.#finish(undefined, "neutral", now);
   }
@@ -467,7 +472,9 @@ export class Call extends WheelNode implements MatchRequest {
     const now = this.engine.clock.now();
     const waited = `${requestLine(this)} timed out after ${Math.round(now - startedAt)} ms`;
     const whose = deadlineInherited
-      ? "deadline of the inbound request it serves"
+      ? this.deadlineAt === this.context?.deadlineAt
+        ? "deadline of the inbound request it serves"
+        : "deadline that its caller gave it"
       : `rule "${route?.name}", timeout ${route?.timeoutMs} ms`;
     const code = deadlineInherited ? "DEADLINE_EXCEEDED" : "TIMEOUT";
     return new MeshError(code, `${waited} (${whose}): ${attemptsStory(this, now)}.${this.#slow()}`, this.place);

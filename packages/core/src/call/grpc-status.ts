@@ -1,10 +1,46 @@
 /** gRPC answers 200 to nearly everything: what one means is in its grpc-status. */
 
+import { MESH_ERRORS, type MeshErrorCode } from "../errors.js";
 import type { HeaderReader } from "./attempt.js";
 import type { Call } from "./call.js";
 
 /** HTTP status by gRPC status number, as Envoy's outlier detection takes them. */
 const MEANT = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
+
+/** By number. */
+export const GRPC_NAMES: readonly string[] = [
+  "OK",
+  "CANCELLED",
+  "UNKNOWN",
+  "INVALID_ARGUMENT",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "ALREADY_EXISTS",
+  "PERMISSION_DENIED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "ABORTED",
+  "OUT_OF_RANGE",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+  "UNAUTHENTICATED",
+];
+
+const UNKNOWN = 2;
+
+/** gRPC status number by HTTP status, for answers made without an upstream: Envoy's and gRPC's own table, 2 for all others. */
+const GRPC_STATUS_OF: { readonly [Status in number]?: number } = {
+  400: 13,
+  401: 16,
+  403: 7,
+  404: 12,
+  429: 14,
+  502: 14,
+  503: 14,
+  504: 14,
+};
 
 /** gRPC and gRPC-Web. */
 export function isGrpc(call: Call): boolean {
@@ -17,4 +53,26 @@ export function statusMeant(call: Call, status: number, header: HeaderReader): n
   if (status !== 200 || !isGrpc(call)) return status;
   const said = header("grpc-status");
   return said === undefined ? status : (MEANT[Number(said)] ?? 500);
+}
+
+/** @returns the gRPC status number of an answer with this HTTP status that was made without an upstream */
+export function grpcStatusOf(status: number): number {
+  return GRPC_STATUS_OF[status] ?? UNKNOWN;
+}
+
+/**
+ * What a caller of gRPC gets for a failure of the mesh's own.
+ * @param status HTTP status that goes with it
+ * @param fault of the rule, for one that was injected
+ */
+export function grpcStatusOfError(
+  code: MeshErrorCode,
+  status: number,
+  fault: { readonly abortGrpcStatus?: string } | undefined,
+): number {
+  if (code !== "FAULT_ABORTED") return MESH_ERRORS[code].grpcStatus;
+  const name = fault?.abortGrpcStatus;
+  if (name === undefined) return grpcStatusOf(status);
+  const number = GRPC_NAMES.indexOf(name);
+  return number < 0 ? UNKNOWN : number;
 }

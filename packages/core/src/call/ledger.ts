@@ -42,6 +42,7 @@ const SPENT: ReadonlySet<NoRetryReason> = new Set<NoRetryReason>([
   "tried_before",
   "retried_below",
   "retry_after",
+  "pushed_back",
   "retry_budget",
   "retry_rate",
   "overloaded",

@@ -90,6 +90,7 @@ const WHY: Record<NoRetryReason, string | ((call: Call) => string)> = {
   retried_below: "Not tried again, because a service further down has done so in vain, and says so in its answer",
   retry_after: ({ retryAfterMs }) =>
     `Not tried again, because the answer asks for a wait of ${ms(retryAfterMs)} (Retry-After), and less is left`,
+  pushed_back: "Not tried again, because the server asks for that (grpc-retry-pushback-ms)",
   retry_rate: ({ cluster }) =>
     `Not tried again, because "${cluster?.config.name}" has no retry left (retryBudget by rate of Resilience): more would add to its load`,
   request_budget: ({ context }) =>

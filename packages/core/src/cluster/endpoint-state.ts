@@ -4,6 +4,12 @@ import type { Endpoint } from "@inmesh/model";
 import type { EndpointHealth } from "../health/endpoint-health.js";
 import type { EndpointOutlier } from "../outlier/endpoint-outlier.js";
 
+/** Connections that somebody keeps to an endpoint. */
+export interface EndpointKeeper {
+  /** Nothing new starts on them; what runs finishes. */
+  retire(): void;
+}
+
 export class EndpointState {
   /** Replaced when labels or weight change; the address never does. */
   endpoint: Endpoint;
@@ -38,6 +44,8 @@ export class EndpointState {
   removed = false;
   /** What the HTTP transport keeps for this endpoint (its pool). Only that transport touches it. */
   http: unknown = undefined;
+  /** What the gRPC transport keeps for it, likewise. */
+  grpc: EndpointKeeper | undefined = undefined;
 
   constructor(endpoint: Endpoint, since = 0) {
     this.endpoint = endpoint;

@@ -15,7 +15,7 @@ import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import type { Engine } from "../stack/engine.js";
 import type { RetryDriver, Stage } from "../stack/stack.js";
-import { retryAfterMs } from "./retry-after.js";
+import { grpcPushbackMs, PUSHBACK_HEADER, retryAfterMs } from "./retry-after.js";
 import { compileRetryConditions, type RetryConditions } from "./retry-conditions.js";
 
 export const retry: Stage = {
@@ -64,6 +64,14 @@ class Retries implements RetryDriver {
     const elsewhere = unprocessed && call.cluster!.hasUntried([...(call.tried ?? []), attempt.endpoint]); // an attempt exists
     const asks = !elsewhere && (status === 429 || status === 503); // RFC 9110 §15.6.4, RFC 6585 §4
     call.retryAfterMs = asks ? retryAfterMs(header("retry-after"), this.#clock.wallTime()) : 0;
+    if (status === 200 && !elsewhere) {
+      const pushbackMs = grpcPushbackMs(header(PUSHBACK_HEADER));
+      if (pushbackMs < 0) {
+        call.noRetry = "pushed_back";
+        return false;
+      }
+      call.retryAfterMs = pushbackMs;
+    }
     return this.#allowed(call, attempt, attempt.sent && !unprocessed);
   }
 
@@ -151,7 +159,8 @@ class Retries implements RetryDriver {
     const { maxAttempts } = this.#policy;
     const { attempts } = call;
     if (attempts + call.spent >= maxAttempts) return attempts < maxAttempts ? "tried_before" : "attempts_exhausted";
-    if (acted && !call.idempotent) return "not_idempotent";
+    // An answer 200 is a gRPC status that the rule names: whoever answers so decides, as by gRFC A6, that asking again is meant.
+    if (acted && attempt.status !== 200 && !call.idempotent) return "not_idempotent";
     if (!call.exchange.canReplay()) return "body_not_replayable";
     const now = this.#clock.now();
     if (now >= call.deadlineAt) return "deadline";
@@ -171,7 +180,7 @@ class Retries implements RetryDriver {
 
 /** R12: whoever retries at all retries what a peer refused before its application saw it. */
 function isUnprocessed(status: number, header: HeaderReader): boolean {
-  return (status === 503 || status === 429) && header(NOT_PROCESSED_HEADER) !== undefined;
+  return (status === 503 || status === 429 || status === 200) && header(NOT_PROCESSED_HEADER) !== undefined;
 }
 
 /** MeshMode observe: the rule's own conditions want to see every answer's head, too. */

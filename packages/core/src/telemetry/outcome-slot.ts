@@ -7,6 +7,7 @@ import type { PeerIdentity, Route } from "@inmesh/model";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
 import { firstValue } from "../call/first-value.js";
+import { grpcStatusOfError } from "../call/grpc-status.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { MeshErrorCode } from "../errors.js";
@@ -157,7 +158,9 @@ export class OutcomeSlot implements OutcomeRecord {
   get grpcStatus(): number {
     if (firstValue(this.headers, "content-type")?.startsWith("application/grpc") !== true) return -1;
     const text = this.answerTrailer?.("grpc-status") ?? this.answerHeader?.("grpc-status");
-    return text === undefined || !/^\d{1,2}$/.test(text) ? -1 : Number(text);
+    if (text !== undefined && /^\d{1,2}$/.test(text)) return Number(text);
+    // Nobody answered: what its caller got was made here.
+    return this.code === "" ? -1 : grpcStatusOfError(this.code, this.status, this.route?.fault);
   }
 
   requestHeader(name: string): string | undefined {

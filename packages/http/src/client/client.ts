@@ -2,6 +2,7 @@
 
 import { stringify } from "node:querystring";
 import { Call, type Engine, InboundContext, Tries } from "@inmesh/core";
+import { type Origin, Origins } from "@inmesh/core/internal";
 import type { Dispatcher } from "undici";
 import { asWatched } from "../observe/as-watched.js";
 import { UndiciWatcher } from "../observe/undici-watcher.js";
@@ -24,7 +25,6 @@ import { NewShapeExchange } from "./new-shape.js";
 import { Notices } from "./notices.js";
 import { OldShapeExchange } from "./old-shape.js";
 import { withOneLength } from "./one-length.js";
-import { type Origin, Origins } from "./origin.js";
 import { isForm, ownForm } from "./own-form.js";
 import { readHeaders } from "./request-headers.js";
 import type { Transport } from "./transport.js";

@@ -9,13 +9,14 @@ import {
   systemRandom,
   type Timer,
 } from "@inmesh/core";
-import { type EndpointState, isSecured, tlsRefused } from "@inmesh/core/internal";
+import { type EndpointDials, type EndpointState, isSecured, tlsRefused } from "@inmesh/core/internal";
 import type { TrafficPolicy } from "@inmesh/model";
 import { ClusterConnections, type ClusterLimits } from "./cluster-connections.js";
 import { endpointConnector } from "./endpoint-connector.js";
 import { EndpointPool } from "./endpoint-pool.js";
 import { Http2Pool } from "./http2/http2-pool.js";
 import type { Pool } from "./pool.js";
+import { TlsEndpointDials } from "./tls/endpoint-dials.js";
 import { Handshakes } from "./tls/handshakes.js";
 import { type Secured, TlsPools } from "./tls/tls-pools.js";
 import { Trusts } from "./tls/trust.js";
@@ -57,6 +58,7 @@ export class HttpTransport implements Transport {
   connects = 0;
   readonly #trusts: Trusts;
   readonly #handshakes: Handshakes;
+  #dials: EndpointDials | undefined;
   readonly #onConnect = (): void => {
     this.connects += 1;
   };
@@ -96,6 +98,15 @@ export class HttpTransport implements Transport {
     // It may be newer than what let the call come here.
     if (policy.tls.refusal !== "") wire.onError(tlsRefused(call.cluster!.config, call.route?.name ?? ""));
     else this.#pool(call, endpoint, old, policy).dispatch(wire);
+  }
+
+  /** For a transport that makes its own connections. */
+  get dials(): EndpointDials {
+    this.#dials ??= new TlsEndpointDials({
+      ...{ clock: this.#clock, random: this.#random, hasIdentity: this.#hasIdentity },
+      ...{ trusts: this.#trusts, handshakes: this.#handshakes },
+    });
+    return this.#dials;
   }
 
   /** For `Engine`'s option of that name: running requests finish, nothing new starts on connections open now. */

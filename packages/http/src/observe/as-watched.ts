@@ -1,7 +1,6 @@
 /** A request that goes its own way, as the rehearsal of policy reads it. */
 
-import type { WatchedRequest } from "@inmesh/core/internal";
-import type { Origin } from "../client/origin.js";
+import type { Origin, WatchedRequest } from "@inmesh/core/internal";
 
 /** @param authority of the Host header; undefined: the origin's */
 export function asWatched(

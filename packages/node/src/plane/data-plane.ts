@@ -15,6 +15,7 @@ import {
 } from "@inmesh/core";
 import { EventLog, outcomesOf } from "@inmesh/core/admin";
 import type { Pipeline } from "@inmesh/core/internal";
+import type { GrpcClient } from "@inmesh/grpc";
 import {
   HttpClient,
   HttpExternalCheck,
@@ -79,6 +80,8 @@ export class DataPlane {
   readonly identity: ProcessIdentity | undefined;
   readonly transport: HttpTransport;
   readonly client: HttpClient;
+  /** Of who has asked for it: grpc-client.ts. */
+  grpc: GrpcClient | undefined = undefined;
   readonly security: ServerSecurity;
   readonly inbound: Inbound;
   readonly servers: Servers;
@@ -156,7 +159,10 @@ export class DataPlane {
       onShedding: noticed("shedding"),
       onDenied: noticed("access"),
       onUse: (service) => this.#pipeline?.use(service),
-      onEndpointRemoved: this.transport.onEndpointRemoved,
+      onEndpointRemoved: (state) => {
+        this.transport.onEndpointRemoved(state);
+        state.grpc?.retire();
+      },
       onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),
       onHealth: (message) => this.events.add("health", message),
       onBreaker: (message) => {
@@ -487,6 +493,7 @@ export class DataPlane {
     await this.telemetry.close();
     this.engine.close();
     this.security.close();
+    this.grpc?.close();
     await this.transport.destroy(new MeshError("DRAINING", "the mesh was closed"));
   }
 }

@@ -50,6 +50,8 @@ interface Ticket {
 
 /** A connection being made. */
 interface Dialing {
+  /** Made by somebody else; undefined: one is to be made. */
+  readonly raw: Socket | undefined;
   /** What the time limit finds missing. */
   missing: string;
   socket: Socket | undefined;
@@ -83,11 +85,14 @@ export class Dialer {
     return true;
   }
 
-  /** @param callback is called once, with a connection that may be used at once or with why there is none */
-  dial(callback: Callback): void {
+  /**
+   * @param callback is called once, with a connection that may be used at once or with why there is none
+   * @param raw a TCP connection that stands, for whoever makes them himself; closed where it comes to nothing
+   */
+  dial(callback: Callback, raw?: Socket): void {
     const { connection, clock } = this.#options;
     const limitMs = connection.connectTimeoutMs;
-    const dialing: Dialing = { missing: CREDENTIALS, socket: undefined, over: false, end: ended };
+    const dialing: Dialing = { raw, missing: CREDENTIALS, socket: undefined, over: false, end: ended };
     const late = (): void => {
       if (dialing.over) return;
       const { socket, missing } = dialing;
@@ -102,6 +107,7 @@ export class Dialer {
       if (dialing.over) return void socket?.destroy();
       dialing.over = true;
       timer.cancel();
+      if (error !== null) raw?.destroy();
       callback(error, socket);
     }
     this.#begin(dialing);
@@ -112,12 +118,13 @@ export class Dialer {
     void trust.check(connection.connectTimeoutMs).then(() => {
       if (dialing.over) return;
       if (trust.context === undefined) dialing.end(this.#unusable(), null);
-      else this.#connect(dialing);
+      else if (dialing.raw === undefined) this.#connect(dialing);
+      else this.#take(dialing, dialing.raw);
     });
   }
 
   #connect(dialing: Dialing): void {
-    const { connection, handshakes } = this.#options;
+    const { connection } = this.#options;
     dialing.missing = "no connection";
     let socket: Socket;
     try {
@@ -130,12 +137,23 @@ export class Dialer {
     socket.on("error", (error) => dialing.missing !== HANDSHAKE && dialing.end(error, null));
     socket.once("connect", () => {
       dialing.missing = HANDSHAKE;
-      handshakes.begin((over) => {
-        if (!dialing.over && !socket.destroyed) return this.#secure(dialing, socket, over);
-        over();
-        socket.destroy();
-        dialing.end(Object.assign(new Error("the endpoint closed the connection"), { code: "ECONNRESET" }), null);
-      });
+      this.#handshake(dialing, socket);
+    });
+  }
+
+  #take(dialing: Dialing, raw: Socket): void {
+    dialing.socket = raw;
+    dialing.missing = HANDSHAKE;
+    raw.on("error", () => {}); // of what happens from here on the encrypted socket tells
+    this.#handshake(dialing, raw);
+  }
+
+  #handshake(dialing: Dialing, socket: Socket): void {
+    this.#options.handshakes.begin((over) => {
+      if (!dialing.over && !socket.destroyed) return this.#secure(dialing, socket, over);
+      over();
+      socket.destroy();
+      dialing.end(Object.assign(new Error("the endpoint closed the connection"), { code: "ECONNRESET" }), null);
     });
   }
 
@@ -180,7 +198,12 @@ export class Dialer {
       trust.look();
       if (as === undefined || (generation !== trust.generation && !trust.holds(as))) {
         socket.on("error", () => {}).destroy();
-        return this.#begin(dialing); // trust changed meanwhile, and it was verified by the old one
+        // Trust changed meanwhile, and it was verified by the old one.
+        if (dialing.raw === undefined) return this.#begin(dialing);
+        return dialing.end(
+          Object.assign(new Error("trust changed during the handshake"), { code: "ECONNRESET" }),
+          null,
+        );
       }
       keep = (session) => {
         this.#ticket = { session, verified: as };

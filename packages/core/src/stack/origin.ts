@@ -1,6 +1,6 @@
 /** Where a request is addressed to, and whether that is the mesh's business. Parsed once per origin, kept in a bounded map. */
 
-import type { Engine } from "@inmesh/core";
+import type { Engine } from "./engine.js";
 
 /** `refuse` goes through the engine too, which says why. */
 export type Verdict = "mesh" | "pass" | "refuse";

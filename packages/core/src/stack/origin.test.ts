@@ -1,5 +1,5 @@
-import type { Engine } from "@inmesh/core";
 import { expect, it } from "vitest";
+import type { Engine } from "./engine.js";
 import { isLoopback, Origins } from "./origin.js";
 
 function engine(known: readonly string[], { refuses = false, snapshot = true } = {}): Engine & { lookups: number } {

@@ -1,0 +1,197 @@
+/** One attempt of a call on its endpoint's channel: tells the engine how it goes, and its owner what is for the caller. */
+
+import type { Attempt } from "@inmesh/core";
+import type { EndpointChannel, Waiter } from "./endpoint-channel.js";
+import type { AnswerListener, GrpcCall, Metadata, StatusObject } from "./grpc-call.js";
+import type { GrpcModule } from "./grpc-module.js";
+import { isGrpcHead, readerOf, toMetadata } from "./headers.js";
+import type { MessageReader, RequestMessages } from "./request-messages.js";
+
+/** Whose attempt it is. */
+export interface AttemptOwner {
+  readonly grpc: GrpcModule;
+  readonly messages: RequestMessages;
+  /** As the caller gave it. */
+  readonly metadata: Metadata;
+  /** The caller asked for a message. */
+  readonly reading: boolean;
+  /** The caller's, with all that `Client` has set on the call. */
+  prepare(child: GrpcCall): void;
+  /** This attempt's answer is the one that the caller gets. */
+  answered(attempt: AttemptCall): void;
+  head(metadata: Metadata): void;
+  message(message: unknown): void;
+  end(status: StatusObject): void;
+}
+
+/** grpc-js's words for a connection that ended under a call; and for a stream that the server refused. */
+const DROPPED = /^Connection dropped$|RST_STREAM|^read E|^write E|ECONNRESET|ETIMEDOUT/;
+const REFUSED = "Stream refused by server";
+const HTTP_STATUS = /^Received HTTP status code (\d{3})/;
+const ERROR_CODE = /\b(E[A-Z]{3,})\b/;
+const CANCELLED = 1;
+const UNAVAILABLE = 14;
+const OK = 200;
+
+export class AttemptCall implements AnswerListener, Waiter {
+  readonly attempt: Attempt;
+  readonly #owner: AttemptOwner;
+  readonly #endpoint: EndpointChannel;
+  readonly #child: GrpcCall;
+  #reader: MessageReader | undefined = undefined;
+  #waits = false;
+  #wanted = true;
+  /** A head that is not gRPC's, until its status says what it was. */
+  #odd: Metadata | undefined = undefined;
+
+  constructor(owner: AttemptOwner, attempt: Attempt, endpoint: EndpointChannel) {
+    const { call } = attempt;
+    this.#owner = owner;
+    this.attempt = attempt;
+    this.#endpoint = endpoint;
+    // Deadlines are the engine's: the channel would count them once more, with a timer for each call.
+    this.#child = endpoint.channel.createCall(call.path, Number.POSITIVE_INFINITY, call.authority, null, 0);
+    owner.prepare(this.#child);
+  }
+
+  start(): void {
+    const { attempt } = this;
+    const { grpc, metadata, messages, reading } = this.#owner;
+    attempt.abort = (reason) => this.#cancel(reason.message);
+    const headers = toMetadata(grpc, attempt.headers, metadata, attempt.number);
+    if (this.#endpoint.ready) this.connected();
+    else {
+      this.#waits = true;
+      this.#endpoint.await(this);
+    }
+    if (attempt.phase === "settled") return;
+    this.#child.start(headers, this);
+    if (reading) this.#child.startRead();
+    this.#reader = messages.open(this.#child, (bytes) => {
+      attempt.sentBytes += bytes;
+      attempt.sentMessages += 1;
+    });
+  }
+
+  startRead(): void {
+    this.#child.startRead();
+  }
+
+  getPeer(): string {
+    return this.#child.getPeer();
+  }
+
+  getAuthContext(): ReturnType<GrpcCall["getAuthContext"]> {
+    return this.#child.getAuthContext();
+  }
+
+  // ---- from the endpoint's channel ----
+
+  connected(): void {
+    const { attempt } = this;
+    this.#unwait();
+    if (attempt.sentAt > 0 || attempt.phase === "settled") return;
+    const { wire, showed, carried } = this.#endpoint;
+    this.#endpoint.carried += 1;
+    attempt.started(carried > 0, (reason) => this.#cancel(reason.message), wire);
+    if (carried === 0) attempt.showed = showed;
+  }
+
+  unconnected(error: unknown): void {
+    this.#waits = false;
+    if (this.attempt.phase === "settled") return;
+    this.attempt.fail(error);
+    this.#cancel("there is no connection");
+  }
+
+  // ---- from grpc-js ----
+
+  onReceiveMetadata(metadata: Metadata): void {
+    if (!this.#wanted) return;
+    this.connected();
+    if (isGrpcHead(metadata)) this.#head(OK, metadata, undefined);
+    else this.#odd = metadata;
+  }
+
+  onReceiveMessage(message: unknown): void {
+    if (!this.#wanted) return;
+    const { attempt } = this;
+    attempt.receivedMessages += 1;
+    attempt.receivedBytes += (message as Buffer).length;
+    this.#owner.message(message);
+  }
+
+  onReceiveStatus(status: StatusObject): void {
+    const { attempt } = this;
+    this.#unwait();
+    this.#reader?.close();
+    if (!this.#wanted || attempt.phase === "settled") return;
+    if (attempt.phase === "answered") return this.#finished(status);
+    const peer = this.#child.getPeer();
+    if (peer === this.#endpoint.target || peer === "unknown") return this.#unsent(status);
+    this.connected();
+    const { code, details, metadata } = status;
+    if (code === UNAVAILABLE && details === REFUSED) return attempt.refuse(new Error(details), false);
+    const http = HTTP_STATUS.exec(details);
+    if (http !== null && this.#head(Number(http[1]), this.#odd ?? metadata, undefined)) return this.#over(status);
+    if (http !== null) return;
+    if (!isGrpcHead(metadata)) return attempt.fail(resetOf(status));
+    if (this.#head(OK, metadata, status)) this.#over(status); // a head that is all there is
+  }
+
+  /** @returns whether the caller gets this answer */
+  #head(http: number, metadata: Metadata, status: StatusObject | undefined): boolean {
+    if (!this.attempt.head(http, readerOf(metadata, status))) {
+      this.#cancel("the answer was thrown away, nobody gets it");
+      return false;
+    }
+    this.#owner.answered(this);
+    if (status === undefined && http === OK) this.#owner.head(metadata);
+    return true;
+  }
+
+  #finished(status: StatusObject): void {
+    if (status.code === UNAVAILABLE && DROPPED.test(status.details)) return this.attempt.fail(resetOf(status));
+    this.#over(status);
+  }
+
+  #over(status: StatusObject): void {
+    this.#wanted = false;
+    this.attempt.trailer = readerOf(status.metadata, status);
+    this.attempt.complete();
+    this.#owner.end(status);
+  }
+
+  /** It was on no connection: why, the dialler knows best. */
+  #unsent({ details }: StatusObject): void {
+    const { failure } = this.#endpoint;
+    this.#endpoint.close();
+    if (this.attempt.phase === "settled") return; // told by that
+    this.attempt.fail(failure ?? errorOf(details));
+  }
+
+  #cancel(details: string): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#unwait();
+    this.#reader?.close();
+    this.#child.cancelWithStatus(CANCELLED, details);
+  }
+
+  #unwait(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#endpoint.leave(this);
+  }
+}
+
+function resetOf({ details }: StatusObject): Error {
+  const error = errorOf(details);
+  return "code" in error ? error : Object.assign(error, { code: "ECONNRESET" });
+}
+
+/** grpc-js tells of system errors in its details. */
+function errorOf(details: string): Error {
+  const code = ERROR_CODE.exec(details)?.[1];
+  return Object.assign(new Error(details), code !== undefined && { code });
+}

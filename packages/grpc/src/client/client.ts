@@ -1,0 +1,66 @@
+/** The gRPC client side of one mesh. */
+
+import type { ChannelCredentials, ChannelOptions, ClientOptions } from "@grpc/grpc-js";
+import type { Engine } from "@inmesh/core";
+import { type EndpointDials, Origins } from "@inmesh/core/internal";
+import type { MeshGrpc } from "../mesh-grpc.js";
+import { ChannelKinds } from "./channel-kind.js";
+import { unpatched } from "./endpoint-channel.js";
+import { EndpointChannels } from "./endpoint-channels.js";
+import type { GrpcChannel } from "./grpc-call.js";
+import { type GrpcModule, ownGrpc } from "./grpc-module.js";
+import { MeshChannel } from "./mesh-channel.js";
+import { parseTarget } from "./target.js";
+
+export interface GrpcClientOptions {
+  readonly engine: Engine;
+  /** Whoever knows TLS. */
+  readonly dials: EndpointDials;
+}
+
+export class GrpcClient implements MeshGrpc {
+  readonly engine: Engine;
+  readonly origins: Origins;
+  readonly endpoints: EndpointChannels;
+  readonly #kinds = new ChannelKinds();
+
+  constructor({ engine, dials }: GrpcClientOptions) {
+    this.engine = engine;
+    this.origins = new Origins(engine);
+    this.endpoints = new EndpointChannels(dials, engine.clock);
+  }
+
+  /** For the second argument of a client: whether TLS is spoken is up to policy. */
+  credentials(): ChannelCredentials {
+    return ownGrpc().credentials.createInsecure();
+  }
+
+  /** For the third argument of a client; what else stands there goes along: `{ ...mesh.grpc.options(), ...mine }`. */
+  options(): ClientOptions {
+    return {
+      channelFactoryOverride: (address, credentials, options) => this.channel(ownGrpc(), address, credentials, options),
+    };
+  }
+
+  /** @param grpc the copy that the client is of */
+  channel(
+    grpc: GrpcModule,
+    address: string,
+    credentials: ChannelCredentials,
+    options: ChannelOptions = {},
+  ): GrpcChannel {
+    const target = parseTarget(address);
+    const origin = target.origin === undefined ? undefined : this.origins.get(target.origin);
+    if (origin !== undefined) {
+      const kind = this.#kinds.get(grpc, options, credentials);
+      return new MeshChannel(this, target, origin, kind, credentials, options);
+    }
+    const { Channel } = unpatched(grpc);
+    return new Channel(address, credentials, options);
+  }
+
+  /** Calls under way finish; later ones have nowhere to go. */
+  close(): void {
+    this.endpoints.close();
+  }
+}

@@ -1,0 +1,68 @@
+/** gRPC metadata as the engine reads headers, flat `[name, value, …]`, and back. */
+
+import type { Metadata } from "@grpc/grpc-js";
+import type { HeaderReader } from "@inmesh/core";
+import { TIMEOUT_HEADER } from "@inmesh/core/internal";
+import type { GrpcModule } from "./grpc-module.js";
+
+const CONTENT_TYPE = "content-type";
+const GRPC = "application/grpc";
+/** gRFC A6; and the protocol's own deadline, in at most eight digits. */
+const PREVIOUS_ATTEMPTS = "grpc-previous-rpc-attempts";
+const GRPC_TIMEOUT = "grpc-timeout";
+const MOST_DIGITS_MS = 99_999_999;
+
+/** Binary values in base64, as on the wire. */
+export function toHeaders(metadata: Metadata): string[] {
+  const headers = [CONTENT_TYPE, GRPC];
+  const lines = metadata.toHttp2Headers();
+  for (const name in lines) {
+    const value = lines[name];
+    if (Array.isArray(value)) for (const each of value) headers.push(name, String(each));
+    else if (value !== undefined) headers.push(name, String(value));
+  }
+  return headers;
+}
+
+/** @param attempt 1 for the first */
+export function toMetadata(
+  { Metadata }: GrpcModule,
+  headers: readonly string[],
+  asked: Metadata,
+  attempt: number,
+): Metadata {
+  const { corked } = asked.getOptions();
+  const metadata = corked === undefined ? new Metadata() : new Metadata({ corked });
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]!; // flat pairs
+    const value = headers[index + 1]!;
+    if (name === CONTENT_TYPE) continue; // grpc-js writes it
+    if (name.endsWith("-bin")) metadata.add(name, Buffer.from(value, "base64"));
+    else metadata.add(name, value);
+    if (name === TIMEOUT_HEADER) metadata.set(GRPC_TIMEOUT, timeoutText(Number(value)));
+  }
+  if (attempt > 1) metadata.set(PREVIOUS_ATTEMPTS, String(attempt - 1));
+  return metadata;
+}
+
+/** @param status its number and details, which grpc-js takes out of the metadata */
+export function readerOf(
+  metadata: Metadata,
+  status?: { readonly code: number; readonly details: string },
+): HeaderReader {
+  return (name) => {
+    if (status !== undefined && name === "grpc-status") return String(status.code);
+    if (status !== undefined && name === "grpc-message") return status.details;
+    const value = metadata.get(name)[0];
+    return value === undefined ? undefined : typeof value === "string" ? value : value.toString("base64");
+  };
+}
+
+/** Whether an answer's head is gRPC's: proxies and other servers answer in HTTP. */
+export function isGrpcHead(metadata: Metadata): boolean {
+  return String(metadata.get(CONTENT_TYPE)[0] ?? "").startsWith(GRPC);
+}
+
+function timeoutText(ms: number): string {
+  return ms <= MOST_DIGITS_MS ? `${ms}m` : `${Math.floor(ms / 1_000)}S`;
+}

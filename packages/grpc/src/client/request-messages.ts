@@ -1,0 +1,161 @@
+/**
+ * What a caller has sent of its request, kept as long as an attempt may need it from the beginning: the very buffers, not
+ * copies. Attempts read it at their own pace; once one is answered, what it has sent is let go of.
+ */
+
+import type { MessageContext } from "./grpc-call.js";
+
+interface Sent {
+  readonly message: Buffer;
+  readonly flags: number | undefined;
+  /** Tells the caller that it may send more; undefined once it has. */
+  callback: MessageContext["callback"];
+}
+
+/** Where an attempt writes to. */
+export interface MessageTaker {
+  sendMessageWithContext(context: MessageContext, message: Buffer): void;
+  halfClose(): void;
+}
+
+export class RequestMessages {
+  #kept: Sent[] = [];
+  /** Messages before `#kept[0]`. */
+  #gone = 0;
+  #bytes = 0;
+  #limit = Number.POSITIVE_INFINITY;
+  #ended = false;
+  #replayable = true;
+  readonly #readers = new Set<MessageReader>();
+
+  /** Whether it can be sent from its beginning. */
+  get replayable(): boolean {
+    return this.#replayable;
+  }
+
+  /** The caller has nothing more to send. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param limit bytes kept for another attempt; with more there is none */
+  keep(limit: number): void {
+    this.#limit = limit;
+    this.#judge();
+  }
+
+  send({ callback, flags }: MessageContext, message: Buffer): void {
+    this.#kept.push({ message, flags, callback });
+    this.#bytes += message.length;
+    this.#judge();
+    for (const reader of this.#readers) reader.pump();
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const reader of this.#readers) reader.pump();
+  }
+
+  /** No further attempt follows: what was sent is needed no more. */
+  commit(): void {
+    this.#replayable = false;
+    this.#forget();
+  }
+
+  /** Nobody sends it any more: a caller that waits to send more is told to go on, into nothing. */
+  close(): void {
+    this.#replayable = false;
+    this.#readers.clear();
+    for (const sent of this.#kept) sent.callback?.();
+    this.#kept = [];
+  }
+
+  /** From the beginning. */
+  open(taker: MessageTaker, onSent: (bytes: number) => void): MessageReader {
+    const reader = new MessageReader(this, taker, onSent);
+    this.#readers.add(reader);
+    reader.pump();
+    return reader;
+  }
+
+  // ---- from readers ----
+
+  at(index: number): Sent | undefined {
+    return this.#kept[index - this.#gone];
+  }
+
+  /** Written once: the caller need not wait for anybody. */
+  written(sent: Sent): void {
+    const { callback } = sent;
+    sent.callback = undefined;
+    callback?.();
+    this.#forget();
+  }
+
+  drop(reader: MessageReader): void {
+    this.#readers.delete(reader);
+  }
+
+  #judge(): void {
+    if (this.#replayable && this.#bytes > this.#limit) this.commit();
+  }
+
+  #forget(): void {
+    if (this.#replayable || this.#readers.size === 0) return;
+    const needed = Math.min(...[...this.#readers].map(({ next }) => next));
+    if (needed <= this.#gone) return;
+    this.#kept.splice(0, needed - this.#gone);
+    this.#gone = needed;
+  }
+}
+
+/** One attempt's way through the messages, one at a time: grpc-js has room for one before its own connection stands. */
+export class MessageReader {
+  /** Of the message to be sent next. */
+  next = 0;
+  readonly #messages: RequestMessages;
+  readonly #taker: MessageTaker;
+  readonly #onSent: (bytes: number) => void;
+  #writing = false;
+  #halfClosed = false;
+  #closed = false;
+
+  constructor(messages: RequestMessages, taker: MessageTaker, onSent: (bytes: number) => void) {
+    this.#messages = messages;
+    this.#taker = taker;
+    this.#onSent = onSent;
+  }
+
+  pump(): void {
+    while (!this.#writing && !this.#closed) {
+      const sent = this.#messages.at(this.next);
+      if (sent === undefined) break;
+      this.next += 1;
+      this.#writing = true;
+      this.#onSent(sent.message.length);
+      this.#taker.sendMessageWithContext(
+        { ...(sent.flags !== undefined && { flags: sent.flags }), callback: () => this.#written(sent) },
+        sent.message,
+      );
+    }
+    if (this.#halfClosed || this.#closed || !this.#messages.ended || this.#messages.at(this.next) !== undefined) return;
+    this.#halfClosed = true;
+    this.#taker.halfClose();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#messages.drop(this);
+  }
+
+  #written(sent: Sent): void {
+    if (!this.#writing) return;
+    this.#writing = false;
+    this.#messages.written(sent);
+    this.pump();
+  }
+}
