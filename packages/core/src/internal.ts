@@ -13,9 +13,12 @@ export {
   MIRRORED_HEADER,
   NOT_PROCESSED_HEADER,
   ORIGINAL_PATH_HEADER,
+  PEER_METADATA_HEADER,
+  PEER_METADATA_ID_HEADER,
   RETRIED_HEADER,
   SPENT_HEADER,
   TIMEOUT_HEADER,
+  WORKLOAD_HEADER,
   withoutMeshHeaders,
 } from "./call/mesh-headers.js";
 export { applyEachHeaderOps } from "./call/request-edit.js";

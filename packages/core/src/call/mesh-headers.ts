@@ -24,6 +24,15 @@ export const MIRRORED_HEADER = "x-inmesh-mirrored";
  */
 export const NOT_PROCESSED_HEADER = "x-inmesh-not-processed";
 
+/**
+ * With the first request of each connection over the mesh's own TLS: which workload calls, beyond what its certificate says. Believed
+ * as far as it stays in the certificate's namespace; a connection has one caller, so once is enough.
+ */
+export const WORKLOAD_HEADER = "x-inmesh-workload";
+/** Envoy sidecars' word for the same, on every request. Heard, not said. */
+export const PEER_METADATA_HEADER = "x-envoy-peer-metadata";
+export const PEER_METADATA_ID_HEADER = "x-envoy-peer-metadata-id";
+
 /** Ours to set, and Envoy's overrides of policy by the caller, which a sidecar removes (policy-semantics §7.5, §10.6). */
 const RESERVED = new Set([
   TIMEOUT_HEADER,
@@ -31,6 +40,9 @@ const RESERVED = new Set([
   ORIGINAL_PATH_HEADER,
   MIRRORED_HEADER,
   SPENT_HEADER,
+  WORKLOAD_HEADER,
+  PEER_METADATA_HEADER,
+  PEER_METADATA_ID_HEADER,
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-max-retries",
   "x-envoy-retry-on",

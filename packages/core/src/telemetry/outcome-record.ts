@@ -102,6 +102,8 @@ export interface OutcomeRecord {
   readonly noRetry: NoRetryReason | "";
   /** Who answered, or who called, as its certificate says. */
   readonly peer: PeerIdentity | undefined;
+  /** What the caller says of itself over mTLS, as it wrote it; empty. Only as good as whoever reads it against `peer`. */
+  readonly peerWorkload: string;
   readonly mtls: boolean;
   /** `address:port`; empty where unknown. */
   readonly localAddress: string;

@@ -51,6 +51,7 @@ export class OutcomeSlot implements OutcomeRecord {
   attemptCount = 0;
   noRetry: NoRetryReason | "" = "";
   peer: PeerIdentity | undefined = undefined;
+  peerWorkload = "";
   mtls = false;
   localAddress = "";
   remoteAddress = "";
@@ -209,6 +210,7 @@ export class OutcomeSlot implements OutcomeRecord {
     this.attemptCount = 0;
     this.noRetry = "";
     this.peer = undefined;
+    this.peerWorkload = "";
     this.mtls = false;
     this.localAddress = "";
     this.remoteAddress = "";

@@ -14,6 +14,8 @@ const FRESH_MS = 1;
 export interface Connection {
   /** Counts one more request. @returns whether the socket had served before */
   use(): boolean;
+  /** A request that says who this process is has gone out on it. */
+  introduced: boolean;
   /** Where it leads, where the endpoint's address is a name. */
   readonly remoteAddress: string | undefined;
   /** Undefined until it stands. */
@@ -27,6 +29,9 @@ export class ClientConnection implements Connection {
   remoteAddress: string | undefined = undefined;
   wire: Wire | undefined = undefined;
   secured: SecuredConnection | undefined = undefined;
+  introduced = false;
+  /** What its first request says of this process; empty: nothing. */
+  readonly #workload: string;
   /** Takes a request at once. */
   free = false;
   /** Its place is given back. */
@@ -38,9 +43,11 @@ export class ClientConnection implements Connection {
   #served = 0;
   #servedSeen = -1;
 
-  constructor(client: Client, onFree: (connection: ClientConnection) => void) {
+  constructor(client: Client, workload: string, onFree: (connection: ClientConnection) => void) {
     this.client = client;
+    this.#workload = workload;
     client.on("connect", () => {
+      this.introduced = false;
       this.#served = 0;
       this.#servedSeen = -1;
     });
@@ -88,6 +95,8 @@ export class ClientConnection implements Connection {
     this.free = false;
     this.#wire = wire;
     wire.connection = this;
+    // Where the connection is replaced before it is written on, the next request says so.
+    if (!this.introduced && this.#workload !== "") wire.introduce(this.#workload);
     if (!REQUEST_CREATED.hasSubscribers) return this.#dispatch(wire);
     // Here and not where the call was made: it may have waited for this connection.
     const { tracing } = wire.attempt.call.engine;

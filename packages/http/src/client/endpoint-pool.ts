@@ -43,6 +43,8 @@ export interface EndpointPoolOptions {
   readonly connections: ClusterConnections;
   /** @default in plaintext */
   readonly connect?: buildConnector.connector;
+  /** What connections are told of this process, see `WORKLOAD_HEADER`. @default nothing */
+  readonly workload?: string | undefined;
   /** What there is to know of a connection that it made. @default nothing */
   readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
 }
@@ -79,6 +81,7 @@ export class EndpointPool implements Pool, Hungry {
       connections,
       connect = endpointConnector(of, policy.connection, undici),
       about,
+      workload = "",
     }: EndpointPoolOptions,
   ) {
     this.policy = policy;
@@ -116,7 +119,7 @@ export class EndpointPool implements Pool, Hungry {
         connection.wire = wireOf(socket, "HTTP/1.1");
       };
       const own = { ...options, connect: told(options.connect, opened) };
-      const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), onFree);
+      const connection: ClientConnection = new ClientConnection(new undici.Client(origin, own), workload, onFree);
       connection.client.on("connect", () => {
         this.#standing += 1;
       });

@@ -56,6 +56,8 @@ export class HttpTransport implements Transport {
   #sweep: Timer | undefined;
   /** Connections asked for so far, by pools that are closing too. */
   connects = 0;
+  /** What members of the mesh are told of this process over the mesh's own TLS, see `WORKLOAD_HEADER`; empty: nothing. */
+  workload = "";
   readonly #trusts: Trusts;
   readonly #handshakes: Handshakes;
   #dials: EndpointDials | undefined;
@@ -147,9 +149,10 @@ export class HttpTransport implements Transport {
     const undici = this.#undici;
     const connections = this.#connectionsOf(cluster!.limits); // as in send
     const shared = { onConnect: this.#onConnect, undici, clock: this.#clock, connections };
-    const random = this.#random;
+    const { workload } = this;
+    const ofTls = { random: this.#random, trusts: this.#trusts, handshakes: this.#handshakes, workload };
     const pool = secured
-      ? new TlsPools(state, policy, { ...shared, random, trusts: this.#trusts, handshakes: this.#handshakes })
+      ? new TlsPools(state, policy, { ...shared, ...ofTls })
       : policy.connection.protocol === "http2"
         ? new Http2Pool(state, policy, {
             ...shared,

@@ -5,7 +5,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Attempt, Timer } from "@inmesh/core";
-import { errorCode, NOT_PROCESSED_HEADER } from "@inmesh/core/internal";
+import { errorCode, NOT_PROCESSED_HEADER, WORKLOAD_HEADER } from "@inmesh/core/internal";
 import type { Connection } from "./client-connection.js";
 import type { RawHeaders, RequestOptions } from "./handler.js";
 import { FORWARDED } from "./mark.js";
@@ -49,6 +49,8 @@ export interface AttemptOwner {
 
 export class WireAttempt {
   readonly attempt: Attempt;
+  /** It says who this process is: see `introduce`. */
+  introduces = false;
   /** For the Host header. */
   readonly authority: string;
   readonly #exchange: AttemptOwner;
@@ -117,6 +119,12 @@ export class WireAttempt {
     this.headers = ["host", this.authority, ...this.headers];
   }
 
+  /** To a server of the mesh, by the first request on its connection. @param workload as `WORKLOAD_HEADER` has it */
+  introduce(workload: string): void {
+    this.headers = [...this.headers, WORKLOAD_HEADER, workload];
+    this.introduces = true;
+  }
+
   onConnect(abort: (reason: Error) => void): void {
     // Thrown, not aborted: the request leaves the queue and the connection stays as good as it is.
     if (this.attempt.phase === "settled") throw new Error("the attempt was cancelled before it started");
@@ -127,6 +135,7 @@ export class WireAttempt {
     }
     this.#abort = abort;
     const { connection, attempt } = this;
+    if (this.introduces && connection !== undefined) connection.introduced = true;
     attempt.started(connection?.use() ?? false, abort, connection?.wire);
     if (connection?.secured !== undefined && !attempt.reused) attempt.showed = connection.secured.showed;
     this.#exchange.connected(this.attempt, this.connection?.remoteAddress);

@@ -4,7 +4,7 @@ import { errorMonitor } from "node:events";
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
-import { errorCode, NOT_PROCESSED_HEADER, setImmediate } from "@inmesh/core/internal";
+import { errorCode, NOT_PROCESSED_HEADER, setImmediate, WORKLOAD_HEADER } from "@inmesh/core/internal";
 import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
 import { securedOf } from "../client/tls/secured-socket.js";
 import type { Secured } from "../client/tls/tls-pools.js";
@@ -130,6 +130,9 @@ export class AgentExchange implements Exchange {
     if (secured !== undefined) this.#dropOutdated(options, secured);
     if (this.#hasRoomOnlyIn(options)) return this.#give(attempt, options);
     if (secured === undefined) return this.#connect(attempt, options);
+    // Now: Node writes the head with the application's first word, whether there is a connection or not.
+    const { workload } = secured;
+    if (workload !== "" && !this.#request.headersSent) this.#request.setHeader(WORKLOAD_HEADER, workload);
     secured.dial((error, socket) => {
       if (attempt.phase === "settled") socket?.destroy();
       else if (socket === null) attempt.fail(error);

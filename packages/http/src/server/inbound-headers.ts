@@ -5,7 +5,14 @@
 
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { MIRRORED_HEADER, SPENT_HEADER, TIMEOUT_HEADER } from "@inmesh/core/internal";
+import {
+  MIRRORED_HEADER,
+  PEER_METADATA_HEADER,
+  PEER_METADATA_ID_HEADER,
+  SPENT_HEADER,
+  TIMEOUT_HEADER,
+  WORKLOAD_HEADER,
+} from "@inmesh/core/internal";
 import type { RequestHead } from "./request-head.js";
 
 export interface InboundHeaders {
@@ -17,6 +24,8 @@ export interface InboundHeaders {
   readonly spentAbove: number;
   /** It says who called somebody in front of us. */
   readonly clientCert: boolean;
+  /** What the caller says of itself, ours or a sidecar; empty. */
+  readonly workload: string;
   /** Its `traceparent` is none that anybody could read. */
   readonly malformed: boolean;
 }
@@ -59,6 +68,8 @@ export function takeHeaders(request: RequestHead, leaves = false, also?: Readonl
   let spentAbove = 0;
   let ours = false;
   let clientCert = false;
+  let sidecar = false;
+  let workload = "";
   let malformed = false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!; // flat pairs
@@ -72,6 +83,7 @@ export function takeHeaders(request: RequestHead, leaves = false, also?: Readonl
       forward.push(key, value);
     } else if (isOurs(name)) ours = true;
     else if (name.length === CLIENT_CERT_HEADER.length && same(name, CLIENT_CERT_HEADER)) clientCert = true;
+    else if (isSidecars(name)) sidecar = true;
   }
   if (ours) {
     const ms = parseDigits(request.headers[TIMEOUT_HEADER]);
@@ -79,9 +91,14 @@ export function takeHeaders(request: RequestHead, leaves = false, also?: Readonl
     spentAbove = parseDigits(request.headers[SPENT_HEADER]) ?? 0;
     // Part of the way of a copy: so are the calls made for it.
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];
+    workload = textOf(request.headers[WORKLOAD_HEADER]);
     if (!leaves) hideHeaders(request, isOurs);
   }
-  return { forward: forward ?? NONE, remainingMs, spentAbove, clientCert, malformed };
+  if (sidecar) {
+    workload ||= textOf(request.headers[PEER_METADATA_HEADER]);
+    if (!leaves) hideHeaders(request, isSidecars);
+  }
+  return { forward: forward ?? NONE, remainingMs, spentAbove, clientCert, workload, malformed };
 }
 
 /**
@@ -161,6 +178,17 @@ function same(name: string, key: string): string | undefined {
 function isOurs(name: string): boolean {
   if (name.length <= OURS.length || (name.charCodeAt(0) | 32) !== LETTER_X) return false;
   return name.startsWith(OURS) || name.slice(0, OURS.length).toLowerCase() === OURS;
+}
+
+/** What sidecars tell each other, and no application. */
+function isSidecars(name: string): boolean {
+  if (name.length === PEER_METADATA_HEADER.length) return same(name, PEER_METADATA_HEADER) !== undefined;
+  return name.length === PEER_METADATA_ID_HEADER.length && same(name, PEER_METADATA_ID_HEADER) !== undefined;
+}
+
+/** Repeated lines say nothing. */
+function textOf(value: string | readonly string[] | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** Takes lines out of a head as if they had not come. */

@@ -93,6 +93,8 @@ export class InboundRequest implements InboundContext {
   connection: Connection | undefined = undefined;
   /** It came with a header that says who called. */
   readonly clientCert: boolean;
+  /** What its caller says of itself; from a stranger it is worth nothing. */
+  readonly workload: string;
   /** Neighbours in the list of requests in flight. */
   previous: InboundRequest | undefined = undefined;
   next: InboundRequest | undefined = undefined;
@@ -116,6 +118,7 @@ export class InboundRequest implements InboundContext {
       remainingMs,
       spentAbove,
       clientCert,
+      workload,
       malformed,
     } = takeHeaders(head, engine.onlyObserves, engine.forwardHeaders);
     // The mesh that came first has hidden the headers from us as well as from the application.
@@ -134,6 +137,7 @@ export class InboundRequest implements InboundContext {
       this.forward = [...forward, REQUEST_ID_HEADER, this.requestId];
     }
     this.clientCert = clientCert;
+    this.workload = workload;
     this.spentAbove = this.under?.spentAbove ?? spentAbove;
     (carrier as Marked)[SERVED] = this;
   }

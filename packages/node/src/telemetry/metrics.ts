@@ -2,7 +2,14 @@
 
 import { isMainThread } from "node:worker_threads";
 import { NO_TELEMETRY_POLICY } from "@inmesh/model";
-import { MeshMetrics, OPEN_METRICS_TYPE, PeerMetadata, TEXT_TYPE, workloadLabels } from "@inmesh/telemetry";
+import {
+  MeshMetrics,
+  OPEN_METRICS_TYPE,
+  ownMetadata,
+  PeerMetadata,
+  TEXT_TYPE,
+  workloadLabels,
+} from "@inmesh/telemetry";
 import type { DataPlane } from "../plane/data-plane.js";
 import { LoopDelaySamples } from "./loop-delay-samples.js";
 import { fetchAppended } from "./merged-metrics.js";
@@ -41,8 +48,10 @@ export class ProcessMetrics implements TelemetryPart {
     const { service, namespace, labels } = settings;
     const domain = (): string => store.current?.mesh.domain ?? "cluster.local";
     const principal = (): string => plane.identity?.current?.self.id ?? "";
+    const self = workloadLabels(labels, service, namespace);
+    plane.transport.workload = ownMetadata(self);
     this.#metrics = new MeshMetrics({
-      self: workloadLabels(labels, service, namespace),
+      self,
       service: { host: () => `${service}.${namespace}.svc.${domain()}`, name: service, namespace },
       principal,
       peers: new RegistryPeers(store),

@@ -3,7 +3,7 @@
 import type { OutcomeRecord } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
 import type { Edge, EdgeHolder, LabelValues } from "./edge.js";
-import { METADATA_HEADER, type PeerMetadata } from "./peer-metadata.js";
+import type { PeerMetadata } from "./peer-metadata.js";
 import { destinationLabels, sourceLabels } from "./source-edges.js";
 import { UNKNOWN, UNKNOWN_WORKLOAD, type WorkloadLabels } from "./workload-labels.js";
 
@@ -27,18 +27,22 @@ export interface DestinationEdgesOptions {
 
 interface Known {
   readonly edge: Edge;
-  readonly holder: EdgeHolder;
   readonly version: number;
   readonly principal: string;
 }
 
-/** Certificates remembered at a time; the oldest leaves. */
+/** Callers remembered at a time; with more, all are found anew. */
 const MOST = 2_000;
+const NOTHING = {};
 
 export class DestinationEdges {
   readonly fixed: LabelValues;
   readonly #options: DestinationEdgesOptions;
-  readonly #known = new Map<string, Known>();
+  /** By what callers say of themselves, and by certificate. */
+  readonly #known = new Map<object, Map<string, Known>>();
+  #size = 0;
+  /** By certificate. */
+  readonly #holders = new Map<string, EdgeHolder>();
 
   constructor(options: DestinationEdgesOptions) {
     this.#options = options;
@@ -52,12 +56,10 @@ export class DestinationEdges {
 
   of(record: OutcomeRecord): Edge {
     const { peers, principal, metadata } = this.#options;
-    const { peer, mtls } = record;
-    const told =
-      metadata !== undefined && mtls && peer !== undefined ? record.requestHeader(METADATA_HEADER) : undefined;
-    const about = told === undefined || peer === undefined ? undefined : metadata?.read(told, peer);
-    const key = peer === undefined ? (mtls ? "mtls" : "") : about === undefined ? peer.id : `${peer.id} ${about.key}`;
-    const known = this.#known.get(key);
+    const { peer, mtls, peerWorkload } = record;
+    const about = mtls && peer !== undefined && peerWorkload !== "" ? metadata?.read(peerWorkload, peer) : undefined;
+    const key = peer?.id ?? (mtls ? "mtls" : "");
+    const known = this.#known.get(about ?? NOTHING)?.get(key);
     const own = principal();
     if (known !== undefined && known.version === peers.version && known.principal === own) return known.edge;
     const workload = about?.labels ?? (peer && peers.find(peer));
@@ -70,23 +72,40 @@ export class DestinationEdges {
       destination_service: this.#options.service.host(),
       connection_security_policy: mtls ? "mutual_tls" : "none",
     };
-    const holder = known?.holder ?? holderOf(peer, peers);
-    const edge = this.#options.intern(values, holder);
-    if (this.#known.size >= MOST) this.#known.delete(this.#known.keys().next().value!); // full, so not empty
-    this.#known.set(key, { edge, holder, version: peers.version, principal: own });
+    const edge = this.#options.intern(values, this.#holderOf(key, peer));
+    this.#keep(about ?? NOTHING, key, { edge, version: peers.version, principal: own });
     return edge;
+  }
+
+  #keep(about: object, key: string, known: Known): void {
+    if (this.#size >= MOST) this.sweep();
+    let byPeer = this.#known.get(about);
+    if (byPeer === undefined) {
+      byPeer = new Map();
+      this.#known.set(about, byPeer);
+    }
+    if (!byPeer.has(key)) this.#size += 1;
+    byPeer.set(key, known);
   }
 
   /** Edges were let go of: what is still known of them is found anew. */
   sweep(): void {
     this.#known.clear();
+    this.#size = 0;
+    for (const [key, holder] of this.#holders) if (holder.gone) this.#holders.delete(key);
   }
-}
 
-function holderOf(peer: PeerIdentity | undefined, peers: PeerWorkloads): EdgeHolder {
-  return {
-    get gone() {
-      return peer !== undefined && peers.find(peer) === undefined;
-    },
-  };
+  #holderOf(key: string, peer: PeerIdentity | undefined): EdgeHolder {
+    let holder = this.#holders.get(key);
+    if (holder === undefined) {
+      const { peers } = this.#options;
+      holder = {
+        get gone() {
+          return peer !== undefined && peers.find(peer) === undefined;
+        },
+      };
+      this.#holders.set(key, holder);
+    }
+    return holder;
+  }
 }

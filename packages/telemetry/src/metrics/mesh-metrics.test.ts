@@ -4,7 +4,7 @@ import { type MetricsPolicy, NO_TELEMETRY_POLICY, type PeerIdentity, type Teleme
 import { describe, expect, it } from "vitest";
 import { MeshMetrics, type ReadOptions } from "./mesh-metrics.js";
 import { clusterOf, endpointOf, outcome, peerOf } from "./outcome.test.helper.js";
-import { METADATA_HEADER, PeerMetadata } from "./peer-metadata.js";
+import { ownMetadata, PeerMetadata } from "./peer-metadata.js";
 import { type WorkloadLabels, workloadLabels } from "./workload-labels.js";
 
 const PRINCIPAL = "spiffe://cluster.local/ns/shop/sa/productpage";
@@ -100,29 +100,37 @@ describe("Istio's metrics", () => {
 
   it("believe what a sidecar says of itself over mTLS only, and of its own namespace", () => {
     const { metrics, lines } = testMetrics();
-    const headers = {
-      [METADATA_HEADER]: struct({
-        NAMESPACE: "shop",
-        WORKLOAD_NAME: "web-v7",
-        CLUSTER_ID: "east",
-        LABELS: { app: "web" },
-      }),
-    };
-    metrics.ended(outcome({ direction: "inbound", headers }));
-    metrics.ended(outcome({ direction: "inbound", headers, peer: peerOf("other", "web"), mtls: true }));
+    const peerWorkload = struct({
+      NAMESPACE: "shop",
+      WORKLOAD_NAME: "web-v7",
+      CLUSTER_ID: "east",
+      LABELS: { app: "web" },
+    });
+    metrics.ended(outcome({ direction: "inbound", peerWorkload }));
+    metrics.ended(outcome({ direction: "inbound", peerWorkload, peer: peerOf("other", "web"), mtls: true }));
     expect(lines("istio_requests_total").join("\n")).not.toMatch(/web-v7/);
-    metrics.ended(outcome({ direction: "inbound", headers, peer: peerOf("shop", "web"), mtls: true }));
+    metrics.ended(outcome({ direction: "inbound", peerWorkload, peer: peerOf("shop", "web"), mtls: true }));
     expect(lines("istio_requests_total").join("\n")).toMatch(/source_workload="web-v7".*source_cluster="east"/);
-    for (const broken of ["", "!", "CgM=", "/////w==", "a".repeat(20_000)]) {
-      metrics.ended(
-        outcome({
-          direction: "inbound",
-          headers: { [METADATA_HEADER]: broken },
-          peer: peerOf("shop", "web"),
-          mtls: true,
-        }),
-      );
+    const before = lines("istio_requests_total").length;
+    for (const broken of ["!", "CgM=", "/////w==", "a".repeat(20_000), "workload=web", "workload=%"]) {
+      const given = { peerWorkload: broken, peer: peerOf("shop", "web"), mtls: true };
+      metrics.ended(outcome({ direction: "inbound", ...given }));
     }
+    // All of them as the one without a word.
+    expect(lines("istio_requests_total")).toHaveLength(before + 1);
+  });
+
+  it("believe a member of the mesh which of its service account's workloads it is, and of its own namespace", () => {
+    const { metrics, lines } = testMetrics();
+    const own = workloadLabels({ app: "web & co", version: "v7" }, "web", "shop");
+    const peerWorkload = ownMetadata(own);
+    for (const peer of [peerOf("other", "web"), peerOf("shop", "web")]) {
+      metrics.ended(outcome({ direction: "inbound", peerWorkload, peer, mtls: true }));
+    }
+    const found = lines("istio_requests_total");
+    expect(found.map((line) => /source_workload="([^"]*)"/.exec(line)?.[1])).toEqual(["unknown", "web & co-v7"]);
+    expect(found[1]).toMatch(/source_canonical_service="web & co",source_canonical_revision="v7"/);
+    expect(found[1]).toMatch(/source_workload_namespace="shop".*source_version="v7",source_cluster="default"/);
   });
 });
 

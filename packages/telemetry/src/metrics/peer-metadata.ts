@@ -1,17 +1,15 @@
 /**
- * What Envoy sidecars tell of themselves beside their certificate: `x-envoy-peer-metadata`, base64 of a protobuf Struct. Read
- * over mTLS only, believed of the namespace that the certificate names only, and never trusted to be short or well-formed.
+ * What callers say of themselves beside their certificate: members of this mesh by names and values as in a URL's query, Envoy
+ * sidecars by `x-envoy-peer-metadata`, base64 of a protobuf Struct. Read over mTLS only, believed of the namespace that the
+ * certificate names only, and never trusted to be short or well-formed.
  */
 
 import type { PeerIdentity } from "@inmesh/model";
-import { UNKNOWN, type WorkloadLabels, workloadLabels } from "./workload-labels.js";
+import { UNKNOWN, UNKNOWN_WORKLOAD, type WorkloadLabels, workloadLabels } from "./workload-labels.js";
 
-export const METADATA_HEADER = "x-envoy-peer-metadata";
-
+/** The same object for the same words, while it is remembered. */
 export interface ToldMetadata {
   readonly labels: WorkloadLabels;
-  /** Tells it from others of the same peer. */
-  readonly key: string;
 }
 
 /** In characters. */
@@ -21,6 +19,14 @@ const LONGEST_VALUE = 128;
 const MOST = 256;
 /** Of Structs in Structs. */
 const DEEPEST = 8;
+
+/** How this process says who it is. No value of base64 begins like that. */
+export function ownMetadata(own: WorkloadLabels): string {
+  const { workload, ...others } = own;
+  return new URLSearchParams({ workload, ...others }).toString();
+}
+
+const OWN = "workload=";
 
 export class PeerMetadata {
   readonly #known = new Map<string, ToldMetadata | undefined>();
@@ -32,11 +38,22 @@ export class PeerMetadata {
     if (known !== undefined || this.#known.has(header))
       return known?.labels.namespace === peer.namespace ? known : undefined;
     if (this.#known.size >= MOST) this.#known.delete(this.#known.keys().next().value!); // full, so not empty
-    const told = readMetadata(header);
+    const told = header.startsWith(OWN) ? readOwn(header) : readMetadata(header);
     this.#known.set(header, told);
     return told?.labels.namespace === peer.namespace ? told : undefined;
   }
 }
+
+function readOwn(text: string): ToldMetadata | undefined {
+  const given = new URLSearchParams(text);
+  const labels: { -readonly [Key in keyof WorkloadLabels]: string } = { ...UNKNOWN_WORKLOAD };
+  for (const key of KEYS) labels[key] = given.get(key)?.slice(0, LONGEST_VALUE) || UNKNOWN_WORKLOAD[key];
+  const { workload, canonicalService, cluster } = labels;
+  if ([workload, canonicalService, cluster].includes(UNKNOWN)) return undefined; // known together, or not at all
+  return { labels };
+}
+
+const KEYS = Object.keys(UNKNOWN_WORKLOAD) as readonly (keyof WorkloadLabels)[];
 
 function readMetadata(header: string): ToldMetadata | undefined {
   try {
@@ -52,10 +69,7 @@ function readMetadata(header: string): ToldMetadata | undefined {
     const cluster = textOf(struct["CLUSTER_ID"]) || UNKNOWN;
     const own = { ...found, workload, cluster, ...(canonical !== "" && { canonicalService: canonical }) };
     if (own.cluster === UNKNOWN) return undefined; // known together, or not at all
-    return {
-      labels: own,
-      key: `${own.workload} ${own.version} ${own.canonicalService} ${own.canonicalRevision} ${own.cluster}`,
-    };
+    return { labels: own };
   } catch {
     return undefined; // no protobuf
   }

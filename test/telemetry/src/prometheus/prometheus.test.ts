@@ -10,10 +10,8 @@ import { Shop } from "./shop.js";
 const tools = findPrometheus("what Prometheus, Istio's dashboards and Kiali make of the mesh's metrics");
 /** Of each path, once it was found. */
 const SENT = { ok: 40, missing: 6, broken: 4 };
-/** As callers count, by source and destination workload. */
-const OUTGOING = ["gateway reviews-v1", "gateway reviews-v2", "reviews-v1 ratings", "reviews-v2 ratings"];
-/** As the called count. One service account: they cannot tell which version called. */
-const INCOMING = ["gateway reviews-v1", "gateway reviews-v2", "reviews ratings"];
+/** By source and destination workload, as callers count and as the called do. */
+const EDGES = ["gateway reviews-v1", "gateway reviews-v2", "reviews-v1 ratings", "reviews-v2 ratings"];
 
 describe.skipIf(tools === undefined)("Prometheus", () => {
   let shop: Shop;
@@ -29,7 +27,7 @@ describe.skipIf(tools === undefined)("Prometheus", () => {
     await until(async () => {
       await shop.call("/ok");
       const [source, destination] = [await edges("source"), await edges("destination")];
-      return OUTGOING.every((edge) => source.includes(edge)) && INCOMING.every((edge) => destination.includes(edge));
+      return EDGES.every((edge) => source.includes(edge) && destination.includes(edge));
     }, "every edge to be scraped");
     before = await total(await scrape(shop.admins[0]!));
     for (const path of Object.keys(SENT) as (keyof typeof SENT)[]) {
@@ -89,8 +87,8 @@ describe.skipIf(tools === undefined)("Prometheus", () => {
       }
       return new Set(found.map(({ metric: of }) => `${of["source_workload"]} ${of["destination_workload"]}`));
     };
-    expect([...(await shown(KIALI.graph))].sort()).toEqual(OUTGOING);
-    expect([...(await shown(KIALI.incoming))].sort()).toEqual(INCOMING);
+    expect([...(await shown(KIALI.graph))].sort()).toEqual(EDGES);
+    expect([...(await shown(KIALI.incoming))].sort()).toEqual(EDGES);
     const locks = await prometheus.query(KIALI.padlock);
     expect(locks.length).toBeGreaterThan(0);
     for (const { metric } of locks) {

@@ -34,6 +34,7 @@ export interface Http2ConnectionOptions {
   readonly connect: buildConnector.connector;
   readonly scheme: "http" | "https";
   readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
+  readonly workload?: string | undefined;
   readonly policy: ConnectionPolicy;
   readonly clock: Clock;
   readonly undici: Undici;
@@ -60,6 +61,7 @@ export class Http2Connection implements Connection {
   remoteAddress: string | undefined = undefined;
   wire: Wire | undefined = undefined;
   secured: SecuredConnection | undefined = undefined;
+  introduced = false;
   /** Requests on it now. */
   streams = 0;
   #served = 0;
@@ -132,12 +134,13 @@ export class Http2Connection implements Connection {
   }
 
   carry(wire: WireAttempt): void {
-    const { scheme, undici, policy } = this.#options;
+    const { scheme, undici, policy, workload = "" } = this.#options;
     const session = this.#session!; // it has room
     this.#wasIdle = this.streams === 0;
     if (this.#wasIdle) session.ref();
     this.streams += 1;
     wire.connection = this;
+    if (!this.introduced && workload !== "") wire.introduce(workload);
     const request = new Http2Request(wire, {
       session,
       scheme,

@@ -23,6 +23,7 @@ export interface Http2PoolOptions {
   readonly scheme: "http" | "https";
   /** As of EndpointPool. */
   readonly about?: ((socket: Socket) => SecuredConnection | undefined) | undefined;
+  readonly workload?: string | undefined;
   /** A connection is asked for. */
   readonly onConnect: () => void;
   readonly undici: Undici;
@@ -146,13 +147,13 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
   /** Another connection, if those being made have no room for as many, and there may be another. */
   #openFor(requests: number): void {
     if (this.#roomToCome() >= requests) return;
-    const { connect, scheme, clock, undici, onConnect, connections, about } = this.#options;
+    const { connect, scheme, clock, undici, onConnect, connections, about, workload } = this.#options;
     let live = 0;
     for (const { retired } of this.#connections) if (!retired) live += 1;
     if (live >= MAX_CONNECTIONS || !connections.take(live, this)) return;
     onConnect();
     const policy = this.policy.connection;
-    const connection = new Http2Connection({ connect, scheme, policy, clock, undici, about, owner: this });
+    const connection = new Http2Connection({ connect, scheme, policy, clock, undici, about, workload, owner: this });
     this.#connections.add(connection);
   }
 

@@ -28,6 +28,8 @@ export interface Secured {
   dial: Dialer["dial"];
   /** Whether a connection that was kept may serve another request. */
   holds(connection: SecuredConnection): boolean;
+  /** What a new connection is told of this process, see `WORKLOAD_HEADER`; empty: nothing. */
+  readonly workload: string;
 }
 
 interface NamedPool {
@@ -43,6 +45,8 @@ export interface TlsPoolsOptions {
   readonly connections: ClusterConnections;
   readonly trusts: Trusts;
   readonly handshakes: Handshakes;
+  /** What members of the mesh are told of this process. */
+  readonly workload: string;
 }
 
 export class TlsPools implements Pool {
@@ -88,6 +92,7 @@ export class TlsPools implements Pool {
     const { clock } = this.#options;
     return {
       key: `${name} ${this.#policyKey}`,
+      workload: this.#workload,
       dial: (callback) => this.#named(name, call.authority).dialer.dial(callback),
       holds: ({ verified, retiresAt }) => {
         this.#trust.look();
@@ -119,6 +124,11 @@ export class TlsPools implements Pool {
     await Promise.all([...this.#pools.values()].map(({ pool }) => pool.destroy(error)));
   }
 
+  /** Others than members of the mesh hear nothing of it. */
+  get #workload(): string {
+    return this.#isMesh ? this.#options.workload : "";
+  }
+
   #nameFor(call: Call): string {
     if (!this.#isMesh) return serverNameOf(call);
     const { config } = call.cluster!; // an attempt has an endpoint, so its call has a cluster
@@ -140,7 +150,7 @@ export class TlsPools implements Pool {
     const connect = inTurn((_, callback) =>
       dialer.dial((error, socket) => (socket === null ? callback(error as Error, null) : callback(null, socket))),
     );
-    const options = { onConnect, undici, clock, connections, connect, about: securedOf };
+    const options = { onConnect, undici, clock, connections, connect, about: securedOf, workload: this.#workload };
     const pool =
       connection.protocol === "http2"
         ? // Between members of the mesh TLS is the mesh's own, and a request is what it would be without.

@@ -161,6 +161,10 @@ export class InboundRecord implements OutcomeRecord {
     return this.#context.peer;
   }
 
+  get peerWorkload(): string {
+    return this.#facts.peerWorkload;
+  }
+
   get mtls(): boolean {
     return this.#context.peer !== undefined;
   }

@@ -27,6 +27,8 @@ export class RequestFacts implements InboundHead {
   /** Clock ms at which the head of its answer was written; 0: none was. */
   headAt = 0;
   refusal: Refusal | undefined = undefined;
+  /** What its caller says of itself, over mTLS. */
+  peerWorkload = "";
   readonly #head: RequestHead;
   /** Of the connection, before the answer; -1: another answer stands before this one's. */
   readonly #sentBefore: number;

@@ -24,6 +24,8 @@ export class Connection {
   readonly known: KnownPeer | undefined;
   /** Monotonic ms after which it is to be replaced. */
   readonly retireAt: number;
+  /** What the caller says of itself; empty in plaintext. */
+  workload = "";
   caller: CallerCount | undefined = undefined;
   /** Of HTTP/2. */
   session: Http2Session | undefined = undefined;

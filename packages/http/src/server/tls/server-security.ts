@@ -183,6 +183,10 @@ export class ServerSecurity implements Security {
         this.#count(connection, head);
       }
     }
+    if (connection?.known !== undefined) {
+      if (request.workload !== "") connection.workload = request.workload;
+      if (request.facts !== undefined) request.facts.peerWorkload = connection.workload;
+    }
     if (request.clientCert || connection?.known !== undefined)
       this.#forward(head, connection?.known, request.clientCert);
     return this.#strict ? this.refusal(socket) : undefined;

@@ -22,7 +22,7 @@ export function record({ requestHeaders = {}, responseHeaders = {}, ...init }: R
     ...{ authority: "reviews.shop", scheme: "http", protocol: "HTTP/1.1", status: 200, grpcStatus: -1, flags: 0 },
     ...{ details: "via_upstream", code: "", message: "", requestBytes: 0, responseBytes: 58, requestId: "6f0c" },
     ...{ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", sampled: true, span: undefined },
-    ...{ attempts: [], attemptCount: 1, noRetry: "", peer: undefined, mtls: false },
+    ...{ attempts: [], attemptCount: 1, noRetry: "", peer: undefined, peerWorkload: "", mtls: false },
     ledger: { ...NO_TIME, meshMs: 0.25, waitMs: 31, bodyMs: 10 },
     ...{ localAddress: "127.0.0.1:40112", remoteAddress: "10.1.0.9:9080", httpRoute: "", snapshot: 41, policy: "" },
     ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined, last: undefined },
