@@ -85,6 +85,9 @@ export interface OutcomeRecord {
   readonly code: MeshErrorCode | "";
   /** Of the error; empty. */
   readonly message: string;
+  /** Messages of gRPC that went to the peer, and that came from it, as seen from the caller; 0 where it is no gRPC. */
+  readonly requestMessages: number;
+  readonly responseMessages: number;
   /** Bytes of bodies, as on the wire. */
   readonly requestBytes: number;
   readonly responseBytes: number;

@@ -45,6 +45,8 @@ export class OutcomeSlot implements OutcomeRecord {
   details = "-";
   code: MeshErrorCode | "" = "";
   message = "";
+  requestMessages = 0;
+  responseMessages = 0;
   requestBytes = 0;
   responseBytes = 0;
   span: TraceSpan | undefined = undefined;
@@ -211,6 +213,8 @@ export class OutcomeSlot implements OutcomeRecord {
     this.noRetry = "";
     this.peer = undefined;
     this.peerWorkload = "";
+    this.requestMessages = 0;
+    this.responseMessages = 0;
     this.mtls = false;
     this.localAddress = "";
     this.remoteAddress = "";

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MemoryRegistry } from "@inmesh/core";
+import { documentFromValue } from "@inmesh/model";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMesh } from "../create-mesh.js";
 import type { Mesh } from "../mesh.js";
@@ -11,7 +12,9 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-async function pair(options: MeshOptions = {}): Promise<{ readonly caller: Mesh; readonly served: Mesh }> {
+async function pair(
+  options: MeshOptions = {},
+): Promise<{ readonly caller: Mesh; readonly served: Mesh; readonly config: MemoryRegistry }> {
   const config = new MemoryRegistry();
   const shared = { config, propagationDelayMs: 0, log: "error" } as const;
   const served = await createMesh({ service: "reviews", version: "v2", ...shared });
@@ -23,7 +26,7 @@ async function pair(options: MeshOptions = {}): Promise<{ readonly caller: Mesh;
     () => caller.close(),
   );
   await expect.poll(async () => (await caller.fetch("http://reviews/")).status).toBe(200);
-  return { caller, served };
+  return { caller, served, config };
 }
 
 async function read(mesh: Mesh, query = "", headers: Record<string, string> = {}) {
@@ -67,6 +70,31 @@ describe("/stats/prometheus", () => {
     }
     // What would hold up an engine that tries everything.
     expect((await read(caller, `?filter=${encodeURIComponent("(a+)+(_+)+x$")}`)).text).toBe("");
+  });
+
+  it("tells of hosts that nobody knows where the mesh refuses them, and of nothing that goes around it", async () => {
+    const { caller, config } = await pair();
+    const known = (await read(caller)).text
+      .split("\n")
+      .filter((line) => line.startsWith("istio_requests_total")).length;
+    const elsewhere = createServer((_, response) => response.end());
+    await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+    open.push(() => new Promise((resolve) => elsewhere.close(resolve)));
+    const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/`;
+    expect((await caller.fetch(url)).status).toBe(200);
+    expect((await read(caller)).text.match(/^istio_requests_total/gm)).toHaveLength(known);
+    const spec = { outboundTrafficPolicy: { mode: "REGISTRY_ONLY" }, egress: [{ hosts: ["./*"] }] };
+    const metadata = { name: "it", namespace: "default" };
+    const value = { apiVersion: "networking.istio.io/v1", kind: "Sidecar", metadata, spec };
+    await config.apply(documentFromValue(value).documents);
+    const ask = (): Promise<number> =>
+      caller.fetch("http://nobody.invalid/").then(
+        ({ status }) => status,
+        () => 0, // no such name in DNS
+      );
+    await expect.poll(ask, { timeout: 10_000 }).toBe(502);
+    const [refused] = (await read(caller)).text.match(/^istio_requests_total\{.*BlackHoleCluster.*$/m) ?? [];
+    expect(refused).toMatch(/destination_service="unknown".*response_code="502",response_flags="-"/);
   });
 
   it("begins at 0 when it is told to", async () => {

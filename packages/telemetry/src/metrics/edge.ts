@@ -62,6 +62,10 @@ export class Edge {
   readonly text: string;
   /** The busiest are found first. */
   readonly traffics: Traffic[] = [];
+  /** Some were of gRPC, with as many messages. */
+  grpc = false;
+  requestMessages = 0;
+  responseMessages = 0;
   /** Clock ms of the last request. */
   lastAt = 0;
   #holders: EdgeHolder[] = [];
@@ -81,6 +85,14 @@ export class Edge {
   get gone(): boolean {
     this.#holders = this.#holders.filter(({ gone }) => !gone);
     return this.#holders.length === 0;
+  }
+
+  /** As if nothing had come over it. */
+  clear(): void {
+    this.traffics.length = 0;
+    this.grpc = false;
+    this.requestMessages = 0;
+    this.responseMessages = 0;
   }
 
   /** @returns undefined where no request has been like it */
@@ -109,6 +121,11 @@ export function pairsOf(values: LabelValues): string[] {
     if (value !== undefined) pairs.push(label, value);
   }
   return pairs;
+}
+
+/** Labels that messages have: they are counted as they pass, before anybody knows how the request will end. */
+export function messageValues(edge: LabelValues): LabelValues {
+  return { ...edge, request_protocol: "grpc" };
 }
 
 /** All labels of requests with this outcome. */

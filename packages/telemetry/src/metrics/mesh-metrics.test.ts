@@ -84,6 +84,33 @@ describe("Istio's metrics", () => {
     expect(found.join("\n")).not.toMatch(/evil/);
   });
 
+  it("count messages of gRPC by what one request does not change", () => {
+    const { metrics, lines } = testMetrics();
+    const grpc = { ...reviews(), requestMessages: 1, responseMessages: 3 };
+    metrics.ended(outcome({ ...grpc, grpcStatus: 0 }));
+    metrics.ended(outcome({ ...grpc, grpcStatus: 14, requestMessages: 0 }));
+    metrics.ended(outcome(reviews()));
+    const [asked, ...others] = lines("istio_request_messages_total");
+    expect(asked).toMatch(/reporter="source",.*request_protocol="grpc",connection_security_policy="unknown"} 1$/);
+    expect(asked).not.toMatch(/response_code|response_flags|grpc_response_status/);
+    expect(others).toEqual([]);
+    expect(lines("istio_response_messages_total").map((line) => line.split("} ")[1])).toEqual(["6"]);
+    const { client } = NO_TELEMETRY_POLICY;
+    const byStatus = {
+      tag: "path",
+      value: {
+        source: "request.path",
+        evaluate: (of: { attribute(path: string): unknown }) => of.attribute("request.path"),
+      },
+    };
+    const tags = new Map([["response_messages_total", [byStatus]]]) as unknown as MetricsPolicy["tags"];
+    const policy: MetricsPolicy = { ...client.metrics, disabled: new Set(["request_messages_total"]), tags };
+    metrics.update({ ...NO_TELEMETRY_POLICY, client: { ...client, metrics: policy } });
+    metrics.ended(outcome({ ...grpc, grpcStatus: 0, path: "/p.S/M" }));
+    expect(lines("istio_request_messages_total")).toEqual([]);
+    expect(lines("istio_response_messages_total")[0]).toMatch(/,path="\/p\.S\/M"} 3$/);
+  });
+
   it("join a caller's certificate with the registry, and leave all unknown where it has none", () => {
     const { metrics, known, lines } = testMetrics();
     const peer = peerOf("shop", "gateway");

@@ -63,7 +63,13 @@ export const TRAFFIC_METRICS = [
   "request_bytes",
   "response_bytes",
 ] as const satisfies readonly StandardMetric[];
-export type TrafficMetric = (typeof TRAFFIC_METRICS)[number];
+/** The two that messages of gRPC are counted in, by what one request does not change. */
+export const MESSAGE_METRICS = [
+  "request_messages_total",
+  "response_messages_total",
+] as const satisfies readonly StandardMetric[];
+export const ISTIO_METRICS = [...TRAFFIC_METRICS, ...MESSAGE_METRICS] as const;
+export type TrafficMetric = (typeof ISTIO_METRICS)[number];
 
 const counter = (name: string, labels: readonly string[], help: string): MetricSpec => ({
   ...{ name, type: "counter", labels, help },
@@ -83,6 +89,8 @@ export const METRICS = [
   },
   { ...histogram("istio_request_bytes", [], ENVOY_BOUNDS, "Bytes of request bodies."), common: true },
   { ...histogram("istio_response_bytes", [], ENVOY_BOUNDS, "Bytes of answers' bodies."), common: true },
+  { ...counter("istio_request_messages_total", [], "Messages of gRPC from client to server."), common: true },
+  { ...counter("istio_response_messages_total", [], "Messages of gRPC from server to client."), common: true },
   gauge("istio_build", ["component", "tag"], "1, with the version of inmesh."),
   counter(
     "inmesh_upstream_attempts_total",

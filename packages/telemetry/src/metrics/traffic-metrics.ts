@@ -13,6 +13,7 @@ import {
   type EdgeHolder,
   edgeText,
   type LabelValues,
+  messageValues,
   pairsOf,
   Traffic,
   type TrafficBounds,
@@ -20,7 +21,15 @@ import {
   trafficValues,
 } from "./edge.js";
 import { type Exposition, labelText } from "./exposition.js";
-import { COMMON_LABELS, type MetricName, metricOf, TRAFFIC_METRICS, type TrafficMetric } from "./metric-table.js";
+import {
+  COMMON_LABELS,
+  ISTIO_METRICS,
+  MESSAGE_METRICS,
+  type MetricName,
+  metricOf,
+  TRAFFIC_METRICS,
+  type TrafficMetric,
+} from "./metric-table.js";
 import type { PeerMetadata } from "./peer-metadata.js";
 import { SourceEdges } from "./source-edges.js";
 import { TaggedSeries } from "./tagged-series.js";
@@ -97,12 +106,15 @@ export class TrafficMetrics implements OutcomeSink {
     traffic.requestBytes.record(record.requestBytes);
     traffic.responseBytes.record(record.responseBytes);
     if (record.sampled) traffic.duration.exemplify(bucket, record.traceId, durationMs, record.wallMs + durationMs);
+    if (grpcStatus >= 0) {
+      for (const metric of MESSAGE_METRICS) this.#countMessages(side, edge, metric, amountOf(metric, record, 0));
+    }
   }
 
   /** Everything that is counted, metric after metric; pauses where a reader may. @param now clock ms */
   *write(out: Exposition, now: number): Iterable<void> {
     this.sweep(now);
-    for (const metric of TRAFFIC_METRICS) {
+    for (const metric of ISTIO_METRICS) {
       const spec = metricOf(`istio_${metric}`);
       if (!out.wants(spec.name)) continue;
       out.head(spec);
@@ -135,10 +147,10 @@ export class TrafficMetrics implements OutcomeSink {
       letGo = true;
       this.#edges.delete(text);
       this.#traffics -= edge.traffics.length;
-      edge.traffics.length = 0; // whoever still leads there begins anew
+      edge.clear(); // whoever still leads there begins anew
     }
     for (const side of SIDES) {
-      for (const metric of TRAFFIC_METRICS) {
+      for (const metric of ISTIO_METRICS) {
         const form = this.#forms[side][metric];
         if (form instanceof TaggedSeries && form.size >= this.#maxSeries) form.forget(before);
       }
@@ -150,7 +162,7 @@ export class TrafficMetrics implements OutcomeSink {
 
   /** Everything begins at 0. */
   reset(): void {
-    for (const edge of [...this.#edges.values(), ...Object.values(this.#overflow)]) edge.traffics.length = 0;
+    for (const edge of [...this.#edges.values(), ...Object.values(this.#overflow)]) edge.clear();
     this.#traffics = 0;
     for (const side of SIDES) this.#forms[side] = this.#formsOf(this.#policy[side]);
     this.#dropped.clear();
@@ -162,7 +174,7 @@ export class TrafficMetrics implements OutcomeSink {
     this.#policy[side] = policy;
     if (before !== undefined && samePolicy(before, policy)) return;
     const forms = this.#formsOf(policy);
-    const plain = TRAFFIC_METRICS.every((metric) => forms[metric] === "plain");
+    const plain = ISTIO_METRICS.every((metric) => forms[metric] === "plain");
     if (plain && this.#plain[side]) return;
     this.#forms[side] = forms;
     this.#plain[side] = plain;
@@ -170,18 +182,18 @@ export class TrafficMetrics implements OutcomeSink {
     for (const edge of this.#edges.values()) {
       if (edge.values.reporter !== reporter) continue;
       this.#traffics -= edge.traffics.length;
-      edge.traffics.length = 0;
+      edge.clear();
     }
-    this.#overflow[side].traffics.length = 0;
+    this.#overflow[side].clear();
   }
 
   #formsOf(policy: MetricsPolicy | undefined): Forms {
     const forms = allPlain();
-    for (const metric of TRAFFIC_METRICS) {
+    for (const metric of ISTIO_METRICS) {
       const tags = policy?.tags.get(metric);
       if (policy?.disabled.has(metric) === true) forms[metric] = "disabled";
       else if (tags !== undefined && tags.length > 0) {
-        forms[metric] = new TaggedSeries(tags, metric === "requests_total" ? undefined : this.#bounds[metric]);
+        forms[metric] = new TaggedSeries(tags, isCounter(metric) ? undefined : this.#bounds[metric]);
       }
     }
     return forms;
@@ -198,18 +210,44 @@ export class TrafficMetrics implements OutcomeSink {
       if (form === "plain") {
         traffic ??= edge.find(record.status, record.grpcStatus, record.flags) ?? this.#grow(side, edge, record);
         count(traffic, metric, amount);
-        continue;
+      } else {
+        values ??= trafficValues(edge.values, record);
+        this.#countTagged(side, metric, form, values, record, amount);
       }
-      values ??= trafficValues(edge.values, record);
-      this.#attributes.record = record;
-      const room = { mayGrow: form.size < this.#maxSeries, overflow: this.#overflow[side].text };
-      const { sample, dropped } = form.sample(values, this.#attributes, room);
-      this.#attributes.record = undefined;
-      if (dropped) this.#drop(metric);
-      sample.lastAt = record.endedAt;
-      sample.value += amount;
-      sample.cells?.record(amount);
     }
+    if (record.grpcStatus < 0) return;
+    for (const metric of MESSAGE_METRICS) {
+      const form = forms[metric];
+      const amount = amountOf(metric, record, 0);
+      if (form === "plain") this.#countMessages(side, edge, metric, amount);
+      else if (form !== "disabled") this.#countTagged(side, metric, form, messageValues(edge.values), record, amount);
+    }
+  }
+
+  #countTagged(
+    side: Side,
+    metric: TrafficMetric,
+    form: TaggedSeries,
+    values: LabelValues,
+    record: OutcomeRecord,
+    amount: number,
+  ): void {
+    this.#attributes.record = record;
+    const room = { mayGrow: form.size < this.#maxSeries, overflow: this.#overflow[side].text };
+    const { sample, dropped } = form.sample(values, this.#attributes, room);
+    this.#attributes.record = undefined;
+    if (dropped) this.#drop(metric);
+    sample.lastAt = record.endedAt;
+    sample.value += amount;
+    sample.cells?.record(amount);
+  }
+
+  #countMessages(side: Side, edge: Edge, metric: MessageMetric, amount: number): void {
+    const isKept = this.#edges.get(edge.text) === edge;
+    if (!isKept) this.#drop(metric);
+    const into = isKept ? edge : this.#overflow[side];
+    into.grpc = true;
+    into[MESSAGES[metric]] += amount;
   }
 
   /** The first request like this one. */
@@ -256,6 +294,13 @@ export class TrafficMetrics implements OutcomeSink {
     const reporter = side === "client" ? "source" : "destination";
     for (const edge of [...this.#edges.values(), this.#overflow[side]]) {
       if (edge.values.reporter !== reporter) continue;
+      if (isMessages(metric)) {
+        if (!edge.grpc) continue;
+        const labels = edge === this.#overflow[side] ? edge.text : labelText(pairsOf(messageValues(edge.values)));
+        out.sample(`istio_${metric}`, labels, edge[MESSAGES[metric]]);
+        if (out.full) yield;
+        continue;
+      }
       for (const traffic of edge.traffics) {
         if (metric === "requests_total") out.sample("istio_requests_total", traffic.labels, traffic.requests);
         else out.histogram(`istio_${metric}`, traffic.labels, traffic[CELLS[metric]]);
@@ -274,20 +319,36 @@ const CELLS = {
   response_bytes: "responseBytes",
 } as const;
 
+type MessageMetric = (typeof MESSAGE_METRICS)[number];
+const MESSAGES = {
+  request_messages_total: "requestMessages",
+  response_messages_total: "responseMessages",
+} as const satisfies Record<MessageMetric, keyof OutcomeRecord>;
+
+function isMessages(metric: TrafficMetric): metric is MessageMetric {
+  return metric in MESSAGES;
+}
+
+function isCounter(metric: TrafficMetric): metric is MessageMetric | "requests_total" {
+  return metric === "requests_total" || isMessages(metric);
+}
+
 function allPlain(): Forms {
   return {
     ...{ requests_total: "plain", request_duration_milliseconds: "plain" },
     ...{ request_bytes: "plain", response_bytes: "plain" },
+    ...{ request_messages_total: "plain", response_messages_total: "plain" },
   };
 }
 
 function amountOf(metric: TrafficMetric, record: OutcomeRecord, durationMs: number): number {
   if (metric === "requests_total") return 1;
   if (metric === "request_duration_milliseconds") return durationMs;
+  if (isMessages(metric)) return record[MESSAGES[metric]];
   return metric === "request_bytes" ? record.requestBytes : record.responseBytes;
 }
 
-function count(traffic: Traffic, metric: TrafficMetric, amount: number): void {
+function count(traffic: Traffic, metric: Exclude<TrafficMetric, MessageMetric>, amount: number): void {
   if (metric === "requests_total") traffic.requests += 1;
   else traffic[CELLS[metric]].record(amount);
 }

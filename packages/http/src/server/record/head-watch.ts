@@ -6,16 +6,19 @@
 import { ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { override } from "../override.js";
+import { MessageCount } from "./message-count.js";
 
 /** On requests and streams that a mesh serves (inbound-request.ts). Holds for every copy of this package, also older ones. */
 const SERVED: unique symbol = Symbol.for("@inmesh/inbound@1");
 const WATCHED: unique symbol = Symbol.for("@inmesh/heads-watched@1");
 
 const SENT: unique symbol = Symbol("inmesh.sentBytes");
+const MESSAGES: unique symbol = Symbol("inmesh.sentMessages");
 
 interface Marked {
   readonly [SERVED]?: { headWritten?(): void };
   [SENT]?: number;
+  [MESSAGES]?: MessageCount;
 }
 
 export function watchHeads(): void {
@@ -53,6 +56,15 @@ export function sentBytes(stream: object): number {
   return (stream as Marked)[SENT] ?? 0;
 }
 
+/** Of gRPC: from here on messages of the answer count. */
+export function countMessages(stream: object): void {
+  (stream as Marked)[MESSAGES] = new MessageCount();
+}
+
+export function sentMessages(stream: object): number {
+  return (stream as Marked)[MESSAGES]?.messages ?? 0;
+}
+
 type Write = (this: Marked, chunk: unknown, encoding: BufferEncoding, done: unknown) => void;
 type Writev = (this: Marked, chunks: readonly { readonly chunk: unknown }[], done: unknown) => void;
 
@@ -61,14 +73,23 @@ function countWrites(prototype: object): void {
   const { _write, _writev } = target;
   override(target, "_write", function (chunk, encoding, done) {
     this[SENT] = (this[SENT] ?? 0) + lengthOf(chunk, encoding);
+    this[MESSAGES]?.add(bytesOf(chunk, encoding));
     _write.call(this, chunk, encoding, done);
   });
   override(target, "_writev", function (chunks, done) {
     let sent = this[SENT] ?? 0;
-    for (const { chunk } of chunks) sent += lengthOf(chunk);
+    const messages = this[MESSAGES];
+    for (const { chunk } of chunks) {
+      sent += lengthOf(chunk);
+      messages?.add(bytesOf(chunk));
+    }
     this[SENT] = sent;
     _writev.call(this, chunks, done);
   });
+}
+
+function bytesOf(chunk: unknown, encoding?: BufferEncoding): Uint8Array {
+  return typeof chunk === "string" ? Buffer.from(chunk, encoding) : (chunk as Uint8Array);
 }
 
 function lengthOf(chunk: unknown, encoding?: BufferEncoding): number {

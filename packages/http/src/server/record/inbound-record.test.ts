@@ -51,10 +51,12 @@ function seen(record: OutcomeRecord) {
   const { method, path, query, authority, scheme, protocol, status, flags, details, code, ledger } = record;
   const { requestBytes, responseBytes, requestId, traceId, httpRoute, remoteAddress, localAddress, grpcStatus } =
     record;
+  const { requestMessages, responseMessages } = record;
   const { meshMs, waitMs, bodyMs } = ledger;
   return {
     ...{ method, path, query, authority, scheme, protocol, status, flags, details, code },
     ...{ requestBytes, responseBytes, requestId, traceId, httpRoute, remoteAddress, localAddress, grpcStatus },
+    ...{ requestMessages, responseMessages },
     sum: meshMs + waitMs + bodyMs - (record.endedAt - record.startedAt),
     agent: record.requestHeader("user-agent"),
     type: record.responseHeader("content-type"),
@@ -211,27 +213,27 @@ describe("the record of a request served", () => {
     expect([ran, ends]).toEqual([true, [[200, span.traceId]]]);
   });
 
-  it("is the same over HTTP/2, with the status of gRPC", async () => {
+  it("is the same over HTTP/2, with the status of gRPC and its messages", async () => {
     const { servers, next } = mesh();
     const server = attachServer(createServer2(), servers);
     undos.push(() => server.close());
     server.on("stream", (stream) => {
       stream.respond({ "content-type": "application/grpc" }, { waitForTrailers: true });
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "5" }));
-      stream.resume().on("end", () => stream.end("12345"));
+      stream.resume().on("end", () => stream.end("\0\0\0\0\0\0\0\0\0\x01x"));
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
     const session = connect2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     undos.push(() => session.close());
     const stream = session.request({ ":method": "POST", ":path": "/p.S/M?q", "content-type": "application/grpc" });
-    stream.end("123");
+    stream.write("\0\0\0");
+    stream.end("\0\x02ab");
     stream.resume();
     await once(stream, "response");
     expect((await next(1))[0]).toMatchObject({
       ...{ method: "POST", path: "/p.S/M", query: "q", protocol: "HTTP/2", status: 200, grpcStatus: 5 },
       ...{
-        requestBytes: 3,
-        responseBytes: 5,
+        ...{ requestBytes: 7, responseBytes: 11, requestMessages: 1, responseMessages: 2 },
         requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         type: "application/grpc",
       },

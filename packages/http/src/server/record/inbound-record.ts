@@ -107,6 +107,14 @@ export class InboundRecord implements OutcomeRecord {
     return typeof refusal.body === "string" ? refusal.body.slice(refusal.body.indexOf("\n") + 1) : "";
   }
 
+  get requestMessages(): number {
+    return this.#facts.requestMessages();
+  }
+
+  get responseMessages(): number {
+    return this.#facts.responseMessages(this.#answer);
+  }
+
   get requestBytes(): number {
     return this.#facts.requestBytes();
   }

@@ -7,8 +7,9 @@ import type { InboundHead } from "@inmesh/core";
 import type { Answer } from "../inbound-request.js";
 import type { RequestHead } from "../request-head.js";
 import { StreamAnswer } from "../stream-answer.js";
-import { countBody, countedBytes } from "./counted-body.js";
-import { sentBytes } from "./head-watch.js";
+import { countBody, countedBytes, countedMessages } from "./counted-body.js";
+import { isGrpc } from "./grpc-facts.js";
+import { countMessages, sentBytes, sentMessages } from "./head-watch.js";
 import type { Refusal } from "./refusal-details.js";
 
 export class RequestFacts implements InboundHead {
@@ -55,7 +56,9 @@ export class RequestFacts implements InboundHead {
       this.#sentBefore = -1;
     }
     void socket?.remoteAddress; // Node keeps it from the first look on, and a caller that has left has none
-    if (mayHaveBody(head)) countBody(carrier);
+    const grpc = !(carrier instanceof IncomingMessage) && isGrpc(this.header("content-type"));
+    if (grpc) countMessages(carrier);
+    if (mayHaveBody(head)) countBody(carrier, grpc);
   }
 
   get headers(): RequestHead["headers"] {
@@ -73,6 +76,14 @@ export class RequestFacts implements InboundHead {
 
   requestBytes(): number {
     return countedBytes(this.carrier);
+  }
+
+  requestMessages(): number {
+    return countedMessages(this.carrier);
+  }
+
+  responseMessages(answer: Answer): number {
+    return answer instanceof StreamAnswer ? sentMessages(answer.stream) : 0;
   }
 
   /** Of HTTP/1.1 what its connection sent, with the lengths of chunks and without heads. */
