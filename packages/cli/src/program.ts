@@ -1,6 +1,6 @@
 /** The command line as commander sees it: one program, its commands, and how each failure ends. */
 
-import { MeshError } from "@inmesh/core";
+import { MeshError, messageOf } from "@inmesh/core";
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands.js";
 import { type ChildExitCode, CliError, EXIT, type ExitCode, systemReason } from "./exit.js";
@@ -97,7 +97,7 @@ function fail(error: unknown, io: Io, plain: boolean): ExitCode {
     say(`the system refused to open${path}: ${reason}`, "Check the path and its permissions.");
     return EXIT.unreachable;
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   say(
     `unexpected failure: ${message}`,
     "This is a fault of inmesh; run again with INMESH_DEBUG=1 and report what it prints.",

@@ -277,3 +277,8 @@ export class MeshError extends Error {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 }
+
+/** What was thrown, in words: of whatever is no Error, its text. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

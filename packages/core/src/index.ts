@@ -14,6 +14,7 @@ export {
   MeshError,
   type MeshErrorCode,
   type MeshErrorOptions,
+  messageOf,
 } from "./errors.js";
 export { type ExplainOptions, explain } from "./explain/explain.js";
 export type {

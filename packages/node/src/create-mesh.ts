@@ -1,6 +1,6 @@
 /** A mesh of one's own: nothing global is touched unless option `patch` asks for it, no signal is handled. */
 
-import { MeshError } from "@inmesh/core";
+import { MeshError, messageOf } from "@inmesh/core";
 import { importUndici } from "@inmesh/http/undici";
 import { readLaunch } from "./boot/launch.js";
 import { patchSeams } from "./boot/patch-seams.js";
@@ -36,6 +36,6 @@ function readSettings(options: MeshOptions, parseYaml: () => ParseYaml): MeshSet
   try {
     return resolveSettings(options, { parseYaml, ...readLaunch(process.env, () => process.cwd(), process.argv) });
   } catch (error) {
-    throw new MeshError("CONFIG_INVALID", error instanceof Error ? error.message : String(error));
+    throw new MeshError("CONFIG_INVALID", messageOf(error));
   }
 }

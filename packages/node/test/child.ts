@@ -6,7 +6,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { afterEach } from "vitest";
 
 export const REGISTER = fileURLToPath(new URL("../dist/register.js", import.meta.url));
 
@@ -35,14 +34,15 @@ export interface Child {
 const running: ChildProcess[] = [];
 const folders: string[] = [];
 
-afterEach(async () => {
+/** Of all that a test has started, and its folders; called after each (setup.ts). */
+export async function endChildren(): Promise<void> {
   for (const child of running.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
     child.kill("SIGKILL");
     await once(child, "exit");
   }
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
+}
 
 /** A registry folder of its own, removed after the test. */
 export function newFolder(): string {

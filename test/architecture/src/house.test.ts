@@ -92,6 +92,19 @@ describe("the house", () => {
     ).toEqual([]);
   });
 
+  it("asks core what was thrown, where it can", () => {
+    // boot.ts runs before anything of core is loaded.
+    const again = packages
+      .flatMap(({ files }) => files)
+      .filter(
+        ({ path, text }) =>
+          /(\w+) instanceof Error \? \1\.message : String\(\1\)/.test(text) &&
+          !/core\/src\/errors\.ts$|boot\/boot\.ts$/.test(path),
+      )
+      .map(({ path }) => path);
+    expect(again).toEqual([]);
+  });
+
   it("says at the top of a file of more than 400 lines why it is that long", () => {
     const silent = packages
       .flatMap(({ files }) => files)

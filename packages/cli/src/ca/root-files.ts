@@ -2,6 +2,7 @@
 
 import { lstat, mkdir, open, readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import { messageOf } from "@inmesh/core";
 import { certificatePem, parseChain, privateKeyPem, readPrivateKey } from "@inmesh/identity";
 import type { KeyAndCertificate } from "@inmesh/identity/ca";
 import type { Cli } from "../cli.js";
@@ -46,11 +47,7 @@ export async function readRootKey(file: string, cli: Cli): Promise<Key> {
   try {
     return readPrivateKey(text);
   } catch (error) {
-    throw new CliError(
-      EXIT.usage,
-      `${file}: ${error instanceof Error ? error.message : String(error)}`,
-      "Name the root's key: --root-key FILE.",
-    );
+    throw new CliError(EXIT.usage, `${file}: ${messageOf(error)}`, "Name the root's key: --root-key FILE.");
   }
 }
 
@@ -65,7 +62,7 @@ export async function readRoot(certificateFile: string, keyFile: string, cli: Cl
     try {
       return parseChain(text, "it");
     } catch (error) {
-      return fail(error instanceof Error ? error.message : String(error));
+      return fail(messageOf(error));
     }
   })();
   if (certificate === undefined || more.length > 0) return fail("one certificate is expected");

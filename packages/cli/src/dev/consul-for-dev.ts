@@ -1,7 +1,7 @@
 /** A session on Consul: one that runs, or one of the session's own. The folder's policy is brought into its KV store. */
 
 import { ConsulRegistry, parseConsulUrl } from "@inmesh/consul";
-import { systemRandom } from "@inmesh/core";
+import { messageOf, systemRandom } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import { parseDocuments } from "@inmesh/model";
 import { CliError, EXIT } from "../exit.js";
@@ -36,7 +36,7 @@ export async function openConsulForDev(
     try {
       await registry.store.list();
     } catch (error) {
-      throw new CliError(EXIT.unreachable, `no registry: ${reasonOf(error)}`, "Check its address, and that it runs.");
+      throw new CliError(EXIT.unreachable, `no registry: ${messageOf(error)}`, "Check its address, and that it runs.");
     }
     await mirror.start();
     return {
@@ -58,7 +58,7 @@ function openConsul(config: string, { cli: { io } }: DevRegistryOptions): Consul
     const target = parseConsulUrl(config, io.env);
     return new ConsulRegistry({ target, clock: io.clock, random: systemRandom, parse: parseDocuments, scope: "all" });
   } catch (error) {
-    throw new CliError(EXIT.usage, reasonOf(error), "Write --registry consul://host:8500.");
+    throw new CliError(EXIT.usage, messageOf(error), "Write --registry consul://host:8500.");
   }
 }
 
@@ -69,8 +69,4 @@ async function startAgent({ cli: { io }, scratch, events, reaper, signal }: DevR
     onEnd: (reason) =>
       events.add("error", `the Consul of this session ended: ${reason}; services go on with what they know`),
   });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { messageOf } from "@inmesh/core";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { namespaceOf } from "../options.js";
@@ -211,7 +212,7 @@ async function play(script: string, session: Session, keep: boolean, events: Eve
     return undefined;
   } catch (error) {
     if (session.signal.aborted) return undefined; // it ends because the user wanted it to
-    return { code: EXIT.bad, failure: error instanceof Error ? error.message : String(error) };
+    return { code: EXIT.bad, failure: messageOf(error) };
   }
 }
 

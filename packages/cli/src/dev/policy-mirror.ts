@@ -4,6 +4,7 @@
  */
 
 import type { RegistryView, Source, Store } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import type { Document } from "@inmesh/model";
 
 export interface PolicyMirrorOptions {
@@ -82,7 +83,7 @@ export class PolicyMirror {
       for (const key of gone) this.#applied.delete(key);
       if (temporary.length === 0) onTemporary([]);
     } catch (error) {
-      onFailure(error instanceof Error ? error.message : String(error));
+      onFailure(messageOf(error));
       this.#retry = setTimeout(() => this.#bringOver(), retryMs);
       this.#retry.unref();
     }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { messageOf } from "@inmesh/core";
 import { CliError, EXIT, systemReason } from "../exit.js";
 
 export interface Manifest {
@@ -32,7 +33,7 @@ export function readManifest(folder: string): Manifest {
   try {
     content = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw unusable(error instanceof Error ? error.message : String(error), "Correct it; nothing was changed.");
+    throw unusable(messageOf(error), "Correct it; nothing was changed.");
   }
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     throw unusable("it holds no object", "Correct it; nothing was changed.");

@@ -1,6 +1,7 @@
 /** Config entries of Consul from files, standard input or a Consul itself. */
 
 import type { ConfigEntryInput } from "@inmesh/consul/config-entry";
+import { messageOf } from "@inmesh/core";
 import type { Problem } from "@inmesh/model";
 import { parseAllDocuments } from "yaml";
 import type { Cli } from "../cli.js";
@@ -49,7 +50,7 @@ export async function consulEntries(
       }
     } catch (error) {
       const line = error instanceof HclFault ? error.line : 0;
-      const [fact = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+      const [fact = ""] = messageOf(error).split("\n");
       const message = `${fact}. The file is not read. Correct it.`;
       problems.push({
         code: "IM0730",

@@ -8,6 +8,7 @@ import { request as requestSecurely } from "node:https";
 import { networkInterfaces } from "node:os";
 import type { PeerCertificate } from "node:tls";
 import type { Clock, Lease } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { parseSpiffeId } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { systemReason } from "../exit.js";
@@ -123,7 +124,7 @@ export class AdminClient {
       ? secureTarget(admin, await this.#operator(this.#options.operator))
       : parseAdmin(admin, remote);
     const text = await this.#send(method, target, `${target.prefix ?? ""}${path}`).catch((error: unknown) => {
-      trace(`asked ${admin}${path}: ${error instanceof Error ? error.message : String(error)}`);
+      trace(`asked ${admin}${path}: ${messageOf(error)}`);
       throw error;
     });
     trace(`asked ${admin}${path}: ${text.length} characters after ${formatMs(clock.now() - askedAt)}`);

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "@inmesh/core";
 import { parse } from "yaml";
 import { CliError, EXIT, systemReason } from "../exit.js";
 
@@ -27,7 +28,7 @@ export function readSettingsFile(cwd: string): FileSettings {
   try {
     content = parse(text);
   } catch (error) {
-    const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    const [line = ""] = messageOf(error).split("\n");
     throw unusable(`it is no YAML: ${line.replace(/:$/, "")}`, "Correct it, or delete it.");
   }
   if (content === null || content === undefined) return {};

@@ -1,6 +1,6 @@
 /** `inmesh slo`: how much of their error budget services have left, and rules that let Prometheus watch it. */
 
-import { sleep } from "@inmesh/core";
+import { messageOf, sleep } from "@inmesh/core";
 import { parseDocuments } from "@inmesh/model";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
@@ -149,7 +149,7 @@ async function readAll(cli: Cli, client: AdminClient, leases: OpenRegistry["view
         return admin === undefined ? undefined : await client.text(admin, path);
       } catch (error) {
         if (cli.io.signal.aborted) throw error;
-        cli.warn(`${processName(lease)} is not counted: ${error instanceof Error ? error.message : String(error)}`);
+        cli.warn(`${processName(lease)} is not counted: ${messageOf(error)}`);
         return undefined;
       }
     }),

@@ -1,6 +1,7 @@
 /** What entries become, document by document, and what is to be said of them. */
 
 import type { ServiceRef } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { type Document, documentFromValue, type Problem } from "@inmesh/model";
 import { serviceOf } from "../service-name.js";
 import { entryOrigin, entryProblem } from "./entry-problem.js";
@@ -70,7 +71,7 @@ export class MadeDocuments {
   }
 
   refuse(origin: string, error: unknown, consequence: string): void {
-    const fact = error instanceof Error ? error.message : String(error);
+    const fact = messageOf(error);
     this.problems.push(
       entryProblem("IM0730", "error", origin, `${fact}. ${consequence} Correct the entries in Consul.`),
     );

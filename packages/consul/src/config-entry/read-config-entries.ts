@@ -1,5 +1,6 @@
 /** What Consul lists, entry by entry: one that cannot be understood is a Problem and takes no other with it. */
 
+import { messageOf } from "@inmesh/core";
 import type { Problem } from "@inmesh/model";
 import type {
   ConfigEntries,
@@ -143,7 +144,7 @@ function attempt(origin: string, read: () => ReadEntry): ReadEntry {
   try {
     return read();
   } catch (error) {
-    const fact = error instanceof Error ? error.message : String(error);
+    const fact = messageOf(error);
     const message = `${fact}. The entry is left out. Correct it in Consul.`;
     return { problems: [entryProblem("IM0730", "error", origin, message)], put: undefined };
   }

@@ -1,6 +1,14 @@
 /** Registers this process with a Consul agent and keeps it registered. Serving goes on while the agent is away. */
 
-import { type Clock, type LeaseHandle, type LeaseSpec, type Random, type Registrar, sleep } from "@inmesh/core";
+import {
+  type Clock,
+  type LeaseHandle,
+  type LeaseSpec,
+  messageOf,
+  type Random,
+  type Registrar,
+  sleep,
+} from "@inmesh/core";
 import { type Host, leaseName, registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
@@ -119,7 +127,7 @@ export class ConsulRegistrar implements Registrar {
   #onTried(name: string, error: unknown): void {
     if (error === undefined) this.#failing = undefined;
     else if (this.#failing === undefined) {
-      const message = `instance ${name} is not registered: ${reasonOf(error)}. Others do not find this process until it is; it is tried again until then.`;
+      const message = `instance ${name} is not registered: ${messageOf(error)}. Others do not find this process until it is; it is tried again until then.`;
       this.#failing = registryProblem("IM0704", "warning", message);
       this.#options.onWarning(this.#failing);
     }
@@ -127,7 +135,7 @@ export class ConsulRegistrar implements Registrar {
 
   #onStuck(name: string, ttlMs: number, error: unknown): void {
     if (this.#failing !== undefined) return;
-    const message = `instance ${name} could not be deregistered: ${reasonOf(error)}. Its check turns critical within ${ttlMs} ms, so that nobody calls it then.`;
+    const message = `instance ${name} could not be deregistered: ${messageOf(error)}. Its check turns critical within ${ttlMs} ms, so that nobody calls it then.`;
     this.#options.onWarning(registryProblem("IM0704", "warning", message));
   }
 }
@@ -142,8 +150,4 @@ function isGone(pid: number, { host: id, started }: Machine, host: Host): boolea
   if (!host.exists(pid)) return true;
   const startOfPid = started === "" ? undefined : host.startOf(pid);
   return startOfPid !== undefined && startOfPid !== started; // the pid is someone else's, or a zombie's
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 /** What asks Consul again and again, whatever for. */
 
 import type { Clock, Random } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import type { ConsulAnswer, ConsulClient, ConsulRequest } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
 
@@ -41,7 +42,7 @@ export function lagOf({ headers }: ConsulAnswer): number | undefined {
 
 export function asConsulError(error: unknown, shown: string): ConsulError {
   if (error instanceof ConsulError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new ConsulError("garbled", `${shown}: the answer cannot be understood: ${message}`, { cause: error });
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { clusterName, type MatchRequest, type Snapshot } from "@inmesh/model";
+import { withoutQuery } from "../call/without-query.js";
 
 /** What frameworks and orchestrators use; the last is gRPC's own (grpc.health.v1). */
 const COMMON = [
@@ -36,9 +37,4 @@ export function asksForHealth({ method, path }: MatchRequest, paths: ReadonlySet
   if (!METHODS.has(method)) return false;
   const plain = withoutQuery(path);
   return paths.has(plain) && (method === GRPC) === plain.startsWith("/grpc.");
-}
-
-function withoutQuery(path: string): string {
-  const end = path.indexOf("?");
-  return end < 0 ? path : path.slice(0, end);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { XXHashAPI } from "xxhash-wasm";
+import { messageOf } from "../errors.js";
 
 /** @param seed 64 bits. @default 0 */
 export type XxHash = (text: string, seed?: bigint) => bigint;
@@ -35,7 +36,7 @@ export class XxHashLoader {
       const { h64 }: XXHashAPI = await create();
       this.#hash = h64;
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error); // node --jitless has no WebAssembly
+      this.#failure = messageOf(error); // node --jitless has no WebAssembly
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Translates what a transport reports into our codes: the one place that knows foreign error codes (pitfalls G6, R1). */
 
-import { MeshError, type MeshErrorCode } from "../errors.js";
+import { MeshError, type MeshErrorCode, messageOf } from "../errors.js";
 import type { Attempt, Outcome } from "./attempt.js";
 import { WRONG_PEER_CODE } from "./tls.js";
 
@@ -81,7 +81,7 @@ export function classifyFailure(attempt: Attempt, cause: unknown): MeshError {
   if (cause instanceof MeshError) return cause;
   const kind = kindOf(attempt, cause);
   const code = errorCode(cause);
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const said = messageOf(cause);
   return new MeshError(
     kind,
     `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} ${WHAT[kind]}: ${said.includes(code) || kind === "WRONG_PEER" ? said : `${said} (${code})`}${rejectionHint(attempt, kind)}`,
@@ -90,7 +90,7 @@ export function classifyFailure(attempt: Attempt, cause: unknown): MeshError {
 }
 
 export function refusedStream(attempt: Attempt, cause: unknown): MeshError {
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const said = messageOf(cause);
   return new MeshError(
     "STREAM_REFUSED",
     `attempt ${attempt.number} to ${attempt.endpoint.endpoint.id} was refused before anything was done with it: ${said}`,

@@ -4,14 +4,14 @@ import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { MeshError } from "../errors.js";
 import type { Attempt } from "./attempt.js";
 import type { Call, NoRetryReason } from "./call.js";
+import { withoutQuery } from "./without-query.js";
 
 /** Attempts told one by one; of more, the first and the last ones. */
 const TOLD = 4;
 
 /** `GET http://reviews/api/reviews/42`: without the query, which may hold secrets. */
 export function requestLine({ method, scheme, authority, path }: Call): string {
-  const query = path.indexOf("?");
-  return `${method} ${scheme}://${authority}${query < 0 ? path : path.slice(0, query)}`;
+  return `${method} ${scheme}://${authority}${withoutQuery(path)}`;
 }
 
 /** All of them, in order. The last one is among the earlier ones when it failed without an answer. */

@@ -6,6 +6,7 @@
 import { type Dirent, readFileSync, stat, unlinkSync, watch } from "node:fs";
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, unlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../errors.js";
 
 /** Two looks at a file with equal signatures saw the same content. */
 export interface FileStat {
@@ -94,7 +95,7 @@ export const nodeFiles: FileSystem = {
 export function errorCode(error: unknown): string {
   if (typeof error !== "object" || error === null) return String(error);
   if ("code" in error && typeof error.code === "string") return error.code;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /**

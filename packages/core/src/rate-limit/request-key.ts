@@ -1,6 +1,7 @@
 /** What of a request makes its bucket, as text. */
 
 import type { MatchRequest, RateLimitKey } from "@inmesh/model";
+import { withoutQuery } from "../call/without-query.js";
 
 /** In none of the parts: HTTP has no such byte in a method, a path or a header. */
 const BETWEEN = "\n";
@@ -35,10 +36,4 @@ export function partOf(key: RateLimitKey, request: MatchRequest, source: string)
 
 export function keyText(key: RateLimitKey): string {
   return key.kind === "header" ? `header ${key.name}` : key.kind === "sourceIp" ? "source address" : key.kind;
-}
-
-/** Every query would be a bucket of its own. */
-function withoutQuery(path: string): string {
-  const end = path.indexOf("?");
-  return end < 0 ? path : path.slice(0, end);
 }

@@ -9,6 +9,7 @@ import type { InboundContext } from "../call/context.js";
 import { preflightAnswer } from "../call/cors.js";
 import { TIMEOUT_HEADER } from "../call/mesh-headers.js";
 import { type EditableRequest, editRequest } from "../call/request-edit.js";
+import { withoutQuery } from "../call/without-query.js";
 import { MESH_ERRORS } from "../errors.js";
 import { drawDestination } from "../filter/destination.js";
 import { isMirrored } from "../mirror/mirror-headers.js";
@@ -189,10 +190,4 @@ function lines(headers: readonly string[]): Map<string, string> {
     joined.set(name, before === undefined ? value : `${before},${value}`);
   }
   return joined;
-}
-
-/** A query may hold secrets. */
-function withoutQuery(path: string): string {
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
 }

@@ -6,6 +6,7 @@
 
 import type { AccessDecision, AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
 import type { Rejection } from "../admission/rejection.js";
+import { messageOf } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
 import { AccessCounts, type GuardReading } from "./access-counts.js";
 import { type Arrival, ArrivedRequest } from "./arrival.js";
@@ -268,7 +269,7 @@ function isPreflight(arrival: Arrival): boolean {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** Whether the mesh answers in place of the application. */

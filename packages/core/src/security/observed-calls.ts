@@ -4,6 +4,7 @@
  */
 
 import type { PeerIdentity } from "@inmesh/model";
+import { withoutQuery } from "../call/without-query.js";
 import type { Clock } from "../runtime/clock.js";
 import { pathTemplate } from "./path-template.js";
 
@@ -56,8 +57,7 @@ export class ObservedCalls {
   add(peer: PeerIdentity | undefined, method: string, target: string, denied: boolean): void {
     const caller = peer === undefined ? "" : peer.principal;
     const paths = this.#paths(caller, method);
-    const query = target.indexOf("?");
-    const path = query < 0 ? target : target.slice(0, query);
+    const path = withoutQuery(target);
     const seen = paths?.get(path) ?? (paths && this.#first(paths, path));
     if (seen === undefined) {
       this.#beyond += 1;

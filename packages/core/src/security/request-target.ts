@@ -1,6 +1,7 @@
 /** What a request asks for, by its target and Host lines (RFC 9112 §3.2): read once, for policy and for the application. */
 
 import type { PathNormalization } from "@inmesh/model";
+import { withoutQuery } from "../call/without-query.js";
 import { normalisePath } from "./normalise-path.js";
 
 /** The parts of a request that say what is asked for. */
@@ -55,8 +56,7 @@ export function readTarget(parts: TargetParts, mode: PathNormalization): ReadTar
   if (!AUTHORITY.test(authority)) return badAuthority();
   const normal = normalisePath(asked, mode);
   if (normal === undefined) return { refusal: "its path has a character that no path may have" };
-  const query = normal.indexOf("?");
-  return { target: normal, path: query < 0 ? normal : normal.slice(0, query), authority };
+  return { target: normal, path: withoutQuery(normal), authority };
 }
 
 function badAuthority(): RefusedTarget {

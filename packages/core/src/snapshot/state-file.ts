@@ -12,6 +12,7 @@ import { access, type FileHandle, lstat, mkdir, open, rename, unlink } from "nod
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Problem } from "@inmesh/model";
+import { messageOf } from "../errors.js";
 import { type Clock, systemClock, type Timer } from "../runtime/clock.js";
 import { registryProblem } from "./registry-problem.js";
 import {
@@ -111,7 +112,7 @@ export class StateFile {
         registryProblem(
           "IM0706",
           "warning",
-          `the state in ${this.#path} is not used: ${reasonOf(error)}. Without it a start needs the registry. ${adviceFor(error)}`,
+          `the state in ${this.#path} is not used: ${messageOf(error)}. Without it a start needs the registry. ${adviceFor(error)}`,
         ),
       );
       return undefined;
@@ -130,7 +131,7 @@ export class StateFile {
       await access(this.#directory, constants.W_OK);
       return undefined;
     } catch (error) {
-      return error instanceof Error && "code" in error ? String(error.code) : reasonOf(error);
+      return error instanceof Error && "code" in error ? String(error.code) : messageOf(error);
     }
   }
 
@@ -184,7 +185,7 @@ export class StateFile {
         registryProblem(
           "IM0707",
           "warning",
-          `the state cannot be saved in ${this.#directory}: ${reasonOf(error)}. A start while the registry is away will have no policy; point INMESH_STATE_DIR to a folder that this user may write.`,
+          `the state cannot be saved in ${this.#directory}: ${messageOf(error)}. A start while the registry is away will have no policy; point INMESH_STATE_DIR to a folder that this user may write.`,
         ),
       );
     }
@@ -256,8 +257,4 @@ function checkOwner({ uid, mode }: { readonly uid: number; readonly mode: number
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

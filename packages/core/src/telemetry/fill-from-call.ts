@@ -3,7 +3,7 @@
 import type { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { attemptsOf } from "../call/story.js";
-import { MESH_ERRORS, MeshError } from "../errors.js";
+import { MESH_ERRORS, MeshError, messageOf } from "../errors.js";
 import type { Engine } from "../stack/engine.js";
 import type { OutcomeSlot } from "./outcome-slot.js";
 import { FLAG, flagBit } from "./response-flags.js";
@@ -80,7 +80,7 @@ function explain(record: OutcomeSlot, call: Call): void {
     record.details = noRetry === "retry_budget" || noRetry === "retry_rate" ? "inmesh_retry_budget" : details;
   } else if (error !== undefined) {
     flags |= FLAG.DC;
-    record.message = error instanceof Error ? error.message : String(error);
+    record.message = messageOf(error);
     record.details = "downstream_remote_disconnect";
   } else if (call.fallback === "response" || call.fallback === "stale") {
     flags |= FLAG.UO;

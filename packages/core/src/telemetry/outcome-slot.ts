@@ -8,6 +8,7 @@ import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
 import { firstValue } from "../call/first-value.js";
 import { grpcStatusOfError } from "../call/grpc-status.js";
+import { withoutQuery } from "../call/without-query.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { MeshErrorCode } from "../errors.js";
@@ -92,8 +93,7 @@ export class OutcomeSlot implements OutcomeRecord {
   }
 
   get path(): string {
-    const query = this.target.indexOf("?");
-    return query < 0 ? this.target : this.target.slice(0, query);
+    return withoutQuery(this.target);
   }
 
   get query(): string {

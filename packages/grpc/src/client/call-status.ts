@@ -1,6 +1,6 @@
 /** What callers of gRPC get where no server answered them. */
 
-import { MeshError } from "@inmesh/core";
+import { MeshError, messageOf } from "@inmesh/core";
 import { grpcStatusOfError } from "@inmesh/core/internal";
 import type { StatusObject } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
@@ -29,7 +29,7 @@ export function statusOfError(
   if (error instanceof MeshError) {
     return { code: grpcStatusOfError(error.code, error.status, fault), details: error.message, metadata };
   }
-  return { code: UNKNOWN, details: error instanceof Error ? error.message : String(error), metadata };
+  return { code: UNKNOWN, details: messageOf(error), metadata };
 }
 
 /** A rule answers or redirects, which means nothing to gRPC. @param status of HTTP */

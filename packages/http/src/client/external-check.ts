@@ -10,6 +10,7 @@ import {
   type ExternalCheck,
   type ExternalDenial,
   type ExternalPass,
+  messageOf,
   silence,
   unaskable,
   unasked,
@@ -61,7 +62,7 @@ export class HttpExternalCheck implements ExternalCheck {
       this.#note(authorizer, undefined);
       return verdict;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.#note(authorizer, why);
       return unasked(authorizer, why);
     }

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Clock, Random } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import {
   createHost,
   fileErrorCode,
@@ -110,7 +111,7 @@ export class AuthorityFolder {
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined;
       if (cause !== undefined) throw cannotWrite(directory, cause);
-      throw new AuthorityProblem(error instanceof Error ? error.message : String(error), "Then try again.");
+      throw new AuthorityProblem(messageOf(error), "Then try again.");
     }
     try {
       return await act(lock);

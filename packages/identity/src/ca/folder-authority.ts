@@ -4,6 +4,7 @@
  */
 
 import type { KeyObject } from "node:crypto";
+import { messageOf } from "@inmesh/core";
 import { AuthorityFolder, type AuthorityFolderOptions, type LoadedAuthority } from "./authority-folder.js";
 import { AuthorityProblem } from "./authority-problem.js";
 import {
@@ -166,9 +167,7 @@ export class FolderAuthority {
       this.#authority = this.#authorityOf(loaded);
       this.#loaded = loaded;
     } catch (error) {
-      this.#warn(
-        `the CA as it was read before stays in use: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#warn(`the CA as it was read before stays in use: ${messageOf(error)}`);
     }
   }
 
@@ -186,9 +185,7 @@ export class FolderAuthority {
       await rotateIntermediate(this.#folder, { instead: fingerprint });
       await this.#reload();
     } catch (error) {
-      this.#warn(
-        `the intermediate of the CA expires at ${at(notAfter)} and is not renewed: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#warn(`the intermediate of the CA expires at ${at(notAfter)} and is not renewed: ${messageOf(error)}`);
     }
   }
 
@@ -208,9 +205,7 @@ export class FolderAuthority {
       if (await log.isFull()) await this.#folder.locked(() => log.turn());
     } catch (error) {
       // Whoever waits for it should not stand still for a line in a log.
-      this.#warn(
-        `the CA's log of what it issued cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#warn(`the CA's log of what it issued cannot be written: ${messageOf(error)}`);
     }
     return issued;
   }

@@ -11,6 +11,7 @@ import {
   type Identity,
   type IdentityStatus,
   MeshError,
+  messageOf,
   type PeerChain,
   type PeerVerdict,
   type Random,
@@ -195,7 +196,7 @@ export class WorkloadIdentity implements Identity {
       if (this.#ended.signal.aborted) return;
       this.#adopt(checkCredentials(given, clock.wallTime()));
     } catch (error) {
-      if (!this.#ended.signal.aborted) this.#fail(error instanceof Error ? error.message : String(error));
+      if (!this.#ended.signal.aborted) this.#fail(messageOf(error));
     } finally {
       limit.cancel();
       this.#ended.signal.removeEventListener("abort", abort);

@@ -1,6 +1,7 @@
 /** Where the keys of an issuer come from, and how they stay fresh. */
 
 import type { Clock, Random, TokenKeysReading } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { backoffMs } from "@inmesh/core/internal";
 import { KeySet } from "./key-set.js";
 
@@ -138,7 +139,7 @@ export class RemoteKeys implements KeySource {
     } catch (error) {
       this.#failures += 1;
       this.#retryAt = clock.now() + backoffMs(BACKOFF, this.#failures, random);
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const rest = this.#keys === undefined ? "tokens of its issuer are refused" : "the last good ones stay in use";
       if (this.#reason === undefined) onNotice(`keys of tokens cannot be fetched from ${source}: ${why}; ${rest}`);
       this.#reason = why;

@@ -4,6 +4,7 @@
  */
 
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { messageOf } from "@inmesh/core";
 import { bitStringBytes, bytesOf, type Der, decode, isTagged, itemsOf, oidOf, TAG, timeOf } from "./der.js";
 import { type Extensions, readExtensions, URI_NAME } from "./extensions.js";
 import { CERTIFICATE, formatPem, parseCertificates } from "./pem.js";
@@ -72,7 +73,7 @@ export function parseChain(pem: string, what = "the chain"): readonly Certificat
     try {
       return readCertificate(der);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new SvidProblem(`${what}: certificate ${index + 1} cannot be used: ${reason}`);
     }
   });
@@ -87,7 +88,7 @@ function openssl(der: Uint8Array): X509Certificate {
   try {
     x509 = new X509Certificate(der);
   } catch (error) {
-    throw new SvidProblem(`OpenSSL cannot read it: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SvidProblem(`OpenSSL cannot read it: ${messageOf(error)}`);
   }
   // PEM would be taken here as well, and bytes after the end be passed over.
   if (!x509.raw.equals(der)) throw new SvidProblem("OpenSSL reads another certificate out of it");

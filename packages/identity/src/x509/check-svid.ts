@@ -4,6 +4,7 @@
  */
 
 import type { PeerVerdict } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { type PeerIdentity, parseSpiffeId } from "@inmesh/model";
 import { type Certificate, readCertificate } from "./certificate.js";
 import { constraintProblem } from "./name-constraints.js";
@@ -34,7 +35,7 @@ export function checkSvid(chain: readonly Uint8Array[], trust: Trust, wallTime: 
     remember(trust.accepted, keys.join(), { peer, notBefore, notAfter });
     return { peer };
   } catch (error) {
-    return { refusal: error instanceof Error ? error.message : String(error) };
+    return { refusal: messageOf(error) };
   }
 }
 
@@ -51,7 +52,7 @@ export function checkLeaf(der: Uint8Array, trust: Trust, wallTime: number): Peer
       leafProblem(leaf) ?? domainProblem(peer, trust) ?? validityProblem(leaf, "its certificate", wallTime);
     return refusal === undefined ? { peer } : { refusal };
   } catch (error) {
-    return { refusal: error instanceof Error ? error.message : String(error) };
+    return { refusal: messageOf(error) };
   }
 }
 

@@ -1,5 +1,6 @@
 /** ASN.1 in DER by node-forge, with bytes instead of its binary strings. Only what certificates are made of. */
 
+import { messageOf } from "@inmesh/core";
 import type { asn1 as forge } from "node-forge";
 import asn1 from "node-forge/lib/asn1.js";
 import { SvidProblem } from "./svid-problem.js";
@@ -87,7 +88,7 @@ export function decode(bytes: Uint8Array, what: string): Der {
   try {
     value = asn1.fromDer(binary(bytes), { strict: true, decodeBitStrings: false, maxDepth: MAX_DEPTH });
   } catch (error) {
-    throw new SvidProblem(`${what} is not DER: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SvidProblem(`${what} is not DER: ${messageOf(error)}`);
   }
   if (!encode(value).equals(bytes)) throw new SvidProblem(`${what} is not DER: it is not in the one canonical form`);
   return value;

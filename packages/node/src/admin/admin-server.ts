@@ -6,7 +6,7 @@
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { MeshError } from "@inmesh/core";
+import { MeshError, messageOf } from "@inmesh/core";
 import { exemptServer } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
 import { writeMetrics } from "../telemetry/write-metrics.js";
@@ -61,7 +61,7 @@ async function pageOf(plane: DataPlane, request: IncomingMessage, url: URL): Pro
     return await findPage(plane, method, url);
   } catch (error) {
     const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;
-    return failedPage(status, error instanceof Error ? error.message : String(error));
+    return failedPage(status, messageOf(error));
   }
 }
 

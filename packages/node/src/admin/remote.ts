@@ -3,7 +3,7 @@
  * machines. Closed unless a rule of an AuthorizationPolicy names that path for the caller's identity, so plaintext never gets in.
  */
 
-import { MeshError } from "@inmesh/core";
+import { MeshError, messageOf } from "@inmesh/core";
 import type { LocalAnswer, RemotePages } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
 import { failedPage, type Page } from "./page.js";
@@ -39,7 +39,7 @@ async function pageOf(plane: DataPlane, url: URL): Promise<Page> {
     return await readPage(plane, url);
   } catch (error) {
     const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;
-    return failedPage(status, error instanceof Error ? error.message : String(error));
+    return failedPage(status, messageOf(error));
   }
 }
 

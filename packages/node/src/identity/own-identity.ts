@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock, CredentialSource, Random } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import type { IdentityNotice } from "@inmesh/identity";
 import { spiffeId } from "@inmesh/model";
 import type { OpenRegistry } from "../plane/open-registry.js";
@@ -63,7 +64,7 @@ export async function fillIdentity(identity: ProcessIdentity, options: FillOptio
     identity.fill(inner, () => inner.refresh());
     inner.start();
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     onNotice({ severity: "error", message: `this process will have no certificate: ${message}` });
     identity.fail(message);
   }

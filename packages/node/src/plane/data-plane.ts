@@ -8,6 +8,7 @@ import {
   type Clock,
   Engine,
   MeshError,
+  messageOf,
   type PipelineStatus,
   SnapshotStore,
   systemClock,
@@ -252,7 +253,7 @@ export class DataPlane {
   /** Opens the registry and registers this process; idempotent. Resolves when both were tried; never rejects. */
   start(): Promise<void> {
     this.#starting ??= this.#start().catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = messageOf(error);
       this.log.error(`the mesh did not start: ${this.#failure}`);
     });
     return this.#starting;
@@ -450,9 +451,7 @@ export class DataPlane {
       this.#admin = await openAdmin(this);
       this.events.add("admin", `admin endpoint at ${this.#admin.url}`);
     } catch (error) {
-      this.log
-        .scope("admin")
-        .warn(`no admin endpoint at ${this.settings.admin}: ${error instanceof Error ? error.message : String(error)}`);
+      this.log.scope("admin").warn(`no admin endpoint at ${this.settings.admin}: ${messageOf(error)}`);
     }
   }
 

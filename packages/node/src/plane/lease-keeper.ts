@@ -1,6 +1,7 @@
 /** The lease of this process: what it says, and that it is written once, brought up to date and removed in order. */
 
 import type { LeaseHandle, LeaseSpec, Registrar } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 
 /** The part that changes while the process runs. */
 export type LeaseFacts = Pick<LeaseSpec, "address" | "ports" | "admin" | "identity">;
@@ -66,7 +67,7 @@ export class LeaseKeeper {
 
   #next(step: () => Promise<void>): Promise<void> {
     this.#last = this.#last.then(step).catch((error: unknown) => {
-      this.#options.onFailure(error instanceof Error ? error.message : String(error));
+      this.#options.onFailure(messageOf(error));
     });
     return this.#last;
   }

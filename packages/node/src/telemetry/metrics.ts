@@ -1,6 +1,7 @@
 /** Metrics of a process: hears of every outcome, reads what is counted elsewhere, and is read by whoever scrapes. */
 
 import { isMainThread } from "node:worker_threads";
+import { messageOf } from "@inmesh/core";
 import { NO_TELEMETRY_POLICY } from "@inmesh/model";
 import {
   MeshMetrics,
@@ -76,9 +77,7 @@ export class ProcessMetrics implements TelemetryPart {
       this.#port = await openMetricsPort(this, metricsPort);
       this.#plane.events.add("metrics", `metrics at port ${metricsPort}`);
     } catch (error) {
-      this.#plane.log.warn(
-        `no metrics at port ${metricsPort}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#plane.log.warn(`no metrics at port ${metricsPort}: ${messageOf(error)}`);
     }
   }
 

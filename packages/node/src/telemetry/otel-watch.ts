@@ -4,6 +4,7 @@
  */
 
 import type { Timer } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import type { DataPlane } from "../plane/data-plane.js";
 import { instrumentedBesides } from "./instrumented-besides.js";
 
@@ -44,7 +45,7 @@ export class OtelWatch {
       this.#leave = this.#plane.engine.sinks.add(new OtelMetrics({ env: process.env, spared }));
       this.#plane.events.add("metrics", "OpenTelemetry metrics go to the MeterProvider of this process");
     } catch (error) {
-      this.#plane.log.warn(`no OpenTelemetry metrics: ${error instanceof Error ? error.message : String(error)}`);
+      this.#plane.log.warn(`no OpenTelemetry metrics: ${messageOf(error)}`);
     }
   }
 }

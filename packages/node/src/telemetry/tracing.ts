@@ -8,6 +8,7 @@ import {
   type Call,
   type InboundContext,
   type InboundHead,
+  messageOf,
   systemRandom,
   type TraceSpan,
   type Tracing,
@@ -73,9 +74,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
     try {
       this.#openSdk();
     } catch (error) {
-      log.warn(
-        `no spans are sent, OpenTelemetry's SDK did not start: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      log.warn(`no spans are sent, OpenTelemetry's SDK did not start: ${messageOf(error)}`);
     }
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { networkInterfaces } from "node:os";
-import { type Clock, sleep, type Timer } from "@inmesh/core";
+import { type Clock, messageOf, sleep, type Timer } from "@inmesh/core";
 import type { Listener } from "@inmesh/http/server";
 import type { Locality } from "@inmesh/model";
 import type { MeshSettings } from "../settings/resolve-settings.js";
@@ -151,8 +151,4 @@ export class Whereabouts {
 function localityOf(text: string): Locality {
   const [region = "", zone = "", subZone = ""] = text.split("/");
   return { region, zone, subZone };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

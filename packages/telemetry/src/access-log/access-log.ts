@@ -4,6 +4,7 @@
  */
 
 import type { Clock, OutcomeRecord, OutcomeSink, Random } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { type AccessLogPolicy, NO_TELEMETRY_POLICY, type TelemetryPolicy } from "@inmesh/model";
 import { OutcomeAttributes } from "../outcome-attributes.js";
 import { entryOf } from "./entry.js";
@@ -201,7 +202,7 @@ export class AccessLog implements OutcomeSink {
         counts.dropped++;
         if (counts.said) return;
         counts.said = true;
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         this.#options.onNotice(`access log ${name}: it threw, and its entry is lost: ${why}`);
       }
     };

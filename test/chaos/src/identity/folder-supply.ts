@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock, systemRandom } from "@inmesh/core";
+import { messageOf, systemClock, systemRandom } from "@inmesh/core";
 import { AuthorityFolder, initAuthority, rotateIntermediate } from "@inmesh/identity/ca";
 import type { Supply } from "./supply.js";
 
@@ -73,7 +73,7 @@ export class FolderSupply implements Supply {
     try {
       await rotateIntermediate(this.folder);
     } catch (error) {
-      refused = error instanceof Error ? error.message : String(error);
+      refused = messageOf(error);
     }
     await during();
     rmSync(ballast);

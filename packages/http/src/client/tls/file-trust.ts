@@ -6,6 +6,7 @@
 
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, type DetailedPeerCertificate, type SecureContext } from "node:tls";
+import { messageOf } from "@inmesh/core";
 import type { ClientTls } from "@inmesh/model";
 import { wrongPeer } from "./peer-name.js";
 import { type PemFile, pemBlocks, readPem, stampOf } from "./pem-file.js";
@@ -91,7 +92,7 @@ export class FileTrust implements Trust {
       file = this.#files.at(-1); // the private key where there is one, which may not be its certificate's
       this.#take(blocks);
     } catch (error) {
-      this.#fail({ file, why: error instanceof Error ? error.message : String(error) });
+      this.#fail({ file, why: messageOf(error) });
     }
   }
 
@@ -130,7 +131,7 @@ function contextOf({ caCertificates: ca, caCrl: crl, clientCertificate, privateK
   try {
     return createSecureContext({ ...versions, ...(ca && { ca: [...ca] }), ...(crl && { crl: [...crl] }), ...own });
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     if (/key values mismatch/i.test(said)) throw new Error("is not the key of the certificate beside it");
     throw new Error(`holds what OpenSSL cannot use: ${said}`);
   }

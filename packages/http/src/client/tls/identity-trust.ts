@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, type DetailedPeerCertificate, type SecureContext } from "node:tls";
 import type { Clock, Credentials, Identity } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import { WRONG_PEER_CODE } from "@inmesh/core/internal";
 import { SPIFFE_SCHEME } from "@inmesh/model";
 import { peerChain } from "../../peer-chain.js";
@@ -154,5 +155,5 @@ function fingerprintOf(pem: string): string {
 }
 
 function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

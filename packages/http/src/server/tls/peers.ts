@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { Clock, Identity, PeerChain, PeerVerdict } from "@inmesh/core";
+import { messageOf } from "@inmesh/core";
 import type { PeerIdentity } from "@inmesh/model";
 import { peerChain } from "../../peer-chain.js";
 
@@ -98,7 +99,7 @@ export class Peers {
     try {
       return this.#identity?.verifyPeer(chain, fresh);
     } catch (error) {
-      return { refusal: `its certificate cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+      return { refusal: `its certificate cannot be read: ${messageOf(error)}` };
     }
   }
 
