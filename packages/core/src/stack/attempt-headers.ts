@@ -18,9 +18,11 @@ export function attemptHeaders(call: Call, number: number, now: number): readonl
     const { forward } = context;
     const silent = span?.propagates === false;
     const apart = keepsBaggage(call);
+    // A span that says which trace it is of has said what belongs to it: a list that broke the rules does not go on.
+    const traced = span !== undefined && hasName(span.headers, "traceparent");
     for (let index = 0; index < forward.length; index += 2) {
       const name = forward[index]!; // flat pairs
-      if ((silent && isOfTrace(name)) || (apart && name === BAGGAGE)) continue;
+      if ((silent && isOfTrace(name)) || (apart && name === BAGGAGE) || (traced && name === "tracestate")) continue;
       if (isCarried(call, forward, name) && (span === undefined || !hasName(span.headers, name)))
         added.push(name, forward[index + 1]!);
     }

@@ -128,6 +128,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
       envoyTags: settings.tracingEnvoyTags,
       istioTags: this.#istioTags(),
       servedBelow: isInstrumentedBelow,
+      ownSdk: this.#sdk !== undefined,
       ownSampler: this.#sdk?.ownSampler ?? false,
     });
   }
@@ -166,6 +167,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
       ...{ env: process.env, service: settings.service, namespace: settings.namespace, instance },
       version: settings.labels["version"] ?? "",
       sampling: this.#sampling,
+      propagators: this.#propagators,
       warn: (message) => log.warn(message),
     });
     clock.after(DECIDE_MS, () => this.#ready !== undefined && this.#decide(this.#ready));

@@ -6,6 +6,7 @@ export { isSampled, type SampledTrust, Sampling, type Side } from "./sampling.js
 export {
   formatTraceparent,
   parseTraceparent,
+  RANDOM_ID,
   type ReadHeader,
   readTracestate,
   SAMPLED,

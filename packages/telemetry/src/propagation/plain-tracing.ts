@@ -8,7 +8,7 @@ import { newSpanId, newTraceId } from "./ids.js";
 import { PlainSpan } from "./plain-span.js";
 import type { Propagators } from "./propagators.js";
 import { isSampled, type Sampling } from "./sampling.js";
-import { SAMPLED, type TraceContext } from "./trace-context.js";
+import { formatTraceparent, SAMPLED, type TraceContext } from "./trace-context.js";
 
 export interface PlainTracingOptions {
   readonly propagators: Propagators;
@@ -43,7 +43,8 @@ export class PlainTracing implements Tracing {
     if (found === undefined) return this.#begun("server");
     const sampled = isSampled(found.traceId, sampling.ratio("server"));
     const judged = believes(request) ? found : redecided(found, sampled);
-    return new PlainSpan(judged, judged === found ? [] : propagators.write(judged));
+    const asItCame = judged === found && isCanonical(found, head);
+    return new PlainSpan(judged, asItCame ? [] : propagators.write(judged));
   }
 
   quietly<Result>(work: () => Result): Result {
@@ -57,6 +58,13 @@ export class PlainTracing implements Tracing {
     const begun = { traceId: newTraceId(random), spanId: newSpanId(random), flags: SAMPLED, traceState: "" };
     return new PlainSpan(begun, propagators.write(begun), side === "server" || propagates());
   }
+}
+
+/** Its lines can go on as they came: what a later version of the standard adds, and lists that break its rules, cannot. */
+function isCanonical(context: TraceContext, head: InboundHead): boolean {
+  const line = head.header("traceparent");
+  if (line === undefined) return true; // of another format
+  return line === formatTraceparent(context) && (head.header("tracestate") ?? "") === context.traceState;
 }
 
 function passedOn(span: TraceSpan, propagates: boolean): PlainSpan {

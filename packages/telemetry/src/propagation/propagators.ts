@@ -22,6 +22,12 @@ export class Propagators {
     this.unknown = all.filter((name) => name !== "baggage" && !Object.hasOwn(FORMATS, name));
   }
 
+  /** Of the headers that are written, lower-case. */
+  get names(): readonly string[] {
+    const written = this.#formats.flatMap(({ names }) => names);
+    return this.baggage ? [...written, "baggage"] : written;
+  }
+
   /** The first format that brings a valid context wins. */
   read(header: ReadHeader): TraceContext | undefined {
     for (const format of this.#formats) {

@@ -19,8 +19,10 @@ export interface TraceContext {
 export type ReadHeader = (name: string) => string | undefined;
 
 export const SAMPLED = 1;
+/** Its id is random (level 2): whoever goes on in a trace leaves it as it is. */
+export const RANDOM_ID = 2;
 /** Bits that version 00 knows (level 2). */
-const KNOWN_FLAGS = 3;
+const KNOWN_FLAGS = SAMPLED | RANDOM_ID;
 const NO_TRACE = "0".repeat(32);
 const NO_SPAN = "0".repeat(16);
 
@@ -53,8 +55,8 @@ export function formatTraceparent({ traceId, spanId, flags }: Omit<TraceContext,
 /** Members, and bytes, that are passed on at most. The standard asks for 512 at least. */
 const MOST_MEMBERS = 32;
 const LONGEST_STATE = 8_192;
-/** Level 1 forbids keys that begin with a digit, but for tenants; level 2 allows them, and so do its tests. */
-const KEY = /^(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/;
+/** Level 2 §3.3.1.3.1: wider than level 1, which knew tenants before an `@` and no digit in front; its tests ask for this one. */
+const KEY = /^[a-z0-9][a-z0-9_\-*/@]{0,255}$/;
 const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
 /** @returns the list as it is passed on; empty when it breaks the rules: half of a list says something that nobody said */

@@ -17,12 +17,14 @@ import {
   type SpanExporter,
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
-import { isSampled, type Sampling } from "../propagation/index.js";
+import { isSampled, type Propagators, type Sampling } from "../propagation/index.js";
+import { ApiPropagator } from "../tracing/api-propagator.js";
 import { type Env, type ProcessNames, resourceOf } from "./resource-of.js";
 import { sayTroubles } from "./say-troubles.js";
 
 export interface SdkOptions extends ProcessNames {
   readonly sampling: Sampling;
+  readonly propagators: Propagators;
   readonly warn: (message: string) => void;
 }
 
@@ -52,8 +54,8 @@ export function openSdk(options: SdkOptions): OpenedSdk {
         resource: resourceOf(options),
         ...(ownSampler && { sampler: new ParentBasedSampler({ root: new PolicySampler(sampling) }) }),
       });
-      // Of what the API offers beside the provider: the context manager, and W3C's formats for the application's own use.
-      provider.register();
+      // Of what the API offers beside the provider: the context manager, and the mesh's formats for the application's own use.
+      provider.register({ propagator: new ApiPropagator(options.propagators) });
     },
     flush: async (timeoutMs) => provider?.forceFlush({ timeoutMillis: timeoutMs }),
     async close() {

@@ -8,21 +8,25 @@ import { fromSpanContext } from "./trace-state.js";
 
 export class Carried {
   readonly #propagators: Propagators;
+  readonly #others: boolean;
 
-  constructor(propagators: Propagators) {
+  /** @param others the application has registered a propagator of its own */
+  constructor(propagators: Propagators, others: boolean) {
     this.#propagators = propagators;
+    this.#others = others;
   }
 
-  /** @returns flat `[name, value, …]`, each name once */
-  headers(span: SpanContext, around: Context): readonly string[] {
-    const lines = this.#propagators.write(fromSpanContext(span));
+  /** @param randomId bit of the trace's flags @returns flat `[name, value, …]`, each name once */
+  headers(span: SpanContext, around: Context, randomId: number): readonly string[] {
+    const written = fromSpanContext(span);
+    const lines = this.#propagators.write(randomId === 0 ? written : { ...written, flags: written.flags | randomId });
     const baggage = this.#propagators.baggage ? propagation.getBaggage(around) : undefined;
     if (baggage !== undefined) {
       const line = formatBaggage(baggage);
       if (line !== "") lines.push("baggage", line);
     }
     // Of the application's own, what ours do not write: formats of its vendor.
-    if (propagation.fields().length > 0) {
+    if (this.#others && propagation.fields().length > 0) {
       const carrier: Record<string, string> = {};
       propagation.inject(around, carrier);
       for (const name in carrier) {

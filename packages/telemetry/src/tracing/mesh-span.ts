@@ -2,7 +2,7 @@
 
 import type { AttemptRecord, OutcomeRecord, TraceSpan } from "@inmesh/core";
 import { type Context, context, type Span, type SpanContext, SpanStatusCode } from "@opentelemetry/api";
-import { SAMPLED, type Side } from "../propagation/index.js";
+import { RANDOM_ID, SAMPLED, type Side } from "../propagation/index.js";
 import { callAttributes, requestAttributes, shownMethod } from "./attributes.js";
 import type { Carried } from "./carried.js";
 import { addCustomTags } from "./custom-tags.js";
@@ -18,16 +18,23 @@ export class MeshSpan implements TraceSpan {
   readonly #options: SpanTracingOptions;
   readonly #side: Side;
   readonly #carried: Carried | undefined;
+  /** Of its trace, which SDKs do not know. */
+  readonly randomId: number;
   #headers: readonly string[] | undefined;
 
-  /** @param carried writes its headers; undefined: they are written already */
+  /**
+   * @param carried writes its headers; undefined: they are written already
+   * @param flags of what it goes on from
+   */
   constructor(
     span: Span,
     around: Context | undefined,
     options: SpanTracingOptions,
     side: Side,
     carried: Carried | undefined,
+    flags = 0,
   ) {
+    this.randomId = flags & RANDOM_ID;
     this.#span = span;
     this.#around = around;
     this.#options = options;
@@ -56,7 +63,7 @@ export class MeshSpan implements TraceSpan {
     this.#headers ??=
       this.#carried === undefined || !this.propagates
         ? NONE
-        : this.#carried.headers(this.spanContext, this.#around ?? context.active());
+        : this.#carried.headers(this.spanContext, this.#around ?? context.active(), this.randomId);
     return this.#headers;
   }
 

@@ -49,6 +49,8 @@ export interface SpanTracingOptions extends SpanOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Another instrumentation makes spans of requests below us: it has not run when `startRequest` does. */
   readonly servedBelow: () => boolean;
+  /** The mesh has set up OpenTelemetry itself. */
+  readonly ownSdk: boolean;
   /** The provider judges by our sampler. */
   readonly ownSampler: boolean;
 }
@@ -61,7 +63,7 @@ export class SpanTracing implements Tracing {
   constructor(tracer: Tracer, options: SpanTracingOptions) {
     this.#tracer = tracer;
     this.#options = options;
-    this.#carried = new Carried(options.propagators);
+    this.#carried = new Carried(options.propagators, !options.ownSdk);
   }
 
   startCall(call: Call): TraceSpan | undefined {
@@ -82,11 +84,13 @@ export class SpanTracing implements Tracing {
       ) {
         return this.#annotated(above, "client", written);
       }
-      return this.#called(call, own === undefined || written ? active : remote(active, own));
+      const goesOn = own === undefined || written;
+      const flags = goesOn ? randomIdOf(call, here.traceId) : own.flags;
+      return this.#called(call, goesOn ? active : remote(active, own), flags);
     }
     if (mode === "annotate") return plain.startCall(call);
     const parent = own ?? contextOf(call.context);
-    return this.#called(call, parent === undefined ? active : remote(active, parent));
+    return this.#called(call, parent === undefined ? active : remote(active, parent), parent?.flags);
   }
 
   startRequest(request: InboundContext, head: InboundHead): TraceSpan | undefined {
@@ -123,6 +127,7 @@ export class SpanTracing implements Tracing {
       this.#options,
       "server",
       this.#carried,
+      parent?.flags,
     );
   }
 
@@ -131,14 +136,15 @@ export class SpanTracing implements Tracing {
     return this.#options.mode === "annotate" || isSuppressed(active) ? work() : context.with(suppressed(active), work);
   }
 
-  #called(call: Call, parent: Context): TraceSpan {
+  /** @param flags of what it goes on from */
+  #called(call: Call, parent: Context, flags: number | undefined): TraceSpan {
     const attributes = firstAttributes(call.method);
     attributes["server.address"] = call.host;
     attributes["server.port"] = call.port;
     const name = call.isCopy ? `${shownMethod(call.method)} mirror` : shownMethod(call.method);
     const options = { kind: SpanKind.CLIENT, attributes, links: linksOf(call) };
     const span = this.#tracer.startSpan(name, options, parent);
-    return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried);
+    return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried, flags);
   }
 
   /** @param written its headers are on the request already */
@@ -158,7 +164,15 @@ export class SpanTracing implements Tracing {
 function contextOf(request: InboundContext | undefined): TraceContext | undefined {
   const above = request?.span;
   if (above instanceof PlainSpan) return above.context;
-  return above instanceof MeshSpan ? fromSpanContext(above.spanContext) : undefined;
+  if (!(above instanceof MeshSpan)) return undefined;
+  const context = fromSpanContext(above.spanContext);
+  return { ...context, flags: context.flags | above.randomId };
+}
+
+/** The request's own, where the call is of its trace. */
+function randomIdOf({ context: request }: Call, traceId: string): number {
+  const span = request?.span;
+  return span instanceof MeshSpan && span.traceId === traceId ? span.randomId : 0;
 }
 
 function remote(above: Context, parent: TraceContext): Context {
