@@ -1,3 +1,18 @@
+export type { AuthorityServer } from "./ads/authority.js";
+export { GrpcTransport, type GrpcTransportOptions, type ServerAccess, type ServerTls } from "./ads/grpc-transport.js";
+export { encodeNode, type XdsNode } from "./ads/node.js";
+export type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./ads/transport.js";
+export { AdsClient, type AdsClientOptions } from "./ads-client.js";
+export type {
+  AssignedEndpoint,
+  ClusterAssignment,
+  DroppedShare,
+  EndpointHealth,
+  EndpointMetadata,
+  LocalityEndpoints,
+} from "./endpoint/assignment.js";
+export { createEndpointType, type EndpointRules } from "./endpoint/endpoint-type.js";
+export { firstText } from "./first-text.js";
 export type {
   ResourceChanges,
   ResourceState,

@@ -1,0 +1,124 @@
+/**
+ * Reads an answer resource by resource, so that somebody else may take turns in between; nothing is changed by it. A resource
+ * that cannot be used is a problem of its own and of nobody else (gRFC A46).
+ */
+
+import type { AdsAnswer, SentResource } from "../ads/messages.js";
+import { sameBytes } from "./entry.js";
+import type { TypeCache } from "./type-cache.js";
+
+interface Found {
+  readonly name: string;
+  readonly ttlMs: number | undefined;
+}
+
+export type Finding<Value> =
+  | (Found & { readonly kind: "alive" })
+  | (Found & { readonly kind: "same"; readonly version: string })
+  /** Other bytes of the same meaning. */
+  | (Found & { readonly kind: "alike"; readonly version: string; readonly bytes: Uint8Array })
+  | (Found & { readonly kind: "changed"; readonly version: string; readonly bytes: Uint8Array; readonly value: Value });
+
+export interface ReadProblem {
+  /** Undefined where it has none that can be read. */
+  readonly name: string | undefined;
+  readonly text: string;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** Of the text that a server gets, in characters: it logs it, and some limit what a request may hold. */
+const LONGEST_MESSAGE = 4_000;
+
+export class AnswerReader<Value> {
+  readonly findings: Finding<Value>[] = [];
+  readonly problems: ReadProblem[] = [];
+  /** Whether the answer claims to hold every resource of its type. */
+  readonly isComplete: boolean;
+  readonly #cache: TypeCache<Value>;
+  readonly #resources: readonly SentResource[];
+  readonly #seen = new Set<string>();
+  #next = 0;
+
+  constructor(cache: TypeCache<Value>, { resources }: AdsAnswer, isComplete: boolean) {
+    this.#cache = cache;
+    this.#resources = resources;
+    this.isComplete = isComplete;
+  }
+
+  get done(): boolean {
+    return this.#next >= this.#resources.length;
+  }
+
+  /** Reads one more. Never throws. */
+  step(): void {
+    const index = this.#next++;
+    const resource = this.#resources[index];
+    if (resource === undefined) return;
+    const name = this.#nameOf(resource, index);
+    if (name === undefined) return;
+    if (this.#seen.has(name)) {
+      this.problems.push({ name, text: "it is there more than once", bytes: undefined });
+      return;
+    }
+    this.#seen.add(name);
+    // Servers may send more than they were asked for; what is kept unwanted must stay true, for it may be wanted again.
+    if (this.#cache.wanted.has(name) || this.#cache.entry(name) !== undefined) this.#read(name, resource);
+  }
+
+  /** For the server; undefined where all is well. */
+  get refusal(): string | undefined {
+    if (this.problems.length === 0) return undefined;
+    const lines = this.problems.map(({ name, text }) => (name === undefined ? text : `${name}: ${text}`));
+    const message = `${this.problems.length} of ${this.#resources.length} resources refused: ${lines.join("; ")}`;
+    return message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)}...`;
+  }
+
+  #nameOf({ type, value, name }: SentResource, index: number): string | undefined {
+    const { type: known } = this.#cache;
+    const { url } = known;
+    // Istio's own kinds come in an envelope of another type, whose name is the wrapper's.
+    const isOwnKind = url.includes("/");
+    const refuse = (text: string) => {
+      this.problems.push({ name: name === "" ? undefined : name, text, bytes: value });
+      return undefined;
+    };
+    if (value === undefined) return name ? name : refuse(`resource ${index + 1} has neither a message nor a name`);
+    if (!isOwnKind && type !== url)
+      return refuse(`resource ${index + 1} is a ${type || "message of no type"}, where ${url} was expected`);
+    if (isOwnKind && name) return name;
+    try {
+      const inner = known.nameOf(value);
+      if (name && name !== inner && !name.startsWith("xdstp:")) return refuse(`the message calls itself ${inner}`);
+      return name || inner;
+    } catch (error) {
+      return refuse(name ? textOf(error) : `resource ${index + 1}: ${textOf(error)}`);
+    }
+  }
+
+  #read(name: string, { value, version, ttlMs }: SentResource): void {
+    const entry = this.#cache.entry(name);
+    if (value === undefined) {
+      this.findings.push({ kind: "alive", name, ttlMs });
+    } else if (sameBytes(entry?.bytes, value)) {
+      this.findings.push({ kind: "same", name, version, ttlMs });
+    } else if (sameBytes(entry?.refused, value)) {
+      this.problems.push({ name, text: entry?.error ?? "refused", bytes: entry?.refused });
+    } else {
+      const bytes = new Uint8Array(value);
+      const { type } = this.#cache;
+      try {
+        const decoded = type.decode(bytes, name);
+        const before = entry?.bytes === undefined ? undefined : entry.value;
+        const alike = before !== undefined && (type.same?.(before, decoded) ?? false);
+        if (alike) this.findings.push({ kind: "alike", name, version, ttlMs, bytes });
+        else this.findings.push({ kind: "changed", name, version, ttlMs, bytes, value: decoded });
+      } catch (error) {
+        this.problems.push({ name, text: textOf(error), bytes });
+      }
+    }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

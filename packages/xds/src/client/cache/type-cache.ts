@@ -1,0 +1,222 @@
+/** All resources of one type from one authority: who wants them, what is known of each, and what an answer changes. */
+
+import type { Clock } from "@inmesh/core";
+import type { AdsAnswer, SentError } from "../ads/messages.js";
+import type { ResourceChanges, ResourceType } from "../watch.js";
+import type { AnswerReader, Finding } from "./answer-reader.js";
+import { type Entry, emptyEntry } from "./entry.js";
+import { WantedNames } from "./wanted-names.js";
+
+export interface TypeCacheOptions {
+  readonly clock: Clock;
+  /** Of servers that say so (gRFC A88): what is refused or denied is gone too, where it stays in use otherwise. */
+  readonly failOnDataErrors: boolean;
+}
+
+export interface Watcher<Value> {
+  readonly all: boolean;
+  readonly names: ReadonlySet<string>;
+  tell(changes: ResourceChanges<Value>): void;
+}
+
+/** google.rpc.Code of errors that say what is, where others say that the server could not find out: NOT_FOUND, PERMISSION_DENIED. */
+const FINAL_CODES: ReadonlySet<number> = new Set([5, 7]);
+
+const PREFIX = "type.googleapis.com/";
+
+export class TypeCache<Value = unknown> {
+  readonly type: ResourceType<Value>;
+  /** As requests say it: Istio's own kinds are whole as they are. */
+  readonly typeUrl: string;
+  readonly wanted = new WantedNames();
+  readonly #options: TypeCacheOptions;
+  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #watchers = new Set<Watcher<Value>>();
+
+  constructor(type: ResourceType<Value>, options: TypeCacheOptions) {
+    this.type = type;
+    this.typeUrl = type.url.includes("/") ? type.url : PREFIX + type.url;
+    this.#options = options;
+  }
+
+  addWatcher(watcher: Watcher<Value>): void {
+    this.#watchers.add(watcher);
+  }
+
+  removeWatcher(watcher: Watcher<Value>): void {
+    this.#watchers.delete(watcher);
+  }
+
+  entry(name: string): Entry<Value> | undefined {
+    return this.#entries.get(name);
+  }
+
+  entries(): IterableIterator<Entry<Value>> {
+    return this.#entries.values();
+  }
+
+  /** Names that were asked for and have no value yet, nor word that there is none. */
+  get hasUnanswered(): boolean {
+    for (const entry of this.#entries.values()) if (isUnanswered(entry)) return true;
+    return this.wanted.all && this.#entries.size === 0;
+  }
+
+  /** A name that is asked for from now on. */
+  expect(name: string): void {
+    if (!this.#entries.has(name)) this.#entries.set(name, emptyEntry(name));
+  }
+
+  /** Forgets what nobody wants any more, and the server has been told so. */
+  forgetUnwanted(): void {
+    for (const entry of this.#entries.values()) if (!this.wanted.has(entry.name)) this.#forget(entry);
+  }
+
+  /** Versions of what is held, by name, as a new stream is told. */
+  heldVersions(): Map<string, string> {
+    const held = new Map<string, string>();
+    for (const { name, bytes, version } of this.#entries.values()) if (bytes !== undefined) held.set(name, version);
+    return held;
+  }
+
+  /** What is known of `names` (undefined: of all) now: for a watcher that came later. */
+  known(names: Iterable<string> | undefined): ResourceChanges<Value> {
+    const changes = new Changes<Value>();
+    for (const name of names ?? this.#entries.keys()) {
+      const entry = this.#entries.get(name);
+      if (entry === undefined) continue;
+      if (entry.bytes !== undefined)
+        changes.changed.set(name, entry.value as Value); // bytes are there, so it was read
+      else if (entry.state === "DOES_NOT_EXIST" || entry.state === "TIMEOUT") changes.removed.add(name);
+    }
+    return changes;
+  }
+
+  /** Takes over what was read. Watchers are told by `tell`, after the server was answered. */
+  commit({ findings, problems, isComplete }: AnswerReader<Value>, answer: AdsAnswer): ResourceChanges<Value> {
+    const changes = new Changes<Value>();
+    for (const finding of findings) this.#take(finding, changes);
+    for (const name of answer.removed) this.#remove(name, "the server says that there is none", changes);
+    for (const error of answer.errors) this.#fail(error, changes);
+    // Whatever could not be named may be one of those that seem to be missing.
+    if (this.type.wholeState && isComplete && !problems.some(({ name }) => name === undefined)) {
+      const present = new Set(findings.map(({ name }) => name));
+      for (const { name, bytes } of this.#entries.values()) {
+        if (bytes !== undefined && !present.has(name) && !problems.some((problem) => problem.name === name)) {
+          this.#remove(name, "it is not among those that the server has", changes);
+        }
+      }
+    }
+    for (const { name, text, bytes } of problems) if (name !== undefined) this.#refuse(name, text, bytes, changes);
+    return changes;
+  }
+
+  /** Nobody answered for those of `names` that are still open. @param told whether watchers hear that there is none */
+  giveUp(names: Iterable<string>, afterMs: number, told: boolean): void {
+    const changes = new Changes<Value>();
+    for (const name of names) {
+      const entry = this.#entries.get(name);
+      if (entry === undefined || !isUnanswered(entry)) continue;
+      entry.state = "TIMEOUT";
+      entry.error ??= `no answer in ${afterMs / 1_000} s`;
+      if (told) changes.removed.add(name);
+    }
+    this.tell(changes);
+  }
+
+  /** Each watcher hears what it asked for. */
+  tell(changes: ResourceChanges<Value>): void {
+    if (changes.changed.size === 0 && changes.removed.size === 0) return;
+    for (const watcher of [...this.#watchers]) {
+      const own = watcher.all ? changes : restricted(changes, watcher.names);
+      if (own.changed.size > 0 || own.removed.size > 0) watcher.tell(own);
+    }
+  }
+
+  close(): void {
+    for (const entry of this.#entries.values()) entry.ttl?.cancel();
+    this.#entries.clear();
+    this.#watchers.clear();
+  }
+
+  #take(finding: Finding<Value>, changes: Changes<Value>): void {
+    const { name, ttlMs, kind } = finding;
+    const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
+    this.#entries.set(name, entry);
+    entry.ttl?.cancel();
+    entry.ttl = ttlMs === undefined ? undefined : this.#options.clock.after(ttlMs, () => this.#expire(name));
+    if (kind === "alive") return;
+    entry.state = "ACKED";
+    entry.version = finding.version;
+    entry.error = undefined;
+    entry.refused = undefined;
+    if (kind === "same") return;
+    entry.bytes = finding.bytes;
+    entry.updatedAt = this.#options.clock.wallTime();
+    if (kind === "alike") return;
+    entry.value = finding.value;
+    changes.changed.set(name, finding.value);
+  }
+
+  #refuse(name: string, text: string, bytes: Uint8Array | undefined, changes: Changes<Value>): void {
+    const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
+    this.#entries.set(name, entry);
+    if (entry.bytes !== undefined && this.#options.failOnDataErrors) drop(entry, changes);
+    entry.state = "NACKED";
+    entry.error = text;
+    entry.refused = bytes;
+  }
+
+  #fail({ name, problem }: SentError, changes: Changes<Value>): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return; // of something that nobody asked for
+    const final = FINAL_CODES.has(problem.code);
+    if (entry.bytes === undefined ? final : final && this.#options.failOnDataErrors) drop(entry, changes);
+    entry.state = "RECEIVED_ERROR";
+    entry.error = problem.message === "" ? `the server answered with status ${problem.code}` : problem.message;
+  }
+
+  #expire(name: string): void {
+    const changes = new Changes<Value>();
+    this.#remove(name, "its time to live is over", changes);
+    this.tell(changes);
+  }
+
+  #remove(name: string, text: string, changes: Changes<Value>): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    drop(entry, changes);
+    entry.state = "DOES_NOT_EXIST";
+    entry.error = text;
+    if (this.wanted.all && !this.wanted.names.has(name)) this.#forget(entry);
+  }
+
+  #forget(entry: Entry<Value>): void {
+    entry.ttl?.cancel();
+    this.#entries.delete(entry.name);
+  }
+}
+
+class Changes<Value> implements ResourceChanges<Value> {
+  readonly changed = new Map<string, Value>();
+  readonly removed = new Set<string>();
+}
+
+function drop<Value>(entry: Entry<Value>, changes: Changes<Value>): void {
+  entry.ttl?.cancel();
+  entry.ttl = undefined;
+  entry.bytes = undefined;
+  entry.value = undefined;
+  changes.changed.delete(entry.name);
+  changes.removed.add(entry.name);
+}
+
+function isUnanswered({ state, bytes }: Entry<unknown>): boolean {
+  return bytes === undefined && (state === "REQUESTED" || state === "NACKED" || state === "RECEIVED_ERROR");
+}
+
+function restricted<Value>(changes: ResourceChanges<Value>, names: ReadonlySet<string>): ResourceChanges<Value> {
+  const own = new Changes<Value>();
+  for (const [name, value] of changes.changed) if (names.has(name)) own.changed.set(name, value);
+  for (const name of changes.removed) if (names.has(name)) own.removed.add(name);
+  return own;
+}
