@@ -1,4 +1,12 @@
+export { ratio } from "./compile/fault.js";
+export { Generations } from "./compile/generations.js";
+export { getOrMake } from "./compile/get-or-make.js";
 export { hostCovers, qualifiedHost } from "./compile/host.js";
+export { foldCase, literalPrefix, matchesPath, type PathTest, pathEnd } from "./compile/path-test.js";
+export { compileDirectResponse, compileRedirect } from "./compile/redirect.js";
+export { queryValue } from "./compile/request-match.js";
+export { prefixRewrite, regexRewrite } from "./compile/rewrite.js";
+export { createRouteFinder, type IndexedMatch, type IndexedRoute } from "./compile/route-index.js";
 export { compileRegex } from "./compile/string-matcher.js";
 export { MESH_CONFIG_API_VERSION } from "./document/api-group.js";
 export { stringifyDocument } from "./document/stringify-document.js";

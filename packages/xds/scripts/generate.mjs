@@ -22,10 +22,42 @@ const PROTOBUF = dirname(require.resolve("protobufjs/package.json"));
 
 /** A checkout of istio/api; without one its table stays as it is. */
 const ISTIO = process.argv[2];
+/** .proto files below envoy/, and their messages that are decoded by name: resources, and what an Any may hold. */
+const ENVOY_ROOTS = [
+  ["config/listener/v3/listener", "Listener"],
+  ["config/route/v3/route", "RouteConfiguration"],
+  ["config/route/v3/route_components", "FilterConfig"],
+  ["config/cluster/v3/cluster", "Cluster"],
+  ["config/endpoint/v3/endpoint", "ClusterLoadAssignment"],
+  ["extensions/filters/network/http_connection_manager/v3/http_connection_manager", "HttpConnectionManager"],
+  ["extensions/filters/network/tcp_proxy/v3/tcp_proxy", "TcpProxy"],
+  ["extensions/filters/network/rbac/v3/rbac", "RBAC"],
+  ["extensions/filters/http/router/v3/router", "Router"],
+  ["extensions/filters/http/fault/v3/fault", "HTTPFault"],
+  ["extensions/filters/http/cors/v3/cors", "CorsPolicy", "Cors"],
+  ["extensions/filters/http/rbac/v3/rbac", "RBAC", "RBACPerRoute"],
+  ["extensions/filters/http/jwt_authn/v3/config", "JwtAuthentication", "PerRouteConfig"],
+  ["extensions/filters/http/ext_authz/v3/ext_authz", "ExtAuthz", "ExtAuthzPerRoute"],
+  ["extensions/filters/http/local_ratelimit/v3/local_rate_limit", "LocalRateLimit"],
+  ["extensions/filters/http/stateful_session/v3/stateful_session", "StatefulSession", "StatefulSessionPerRoute"],
+  ["extensions/http/stateful_session/cookie/v3/cookie", "CookieBasedSessionState"],
+  ["extensions/http/stateful_session/header/v3/header", "HeaderBasedSessionState"],
+  ["extensions/transport_sockets/tls/v3/tls", "UpstreamTlsContext", "DownstreamTlsContext"],
+  ["extensions/upstreams/http/v3/http_protocol_options", "HttpProtocolOptions"],
+  ["extensions/clusters/aggregate/v3/cluster", "ClusterConfig"],
+  ["extensions/access_loggers/file/v3/file", "FileAccessLog"],
+  ["extensions/access_loggers/filters/cel/v3/cel", "ExpressionFilter"],
+  ["extensions/load_balancing_policies/round_robin/v3/round_robin", "RoundRobin"],
+  ["extensions/load_balancing_policies/least_request/v3/least_request", "LeastRequest"],
+  ["extensions/load_balancing_policies/random/v3/random", "Random"],
+  ["extensions/load_balancing_policies/ring_hash/v3/ring_hash", "RingHash"],
+  ["extensions/load_balancing_policies/maglev/v3/maglev", "Maglev"],
+  ["extensions/load_balancing_policies/wrr_locality/v3/wrr_locality", "WrrLocality"],
+];
 
 /**
- * One table: the messages named, and all that they reach but for what `without` says.
- * @type {readonly { file: string, title: string, input: string, includes: readonly string[], protos: readonly string[], roots: readonly string[], without: RegExp, jsonNames: boolean }[]}
+ * One table: the messages named, and all that they reach but for what `without` says. Of `hollow` ones no field is kept.
+ * @type {readonly { file: string, title: string, input: string, includes: readonly string[], protos: readonly string[], roots: readonly string[], without: RegExp, hollow?: RegExp, jsonNames: boolean }[]}
  */
 const TABLES = [
   {
@@ -44,6 +76,21 @@ const TABLES = [
     jsonNames: false,
   },
   ...(ISTIO === undefined ? [] : [istioTable(ISTIO)]),
+  {
+    file: "envoy.ts",
+    title: "Listeners, routes, clusters, endpoints, and the extensions in them that are honoured",
+    input: `the .proto files of @grpc/grpc-js-xds ${XDS_VERSION}`,
+    includes: INCLUDES,
+    protos: ENVOY_ROOTS.map(([proto]) => `envoy/${proto}.proto`),
+    roots: ENVOY_ROOTS.flatMap(([proto, ...names]) =>
+      names.map((name) => `envoy.${proto.split("/").slice(0, -1).join(".")}.${name}`),
+    ),
+    without: /^(?:xds\.annotations|udpa\.annotations|validate)\./,
+    // Known to be there, and no more: nobody reads what is in them.
+    hollow:
+      /^(?:xds\.(?!type\.v3\.TypedStruct$)|udpa\.(?!type\.v1\.TypedStruct$)|envoy\.config\.core\.v3\.(?:GrpcService\.GoogleGrpc|ApiConfigSource|HealthCheck|UdpSocketConfig|BindConfig|Extension|EventServiceConfig|Http3|Quic|DnsResolutionConfig|RateLimitSettings|ProxyProtocol|JsonFormatOptions|SchemeHeaderTransformation|SubstitutionFormatString\.|AlternateProtocolsCacheOptions)|envoy\.config\.listener\.v3\.(?:UdpListenerConfig|Listener\.(?!ConnectionBalanceConfig$)|ListenerFilterChainMatchPredicate)|envoy\.config\.cluster\.v3\.(?:Cluster\.(?:LbSubsetConfig|OriginalDst|PreconnectPolicy|CustomClusterType\.)|UpstreamConnectionOptions\.Happy|Filter$|TrackClusterStats)|google\.api\.expr|envoy\.type\.matcher\.v3\.(?:NodeMatcher|HttpRequest))/,
+    jsonNames: false,
+  },
 ];
 
 for (const table of TABLES) writeTable(table);
@@ -79,7 +126,7 @@ function istioTable(folder) {
   };
 }
 
-function writeTable({ file, title, input, includes, protos, roots, without, jsonNames }) {
+function writeTable({ file, title, input, includes, protos, roots, without, hollow, jsonNames }) {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) =>
     [...includes, PROTOBUF].map((folder) => join(folder, target)).find((path) => existsSync(path)) ?? null;
@@ -91,6 +138,10 @@ function writeTable({ file, title, input, includes, protos, roots, without, json
   while (waiting.length > 0) {
     const name = waiting.pop();
     if (messages.has(name) || name.startsWith("google.protobuf.") || without.test(name)) continue;
+    if (hollow?.test(name)) {
+      messages.set(name, "");
+      continue;
+    }
     const type = root.lookupType(name);
     const fields = type.fieldsArray.flatMap((field) => fieldText(field, { waiting, enums, without, jsonNames }));
     messages.set(name, fields.join(";"));

@@ -45,8 +45,11 @@ export function prefixRewrite(uri: string, matched: PathTest): PathRewrite {
   }
 }
 
-/** Every occurrence that does not overlap; `\1` is a group, `\0` the whole. */
-function regexRewrite(match: string, replacement: string): PathRewrite | undefined {
+/**
+ * Every occurrence that does not overlap; `\1` is a group, `\0` the whole.
+ * @returns undefined for what does not compile, and for a group that is not there
+ */
+export function regexRewrite(match: string, replacement: string): PathRewrite | undefined {
   let regex: RE2JS;
   try {
     regex = RE2JS.compile(match);

@@ -1,0 +1,244 @@
+/** Cluster: read once for what it is and whether it may be; its policy is compiled when calls want it, from the bytes. */
+
+import type { ConnectionPolicy, Protocol, Resolution, ResourceRef, TrafficPolicy } from "@inmesh/model";
+import type { ResourceType } from "../client/watch.js";
+import { type AssignmentSpec, type EndpointList, readAssignment } from "./assignment.js";
+import { Findings, known } from "./refusal.js";
+import { originOf } from "./route.js";
+import { clusterParts } from "./route-action.js";
+import { type AnyMessage, anyOf, anyType, decodeEnvoy, type Fields } from "./schema.js";
+import { compileTrafficPolicy, type PolicySpec, protocolOf, protocolOptions } from "./traffic-policy.js";
+import { firstText } from "./wire-parts.js";
+
+export const CLUSTER = "envoy.config.cluster.v3.Cluster";
+const AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig";
+
+type ConfigSource = Fields<{
+  ads: object;
+  self: object;
+  path: string;
+  api_config_source: object;
+  path_config_source: object;
+}>;
+
+type ClusterSpec = PolicySpec &
+  Fields<{
+    name: string;
+    type: string | number;
+    cluster_type: Fields<{ name: string; typed_config: AnyMessage }>;
+    eds_cluster_config: Fields<{ eds_config: ConfigSource; service_name: string }>;
+    load_assignment: AssignmentSpec;
+    lrs_server: ConfigSource;
+    metadata: Fields<{ filter_metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>> }>;
+  }>;
+
+const READ = known(
+  ...[
+    "name",
+    "type",
+    "cluster_type",
+    "eds_cluster_config",
+    "load_assignment",
+    "metadata",
+    "connect_timeout",
+    "lb_policy",
+  ],
+  ...["load_balancing_policy", "ring_hash_lb_config", "maglev_lb_config", "least_request_lb_config", "lrs_server"],
+  ...["round_robin_lb_config", "common_lb_config", "circuit_breakers", "outlier_detection", "transport_socket"],
+  ...["transport_socket_matches", "typed_extension_protocol_options", "http2_protocol_options"],
+  ...["common_http_protocol_options", "upstream_connection_options", "alt_stat_name"],
+  // Of names, which this process looks up in its own way; of HTTP/1, whose defaults are Node's.
+  ...["dns_refresh_rate", "respect_dns_ttl", "dns_lookup_family", "typed_dns_resolver_config", "http_protocol_options"],
+  // Statistics of Envoy's, and what waits for endpoints there: here every cluster does.
+  ...[
+    "track_cluster_stats",
+    "track_timeout_budgets",
+    "filters",
+    "wait_for_warm_on_init",
+    "per_connection_buffer_limit_bytes",
+  ],
+);
+
+export interface DiscoveredCluster {
+  readonly name: string;
+  /** `eds`: endpoints are told under `edsName`. `aggregate`: those of `children`, the first that have any. */
+  readonly kind: "eds" | "inline" | "asAsked" | "aggregate";
+  readonly resolution: Resolution;
+  readonly edsName: string;
+  readonly children: readonly string[];
+  /** Written into the cluster itself. */
+  readonly endpoints: EndpointList | undefined;
+  /** What istiod says of it; without that, the cluster is a service of its own. */
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string;
+  readonly service: {
+    readonly host: string;
+    readonly name: string;
+    readonly namespace: string;
+    readonly external: boolean;
+  };
+  readonly protocol: Protocol;
+  /** The DestinationRule in charge, where istiod names one. */
+  readonly resource: ResourceRef | null;
+  /** locality_weighted_lb_config: localities get calls by their weights. */
+  readonly weighsLocalities: boolean;
+  /** What of it is not honoured, by name. */
+  readonly notices: readonly string[];
+  readonly bytes: Uint8Array;
+  /** Compiled when first asked for. */
+  readonly policy: TrafficPolicy;
+}
+
+export function clusterType(profile: "envoy" | "grpc"): ResourceType<DiscoveredCluster> {
+  return {
+    url: CLUSTER,
+    wholeState: true,
+    nameOf: firstText,
+    decode: (bytes) => readCluster(bytes, profile),
+    same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 || meansTheSame(a, b),
+  };
+}
+
+/** @throws {Refused} {WireError} */
+export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc"): DiscoveredCluster {
+  const spec = decodeEnvoy<ClusterSpec>(CLUSTER, bytes);
+  const findings = new Findings();
+  findings.unread(spec, READ, "cluster");
+  const { name = "", metadata } = spec;
+  if (name === "") findings.fault("the cluster has no name");
+  const { kind, resolution, edsName, children } = discovery(spec, profile, findings);
+  const endpoints =
+    kind === "inline" && spec.load_assignment
+      ? readAssignment(spec.load_assignment, { profile, names: true }, findings)
+      : undefined;
+  if (spec.lrs_server !== undefined && spec.lrs_server.self === undefined) findings.fault("lrs_server is not self");
+  if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
+  compileTrafficPolicy(spec, profile, findings); // for what is wrong with it
+  findings.end();
+  return new ReadCluster({
+    ...{ name, kind, resolution, edsName, children, endpoints, bytes },
+    ...identity(name, metadata?.filter_metadata?.["istio"]),
+    protocol: protocolName(spec, protocolOf(spec)),
+    resource: originOf(metadata),
+    weighsLocalities: profile === "grpc" || spec.common_lb_config?.locality_weighted_lb_config !== undefined,
+    notices: findings.notices,
+    profile,
+  });
+}
+
+/** The policy is made on first use: of a thousand clusters a process calls a few. */
+class ReadCluster implements DiscoveredCluster {
+  declare readonly name: string;
+  declare readonly kind: DiscoveredCluster["kind"];
+  declare readonly resolution: Resolution;
+  declare readonly edsName: string;
+  declare readonly children: readonly string[];
+  declare readonly endpoints: EndpointList | undefined;
+  declare readonly host: string;
+  declare readonly port: number;
+  declare readonly subset: string;
+  declare readonly service: DiscoveredCluster["service"];
+  declare readonly protocol: Protocol;
+  declare readonly resource: ResourceRef | null;
+  declare readonly weighsLocalities: boolean;
+  declare readonly notices: readonly string[];
+  declare readonly bytes: Uint8Array;
+  readonly #profile: "envoy" | "grpc";
+  #policy: TrafficPolicy | undefined;
+
+  constructor({ profile, ...fields }: Omit<DiscoveredCluster, "policy"> & { readonly profile: "envoy" | "grpc" }) {
+    Object.assign(this, fields);
+    this.#profile = profile;
+  }
+
+  get policy(): TrafficPolicy {
+    this.#policy ??= compileTrafficPolicy(decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes), this.#profile, new Findings());
+    return this.#policy;
+  }
+}
+
+type Discovery = Pick<DiscoveredCluster, "kind" | "resolution" | "edsName" | "children">;
+
+function discovery(spec: ClusterSpec, profile: "envoy" | "grpc", findings: Findings): Discovery {
+  const none = { edsName: "", children: [] };
+  const custom = anyOf<{ clusters: readonly string[] }>(spec.cluster_type?.typed_config, AGGREGATE);
+  if (custom !== undefined) {
+    const children = custom.clusters ?? [];
+    if (children.length === 0) findings.fault("the aggregate cluster names no cluster");
+    return { kind: "aggregate", resolution: "static", edsName: "", children };
+  }
+  if (spec.cluster_type !== undefined) {
+    findings.fault(
+      `cluster_type ${anyType(spec.cluster_type.typed_config) || spec.cluster_type.name} is not supported`,
+    );
+  }
+  switch (spec.type ?? "STATIC") {
+    case "EDS": {
+      const { eds_config, service_name } = spec.eds_cluster_config ?? {};
+      if (eds_config?.ads === undefined && eds_config?.self === undefined) {
+        findings.fault("eds_cluster_config.eds_config is neither ads nor self");
+      }
+      if (spec.name?.startsWith("xdstp:") && !service_name)
+        findings.fault("a name of the new style needs eds_cluster_config.service_name");
+      return { ...none, kind: "eds", resolution: "static", edsName: service_name || (spec.name ?? "") };
+    }
+    case "STATIC":
+      return { ...none, kind: "inline", resolution: "static" };
+    case "STRICT_DNS":
+      return { ...none, kind: "inline", resolution: "dns" };
+    case "LOGICAL_DNS": {
+      const localities = spec.load_assignment?.endpoints ?? [];
+      const [only] = localities;
+      // gRFC A37.
+      if (profile === "grpc" && (localities.length !== 1 || only?.lb_endpoints?.length !== 1)) {
+        findings.fault("a LOGICAL_DNS cluster needs one locality with one endpoint");
+      }
+      return { ...none, kind: "inline", resolution: "dnsRoundRobin" };
+    }
+    case "ORIGINAL_DST":
+      if (profile === "grpc") findings.fault("cluster type ORIGINAL_DST is not supported");
+      return { ...none, kind: "asAsked", resolution: "passThrough" };
+    default:
+      findings.fault(`cluster type ${spec.type} is not supported`);
+      return { ...none, kind: "inline", resolution: "static" };
+  }
+}
+
+/** istiod's words about a cluster, else what its name says. */
+function identity(name: string, istio: Readonly<Record<string, unknown>> | undefined) {
+  const { host, port, subset } = clusterParts(name);
+  const listed = istio?.["services"];
+  const said: unknown = Array.isArray(listed) ? listed[0] : undefined;
+  const text = (key: string): string => {
+    const value = typeof said === "object" && said !== null ? (said as Record<string, unknown>)[key] : undefined;
+    return typeof value === "string" ? value : "";
+  };
+  const service = {
+    host,
+    name: (text("name") || host).split(".")[0] ?? host,
+    namespace: text("namespace"),
+    external: istio?.["external"] === true,
+  };
+  return { host, port, subset, service };
+}
+
+function protocolName(spec: ClusterSpec, protocol: ConnectionPolicy["protocol"]): Protocol {
+  if (protocol === "http2") return "http2";
+  if (protocol === "caller") return "unknown";
+  return protocolOptions(spec)?.explicit_http_config?.http_protocol_options === undefined ? "tcp" : "http";
+}
+
+/** Decoded, and compared by what is said: maps come in any order. */
+function meansTheSame(a: DiscoveredCluster, b: DiscoveredCluster): boolean {
+  if (a.bytes.length !== b.bytes.length) return false;
+  return canonical(decodeEnvoy(CLUSTER, a.bytes)) === canonical(decodeEnvoy(CLUSTER, b.bytes));
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === "object" && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : each,
+  );
+}

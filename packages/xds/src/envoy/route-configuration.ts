@@ -1,0 +1,161 @@
+/** RouteConfiguration: which virtual host an authority means. Hosts stay bytes until they are asked for. */
+
+import type { ResourceType } from "../client/watch.js";
+import { LENGTH, WireReader } from "../proto/wire-reader.js";
+import type { PerFilterConfig } from "./per-filter.js";
+import { Findings, known } from "./refusal.js";
+import type { RouteContext } from "./route.js";
+import { type HeaderFields, headerOps } from "./route.js";
+import { decodeEnvoy, type Fields } from "./schema.js";
+import { type HostBytes, readHost, type TableContext } from "./virtual-host.js";
+import { firstText } from "./wire-parts.js";
+
+export const ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration";
+
+type TableSpec = HeaderFields &
+  Fields<{
+    name: string;
+    ignore_port_in_host_matching: boolean;
+    typed_per_filter_config: PerFilterConfig;
+  }>;
+
+const READ = known(
+  ...["name", "virtual_hosts", "ignore_port_in_host_matching", "typed_per_filter_config", "request_headers_to_add"],
+  ...["request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"],
+  // A cluster that is not there is found out per request; the size is of a body that is in memory here anyhow.
+  ...["validate_clusters", "max_direct_response_body_size_bytes"],
+);
+
+/** Field number. */
+const VIRTUAL_HOSTS = 2;
+
+export class RouteConfiguration {
+  readonly name: string;
+  readonly hosts: readonly HostBytes[];
+  readonly table: TableContext;
+  /** What of it is not honoured, by name. */
+  readonly notices: readonly string[];
+  readonly #exact = new Map<string, HostBytes>();
+  /** `*.example`, by what follows the star, the longest first. */
+  readonly #suffixes: [text: string, host: HostBytes][] = [];
+  readonly #prefixes: [text: string, host: HostBytes][] = [];
+  readonly #any: HostBytes | undefined;
+
+  constructor(name: string, hosts: readonly HostBytes[], table: TableContext, findings: Findings) {
+    this.name = name;
+    this.hosts = hosts;
+    this.table = table;
+    let any: HostBytes | undefined;
+    for (const host of hosts) {
+      for (const domain of host.domains) {
+        if (domain === "*") {
+          if (any !== undefined) findings.fault(`the domain * stands in ${any.name} and in ${host.name}`);
+          any ??= host;
+        } else if (!domain.includes("*")) {
+          const before = this.#exact.get(domain);
+          if (before !== undefined) findings.fault(`the domain ${domain} stands in ${before.name} and in ${host.name}`);
+          else this.#exact.set(domain, host);
+        } else if (domain.lastIndexOf("*") === 0) this.#suffixes.push([domain.slice(1), host]);
+        else if (domain.indexOf("*") === domain.length - 1) this.#prefixes.push([domain.slice(0, -1), host]);
+        else findings.fault(`the domain ${domain} of ${host.name} has a star in the middle`);
+      }
+      if (host.domains.length === 0) findings.fault(`the virtual host ${host.name} has no domain`);
+    }
+    this.#any = any;
+    const longestFirst = (a: [string, HostBytes], b: [string, HostBytes]): number => b[0].length - a[0].length;
+    this.#suffixes.sort(longestFirst);
+    this.#prefixes.sort(longestFirst);
+    this.notices = findings.notices;
+  }
+
+  /** Exact, then `*.x`, then `x.*`, then `*`; of several the longest. @param authority lower-case */
+  find(authority: string): { readonly host: HostBytes; readonly catchAll: boolean } | undefined {
+    const exact = this.#exact.get(authority);
+    if (exact !== undefined) return { host: exact, catchAll: false };
+    for (const [text, host] of this.#suffixes) {
+      if (authority.length > text.length && authority.endsWith(text)) return { host, catchAll: false };
+    }
+    for (const [text, host] of this.#prefixes) {
+      if (authority.length > text.length && authority.startsWith(text)) return { host, catchAll: false };
+    }
+    return this.#any && { host: this.#any, catchAll: true };
+  }
+}
+
+/** One per feed: hosts of the table before whose bytes are the same are taken over. */
+export function routeConfigurationType(timeouts: RouteContext["timeouts"]): ResourceType<RouteConfiguration> {
+  const last = new Map<string, WeakRef<RouteConfiguration>>();
+  return {
+    url: ROUTE_CONFIGURATION,
+    wholeState: false,
+    nameOf: firstText,
+    decode(bytes, name) {
+      const table = readRouteConfiguration(bytes, name, timeouts, last.get(name)?.deref());
+      last.set(name, new WeakRef(table));
+      return table;
+    },
+    same: (a, b) => a.table === b.table && a.hosts.length === b.hosts.length && sameHosts(a, b),
+  };
+}
+
+/** The order of hosts says nothing: istiod's is by chance for gRPC's nodes. */
+function sameHosts(a: RouteConfiguration, b: RouteConfiguration): boolean {
+  const known = new Set(a.hosts);
+  return b.hosts.every((host) => known.has(host));
+}
+
+/** @throws {Refused} {WireError} */
+export function readRouteConfiguration(
+  bytes: Uint8Array,
+  name: string,
+  timeouts: RouteContext["timeouts"],
+  previous?: RouteConfiguration,
+): RouteConfiguration {
+  const { hosts: parts, rest } = splitHosts(bytes);
+  const findings = new Findings();
+  const spec = decodeEnvoy<TableSpec>(ROUTE_CONFIGURATION, rest);
+  findings.unread(spec, READ, "route_config");
+  const table = tableContext(spec, timeouts, findings, previous);
+  const before = new Map(previous?.hosts.map((host) => [host.name, host]));
+  const hosts = parts.map((part) => {
+    const old = before.get(firstText(part)); // a virtual host has its name in the same field
+    return old?.isSame(part, table) ? old : readHost(part, table, findings);
+  });
+  const made = new RouteConfiguration(name, hosts, table, findings);
+  findings.end();
+  return made;
+}
+
+/** The same object as before while nothing is said there, which is the rule. */
+function tableContext(
+  spec: TableSpec,
+  timeouts: RouteContext["timeouts"],
+  findings: Findings,
+  previous: RouteConfiguration | undefined,
+): TableContext {
+  const headers = headerOps(spec, findings, "route_config");
+  const filters = spec.typed_per_filter_config;
+  const before = previous?.table;
+  const plain = headers.request === undefined && headers.response === undefined && filters === undefined;
+  const plainBefore = before?.headers.request === undefined && before?.headers.response === undefined;
+  if (before !== undefined && plain && plainBefore && before.filters === undefined) return before;
+  return { headers, filters, timeouts };
+}
+
+/** Virtual hosts as they came, and all the rest of the message. */
+function splitHosts(bytes: Uint8Array): { readonly hosts: readonly Uint8Array[]; readonly rest: Uint8Array } {
+  const reader = new WireReader(bytes);
+  const hosts: Uint8Array[] = [];
+  const rest: Uint8Array[] = [];
+  while (!reader.done) {
+    const from = reader.position;
+    const tag = reader.tag();
+    if (tag >>> 3 === VIRTUAL_HOSTS && (tag & 7) === LENGTH) {
+      hosts.push(reader.part());
+      continue;
+    }
+    reader.skip(tag & 7);
+    rest.push(bytes.subarray(from, reader.position));
+  }
+  return { hosts, rest: Buffer.concat(rest) };
+}

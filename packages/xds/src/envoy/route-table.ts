@@ -1,0 +1,117 @@
+/** Authorities, as callers write them, to virtual hosts: which listener, which table, which of its hosts. */
+
+import type { RouteTable, Service, VirtualHost } from "@inmesh/model";
+import { getOrMake } from "@inmesh/model/internal";
+import type { DiscoveredListener } from "./listener.js";
+import { type ListenerIndex, PASSTHROUGH } from "./listener-index.js";
+import type { EnvoyResources } from "./resources.js";
+import type { RouteConfiguration } from "./route-configuration.js";
+import type { HostBytes } from "./virtual-host.js";
+
+/** Spellings kept per table. */
+const MAX_SPELLINGS = 4_096;
+
+interface Target {
+  readonly host: HostBytes;
+  readonly port: number;
+  readonly maxStreamMs: number;
+}
+
+export class EnvoyRouteTable implements RouteTable {
+  readonly #listeners: ListenerIndex;
+  readonly #resources: EnvoyResources;
+  readonly #service: (host: string) => Service | undefined;
+  /** By the host's bytes, then by port. Taken over while the services that they lead to are the same. */
+  readonly #compiled: WeakMap<HostBytes, Map<number, VirtualHost>>;
+  /** By `port host`; null is known to be unknown. */
+  readonly #spellings = new Map<string, VirtualHost | null>();
+
+  constructor(
+    resources: EnvoyResources,
+    listeners: ListenerIndex,
+    service: (host: string) => Service | undefined,
+    previous?: EnvoyRouteTable,
+  ) {
+    this.#resources = resources;
+    this.#listeners = listeners;
+    this.#service = service;
+    this.#compiled = previous === undefined ? new WeakMap() : previous.#compiled;
+  }
+
+  lookup(host: string, port: number): VirtualHost | undefined {
+    const key = `${port} ${host}`;
+    const known = this.#spellings.get(key);
+    if (known !== undefined) return known ?? undefined;
+    const found = this.#find(host.toLowerCase().replace(/\.$/, ""), port);
+    if (this.#spellings.size >= MAX_SPELLINGS) this.#spellings.clear();
+    this.#spellings.set(key, found ?? null);
+    return found;
+  }
+
+  /** The application's own TLS: such listeners look at the server name only, or at nothing. */
+  isOpaque(host: string, port: number): boolean {
+    const listener = this.#listeners.find(host.toLowerCase(), port);
+    return listener !== undefined && listener.http === undefined && listener.byServerName;
+  }
+
+  all(): readonly VirtualHost[] {
+    const seen = new Set<VirtualHost>();
+    for (const listener of this.#resources.listeners.values()) {
+      const { http, kind, name } = listener;
+      if (http === undefined || kind === "inbound") continue;
+      const table = this.#tableOf(listener);
+      const port = kind === "api" ? portOf(name) : listener.port;
+      for (const host of table?.hosts ?? []) {
+        if (!isPassThrough(host, this.#virtualHost({ host, port, maxStreamMs: http.maxStreamMs }))) {
+          seen.add(this.#virtualHost({ host, port, maxStreamMs: http.maxStreamMs }));
+        }
+      }
+    }
+    return [...seen].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+
+  #find(host: string, port: number): VirtualHost | undefined {
+    const listener = this.#listeners.find(host, port);
+    const http = listener?.http;
+    if (listener === undefined || http === undefined) return undefined;
+    const table = this.#tableOf(listener);
+    // With the port first: tables that look at it have both.
+    const found = table?.find(`${host}:${port}`);
+    const match = found === undefined || found.catchAll ? (table?.find(host) ?? found) : found;
+    if (match === undefined) return undefined;
+    const made = this.#virtualHost({ host: match.host, port, maxStreamMs: http.maxStreamMs });
+    return match.catchAll && isPassThrough(match.host, made) ? undefined : made;
+  }
+
+  #tableOf({ http }: DiscoveredListener): RouteConfiguration | undefined {
+    return http?.inline ?? this.#resources.routes.get(http?.routeName ?? "");
+  }
+
+  #virtualHost({ host, port, maxStreamMs }: Target): VirtualHost {
+    const byPort = getOrMake(this.#compiled, host, () => new Map<number, VirtualHost>());
+    const before = byPort.get(port);
+    const service = this.#service(serviceHost(host, port));
+    if (before !== undefined && before.service === service) return before;
+    const made = host.compile(port, service, maxStreamMs);
+    byPort.set(port, made);
+    return made;
+  }
+}
+
+/** istiod names a virtual host after its service: `reviews.shop.svc.cluster.local:9080`. */
+function serviceHost({ name }: HostBytes, port: number): string {
+  return name.endsWith(`:${port}`) ? name.slice(0, -`:${port}`.length) : name;
+}
+
+function portOf(name: string): number {
+  return Number(/:(\d+)$/.exec(name)?.[1] ?? 0);
+}
+
+/** istiod's `allow_any` and `block_all`: hosts that the mesh does not know. */
+function isPassThrough({ domains }: HostBytes, { routes }: VirtualHost): boolean {
+  const [only, more] = routes;
+  if (only === undefined || more !== undefined || !domains.includes("*")) return false;
+  const { action } = only;
+  if (action.kind === "directResponse") return only.name === "block_all";
+  return action.kind === "forward" && action.destinations.every(({ cluster }) => cluster === PASSTHROUGH);
+}

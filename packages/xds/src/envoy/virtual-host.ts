@@ -1,0 +1,118 @@
+/** One virtual host of a route table: kept as bytes, and compiled when a request first asks for it. */
+
+import type { Service, VirtualHost } from "@inmesh/model";
+import { createRouteFinder, type IndexedRoute } from "@inmesh/model/internal";
+import { mergeHeaderOps } from "./header-ops.js";
+import type { PerFilterConfig } from "./per-filter.js";
+import { Findings, known } from "./refusal.js";
+import type { RetrySpec } from "./retry.js";
+import { compileRoute, type HeaderFields, headerOps, type RouteContext, type RouteSpec } from "./route.js";
+import { decodeEnvoy, type Fields } from "./schema.js";
+
+export type VirtualHostSpec = HeaderFields &
+  Fields<{
+    name: string;
+    domains: readonly string[];
+    routes: readonly RouteSpec[];
+    retry_policy: RetrySpec;
+    typed_per_filter_config: PerFilterConfig;
+    matcher: object;
+  }>;
+
+const READ = known(
+  ...["name", "domains", "routes", "retry_policy", "typed_per_filter_config", "request_headers_to_add", "metadata"],
+  ...["request_headers_to_remove", "response_headers_to_add", "response_headers_to_remove"],
+  // x-envoy-attempt-count, which the mesh has under a name of its own.
+  ...["include_request_attempt_count", "include_attempt_count_in_response", "require_tls"],
+);
+
+const MESSAGE = "envoy.config.route.v3.VirtualHost";
+
+/** Levels above a virtual host. */
+export interface TableContext {
+  readonly headers: RouteContext["headers"];
+  readonly filters: PerFilterConfig | undefined;
+  readonly timeouts: RouteContext["timeouts"];
+}
+
+export class HostBytes {
+  readonly name: string;
+  readonly domains: readonly string[];
+  /** Part of the bytes of its route table. */
+  readonly bytes: Uint8Array;
+  /** What of it is not honoured, by name. */
+  readonly notices: readonly string[];
+  readonly #table: TableContext;
+  #routes = new Map<string, readonly IndexedRoute[]>();
+
+  constructor(spec: VirtualHostSpec, bytes: Uint8Array, table: TableContext, findings: Findings) {
+    this.name = spec.name ?? "";
+    this.domains = (spec.domains ?? []).map((domain) => domain.toLowerCase());
+    this.bytes = bytes;
+    this.#table = table;
+    const own = new Findings();
+    compileRoutes(spec, { table, port: 0, maxStreamMs: 0 }, own);
+    this.notices = own.notices;
+    findings.adopt(own);
+  }
+
+  /** The same bytes under the same levels above. */
+  isSame(bytes: Uint8Array, table: TableContext): boolean {
+    return this.#table === table && Buffer.compare(this.bytes, bytes) === 0;
+  }
+
+  /** @param maxStreamMs of the listener's connection manager; 0: none */
+  compile(port: number, service: Service | undefined, maxStreamMs: number): VirtualHost {
+    const key = `${port} ${maxStreamMs}`;
+    let routes = this.#routes.get(key);
+    if (routes === undefined) {
+      const spec = decodeEnvoy<VirtualHostSpec>(MESSAGE, this.bytes);
+      routes = compileRoutes(spec, { table: this.#table, port, maxStreamMs }, new Findings());
+      this.#routes.set(key, routes);
+    }
+    const resource = routes.find(({ route }) => route.resource !== null)?.route.resource ?? null;
+    return {
+      name: this.name,
+      service,
+      port,
+      resource,
+      routes: routes.map(({ route }) => route),
+      find: createRouteFinder(routes),
+    };
+  }
+}
+
+/** @throws {WireError} */
+export function readHost(bytes: Uint8Array, table: TableContext, findings: Findings): HostBytes {
+  return new HostBytes(decodeEnvoy<VirtualHostSpec>(MESSAGE, bytes), bytes, table, findings);
+}
+
+interface Place {
+  readonly table: TableContext;
+  readonly port: number;
+  readonly maxStreamMs: number;
+}
+
+function compileRoutes(
+  spec: VirtualHostSpec,
+  { table, port, maxStreamMs }: Place,
+  findings: Findings,
+): readonly IndexedRoute[] {
+  findings.unread(spec, READ, "virtual_hosts");
+  const own = headerOps(spec, findings, "virtual_hosts");
+  const context: RouteContext = {
+    port,
+    maxStreamMs,
+    headers: {
+      request: mergeHeaderOps(own.request, table.headers.request),
+      response: mergeHeaderOps(own.response, table.headers.response),
+    },
+    filters: [table.filters, spec.typed_per_filter_config],
+    retry: spec.retry_policy,
+    timeouts: table.timeouts,
+  };
+  return (spec.routes ?? []).flatMap((route, index) => {
+    const where = `virtual_hosts ${spec.name ?? ""}.routes[${index}]`;
+    return compileRoute(route, context, findings, where) ?? [];
+  });
+}
