@@ -3,6 +3,17 @@ export { GrpcTransport, type GrpcTransportOptions, type ServerAccess, type Serve
 export { encodeNode, type XdsNode } from "./ads/node.js";
 export type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./ads/transport.js";
 export { AdsClient, type AdsClientOptions } from "./ads-client.js";
+export { type ParseXdsTargetOptions, parseXdsTarget } from "./bootstrap/parse-xds-target.js";
+export type {
+  BootstrapNode,
+  CertificateFiles,
+  XdsAuthority,
+  XdsProfile,
+  XdsServer,
+  XdsServerTls,
+  XdsTarget,
+} from "./bootstrap/target.js";
+export { type CreateXdsClientOptions, createXdsClient } from "./create-xds-client.js";
 export type {
   AssignedEndpoint,
   ClusterAssignment,

@@ -60,6 +60,7 @@ const CHANNEL_OPTIONS = {
   "grpc.keepalive_time_ms": 30_000, // istiod ends connections that ping more often than each 15 s
   "grpc.keepalive_timeout_ms": 10_000,
   "grpc.enable_retries": 0,
+  "grpc.enable_http_proxy": 0, // a control plane is within the network
   "grpc.enable_channelz": 0,
   "grpc.use_local_subchannel_pool": 1,
   "grpc.service_config_disable_resolution": 1,
