@@ -122,6 +122,10 @@ export class ConnectedMesh implements Mesh {
     return this[PLANE].engine.contexts.current()?.signal();
   }
 
+  noteRoute(pattern: string | undefined): void {
+    this[PLANE].engine.contexts.current()?.noteRoute(pattern);
+  }
+
   peer(): PeerIdentity | undefined {
     return this[PLANE].engine.contexts.current()?.peer;
   }

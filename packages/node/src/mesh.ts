@@ -75,6 +75,11 @@ export interface Mesh extends AsyncDisposable {
    * caller without one, and outside a request.
    */
   peer(): PeerIdentity | undefined;
+  /**
+   * Says which route of the application serves the request being served, for spans, metrics and `inmesh` commands. Express, Fastify and
+   * NestJS say it themselves. @param pattern as the application declared it, `/users/:id`, never what a caller wrote
+   */
+  noteRoute(pattern: string | undefined): void;
   /** Runs background work that must outlive the request: it inherits neither deadline nor trace headers. */
   detach<Result>(work: () => Result): Result;
   /**

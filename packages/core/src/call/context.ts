@@ -46,6 +46,9 @@ export class InboundContext {
     return "";
   }
 
+  /** The application's router says who serves it. @param pattern as it was declared, `/users/:id`; undefined: nobody */
+  noteRoute(_pattern: string | undefined): void {}
+
   /** A call made for it failed for good: an answer that says so is not to be tried again above (`tries.retried`). */
   retriedInVain(): void {}
 }

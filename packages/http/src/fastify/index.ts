@@ -1,6 +1,13 @@
 /** A plugin for Fastify 5. Imports nothing of it: what it needs of an instance is written down here. */
 
-import { type AnyServer, attachServer, type Enter, type ServerHooks } from "../server/index.js";
+import {
+  type AnyServer,
+  attachServer,
+  type Enter,
+  noteFastifyRoute,
+  type RoutedRequest,
+  type ServerHooks,
+} from "../server/index.js";
 
 /** What the plugin needs of a Fastify instance, whatever its server and its types are. */
 export interface FastifyHost {
@@ -8,7 +15,7 @@ export interface FastifyHost {
   addHook(name: "onRequest", hook: FastifyHook): unknown;
 }
 
-type FastifyHook = (request: { readonly raw: object }, reply: { readonly raw: object }, done: () => void) => void;
+type FastifyHook = (request: RoutedRequest, reply: { readonly raw: object }, done: () => void) => void;
 
 export type MeshPlugin = (instance: FastifyHost, options: unknown, done: () => void) => void;
 
@@ -22,7 +29,10 @@ export function meshPlugin(enter: Enter, hooks: ServerHooks | undefined): MeshPl
   const plugin: MeshPlugin = (instance, _, done) => {
     if (hooks !== undefined) {
       attachServer(instance.server, hooks);
-      instance.addHook("onRequest", (request, reply, next) => enter(request.raw, reply.raw, next));
+      instance.addHook("onRequest", (request, reply, next) => {
+        noteFastifyRoute(request);
+        enter(request.raw, reply.raw, next);
+      });
     }
     done();
   };

@@ -17,6 +17,7 @@ import {
 import { WheelNode } from "@inmesh/core/internal";
 import { lineOf, REQUEST_ID_HEADER, takeHeaders, withoutTrace } from "./inbound-headers.js";
 import { routeOf } from "./record/http-route.js";
+import { noteRoute } from "./record/note-route.js";
 import type { RequestFacts } from "./record/request-facts.js";
 import type { RequestHead } from "./request-head.js";
 import { tellRetried } from "./retried-header.js";
@@ -166,6 +167,10 @@ export class InboundRequest implements InboundContext {
 
   get httpRoute(): string {
     return typeof this.#routed === "string" ? this.#routed : routeOf(this.#routed);
+  }
+
+  noteRoute(pattern: string | undefined): void {
+    if (typeof this.#routed !== "string") noteRoute(this.#routed, pattern);
   }
 
   headWritten(): void {

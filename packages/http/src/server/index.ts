@@ -9,6 +9,7 @@ export {
   patchServers,
   type ServerHooks,
 } from "./patch-servers.js";
+export { noteFastifyRoute, type RoutedRequest } from "./record/fastify-routes.js";
 export type { LocalAnswer } from "./reject.js";
 export type { RequestHead } from "./request-head.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";

@@ -8,6 +8,7 @@ import {
   type ServerHooks,
   tellOfUnseenUndici,
   UndiciWatcher,
+  watchFastify,
 } from "@inmesh/http/seams";
 import type { DataPlane } from "../plane/data-plane.js";
 import type { Seam } from "../settings/options.js";
@@ -42,6 +43,7 @@ export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane
   const patched = listens ? seams.filter((seam) => !isUndici(seam)) : seams;
   const undos = patched.map((seam) => patches[seam]());
   if (listens) undos.push(watcher.all());
+  if (mode === "on" && seams.includes("server")) undos.push(watchFastify());
   return () => {
     for (const undo of undos.reverse()) undo();
   };

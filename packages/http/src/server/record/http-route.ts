@@ -3,25 +3,17 @@
  * `noteRoute`. Patterns come from the application's source; what a caller wrote never gets into one.
  */
 
-const ROUTE: unique symbol = Symbol.for("@inmesh/http-route@1");
+import { notedRoute } from "./note-route.js";
+
 /** Of a process: an application that makes routes from what callers send must not fill the memory. */
 const MOST_ROUTES = 1_000;
 const LONGEST_CHARS = 200;
 const known = new Set<string>();
 
-interface Routed {
-  [ROUTE]?: string;
-}
-
-/** @param carrier its IncomingMessage, or its stream of HTTP/2, or Node's request made of that */
-export function noteRoute(carrier: object, pattern: string | undefined): void {
-  const target = (carrier as { readonly stream?: object }).stream ?? carrier;
-  if (pattern !== undefined && pattern !== "") (target as Routed)[ROUTE] = interned(pattern);
-}
-
 /** @returns empty where nobody said it */
 export function routeOf(carrier: object): string {
-  return (carrier as Routed)[ROUTE] ?? expressRoute(carrier as ExpressRequest);
+  const noted = notedRoute(carrier);
+  return noted === undefined ? expressRoute(carrier as ExpressRequest) : interned(noted);
 }
 
 interface ExpressRequest {
