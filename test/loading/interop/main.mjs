@@ -1,5 +1,5 @@
 /**
- * `npm run interop`: services with an agent of Sentry, Datadog or New Relic and the mesh, loaded in either order. No backend
+ * `npm run interop`: services with an agent of OpenTelemetry, Sentry, Datadog or New Relic and the mesh, loaded in either order. No backend
  * is there. Each service is called in a trace and calls on by fetch and node:http; what reached the other side is judged.
  * Installs the libraries into this folder when they are missing (244 MB).
  */
@@ -19,6 +19,11 @@ const CLIENTS = ["fetch", "http", "post", "hand"];
 const LIFE_MS = 40_000;
 
 const AGENTS = {
+  "@opentelemetry/auto-instrumentations-node": {
+    flags: ["--import", "@opentelemetry/auto-instrumentations-node/register"],
+    // Its detectors of clouds wait for addresses that are not there.
+    env: { OTEL_TRACES_EXPORTER: "none", OTEL_METRICS_EXPORTER: "none", OTEL_NODE_RESOURCE_DETECTORS: "env,host,os" },
+  },
   "@sentry/node": { flags: ["--import", "./sentry.mjs"], env: {} },
   "dd-trace": {
     flags: ["--import", "dd-trace/initialize.mjs"],

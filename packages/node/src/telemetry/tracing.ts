@@ -10,6 +10,7 @@ import {
   type InboundHead,
   messageOf,
   systemRandom,
+  type Timer,
   type TraceSpan,
   type Tracing,
 } from "@inmesh/core";
@@ -91,13 +92,26 @@ class ProcessTracing implements Tracing, TelemetryPart {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    await this.#sdk?.flush(timeoutMs);
+    if (this.#sdk !== undefined) await this.#atMost(timeoutMs, this.#sdk.flush(timeoutMs));
   }
 
   async close(): Promise<void> {
     process.removeListener("beforeExit", this.#onLastTurn);
     this.#plane.engine.tracing = undefined;
-    await this.#sdk?.close();
+    if (this.#sdk !== undefined) await this.#atMost(LAST_FLUSH_MS, this.#sdk.close());
+  }
+
+  /** Exporters wait for a backend as long as they like, whatever they are told: no end waits for them. */
+  async #atMost(timeoutMs: number, work: Promise<void>): Promise<void> {
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#plane.clock.after(timeoutMs, resolve);
+    });
+    try {
+      await Promise.race([work, late]);
+    } finally {
+      timer?.cancel();
+    }
   }
 
   get #current(): Tracing {

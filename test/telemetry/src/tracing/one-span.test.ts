@@ -56,6 +56,10 @@ describe.concurrent("one span for each", () => {
     ["loaded after the mesh", [...MESH, ...OTEL], {}],
     ["loaded before, blind to servers", [...OTEL, ...MESH], { OTEL_CASE: "blind" }],
     ["loaded after, blind to servers", [...MESH, ...OTEL], { OTEL_CASE: "blind" }],
+    ["loaded before, of node:http only", [...OTEL, ...MESH], { OTEL_CASE: "only http" }],
+    ["loaded after, of node:http only", [...MESH, ...OTEL], { OTEL_CASE: "only http" }],
+    ["loaded before, of undici only", [...OTEL, ...MESH], { OTEL_CASE: "only undici" }],
+    ["loaded after, of undici only", [...MESH, ...OTEL], { OTEL_CASE: "only undici" }],
   ])("OpenTelemetry %s", async (_, flags, env) => {
     const program = programs.run([...flags, "app.mjs"], "web", env);
     const found = (await called(program)) as Found;

@@ -21,11 +21,12 @@ type Lines = Readonly<Record<string, readonly string[]>>;
 
 /** The service `web`: `/ask` calls its own `/leaf`, which tells what reached it. */
 export interface TracedWeb {
-  readonly folder: string;
   /** Calls it from outside of the mesh. @returns what the leaf got: values by lower-case name */
   ask(headers?: Env, path?: string): Promise<Lines>;
-  /** Ends all. @returns every span that was sent */
+  /** Ends all. @returns every span that was sent @throws where the process warned of anything */
   finish(): Promise<readonly SinkSpan[]>;
+  /** Ends all. @returns what the process wrote to stderr */
+  end(): Promise<string>;
 }
 
 /** @param yaml of the registry, from the first request on */
@@ -41,8 +42,14 @@ export async function openWeb(yaml: string, env: Env = {}): Promise<TracedWeb> {
     () => portOf() !== undefined,
     () => `the service: ${program.out()}${program.errors()}`,
   );
+  const end = async (): Promise<string> => {
+    program.child.kill("SIGTERM"); // a drain sends what is left
+    await program.ended;
+    await programs.close();
+    await sink.close();
+    return program.errors();
+  };
   return {
-    folder: programs.folder,
     async ask(headers = {}, path = "/ask") {
       const sent = request({ port: portOf(), host: "127.0.0.1", path, headers, agent: false }).end();
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -53,12 +60,10 @@ export async function openWeb(yaml: string, env: Env = {}): Promise<TracedWeb> {
       return JSON.parse(body) as Lines;
     },
     async finish() {
-      program.child.kill("SIGTERM"); // a drain sends what is left
-      await program.ended;
-      await programs.close();
-      await sink.close();
-      if (program.errors() !== "") throw new Error(program.errors());
+      const errors = await end();
+      if (errors !== "") throw new Error(errors);
       return sink.spans;
     },
+    end,
   };
 }
