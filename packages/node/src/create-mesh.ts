@@ -7,6 +7,7 @@ import { patchSeams } from "./boot/patch-seams.js";
 import { ConnectedMesh } from "./connected-mesh.js";
 import type { Mesh } from "./mesh.js";
 import { DataPlane } from "./plane/data-plane.js";
+import { grpcClient } from "./plane/grpc-client.js";
 import type { MeshOptions } from "./settings/options.js";
 import { isConsul } from "./settings/registry-url.js";
 import { type MeshSettings, resolveSettings } from "./settings/resolve-settings.js";
@@ -26,7 +27,7 @@ export async function createMesh(options: MeshOptions = {}): Promise<Mesh> {
   }
   const plane = new DataPlane({ settings, undici: importUndici });
   if (settings.mode === "off") return new ConnectedMesh(plane, () => {});
-  const undo = patchSeams(settings.patch ?? [], settings.mode, () => plane);
+  const undo = patchSeams(settings.patch ?? [], settings.mode, () => plane, grpcClient);
   plane.patched = settings.patch ?? [];
   await plane.start();
   return new ConnectedMesh(plane, undo);

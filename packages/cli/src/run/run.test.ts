@@ -147,7 +147,7 @@ describe.runIf(BUILT)("inmesh run, the program", { timeout: 40_000 }, () => {
     using folder = folderOf({ "server.js": SERVER, "package.json": '{"name":"shop"}' });
     const running = new Running(["--", "node", "server.js"], folder.path);
     const [line] = await running.said("stderr", /is in the mesh.*\n/);
-    expect(line).toMatch(/listens on \d+ as shop\.default; patched fetch, http, server, undici; .*admin http:/);
+    expect(line).toMatch(/listens on \d+ as shop\.default; patched fetch, grpc, http, server, undici; .*admin http:/);
     running.child.kill("SIGTERM");
     const { code, stdout } = await running.ended;
     expect([code, stdout]).toEqual([7, expect.stringMatching(/told\n$/)]);

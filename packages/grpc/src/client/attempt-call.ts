@@ -15,6 +15,8 @@ export interface AttemptOwner {
   readonly metadata: Metadata;
   /** The caller asked for a message. */
   readonly reading: boolean;
+  /** Answers that nobody gets are let come to their end. */
+  readonly drains: boolean;
   /** The caller's, with all that `Client` has set on the call. */
   prepare(child: GrpcCall): void;
   /** This attempt's answer is the one that the caller gets. */
@@ -142,7 +144,8 @@ export class AttemptCall implements AnswerListener, Waiter {
   /** @returns whether the caller gets this answer */
   #head(http: number, metadata: Metadata, status: StatusObject | undefined): boolean {
     if (!this.attempt.head(http, readerOf(metadata, status))) {
-      this.#cancel("the answer was thrown away, nobody gets it");
+      if (this.#owner.drains) this.#wanted = false;
+      else this.#cancel("the answer was thrown away, nobody gets it");
       return false;
     }
     this.#owner.answered(this);

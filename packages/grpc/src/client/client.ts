@@ -5,11 +5,11 @@ import type { Engine } from "@inmesh/core";
 import { type EndpointDials, Origins } from "@inmesh/core/internal";
 import type { MeshGrpc } from "../mesh-grpc.js";
 import { ChannelKinds } from "./channel-kind.js";
-import { unpatched } from "./endpoint-channel.js";
 import { EndpointChannels } from "./endpoint-channels.js";
 import type { GrpcChannel } from "./grpc-call.js";
 import { type GrpcModule, ownGrpc } from "./grpc-module.js";
 import { MeshChannel } from "./mesh-channel.js";
+import { EXEMPT, originalChannel } from "./original.js";
 import { parseTarget } from "./target.js";
 
 export interface GrpcClientOptions {
@@ -38,25 +38,32 @@ export class GrpcClient implements MeshGrpc {
   /** For the third argument of a client; what else stands there goes along: `{ ...mesh.grpc.options(), ...mine }`. */
   options(): ClientOptions {
     return {
-      channelFactoryOverride: (address, credentials, options) => this.channel(ownGrpc(), address, credentials, options),
+      channelFactoryOverride: (address, credentials, options) => this.#channel(address, credentials, options),
     };
   }
 
-  /** @param grpc the copy that the client is of */
-  channel(
+  /**
+   * @param grpc the copy that the client is of
+   * @returns undefined for what is none of the mesh's business whatever the registry says, and for what grpc-js is to refuse
+   */
+  hooked(
     grpc: GrpcModule,
     address: string,
     credentials: ChannelCredentials,
     options: ChannelOptions = {},
-  ): GrpcChannel {
+  ): GrpcChannel | undefined {
+    if (typeof address !== "string" || !(credentials instanceof grpc.ChannelCredentials)) return undefined;
     const target = parseTarget(address);
     const origin = target.origin === undefined ? undefined : this.origins.get(target.origin);
-    if (origin !== undefined) {
-      const kind = this.#kinds.get(grpc, options, credentials);
-      return new MeshChannel(this, target, origin, kind, credentials, options);
-    }
-    const { Channel } = unpatched(grpc);
-    return new Channel(address, credentials, options);
+    if (origin === undefined || options[EXEMPT] === 1) return undefined;
+    return new MeshChannel(this, target, origin, this.#kinds.get(grpc, options, credentials), credentials, options);
+  }
+
+  #channel(address: string, credentials: ChannelCredentials, options: ChannelOptions): GrpcChannel {
+    const grpc = ownGrpc();
+    return (
+      this.hooked(grpc, address, credentials, options) ?? new (originalChannel(grpc))(address, credentials, options)
+    );
   }
 
   /** Calls under way finish; later ones have nowhere to go. */

@@ -8,6 +8,7 @@ import type { EndpointDials, SecuredDial } from "@inmesh/core/internal";
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import { type Connectors, endpointCredentials } from "./endpoint-credentials.js";
 import type { GrpcModule } from "./grpc-module.js";
+import { originalChannel } from "./original.js";
 
 /** What waits for the channel's first connection, or its next. */
 export interface Waiter {
@@ -68,7 +69,7 @@ export class EndpointChannel {
     this.#ready = grpc.connectivityState.READY;
     this.target = targetOf(endpoint);
     const credentials = endpointCredentials(grpc, connectors, dials, this);
-    const { Channel } = unpatched(grpc);
+    const Channel = originalChannel(grpc);
     this.channel = NOBODYS.runInAsyncScope(() => {
       const channel = new Channel(this.target, credentials, { ...options.options, ...OURS });
       channel.getConnectivityState(true); // begins to connect, here
@@ -144,13 +145,3 @@ function targetOf({ address, port }: Endpoint): string {
   if (version === 0) return `dns:${address}:${port}`;
   return version === 4 ? `ipv4:${address}:${port}` : `ipv6:[${address}]:${port}`;
 }
-
-const ORIGINAL: unique symbol = Symbol.for("inmesh.grpc.original");
-
-/** Where the class of channels was replaced by the mesh's, the one before. */
-export function unpatched(grpc: GrpcModule): Pick<GrpcModule, "Channel"> {
-  const { Channel } = grpc as { Channel: GrpcModule["Channel"] & { [ORIGINAL]?: GrpcModule["Channel"] } };
-  return { Channel: Channel[ORIGINAL] ?? Channel };
-}
-
-export { ORIGINAL };

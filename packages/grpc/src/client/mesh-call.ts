@@ -3,7 +3,16 @@
  * grpc-js's own channels to the endpoints that the engine picks.
  */
 
-import { type Attempt, Call, type Exchange, type LocalReply } from "@inmesh/core";
+import {
+  type Attempt,
+  Call,
+  type Exchange,
+  type LocalReply,
+  MeshError,
+  type MeshErrorCode,
+  type MirrorExchange,
+  type Timer,
+} from "@inmesh/core";
 import { applyEachHeaderOps } from "@inmesh/core/internal";
 import { AttemptCall, type AttemptOwner } from "./attempt-call.js";
 import { GivenUp, statusOfError, statusOfReply } from "./call-status.js";
@@ -20,6 +29,7 @@ import type {
 import type { GrpcModule } from "./grpc-module.js";
 import { toHeaders } from "./headers.js";
 import type { MeshChannel } from "./mesh-channel.js";
+import { MirroredCall } from "./mirror-call.js";
 import { RequestMessages } from "./request-messages.js";
 
 /** Bits of `propagateFlags`. */
@@ -27,6 +37,12 @@ const PROPAGATE_DEADLINE = 1;
 const PROPAGATE_CANCELLATION = 8;
 const PROPAGATE_DEFAULTS = 0xffff;
 const CANCELLED = 1;
+
+/** Nobody was there to send it to: what a call that waits for ready waits out. */
+const UNREADY: ReadonlySet<string> = new Set<MeshErrorCode>(["NO_ENDPOINT", "CONNECT_FAILED", "CONFIG_UNAVAILABLE"]);
+/** Between its looks, the first and the longest, in ms. */
+const READY_MS = 50;
+const LONGEST_READY_MS = 1_000;
 
 /** As of HTTP: Linkerd's figure, unless policy says another. In bytes. */
 const REPLAY_CAP_BYTES = 64 * 1024;
@@ -36,6 +52,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   readonly messages = new RequestMessages();
   metadata!: Metadata; // set by start, before any attempt
   reading = false;
+  readonly drains = false;
   readonly #channel: MeshChannel;
   readonly #asked: CreateCall;
   #call: Call | undefined = undefined;
@@ -48,6 +65,12 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   #ended = false;
   #givenUp: GivenUp | undefined = undefined;
   #leaveParent: (() => void) | undefined = undefined;
+  /** Clock ms. */
+  #deadlineAt = Number.POSITIVE_INFINITY;
+  /** Of a call that waits for somebody to send it to. */
+  #again: (() => void) | undefined = undefined;
+  #timer: Timer | undefined = undefined;
+  #waited = 0;
 
   constructor(channel: MeshChannel, asked: CreateCall) {
     this.grpc = channel.grpc;
@@ -58,27 +81,19 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   // ---- from grpc-js's client ----
 
   start(metadata: Metadata, listener: AnswerListener): void {
-    const { engine, origin } = this.#channel;
+    const { clock } = this.#channel.engine;
     const [method, deadline, host, parent, flags] = this.#asked;
     this.metadata = metadata.clone();
     this.#listener = listener;
     if (this.#givenUp !== undefined) return this.fail(this.#givenUp);
-    const authority = host ?? this.#channel.authority;
-    const headers = toHeaders(metadata);
-    const call = new GrpcCallOfMesh(this, "POST", origin.scheme, origin.host, origin.port, authority, method, headers);
-    call.mayRepeat = metadata.getOptions().idempotentRequest === true;
-    this.#call = call;
     let endsAt = deadline instanceof Date ? deadline.getTime() : deadline;
     if (parent !== null) {
       const propagated = flags ?? PROPAGATE_DEFAULTS;
       if ((propagated & PROPAGATE_DEADLINE) !== 0) endsAt = Math.min(endsAt, millisOf(parent.getDeadline()));
       if ((propagated & PROPAGATE_CANCELLATION) !== 0) this.#followParent(parent);
     }
-    if (endsAt !== Number.POSITIVE_INFINITY) {
-      call.deadlineAt = engine.clock.now() + (endsAt - engine.clock.wallTime());
-      call.deadlineInherited = true;
-    }
-    engine.start(call);
+    this.#deadlineAt = clock.now() + (endsAt - clock.wallTime());
+    this.#begin(host ?? this.#channel.authority, method, toHeaders(metadata));
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
@@ -101,7 +116,8 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
     if (this.#plain !== undefined) return this.#plain.cancelWithStatus(code, details);
     if (this.#ended || this.#givenUp !== undefined) return;
     this.#givenUp = new GivenUp(code, details);
-    this.#call?.abort(this.#givenUp);
+    if (this.#call !== undefined) this.#call.abort(this.#givenUp);
+    else if (this.#listener !== undefined) this.fail(this.#givenUp);
   }
 
   getPeer(): string {
@@ -132,9 +148,14 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
     return this.messages.replayable;
   }
 
-  /** What the caller has still to send goes to one attempt at a time. */
+  /** Attempts read what the caller has sent each at its own pace. */
   canHedge(): boolean {
-    return this.messages.replayable && this.messages.ended;
+    return this.messages.replayable;
+  }
+
+  mirror(): MirrorExchange {
+    const copy = this.messages.copy(REPLAY_CAP_BYTES);
+    return new MirroredCall(this.#channel, this.metadata, copy, REPLAY_CAP_BYTES, (child) => this.prepare(child));
   }
 
   passThrough(): void {
@@ -158,6 +179,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   }
 
   fail(error: unknown): void {
+    if (this.#again !== undefined && this.#waits(error)) return;
     this.#endSoon(statusOfError(this.grpc, error, this.#call?.route?.fault));
   }
 
@@ -186,6 +208,31 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
     this.#listener?.onReceiveStatus(status);
   }
 
+  #begin(authority: string, method: string, headers: readonly string[]): void {
+    const { engine, origin } = this.#channel;
+    const call = new GrpcCallOfMesh(this, "POST", origin.scheme, origin.host, origin.port, authority, method, headers);
+    const { idempotentRequest, waitForReady } = this.metadata.getOptions();
+    call.mayRepeat = idempotentRequest === true;
+    call.deadlineAt = this.#deadlineAt;
+    call.deadlineInherited = this.#deadlineAt !== Number.POSITIVE_INFINITY;
+    this.#call = call;
+    this.#again = waitForReady === true ? () => this.#begin(authority, method, headers) : undefined;
+    engine.start(call);
+  }
+
+  /** Whether the call waits, as its caller asked it to, instead of failing for want of somebody to send it to. */
+  #waits(error: unknown): boolean {
+    const again = this.#again;
+    if (again === undefined || !(error instanceof MeshError) || !UNREADY.has(error.code)) return false;
+    const { clock } = this.#channel.engine;
+    if (!this.messages.replayable || clock.now() >= this.#deadlineAt) return false;
+    const waitMs = Math.min(READY_MS * 2 ** this.#waited, LONGEST_READY_MS, this.#deadlineAt - clock.now());
+    this.#waited += 1;
+    this.#call = undefined;
+    this.#timer = clock.hold(waitMs, again);
+    return true;
+  }
+
   /** Never within the call of the application that brought it about. */
   #endSoon(status: StatusObject): void {
     if (this.#ended) return;
@@ -195,6 +242,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
 
   #close(): void {
     this.#ended = true;
+    this.#timer?.cancel();
     this.#leaveParent?.();
     this.messages.close();
   }

@@ -5,13 +5,15 @@ import { type Attempt, type Engine, MeshError } from "@inmesh/core";
 import type { Origin } from "@inmesh/core/internal";
 import type { ChannelKind } from "./channel-kind.js";
 import type { GrpcClient } from "./client.js";
-import { type EndpointChannel, unpatched } from "./endpoint-channel.js";
+import type { EndpointChannel } from "./endpoint-channel.js";
 import type { CreateCall, GrpcCall, GrpcChannel } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { MeshCall } from "./mesh-call.js";
+import { MESHED, originalChannel } from "./original.js";
 import type { Target } from "./target.js";
 
 export class MeshChannel implements GrpcChannel {
+  readonly [MESHED] = true;
   readonly grpc: GrpcModule;
   readonly engine: Engine;
   readonly origin: Origin;
@@ -46,6 +48,7 @@ export class MeshChannel implements GrpcChannel {
   createCall(...asked: CreateCall): GrpcCall {
     if (this.#closed) throw new Error("Channel has been shut down"); // in grpc-js's words
     if (!this.#isMeshs) {
+      if (this.origin.rehearsed) this.#rehearse(asked);
       const plain = this.createPlainCall(asked);
       if (plain !== undefined) return plain;
     }
@@ -113,12 +116,19 @@ export class MeshChannel implements GrpcChannel {
     return this.#asWithoutMesh.getChannelzRef();
   }
 
+  #rehearse([path]: CreateCall): void {
+    const { scheme, host, port, loopback } = this.origin;
+    const headers = ["content-type", "application/grpc"];
+    const { authority } = this;
+    this.engine.rehearsal.passed({ ...{ method: "POST", scheme, host, port, loopback }, authority, path, headers });
+  }
+
   get #isMeshs(): boolean {
     return this.#client.origins.judge(this.origin) !== "pass";
   }
 
   get #asWithoutMesh(): GrpcChannel {
-    const { Channel } = unpatched(this.grpc);
+    const Channel = originalChannel(this.grpc);
     this.#plain ??= new Channel(this.#target.text, this.#credentials, this.#options);
     return this.#plain;
   }

@@ -3,6 +3,7 @@
  * copies. Attempts read it at their own pace; once one is answered, what it has sent is let go of.
  */
 
+import type { BodyLoss } from "@inmesh/core/admin";
 import type { MessageContext } from "./grpc-call.js";
 
 interface Sent {
@@ -27,6 +28,7 @@ export class RequestMessages {
   #ended = false;
   #replayable = true;
   readonly #readers = new Set<MessageReader>();
+  #copies: MessageCopy[] | undefined = undefined;
 
   /** Whether it can be sent from its beginning. */
   get replayable(): boolean {
@@ -50,6 +52,7 @@ export class RequestMessages {
 
   send({ callback, flags }: MessageContext, message: Buffer): void {
     this.#kept.push({ message, flags, callback });
+    if (this.#copies !== undefined) for (const copy of this.#copies) copy.take(message);
     this.#bytes += message.length;
     this.#judge();
     for (const reader of this.#readers) reader.pump();
@@ -57,6 +60,7 @@ export class RequestMessages {
 
   end(): void {
     this.#ended = true;
+    if (this.#copies !== undefined) for (const copy of this.#copies) copy.end(undefined);
     for (const reader of this.#readers) reader.pump();
   }
 
@@ -70,8 +74,16 @@ export class RequestMessages {
   close(): void {
     this.#replayable = false;
     this.#readers.clear();
+    if (this.#copies !== undefined) for (const copy of this.#copies) copy.end("bodyIncomplete");
     for (const sent of this.#kept) sent.callback?.();
     this.#kept = [];
+  }
+
+  /** For somebody else to send; asked for before the first message. @param limit in bytes; of more there is no copy */
+  copy(limit: number): MessageCopy {
+    const made = new MessageCopy(limit);
+    this.#copies = [...(this.#copies ?? []), made];
+    return made;
   }
 
   /** From the beginning. */
@@ -110,6 +122,38 @@ export class RequestMessages {
     if (needed <= this.#gone) return;
     this.#kept.splice(0, needed - this.#gone);
     this.#gone = needed;
+  }
+}
+
+/** The same messages for a mirror, if all of them come and they are not too much. */
+export class MessageCopy {
+  readonly messages = new RequestMessages();
+  readonly #limit: number;
+  #loss: BodyLoss | undefined = undefined;
+  #over = false;
+  readonly #waiting: ((loss: BodyLoss | undefined) => void)[] = [];
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  take(message: Buffer): void {
+    if (this.#over) return;
+    if (this.messages.bytes + message.length > this.#limit) this.end("bodyTooLarge");
+    else this.messages.send({}, message);
+  }
+
+  end(loss: BodyLoss | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#loss = loss;
+    if (loss === undefined) this.messages.end();
+    for (const then of this.#waiting) then(loss);
+  }
+
+  whole(then: (loss: BodyLoss | undefined) => void): void {
+    if (this.#over) then(this.#loss);
+    else this.#waiting.push(then);
   }
 }
 

@@ -36,7 +36,11 @@ export function boot(): void {
   } catch {
     log.warn("globalThis is frozen: registeredMesh() will not find the mesh of this process");
   }
-  patchSeams(seams, settings.mode, runtime.plane);
+  patchSeams(seams, settings.mode, runtime.plane, (plane) => {
+    const require = Module.createRequire(import.meta.url);
+    const { grpcClient } = require("../plane/grpc-client.js") as typeof import("../plane/grpc-client.js");
+    return grpcClient(plane);
+  });
 }
 
 function createRuntime(

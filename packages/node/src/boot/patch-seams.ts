@@ -1,5 +1,7 @@
 /** Puts a mesh into the seams of the process: its servers and its HTTP clients. */
 
+import type { GrpcClient } from "@inmesh/grpc";
+import { patchGrpc } from "@inmesh/grpc/seams";
 import {
   installGlobalDispatcher,
   patchHttp,
@@ -17,9 +19,15 @@ import { lazyClient } from "./lazy-client.js";
 /**
  * @param mode observe: what can be listened to is not patched
  * @param plane asked for with the first request, call or listening server
+ * @param grpc of that plane; asked for with the first channel of grpc-js
  * @returns takes everything back
  */
-export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane: () => DataPlane): () => void {
+export function patchSeams(
+  seams: readonly Seam[],
+  mode: "on" | "observe",
+  plane: () => DataPlane,
+  grpc: (plane: DataPlane) => GrpcClient,
+): () => void {
   const client = lazyClient(() => plane().client);
   const patches: Readonly<Record<Seam, () => () => void>> = {
     server: () => patchServers(lazyHooks(plane)),
@@ -37,6 +45,7 @@ export function patchSeams(seams: readonly Seam[], mode: "on" | "observe", plane
       };
     },
     http: () => patchHttp(client),
+    grpc: () => patchGrpc({ channel: (...asked) => grpc(plane()).hooked(...asked) }),
   };
   const watcher = new UndiciWatcher(() => client);
   const listens = mode === "observe" && seams.some(isUndici);

@@ -122,7 +122,7 @@ export interface MeshOptions {
   readonly configWaitMs?: number;
   /** Hosts (`api.example.com`, `*.example.com`), `host:port` or `:port` that the mesh leaves alone. */
   readonly exclude?: readonly string[];
-  /** Seams to patch in the process: `fetch`, `undici`, `http`, `server`. @default none by createMesh, all by register */
+  /** Seams to patch in the process: `fetch`, `undici`, `http`, `server`, `grpc`. @default none by createMesh, all by register */
   readonly patch?: readonly Seam[];
   /**
    * Least severe message of the mesh's own on stderr, and of single scopes: `warn,tls:debug`; or a logger such as console or
@@ -185,7 +185,7 @@ export interface SharedRegistry extends Registrar {
 
 export type IdentitySource = "auto" | "off" | "ca" | "connect" | `${"ca" | "files"}:${string}`;
 
-export const SEAMS = ["fetch", "undici", "http", "server"] as const;
+export const SEAMS = ["fetch", "undici", "http", "server", "grpc"] as const;
 export type Seam = (typeof SEAMS)[number];
 
 /** One row of the table. */
@@ -240,7 +240,7 @@ export const SETTINGS: Settings = {
   protectionLeast: { variable: "INMESH_PROTECTION_LEAST", read: count, expects: "a whole number, at least 1" },
   configWaitMs: { variable: "INMESH_CONFIG_WAIT_MS", read: duration, expects: "milliseconds" },
   exclude: { variable: "INMESH_EXCLUDE", read: list, expects: "hosts and ports, comma-separated" },
-  patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, or none" },
+  patch: { variable: "INMESH_PATCH", read: seams(SEAMS), expects: "fetch, undici, http, server, grpc, or none" },
   log: { variable: "INMESH_LOG", read: logSetting, expects: LEVELS_EXPECT },
   logFormat: { variable: "INMESH_LOG_FORMAT", read: oneOf(...LOG_FORMATS), expects: "auto, text or json" },
   accessLog: { variable: "INMESH_ACCESS_LOG", read: accessLog, expects: ACCESS_LOG_EXPECTS },

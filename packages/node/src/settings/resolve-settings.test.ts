@@ -103,7 +103,7 @@ describe("resolveSettings", () => {
     ["INMESH_PROTECTION_LEAST", "0", "expected a whole number, at least 1"],
     ["INMESH_PORTS", "70000", "ports from 1 to 65535"],
     ["INMESH_LABELS", "version", "key=value"],
-    ["INMESH_PATCH", "fetch,grpcc", "some of fetch, undici, http, server"],
+    ["INMESH_PATCH", "fetch,grpcc", "some of fetch, undici, http, server, grpc"],
     ["INMESH_ADMIN", "15000", "host:port"],
     ["INMESH_LOG", "loud", "off, error, warn, info, debug or trace"],
     ["INMESH_LOG", "warn,tsl:debug", "there is no scope"],

@@ -1,0 +1,64 @@
+/** The copy of a call. Whatever comes of it, nobody hears it. */
+
+import type { Attempt, MirrorExchange } from "@inmesh/core";
+import type { BodyLoss } from "@inmesh/core/admin";
+import { AttemptCall, type AttemptOwner } from "./attempt-call.js";
+import type { GrpcCall, Metadata } from "./grpc-call.js";
+import type { GrpcModule } from "./grpc-module.js";
+import type { MeshChannel } from "./mesh-channel.js";
+import type { MessageCopy, RequestMessages } from "./request-messages.js";
+
+export class MirroredCall implements MirrorExchange, AttemptOwner {
+  readonly grpc: GrpcModule;
+  readonly metadata: Metadata;
+  readonly bytes: number;
+  readonly reading = true;
+  readonly drains = true;
+  readonly #channel: MeshChannel;
+  readonly #copy: MessageCopy;
+  readonly #prepare: (child: GrpcCall) => void;
+
+  /** @param limit bytes that the copy keeps alive at most */
+  constructor(
+    channel: MeshChannel,
+    metadata: Metadata,
+    copy: MessageCopy,
+    limit: number,
+    prepare: (child: GrpcCall) => void,
+  ) {
+    this.grpc = channel.grpc;
+    this.#channel = channel;
+    this.metadata = metadata;
+    this.#copy = copy;
+    this.bytes = limit;
+    this.#prepare = prepare;
+  }
+
+  get messages(): RequestMessages {
+    return this.#copy.messages;
+  }
+
+  whole(then: (loss: BodyLoss | undefined) => void): void {
+    this.#copy.whole(then);
+  }
+
+  send(attempt: Attempt): void {
+    new AttemptCall(this, attempt, this.#channel.endpointOf(attempt)).start();
+  }
+
+  canReplay(): boolean {
+    return true;
+  }
+
+  prepare(child: GrpcCall): void {
+    this.#prepare(child);
+  }
+
+  passThrough(): void {}
+  reply(): void {}
+  fail(): void {}
+  answered(): void {}
+  head(): void {}
+  message(): void {}
+  end(): void {}
+}
