@@ -175,7 +175,7 @@ export const MESH_ERRORS = {
   ),
   RATE_LIMITED: info(
     429,
-    14,
+    8,
     false,
     "RL",
     "local_rate_limited",
@@ -183,7 +183,7 @@ export const MESH_ERRORS = {
   ),
   OVERLOADED: info(
     503,
-    14,
+    8,
     true,
     "OM",
     "overload",

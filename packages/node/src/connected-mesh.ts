@@ -16,7 +16,7 @@ import { serverInfo } from "./admin/server-info.js";
 import type { Mesh, MetricsText, TimeLimit } from "./mesh.js";
 import type { DataPlane } from "./plane/data-plane.js";
 import type { DrainResult } from "./plane/drain.js";
-import { grpcClient } from "./plane/grpc-client.js";
+import { meshGrpc } from "./plane/mesh-grpc.js";
 
 /** For siblings of this package and tests: the engine and everything else behind a mesh. */
 export const PLANE: unique symbol = Symbol.for("inmesh.plane");
@@ -29,6 +29,7 @@ export class ConnectedMesh implements Mesh {
   readonly fetch: MeshFetch;
   readonly http: Mesh["http"];
   readonly https: Mesh["https"];
+  readonly grpc: MeshGrpc;
   readonly #undo: () => void;
   #closing: Promise<void> | undefined;
 
@@ -40,6 +41,7 @@ export class ConnectedMesh implements Mesh {
     this.fetch = createFetch(this.dispatcher);
     this.http = createHttp(client);
     this.https = createHttps(client);
+    this.grpc = meshGrpc(plane, this.#off ? undefined : (server) => attachServer(server, plane.servers));
     this.#undo = undo;
   }
 
@@ -77,10 +79,6 @@ export class ConnectedMesh implements Mesh {
 
   httpsAgent(options?: SecureAgentOptions): SecureAgent {
     return new MeshHttpsAgent(this[PLANE].client, options);
-  }
-
-  get grpc(): MeshGrpc {
-    return grpcClient(this[PLANE]);
   }
 
   get #off(): boolean {

@@ -18,7 +18,7 @@ export interface GrpcClientOptions {
   readonly dials: EndpointDials;
 }
 
-export class GrpcClient implements MeshGrpc {
+export class GrpcClient implements Pick<MeshGrpc, "credentials" | "options"> {
   readonly engine: Engine;
   readonly origins: Origins;
   readonly endpoints: EndpointChannels;

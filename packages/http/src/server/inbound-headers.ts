@@ -13,6 +13,7 @@ import {
   TIMEOUT_HEADER,
   WORKLOAD_HEADER,
 } from "@inmesh/core/internal";
+import { GRPC_TIMEOUT_HEADER, grpcTimeoutMs } from "./grpc-timeout.js";
 import type { RequestHead } from "./request-head.js";
 
 export interface InboundHeaders {
@@ -82,12 +83,14 @@ export function takeHeaders(request: RequestHead, leaves = false, also?: Readonl
       forward ??= [];
       forward.push(key, value);
     } else if (isOurs(name)) ours = true;
+    else if (name.length === GRPC_TIMEOUT_HEADER.length && same(name, GRPC_TIMEOUT_HEADER))
+      remainingMs = grpcTimeoutMs(rawHeaders[index + 1]!);
     else if (name.length === CLIENT_CERT_HEADER.length && same(name, CLIENT_CERT_HEADER)) clientCert = true;
     else if (isSidecars(name)) sidecar = true;
   }
   if (ours) {
     const ms = parseDigits(request.headers[TIMEOUT_HEADER]);
-    if (ms !== undefined) remainingMs = Math.min(ms, LONGEST_MS);
+    if (ms !== undefined) remainingMs = Math.min(ms, LONGEST_MS, remainingMs);
     spentAbove = parseDigits(request.headers[SPENT_HEADER]) ?? 0;
     // Part of the way of a copy: so are the calls made for it.
     if (request.headers[MIRRORED_HEADER] !== undefined) forward = [...(forward ?? NONE), MIRRORED_HEADER, "1"];

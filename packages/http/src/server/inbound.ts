@@ -23,11 +23,14 @@ import type { InboundStats } from "@inmesh/core/admin";
 import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
+import { emitWithin } from "./emit-within.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
+import { tellGrpcDeadline } from "./grpc-timeout.js";
 import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
+import { isGrpc } from "./record/grpc-facts.js";
 import { watchHeads, watchStreamHeads } from "./record/head-watch.js";
 import { InboundRecord } from "./record/inbound-record.js";
 import type { Refusal } from "./record/refusal-details.js";
@@ -198,6 +201,8 @@ export class Inbound {
     if (own !== undefined && !stream.headersSent) return rejectStream(stream, head, own);
     watchStreamHeads(stream);
     const inbound = new InboundRequest(this, this.#engine, stream, head, new StreamAnswer(stream));
+    if (!this.#engine.onlyObserves && isGrpc(text(head.headers["content-type"])))
+      tellGrpcDeadline(head, inbound.deadlineAt - inbound.startedAt);
     this.#add(inbound);
     this.#begin(inbound, stream, head, socket);
     stream.once("close", () => this.#close(inbound));
@@ -349,7 +354,7 @@ export class Inbound {
   #hand<Result>(inbound: InboundRequest, work: () => Result): Result {
     const { facts, span } = inbound;
     const { contexts, clock } = this.#engine;
-    if (facts !== undefined) facts.servedAt = clock.now();
+    if (facts !== undefined && facts.servedAt === 0) facts.servedAt = clock.now();
     return span === undefined ? contexts.run(inbound, work) : contexts.run(inbound, () => span.run(work));
   }
 
@@ -400,6 +405,8 @@ export class Inbound {
       const headers = inbound.admitted?.answerHeaders();
       if (headers !== undefined) addToStream(stream, headers);
     }
+    // Its library calls the handler out of an event of the stream, which Node emits in nobody's context.
+    if (isGrpc(text(head.headers["content-type"]))) emitWithin(stream, (emit) => this.#hand(inbound, emit));
     return this.#hand(inbound, work);
   }
 
@@ -544,6 +551,10 @@ export class Inbound {
 }
 
 function ignore(): void {}
+
+function text(value: string | readonly string[] | undefined): string {
+  return typeof value === "string" ? value : "";
+}
 
 export interface RemotePages {
   /** @param target with query */

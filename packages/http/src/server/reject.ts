@@ -10,6 +10,9 @@ import type { RequestHead } from "./request-head.js";
 export type LocalAnswer = Omit<Rejection, "code">;
 
 const GRPC = "application/grpc";
+const RETRY_AFTER = "retry-after";
+const PUSHBACK = "grpc-retry-pushback-ms";
+const MS_PER_S = 1_000;
 
 /** @returns true: the request is dealt with */
 export function rejectRequest(response: ServerResponse, rejection: LocalAnswer): true {
@@ -67,11 +70,12 @@ function linesOf({ headers, body }: LocalAnswer): string[] {
   return [...headers, ...(typed ? [] : ["content-type", "text/plain"]), "content-length", length];
 }
 
-/** In lower case, as HTTP/2 wants them. Lines of one name, such as cookies, are a list. */
+/** In lower case and without what HTTP/1.1 says of connections, as HTTP/2 wants them. Lines of one name, such as cookies, are a list. */
 function pairsOf(flat: readonly string[]): Record<string, string | string[]> {
   const pairs: Record<string, string | string[]> = {};
   for (let index = 0; index < flat.length; index += 2) {
     const [name, value] = [flat[index]!.toLowerCase(), flat[index + 1]!]; // flat pairs
+    if (name === "connection") continue; // RFC 9113 §8.2.2; Node refuses the whole answer
     const before = pairs[name];
     pairs[name] = before === undefined ? value : [before, value].flat();
   }
@@ -81,8 +85,12 @@ function pairsOf(flat: readonly string[]): Record<string, string | string[]> {
 /** A head and no more, which gRPC calls trailers only: its callers look at `grpc-status` and not at the status of HTTP. */
 function grpcAnswer({ headers, grpcStatus, body }: LocalAnswer, type: string): OutgoingHttpHeaders {
   const text = Buffer.from(body).toString();
+  const pairs = pairsOf(headers);
+  const after = Number(pairs[RETRY_AFTER] ?? Number.NaN);
   return {
-    ...pairsOf(headers),
+    ...pairs,
+    // The same in gRPC's words (gRFC A6): its clients do not read the other.
+    ...(Number.isInteger(after) && { [PUSHBACK]: String(after * MS_PER_S) }),
     ":status": 200,
     "content-type": type,
     "grpc-status": String(grpcStatus),

@@ -7,6 +7,7 @@ import { Server as TlsServer } from "node:tls";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { endSession } from "./end-session.js";
+import { isGrpcServer } from "./grpc-server.js";
 import type { Inbound } from "./inbound.js";
 import { override } from "./override.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
@@ -17,8 +18,8 @@ export interface Listener {
   readonly port: number;
   /** As bound: `::` and `0.0.0.0` are every address of the machine. */
   readonly address: string;
-  /** As a port's name says it (policy-semantics §0.8): over TLS HTTP/1.1 and HTTP/2 are `https`, in clear they differ. */
-  readonly protocol: "http" | "http2" | "https";
+  /** As a port's name says it (policy-semantics §0.8): over TLS HTTP/1.1, HTTP/2 and gRPC are `https`, in clear they differ. */
+  readonly protocol: "http" | "http2" | "grpc" | "https";
 }
 
 export interface ServersOptions {
@@ -173,7 +174,7 @@ export class Servers implements ServerHooks {
   async #unconnected(servers: readonly AnyServer[], signal: AbortSignal): Promise<void> {
     const until = this.#clock.now() + FIRST_REQUEST_MS;
     for (const server of servers) {
-      if (protocolOf(server) === "http2") continue; // its sessions are waited for by themselves
+      if (!speaksHttp1(server)) continue; // its sessions are waited for by themselves
       while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > this.#upgraded.size)
         await sleep(this.#clock, LOOK_MS);
     }
@@ -225,7 +226,12 @@ function connections(server: AnyServer): Promise<number> {
 
 function protocolOf(server: AnyServer): Listener["protocol"] {
   if (server instanceof TlsServer) return "https";
-  return server instanceof HttpServer ? "http" : "http2";
+  if (server instanceof HttpServer) return "http";
+  return isGrpcServer(server) ? "grpc" : "http2";
+}
+
+function speaksHttp1(server: AnyServer): boolean {
+  return server instanceof HttpServer || server instanceof TlsServer;
 }
 
 /** Without what Node does of itself with it since 19: to close idle connections on the spot. */
