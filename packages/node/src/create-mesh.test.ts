@@ -256,7 +256,7 @@ describe("createMesh", () => {
 
   it.each([
     [{ service: "Not A Label" }, /^option service is "Not A Label": expected a DNS label.* \(CONFIG_INVALID\)$/],
-    [{ config: "xds://istiod:15010" }, /later version/],
+    [{ config: "xds://istiod:15010?profile=all" }, /profile=all, expected api or envoy or grpc/],
     [{ mode: "watch" as "on" }, /^option mode is "watch": expected on, observe or off/],
   ])("throws CONFIG_INVALID for %j", async (options, message) => {
     await expect(createMesh(options)).rejects.toThrowError(message);

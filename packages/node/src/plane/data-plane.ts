@@ -15,7 +15,7 @@ import {
   systemRandom,
 } from "@inmesh/core";
 import { EventLog, outcomesOf } from "@inmesh/core/admin";
-import type { Pipeline } from "@inmesh/core/internal";
+import type { PolicyFeed } from "@inmesh/core/internal";
 import type { GrpcClient } from "@inmesh/grpc";
 import {
   HttpClient,
@@ -102,7 +102,7 @@ export class DataPlane {
   #excludes: (host: string, port: number) => boolean;
   #registry: OpenRegistry | undefined;
   #guard: RegistryGuard | undefined;
-  #pipeline: Pipeline | undefined;
+  #pipeline: PolicyFeed | undefined;
   #lease: LeaseKeeper | undefined;
   readonly #whereabouts: Whereabouts;
   readonly #dumps: RecordDumps;
@@ -342,7 +342,14 @@ export class DataPlane {
       state: () => this.#registry?.state,
     });
     const onWarning = (warning: DiskWarning): void => void disk.take(warning);
-    const registry = await openRegistry({ settings, clock, random: systemRandom, env: process.env, onWarning });
+    const { namespace, service, labels, serviceAccount, exclude } = settings;
+    this.#excludes = compileExclusion([...exclude, ...this.#whereabouts.excluded]);
+    await this.#whereabouts.learnLocality();
+    const { locality } = this.#whereabouts;
+    const registry = await openRegistry({
+      ...{ settings, clock, env: process.env, onWarning, locality, identity: this.identity },
+      random: systemRandom,
+    });
     this.#registry = registry;
     if (registry.state !== undefined) this.#dumps.open(registry.state.directory);
     const guard = new RegistryGuard({
@@ -351,25 +358,22 @@ export class DataPlane {
       pipeline: () => this.pipeline,
     });
     this.#guard = guard;
-    const { namespace, service, labels, serviceAccount, exclude } = settings;
     const server = registry.server === undefined ? [] : [registry.server];
     this.#excludes = compileExclusion([...exclude, ...server, ...this.#whereabouts.excluded]);
-    await this.#whereabouts.learnLocality();
-    const { locality } = this.#whereabouts;
     const self = {
       ...{ namespace, service, labels },
       ...(serviceAccount !== undefined && { serviceAccount }),
       ...(locality && { locality }),
     };
-    this.#pipeline = new Pipeline({
-      source: guard.source,
-      store: this.store,
-      validate: model.validateDocument,
-      compile: model.compile,
-      client: self,
-      clock,
-      ...(registry.state && { state: registry.state }),
-    });
+    const { store } = this;
+    this.#pipeline =
+      registry.feed?.({ store, client: self, clock }) ??
+      new Pipeline({
+        ...{ source: guard.source, store, client: self, clock },
+        validate: model.validateDocument,
+        compile: model.compile,
+        ...(registry.state && { state: registry.state }),
+      });
     this.#pipeline.start();
     const known = this.#openIdentity(registry);
     // Worker threads call and are served in the name of their process, which has the lease.
@@ -385,7 +389,8 @@ export class DataPlane {
         inmeshVersion: (await import("../version.js")).VERSION,
         schemaVersion: model.SCHEMA_VERSION,
       },
-      onEvent: (message) => {
+      onEvent: (written) => {
+        const message = registry.registersElsewhere ?? written;
         this.events.add("lease", message);
         log.scope("lease").info(message);
       },

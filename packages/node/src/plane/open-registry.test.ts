@@ -16,7 +16,7 @@ async function open(config: string, env: Readonly<Record<string, string>> = {}) 
   const settings = resolveSettings({ config, service: "web" }, { env: {}, cwd, parseYaml: () => parseDocument });
   const all = { HOME: cwd, ...env };
   const options = { settings, clock: new FakeClock(), random: seededRandom(1), env: all, onWarning: () => {} };
-  const registry = await openRegistry(options);
+  const registry = await openRegistry({ ...options, locality: undefined, identity: undefined });
   await registry.source.close();
   return registry;
 }

@@ -4,17 +4,19 @@ import { mkdir } from "node:fs/promises";
 import {
   type Clock,
   type CredentialSource,
+  type Identity,
   MemoryRegistry,
   type Random,
   type Registrar,
   type ServiceRef,
+  type SnapshotStore,
   type Source,
 } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
-import { StateFile, stateDirectory } from "@inmesh/core/internal";
-import { type Problem, parseDocuments } from "@inmesh/model";
+import { type PolicyFeed, StateFile, stateDirectory } from "@inmesh/core/internal";
+import { type ClientContext, type Locality, type Problem, parseDocuments } from "@inmesh/model";
 import { homeDirectory } from "../settings/home-directory.js";
-import { isConsul } from "../settings/registry-url.js";
+import { isConsul, isXds } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
 import type { SharedServer } from "../whereabouts/surroundings.js";
 
@@ -31,6 +33,16 @@ export interface OpenRegistry {
   readonly credentials?: (options: CredentialOptions) => CredentialSource;
   /** Of one that other machines use, too: callers may be on any of them. */
   readonly shared?: SharedServer;
+  /** Processes write no lease there: in words who tells it of them. Absent: they do. */
+  readonly registersElsewhere?: string;
+  /** Of one whose policy arrives compiled: what fills the store in place of a pipeline over `source`. */
+  readonly feed?: (options: FeedOptions) => PolicyFeed;
+}
+
+export interface FeedOptions {
+  readonly store: SnapshotStore;
+  readonly client: ClientContext;
+  readonly clock: Clock;
 }
 
 export interface CredentialOptions {
@@ -43,6 +55,10 @@ export interface OpenRegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where this process is, where that is known. */
+  readonly locality: Locality | undefined;
+  /** With which the registry may be asked; undefined: there is none, and none will come. */
+  readonly identity: Identity | undefined;
   /** Told once per trouble. */
   readonly onWarning: (warning: Pick<Problem, "code" | "message">) => void;
 }
@@ -56,6 +72,11 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
     const { openConsul } = await import("./open-consul.js");
     const consul = openConsul(config, options);
     return { ...consul, state: stateOf(consul.url, options) };
+  }
+  if (isXds(config)) {
+    const { openXds } = await import("./open-xds.js");
+    const xds = openXds(config, options);
+    return { ...xds, state: xds.feed === undefined ? stateOf(xds.url, options) : undefined };
   }
   // Nobody named this folder, so nobody else makes it. A path that was named and is missing may still be mounted.
   if (ownConfig) {

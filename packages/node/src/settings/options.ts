@@ -12,7 +12,7 @@ import { LOG_FORMATS, type LogFormat } from "../log-line.js";
 import { ACCESS_LOG_EXPECTS, type AccessLogSetting, accessLog } from "./access-log.js";
 import { readBuckets } from "./buckets.js";
 import { LEVELS_EXPECT, logSetting } from "./log-levels.js";
-import { isConsul, schemeOf } from "./registry-url.js";
+import { isConsul, isXds, schemeOf } from "./registry-url.js";
 import {
   blocks,
   count,
@@ -201,7 +201,11 @@ type Settings = { readonly [Name in keyof Required<MeshOptions>]: Setting<Requir
 export const SETTINGS: Settings = {
   service: { variable: "INMESH_SERVICE", read: dnsLabel, expects: "a DNS label" },
   namespace: { variable: "INMESH_NAMESPACE", read: dnsLabel, expects: "a DNS label" },
-  config: { variable: "INMESH_CONFIG", read: config, expects: "a folder, a policy file or consul://host:8500" },
+  config: {
+    variable: "INMESH_CONFIG",
+    read: config,
+    expects: "a folder, a policy file, consul://host:8500 or xds://host:15010",
+  },
   mode: { variable: "INMESH_MODE", read: mode, expects: "on, observe or off" },
   admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
   adminToken: { variable: "INMESH_ADMIN_TOKEN", read: adminToken, expects: "at least 16 printable characters" },
@@ -294,10 +298,9 @@ function config(value: unknown): string | readonly Document[] | SharedRegistry |
   const path = text(value);
   if (typeof path !== "string") return path;
   const scheme = schemeOf(path);
-  // What the URL of a Consul says is judged when it is opened: most processes need not load what reads it.
-  if (scheme === undefined || isConsul(path)) return path;
-  const expected = "expected a folder, a policy file or consul://host:8500";
-  return { invalid: scheme === "xds" ? `xds:// registries come with a later version; ${expected}` : expected };
+  // What the URL of a server says is judged when it is opened: most processes need not load what reads it.
+  if (scheme === undefined || isConsul(path) || isXds(path)) return path;
+  return { invalid: "expected a folder, a policy file, consul://host:8500 or xds://host:15010" };
 }
 
 function identity(value: unknown): IdentitySource | CredentialCallback | Invalid {

@@ -11,6 +11,11 @@ export function isConsul(config: string): boolean {
   return scheme === "consul" || scheme === "consul+https";
 }
 
+/** Any control plane that speaks xDS, such as istiod. */
+export function isXds(config: string): boolean {
+  return schemeOf(config) === "xds";
+}
+
 /** Without `user@` and without a query parameter that may hold a token. A path, and any other text, is left as it is. */
 export function shownConfig(config: string): string {
   if (schemeOf(config) === undefined) return config;

@@ -39,7 +39,7 @@ describe("resolveSettings", () => {
   });
 
   it("shows no token of a registry that it refuses", () => {
-    for (const url of ["xds://s3cret@istiod:15010", "etcd://x:s3cret@host?token=s3cret"]) {
+    for (const url of ["zk://s3cret@istiod:15010", "etcd://x:s3cret@host?token=s3cret"]) {
       expect(() => resolve({ config: url })).toThrow(/^(?!.*s3cret).*option config is "\w+:\/\/(istiod|host)/);
     }
   });
@@ -94,8 +94,7 @@ describe("resolveSettings", () => {
     ["INMESH_SERVICE", "../evil", "DNS label"],
     ["INMESH_NAMESPACE", "Shop", "DNS label"],
     ["INMESH_MODE", "offf", "expected on, observe or off"],
-    ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder, a policy file or consul://host:8500"],
-    ["INMESH_CONFIG", "xds://istiod:15010", "xds:// registries come with a later version"],
+    ["INMESH_CONFIG", "etcd://localhost:2379", "expected a folder, a policy file, consul://host:8500 or xds://"],
     ["INMESH_PORTS", "http", "ports from 1 to 65535"],
     ["INMESH_WEIGHT", "0", "expected a whole number from 1 to 65535"],
     ["INMESH_WEIGHT", "1.5", "expected a whole number from 1 to 65535"],

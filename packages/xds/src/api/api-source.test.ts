@@ -2,33 +2,28 @@ import type { RegistryView } from "@inmesh/core";
 import { FakeClock } from "@inmesh/core/testing";
 import { compile, type Document, type Snapshot, validateDocument } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import { assignmentBytes, type TestLocality } from "../client/endpoint/assignment-bytes.test.helper.js";
 import { FakeXdsClient } from "../client/fake-xds-client.test.helper.js";
-import type { ResourceType } from "../client/watch.js";
 import { ApiSource } from "./api-source.js";
-import type { AssignedEndpoint, Assignment } from "./assignment.js";
 import { API_KINDS } from "./kinds.js";
 import { onTheWire } from "./on-the-wire.test.helper.js";
 
-/** As JSON: how the real ones are read is not what is judged here. */
-const ASSIGNMENTS: ResourceType<Assignment> = {
-  url: "envoy.config.endpoint.v3.ClusterLoadAssignment",
-  wholeState: false,
-  nameOf: () => "",
-  decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Assignment,
-};
+const ASSIGNMENTS = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 
 type Written = Parameters<typeof onTheWire>[0];
 
 const LOCALITY = { region: "eu", zone: "eu-a", subZone: "" };
 
-function endpoint(address: string, port: number, more: Partial<AssignedEndpoint> = {}): AssignedEndpoint {
-  return { address, port, weight: 1, healthy: true, member: false, workload: "", ...more };
+type TestEndpoint = NonNullable<TestLocality["endpoints"]>[number];
+
+function endpoint(address: string, port: number, more: Partial<TestEndpoint> = {}): TestEndpoint {
+  return { address, port, ...more };
 }
 
 function setup() {
   const clock = new FakeClock();
   const client = new FakeXdsClient();
-  const source = new ApiSource({ client, assignments: ASSIGNMENTS, clock });
+  const source = new ApiSource({ client, clock });
   const views: RegistryView[] = [];
   source.watch((view) => views.push(view));
   const held = new Map<string, Written>();
@@ -41,9 +36,11 @@ function setup() {
       client.answer(url, new Map(named));
     }
   };
-  const endpoints = (name: string, ...all: readonly AssignedEndpoint[]): void => {
-    const bytes = new TextEncoder().encode(JSON.stringify({ groups: [{ locality: LOCALITY, endpoints: all }] }));
-    client.answer(ASSIGNMENTS.url, new Map([[name, bytes]]));
+  const endpoints = (name: string, ...all: readonly TestEndpoint[]): void => {
+    client.answer(
+      ASSIGNMENTS,
+      new Map([[name, assignmentBytes(name, [{ region: "eu", zone: "eu-a", endpoints: all }])]]),
+    );
   };
   const last = (): RegistryView => views.at(-1)!; // asked for once there is one
   return { clock, client, source, views, held, push, endpoints, last };
@@ -116,14 +113,14 @@ describe("ApiSource", () => {
     const { clock, client, source, push, endpoints, last } = setup();
     push([REVIEWS]);
     clock.advance(100);
-    expect([last().services, client.asked(ASSIGNMENTS.url)]).toEqual([[{ ...USED, loaded: false }], []]);
+    expect([last().services, client.asked(ASSIGNMENTS)]).toEqual([[{ ...USED, loaded: false }], []]);
     source.use(USED);
-    expect(client.asked(ASSIGNMENTS.url)).toEqual([
+    expect(client.asked(ASSIGNMENTS)).toEqual([
       "outbound|9080||reviews.shop.svc.cluster.local",
       "outbound|9090||reviews.shop.svc.cluster.local",
     ]);
     endpoints("outbound|9080||reviews.shop.svc.cluster.local", endpoint("10.1.0.1", 8080));
-    endpoints("outbound|9090||reviews.shop.svc.cluster.local", endpoint("10.1.0.1", 8090, { member: true }));
+    endpoints("outbound|9090||reviews.shop.svc.cluster.local", endpoint("10.1.0.1", 8090, { tlsMode: "istio" }));
     clock.advance(100);
     expect(last().services).toEqual([{ ...USED, loaded: true }]);
     expect(endpointsOf(last(), "outbound|9080||reviews.shop.svc.cluster.local")).toEqual(["10.1.0.1:8080"]);
@@ -186,7 +183,7 @@ describe("ApiSource", () => {
     endpoints(name(9080), endpoint("10.1.0.1", 8080), endpoint("10.1.0.2", 8080));
     clock.advance(100);
     const [stays] = last().workloads ?? [];
-    endpoints(name(9080), endpoint("10.1.0.1", 8080), endpoint("10.1.0.2", 8080, { healthy: false }));
+    endpoints(name(9080), endpoint("10.1.0.1", 8080), endpoint("10.1.0.2", 8080, { health: "UNHEALTHY" }));
     clock.advance(100);
     expect(last().workloads?.[0]).toBe(stays);
     expect(endpointsOf(last(), name(9080))).toEqual(["10.1.0.1:8080"]);

@@ -5,9 +5,8 @@
 
 import type { Clock, RegistryView, ServiceRef, Source, SourceStatus, Timer } from "@inmesh/core";
 import type { Document, Problem } from "@inmesh/model";
-import type { ResourceType, XdsClient } from "../client/watch.js";
+import { createEndpointType, type XdsClient } from "../client/index.js";
 import { type ApiResource, apiResourceType } from "./api-resource.js";
-import type { Assignment } from "./assignment.js";
 import { InstanceWatch } from "./instance-watch.js";
 import { API_KINDS, type ApiKind } from "./kinds.js";
 import { toldServices } from "./told-service.js";
@@ -15,8 +14,6 @@ import { toldServices } from "./told-service.js";
 export interface ApiSourceOptions {
   /** Closed with the source. */
   readonly client: XdsClient;
-  /** How ClusterLoadAssignments are read. */
-  readonly assignments: ResourceType<Assignment>;
   readonly clock: Clock;
 }
 
@@ -49,10 +46,15 @@ export class ApiSource implements Source {
   #changed = false;
 
   constructor(options: ApiSourceOptions) {
-    const { client, assignments, clock } = options;
+    const { client, clock } = options;
     this.#options = options;
     this.#kinds = API_KINDS.map((kind) => ({ kind, resources: new Map(), answered: false }));
-    this.#instances = new InstanceWatch({ client, assignments, clock, onChange: () => this.#schedule() });
+    this.#instances = new InstanceWatch({
+      client,
+      assignments: createEndpointType("envoy"),
+      clock,
+      onChange: () => this.#schedule(),
+    });
   }
 
   get status(): SourceStatus {

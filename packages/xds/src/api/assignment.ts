@@ -1,32 +1,22 @@
-/** What is needed here of a ClusterLoadAssignment: which endpoints a port of a service has. */
+/** Istio's names for the endpoints behind a port, and what of an assignment matters here. */
 
-import type { Locality } from "@inmesh/model";
+import type { AssignedEndpoint } from "../client/index.js";
 
-/** Of one name `outbound|port|subset|host`. */
-export interface Assignment {
-  readonly groups: readonly EndpointGroup[];
-}
-
-export interface EndpointGroup {
-  readonly locality: Locality;
-  readonly endpoints: readonly AssignedEndpoint[];
-}
-
-export interface AssignedEndpoint {
-  /** IP, or `unix://` path. */
-  readonly address: string;
-  readonly port: number;
-  /** Share of calls among its kind. */
-  readonly weight: number;
-  /** May be called. */
-  readonly healthy: boolean;
-  /** Takes TLS of the mesh: Istio's `tlsMode`. */
-  readonly member: boolean;
-  /** Its name as metadata say it, such as that of a Deployment; empty: none. */
-  readonly workload: string;
-}
-
-/** Istio's name for the endpoints behind a port. */
 export function assignmentName(port: number, subset: string, host: string): string {
   return `outbound|${port}|${subset}|${host}`;
+}
+
+/** Envoy's `HealthStatus`: what is not known to be ill may be called, and what is about to leave gets nothing new. */
+export function mayBeCalled({ health }: AssignedEndpoint): boolean {
+  return health === "unknown" || health === "healthy" || health === "degraded";
+}
+
+/** It takes TLS of the mesh. */
+export function takesTls({ metadata }: AssignedEndpoint): boolean {
+  return metadata.tlsMode === "istio";
+}
+
+/** Of a Deployment, where the endpoint is a pod; empty: it has none. */
+export function workloadName({ metadata }: AssignedEndpoint): string {
+  return metadata.workload.split(";")[0] ?? "";
 }

@@ -1,4 +1,4 @@
 export { type ApiResource, apiResourceType } from "./api-resource.js";
 export { ApiSource, type ApiSourceOptions } from "./api-source.js";
-export type { AssignedEndpoint, Assignment, EndpointGroup } from "./assignment.js";
+export { clusterOf, type IstioNode, type IstioNodeFacts, istioNode } from "./istio-node.js";
 export { API_KINDS, type ApiKind } from "./kinds.js";

@@ -2,14 +2,14 @@
 
 import type { Clock, ServiceRef, Timer } from "@inmesh/core";
 import type { KnownService, Workload } from "@inmesh/model";
-import type { ResourceType, Watch, XdsClient } from "../client/watch.js";
-import { type Assignment, assignmentName } from "./assignment.js";
+import type { ClusterAssignment, ResourceType, Watch, XdsClient } from "../client/index.js";
+import { assignmentName } from "./assignment.js";
 import { instancesOf } from "./instances.js";
 import { assignmentNames, type ToldService } from "./told-service.js";
 
 export interface InstanceWatchOptions {
   readonly client: XdsClient;
-  readonly assignments: ResourceType<Assignment>;
+  readonly assignments: ResourceType<ClusterAssignment>;
   readonly clock: Clock;
   /** Something was answered. */
   readonly onChange: () => void;
@@ -26,7 +26,7 @@ export class InstanceWatch {
   readonly #options: InstanceWatchOptions;
   /** Clock ms of the last time that somebody said to need it, by `namespace/service`. */
   readonly #used = new Map<string, number>();
-  readonly #answers = new Map<string, Assignment>();
+  readonly #answers = new Map<string, ClusterAssignment>();
   /** Names that have an answer, if only that there is none. */
   readonly #answered = new Set<string>();
   readonly #look: Timer;
@@ -136,7 +136,7 @@ export class InstanceWatch {
     });
   }
 
-  #answer(name: string, assignment: Assignment | undefined): void {
+  #answer(name: string, assignment: ClusterAssignment | undefined): void {
     if (!this.#wanted.has(name)) return;
     this.#answered.add(name);
     if (assignment === undefined) this.#answers.delete(name);

@@ -1,10 +1,11 @@
 /** Assignments of a service as workloads, which the compiler then finds behind it as it finds any other. */
 
 import type { Locality, Workload } from "@inmesh/model";
-import { type AssignedEndpoint, type Assignment, assignmentName } from "./assignment.js";
+import type { AssignedEndpoint, ClusterAssignment } from "../client/index.js";
+import { assignmentName, mayBeCalled, takesTls, workloadName } from "./assignment.js";
 import type { ToldService } from "./told-service.js";
 
-export type Assignments = ReadonlyMap<string, Assignment>;
+export type Assignments = ReadonlyMap<string, ClusterAssignment>;
 
 /** An endpoint of one port. */
 interface Place {
@@ -47,12 +48,13 @@ export function instancesOf(
 function placesOf(service: ToldService, port: number, assignments: Assignments): readonly Place[] {
   const { host, subsets } = service;
   const inSubset = [...subsets].map(([subset, labels]) => {
-    const groups = assignments.get(assignmentName(port, subset, host))?.groups ?? [];
-    return { labels, ids: new Set(groups.flatMap(({ endpoints }) => endpoints.map(idOf))) };
+    const localities = assignments.get(assignmentName(port, subset, host))?.localities ?? [];
+    return { labels, ids: new Set(localities.flatMap(({ endpoints }) => endpoints.map(idOf))) };
   });
-  const { groups } = assignments.get(assignmentName(port, "", host)) ?? { groups: [] };
-  const places = groups.flatMap(({ locality, endpoints }) =>
+  const { localities } = assignments.get(assignmentName(port, "", host)) ?? { localities: [] };
+  const places = localities.flatMap(({ region, zone, subZone, endpoints }) =>
     endpoints.map((endpoint): Place => {
+      const locality = { region, zone, subZone };
       const own = inSubset.filter(({ ids }) => ids.has(idOf(endpoint))).map(({ labels }) => labels);
       return { endpoint, locality, labels: Object.assign({}, service.labels, ...own) };
     }),
@@ -63,18 +65,18 @@ function placesOf(service: ToldService, port: number, assignments: Assignments):
 function workloadOf(service: ToldService, ports: ReadonlyMap<string, readonly Place[]>, index: number): Workload {
   const first = [...ports.values()].find((places) => places[index] !== undefined)?.[index];
   const { endpoint, locality, labels } = first!; // as many as the longest list has
-  const { address, weight, member, workload } = endpoint;
+  const { address, weight } = endpoint;
   return {
     // One address may serve several services, and several workloads of one.
-    name: [workload === "" ? service.name : workload, service.name, address, endpoint.port].join("/"),
+    name: [workloadName(endpoint) || service.name, service.name, address, endpoint.port].join("/"),
     namespace: service.namespace,
     address,
     ports: service.ports.map(({ name }) => ({ name, number: ports.get(name)?.[index]?.endpoint.port ?? 0 })),
     labels,
     ...(Object.values(locality).some((part) => part !== "") && { locality }),
     weight: Math.max(1, weight),
-    ...(member && { member }),
-    healthy: endpoint.healthy,
+    ...(takesTls(endpoint) && { member: true }),
+    healthy: mayBeCalled(endpoint),
   };
 }
 

@@ -208,7 +208,8 @@ class Share<Value> implements Watcher<Value> {
   /** What others have asked for before is told in a moment: never from inside the call that asks. */
   #tellKnown(names: readonly string[] | undefined): void {
     const known = this.#cache.known(names);
-    if (known.changed.size === 0 && known.removed.size === 0) return;
+    const isNothing = known.changed.size === 0 && known.removed.size === 0;
+    if (isNothing && !(this.all && this.#cache.isAnswered)) return;
     queueMicrotask(() => this.tell(this.#cache.known(names?.filter((name) => this.names.has(name)))));
   }
 }

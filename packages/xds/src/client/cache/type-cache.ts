@@ -32,6 +32,10 @@ export class TypeCache<Value = unknown> {
   readonly #options: TypeCacheOptions;
   readonly #entries = new Map<string, Entry<Value>>();
   readonly #watchers = new Set<Watcher<Value>>();
+  /** Watchers of everything that know that the server has answered. */
+  readonly #informed = new WeakSet<Watcher<Value>>();
+  /** The server has answered for the type: what is not known there is not. */
+  isAnswered = false;
 
   constructor(type: ResourceType<Value>, options: TypeCacheOptions) {
     this.type = type;
@@ -94,6 +98,7 @@ export class TypeCache<Value = unknown> {
   /** Takes over what was read. Watchers are told by `tell`, after the server was answered. */
   commit({ findings, problems, isComplete }: AnswerReader<Value>, answer: AdsAnswer): ResourceChanges<Value> {
     const changes = new Changes<Value>();
+    this.isAnswered = true;
     for (const finding of findings) this.#take(finding, changes);
     for (const name of answer.removed) this.#remove(name, "the server says that there is none", changes);
     for (const error of answer.errors) this.#fail(error, changes);
@@ -123,13 +128,20 @@ export class TypeCache<Value = unknown> {
     this.tell(changes);
   }
 
-  /** Each watcher hears what it asked for. */
+  /** Each watcher hears what it asked for; one of everything also that there is nothing. */
   tell(changes: ResourceChanges<Value>): void {
-    if (changes.changed.size === 0 && changes.removed.size === 0) return;
     for (const watcher of [...this.#watchers]) {
       const own = watcher.all ? changes : restricted(changes, watcher.names);
-      if (own.changed.size > 0 || own.removed.size > 0) watcher.tell(own);
+      const isNews = this.#isNews(watcher);
+      if (isNews || own.changed.size > 0 || own.removed.size > 0) watcher.tell(own);
     }
+  }
+
+  /** That there has been an answer. */
+  #isNews(watcher: Watcher<Value>): boolean {
+    if (!watcher.all || !this.isAnswered || this.#informed.has(watcher)) return false;
+    this.#informed.add(watcher);
+    return true;
   }
 
   close(): void {

@@ -1,0 +1,80 @@
+/** A control plane that speaks xDS, such as istiod, as the registry of a process. Loaded by those whose `config` names one. */
+
+import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import { MeshError, type Registrar, type Source } from "@inmesh/core";
+import { ApiSource, istioNode } from "@inmesh/xds/api";
+import { createXdsClient, parseXdsTarget, type XdsClient, type XdsNode, type XdsTarget } from "@inmesh/xds/client";
+import { shownConfig } from "../settings/registry-url.js";
+import { VERSION } from "../version.js";
+import { foundAddress } from "../whereabouts/found-address.js";
+import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
+
+/** It learns of processes from where they run: there is nothing to write. */
+const NO_LEASES: Registrar = {
+  register: async () => ({ update: async () => {}, remove: async () => {} }),
+};
+
+/** @throws {MeshError} CONFIG_INVALID when the URL, or the bootstrap that it leads to, cannot be used */
+export function openXds(url: string, options: OpenRegistryOptions): Omit<OpenRegistry, "state"> {
+  const { env } = options;
+  const target = parseXdsTarget(url, { env, readFile: (path) => readFileSync(path, "utf8") });
+  const client = openClient(target, options);
+  const address = target.servers[0]?.address ?? "";
+  return {
+    url: shownConfig(url),
+    source: openSource(target, client, options),
+    registrar: NO_LEASES,
+    registersElsewhere: "no lease is written: the control plane learns of this process from the platform that runs it",
+    ...(!address.startsWith("unix:") && { server: address, shared: sharedServer(address) }),
+  };
+}
+
+function openSource({ profile }: XdsTarget, client: XdsClient, { clock }: OpenRegistryOptions): Source {
+  if (profile === "api") return new ApiSource({ client, clock });
+  throw new MeshError("CONFIG_INVALID", `profile=${profile} is not there yet; expected profile=api`);
+}
+
+function openClient(target: XdsTarget, options: OpenRegistryOptions): XdsClient {
+  const { clock, random, env, identity, settings, onWarning } = options;
+  const cluster = target.cluster ?? env["ISTIO_META_CLUSTER_ID"];
+  return createXdsClient(
+    { ...target, cluster },
+    {
+      ...{ clock, random, version: VERSION, node: nodeOf(target, options) },
+      // The generator forgets names that a later request does not repeat.
+      repeatsNames: target.profile === "grpc" && target.mode === "delta",
+      warn: (message) => onWarning({ code: "", message }),
+      ...(identity && {
+        meshIdentity: async () => {
+          const { certificateChain, privateKey } = await identity.ready(settings.configWaitMs);
+          return { cert: Buffer.from(certificateChain), key: Buffer.from(privateKey) };
+        },
+      }),
+    },
+  );
+}
+
+/** What a bootstrap says is said by who knows better, such as an agent beside this process. */
+function nodeOf({ node, profile }: XdsTarget, { settings, env, locality, identity }: OpenRegistryOptions): XdsNode {
+  const { namespace, service, labels, serviceAccount = env["SERVICE_ACCOUNT"] } = settings;
+  const own = istioNode({
+    ...{ namespace, labels, serviceAccount, locality, env, member: identity !== undefined },
+    name: env["POD_NAME"] || settings.instance || `${service}-${process.pid}`,
+    address: addressOf(settings.address, env),
+    generator: profile === "grpc" ? "grpc" : undefined,
+  });
+  return { ...own, ...node, metadata: { ...own.metadata, ...node.metadata } };
+}
+
+/** A name is none here: the control plane looks for instances with this address. */
+function addressOf(given: string | undefined, env: OpenRegistryOptions["env"]): string {
+  const found = [given, env["INSTANCE_IP"], env["POD_IP"]].find((each) => each !== undefined && isIP(each) !== 0);
+  return found ?? foundAddress([], { interfaces: networkInterfaces() }).address;
+}
+
+function sharedServer(address: string): NonNullable<OpenRegistry["shared"]> {
+  const [, host = address, port = "0"] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
+  return { host, port: Number(port), agentAddress: async () => undefined };
+}

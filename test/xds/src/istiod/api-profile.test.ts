@@ -1,0 +1,33 @@
+/** Real istiod, profile `api`: what is written there rules the traffic of a process that has no sidecar. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findIstiod } from "./find-istiod.js";
+import { Istiod } from "./istiod.js";
+import { ask, type Backend, backend, meshAt, routeTo, serviceOf, subsetsOf, timeUntil } from "./shop.js";
+
+const binary = findIstiod("what an istiod says of routes, endpoints and policy");
+
+describe.skipIf(binary === undefined)("a process under a real istiod", () => {
+  let istiod: Istiod;
+  let backends: Backend[];
+  beforeAll(async () => {
+    backends = await Promise.all(["v1", "v2"].map(backend));
+    istiod = await Istiod.start({ binary: binary ?? "", documents: base() });
+  });
+  afterAll(async () => {
+    await istiod?.[Symbol.asyncDispose]();
+    for (const each of backends ?? []) await each[Symbol.asyncDispose]();
+  });
+  const base = (): object[] => [serviceOf("reviews", backends), subsetsOf("reviews", ["v1", "v2"])];
+
+  it.each(["delta", "sotw"])("follows a VirtualService in less than a second, over %s", async (mode) => {
+    istiod.write([...base(), routeTo("reviews", "v1")]);
+    await using mesh = await meshAt(`xds://${istiod.address}?mode=${mode}`);
+    await timeUntil("v1 answers", async () => (await ask(mesh, "http://reviews/")) === "v1");
+    for (const version of ["v2", "v1", "v2"]) {
+      istiod.write([...base(), routeTo("reviews", version)]);
+      const ms = await timeUntil(`${version} answers`, async () => (await ask(mesh, "http://reviews/")) === version);
+      expect(ms).toBeLessThan(1_000);
+    }
+  });
+});
