@@ -45,6 +45,7 @@ export {
 export { type HeldLock, LOCK, lockFolder } from "./folder/folder-lock.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
 export { ClusterLimits } from "./limit/cluster-limits.js";
+export { EJECTION_REASONS } from "./outlier/outlier-detector.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { type BackoffOptions, backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";

@@ -2,6 +2,7 @@ export { HttpClient, type HttpClientOptions } from "./client/client.js";
 export { HttpExternalCheck, type HttpExternalCheckOptions } from "./client/external-check.js";
 export { FORWARDED } from "./client/mark.js";
 export { Notices } from "./client/notices.js";
+export type { Pool } from "./client/pool.js";
 export { HttpTransport, type HttpTransportOptions, type Transport } from "./client/transport.js";
 export type { Undici } from "./client/undici-module.js";
 export { HttpHealthProber, type HttpHealthProberOptions } from "./health/http-health-prober.js";

@@ -81,6 +81,10 @@ describe("which workload calls", () => {
       for (const mesh of callers)
         for (let index = 0; index < 3; index++) await (await mesh.fetch(`http://${host}/`)).text();
       expect(await sources(called[host])).toEqual(["caller-v1", "caller-v2"]);
+      const own = await callers[0]!.metricsRegistry().metrics(); // opened before
+      expect(own).toMatch(/^inmesh_tls_handshakes_total\{direction="outbound",result="ok",reason=""} [1-9]/m);
+      expect(own).toMatch(/^inmesh_lease_state\{state="registered"} 1$/m);
+      expect(own).toMatch(new RegExp(`^inmesh_pool_connections\\{service="${host}\\.shop.*,state="idle"} [1-9]`, "m"));
       expect([...shown].filter((name) => TOLD.test(name))).toEqual([]);
     },
   );

@@ -34,7 +34,9 @@ export function rulesOf(objectives: readonly Objective[]): string {
       const above = (ms: number): string =>
         `${recordOf(ms)}${selector} > ${burn} * ${Number((1 - target).toPrecision(9))}`;
       lines.push(`      - alert: SloBurnsTooFast`, `        expr: ${q(`${above(longMs)} and ${above(shortMs)}`)}`);
-      lines.push(`        labels: {severity: ${severity}, long_window: ${promTime(longMs)}, service: ${q(service)}}`);
+      // The objective, too: to promtool two of one service would be the same rule twice.
+      const of = `slo: ${q(slo)}, objective: ${q(name)}, service: ${q(service)}`;
+      lines.push(`        labels: {severity: ${severity}, long_window: ${promTime(longMs)}, ${of}}`);
       const summary = `${slo} (${name}) of ${service} spends its error budget ${burn} times too fast`;
       lines.push(`        annotations: {summary: ${q(summary)}}`);
     }

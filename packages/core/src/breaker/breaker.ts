@@ -13,12 +13,21 @@ import { ProbeGate } from "./probe-gate.js";
 
 export type BreakerState = "closed" | "open" | "halfOpen";
 
+/** How often breakers changed, whatever became of each of them since. */
+export interface BreakerMoves {
+  open: number;
+  halfOpen: number;
+  closed: number;
+}
+
 export interface BreakerOptions {
   readonly clock: Clock;
   /** What it stands for, in words: the cluster, `rule "x" of …`, `endpoint …`. */
   readonly name: string;
   /** Id of the endpoint that it stands for; empty for a cluster or a rule. @default "" */
   readonly endpoint?: string;
+  /** Counts its changes with those of others. @default nobody does */
+  readonly moves?: BreakerMoves | undefined;
   /** Told of each change, in words. */
   readonly onEvent: (message: string) => void;
 }
@@ -202,6 +211,7 @@ export class Breaker {
     this.since = now;
     this.until = now + this.#policy.openMs;
     this.openings += 1;
+    this.#moved("open");
     this.#closeSwitches();
     this.#window.clear(); // nothing is counted before it is closed again
     this.#options.onEvent(`${this.name} opened for ${this.#policy.openMs} ms: ${this.cause}`);
@@ -212,6 +222,7 @@ export class Breaker {
     this.#state = "closed";
     this.#gate = undefined;
     this.since = now;
+    this.#moved("closed");
     this.#closeSwitches();
     this.#options.onEvent(`${this.name} closed: its probes did well`);
   }
@@ -224,6 +235,11 @@ export class Breaker {
       return `${percent(failures / requests)} ${of} failed, more than ${percent(failureRatio)}`;
     }
     return `${percent(slow / requests)} ${of} took longer than ${limit?.slowerThanMs} ms, more than ${percent(limit?.ratio ?? 0)}`;
+  }
+
+  #moved(to: keyof BreakerMoves): void {
+    const { moves } = this.#options;
+    if (moves !== undefined) moves[to] += 1;
   }
 
   #closeSwitches(): void {
@@ -250,6 +266,7 @@ export class Breaker {
   #halfOpen(now: number): void {
     const { probes, failureRatio, slow, openMs } = this.#policy;
     this.#state = "halfOpen";
+    this.#moved("halfOpen");
     this.since = now;
     this.#gate = new ProbeGate({
       probes,

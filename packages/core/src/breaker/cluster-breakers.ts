@@ -9,7 +9,7 @@ import type { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { Clock } from "../runtime/clock.js";
-import { Breaker } from "./breaker.js";
+import { Breaker, type BreakerMoves } from "./breaker.js";
 
 /** Rules watched at a time; the one least recently called leaves (pitfalls B8). */
 const MOST_ROUTES = 256;
@@ -18,6 +18,7 @@ const IDLE_MS = 10 * 60_000;
 
 export interface ClusterBreakersOptions {
   readonly clock: Clock;
+  readonly moves?: BreakerMoves | undefined;
   readonly onEvent: (message: string) => void;
 }
 
@@ -170,9 +171,10 @@ export class ClusterBreakers {
   }
 
   #make(name: string, endpoint = "", changed?: (breaker: Breaker) => void): Breaker {
-    const { clock, onEvent } = this.#options;
+    const { clock, moves, onEvent } = this.#options;
     const breaker: Breaker = new Breaker(this.#policy, {
       clock,
+      moves,
       name,
       endpoint,
       onEvent: (message) => {

@@ -8,6 +8,7 @@ import type { Cluster, Endpoint, EndpointSet, Snapshot } from "@inmesh/model";
 import type { Balancer, BalancerView } from "../balance/balancer.js";
 import { balancingKey, createBalancer } from "../balance/create.js";
 import type { XxHashLoader } from "../balance/xx-hash.js";
+import type { BreakerMoves } from "../breaker/breaker.js";
 import { ClusterBreakers } from "../breaker/cluster-breakers.js";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
@@ -21,6 +22,7 @@ import { outStory } from "../health/out-story.js";
 import { ClusterLimits } from "../limit/cluster-limits.js";
 import { RetryRate } from "../limit/retry-rate.js";
 import type { ClientZones } from "../locality/group-endpoints.js";
+import type { Ejections } from "../outlier/outlier-detector.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { CallStats } from "../stats/call-stats.js";
@@ -66,6 +68,8 @@ export class ClusterRuntime {
   readonly limits: ClusterLimits;
   /** Undefined where policy has no circuit breaker. */
   breakers: ClusterBreakers | undefined;
+  /** Of breakers that are gone, too. */
+  readonly breakerMoves: BreakerMoves = { open: 0, halfOpen: 0, closed: 0 };
   readonly #options: ClusterOptions;
   #config: Cluster;
   /** The snapshot's. */
@@ -122,6 +126,11 @@ export class ClusterRuntime {
   /** How its calls are spread at the moment; undefined where the name of the strategy says it all. */
   get balancing(): BalancerView | undefined {
     return this.#balancer.describe?.();
+  }
+
+  /** Of endpoints that have left, too. */
+  get ejections(): Ejections {
+    return this.#health.ejections;
   }
 
   get states(): readonly EndpointState[] {
@@ -328,7 +337,9 @@ export class ClusterRuntime {
     if (breaker !== undefined && this.breakers !== undefined) return this.breakers.update(breaker);
     this.breakers?.close();
     const { clock, onBreaker } = this.#options;
-    this.breakers = breaker && new ClusterBreakers(breaker, () => this.#config, { clock, onEvent: onBreaker });
+    this.breakers =
+      breaker &&
+      new ClusterBreakers(breaker, () => this.#config, { clock, moves: this.breakerMoves, onEvent: onBreaker });
   }
 
   /** It answered a call that began after it was put aside, so it is back before its time. */

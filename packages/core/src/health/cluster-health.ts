@@ -3,7 +3,7 @@
 import type { Cluster } from "@inmesh/model";
 import type { Attempt, Outcome } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
-import { OutlierDetector } from "../outlier/outlier-detector.js";
+import { type Ejections, OutlierDetector } from "../outlier/outlier-detector.js";
 import type { Random } from "../runtime/random.js";
 import { type Choice, chooseAmong, nextChange, panicRatio } from "./choice.js";
 import type { HealthChecks } from "./health-checks.js";
@@ -24,6 +24,7 @@ export class ClusterHealth {
   /** Only where policy has outlierDetection. */
   #outliers: OutlierDetector | undefined;
   #choice: Choice = { usable: [], calm: [], permitted: [], panic: false };
+  readonly ejections: Ejections = {};
   #changesAt = Number.POSITIVE_INFINITY;
   /** Being checked. */
   #checked: ReadonlySet<EndpointState> = new Set();
@@ -34,7 +35,7 @@ export class ClusterHealth {
     this.#options = options;
     this.#config = config;
     const { outlier } = config.policy;
-    this.#outliers = outlier && new OutlierDetector(outlier, now, options.random);
+    this.#outliers = outlier && new OutlierDetector(outlier, now, options.random, this.ejections);
   }
 
   get choice(): Choice {
@@ -64,7 +65,7 @@ export class ClusterHealth {
       this.#outliers.update(outlier, states, now);
       return true;
     }
-    this.#outliers = outlier && new OutlierDetector(outlier, now, this.#options.random);
+    this.#outliers = outlier && new OutlierDetector(outlier, now, this.#options.random, this.ejections);
     for (const state of states) {
       state.outlier = undefined;
       state.outlierUntil = 0;

@@ -14,8 +14,21 @@ import type { Random } from "../runtime/random.js";
 import { EndpointOutlier, type Tally } from "./endpoint-outlier.js";
 import { judgeRates } from "./rates.js";
 
+/** What makes an endpoint one to leave out. */
+export const EJECTION_REASONS = [
+  "consecutive_5xx",
+  "gateway",
+  "local_origin",
+  "success_rate",
+  "failure_percentage",
+] as const;
+export type EjectionReason = (typeof EJECTION_REASONS)[number];
+/** How often; those that never came up are left out. */
+export type Ejections = { [Reason in EjectionReason]?: number };
+
 export class OutlierDetector {
   readonly #random: Random;
+  readonly #ejections: Ejections;
   #policy: OutlierPolicy;
   #errorStatuses: ReadonlySet<number>;
   /** Clock ms of a sweep; the others are whole intervals away. */
@@ -23,7 +36,9 @@ export class OutlierDetector {
   /** Clock ms of the sweep that judges rates next; Infinity where none are judged. */
   #ratesAt: number;
 
-  constructor(policy: OutlierPolicy, now: number, random: Random) {
+  /** @param ejections counts on, where another one left off */
+  constructor(policy: OutlierPolicy, now: number, random: Random, ejections: Ejections = {}) {
+    this.#ejections = ejections;
     this.#random = random;
     this.#policy = policy;
     this.#errorStatuses = new Set(policy.errorStatuses);
@@ -103,11 +118,11 @@ export class OutlierDetector {
     if (consecutiveGatewayErrors > 0 && outlier.gatewayErrors >= consecutiveGatewayErrors) {
       outlier.gatewayErrors = 0;
       const reason = `${inARow(consecutiveGatewayErrors)} with 502, 503, 504 or no answer`;
-      if (this.#eject(state, outlier, reason, states, now)) return true;
+      if (this.#eject(state, outlier, "gateway", reason, states, now)) return true;
     }
     if (consecutiveErrors === 0 || outlier.errors < consecutiveErrors) return false;
     outlier.errors = 0;
-    return this.#eject(state, outlier, `${inARow(consecutiveErrors)} failed`, states, now);
+    return this.#eject(state, outlier, "consecutive_5xx", `${inARow(consecutiveErrors)} failed`, states, now);
   }
 
   #failedLocally(state: EndpointState, states: readonly EndpointState[], now: number): boolean {
@@ -119,13 +134,21 @@ export class OutlierDetector {
     outlier.localErrors += 1;
     if (consecutiveLocalErrors === 0 || outlier.localErrors < consecutiveLocalErrors) return false;
     outlier.localErrors = 0;
-    return this.#eject(state, outlier, `${inARow(consecutiveLocalErrors)} without an answer`, states, now);
+    return this.#eject(
+      state,
+      outlier,
+      "local_origin",
+      `${inARow(consecutiveLocalErrors)} without an answer`,
+      states,
+      now,
+    );
   }
 
   /** Whether it may be, by the share of those that are out already. Rounded down, as Envoy: 10 % of 9 endpoints is none. */
   #eject(
     state: EndpointState,
     outlier: EndpointOutlier,
+    kind: EjectionReason,
     reason: string,
     states: readonly EndpointState[],
     now: number,
@@ -142,6 +165,7 @@ export class OutlierDetector {
     // No higher than what makes a difference, or nearly: Envoy's rule.
     if (outlier.times * baseEjectionMs < maxEjectionMs + baseEjectionMs) outlier.times += 1;
     outlier.ejections += 1;
+    this.#ejections[kind] = (this.#ejections[kind] ?? 0) + 1;
     outlier.ejectedAt = now;
     outlier.reason = reason;
     this.#setEnd(state);
@@ -187,11 +211,11 @@ export class OutlierDetector {
     this.#ratesAt = this.#nextRates(now);
     let ejected = false;
     const judge = (tally: (state: EndpointState) => Tally | undefined): void => {
-      for (const { state, reason, enforcedRatio } of judgeRates(this.#policy, states, tally)) {
+      for (const { state, kind, reason, enforcedRatio } of judgeRates(this.#policy, states, tally)) {
         if (state.outlierUntil > now || (enforcedRatio < 1 && this.#random.next() >= enforcedRatio)) continue;
         const outlier = recordOf(state);
         this.#readmitted(state, outlier);
-        if (this.#eject(state, outlier, reason, states, now)) ejected = true;
+        if (this.#eject(state, outlier, kind, reason, states, now)) ejected = true;
       }
     };
     judge(({ outlier }) => outlier?.answers);

@@ -9,6 +9,7 @@ import type { Tally } from "./endpoint-outlier.js";
 
 export interface RateVerdict {
   readonly state: EndpointState;
+  readonly kind: "success_rate" | "failure_percentage";
   readonly reason: string;
   /** Share of such verdicts that are carried out. */
   readonly enforcedRatio: number;
@@ -32,7 +33,7 @@ export function judgeRates(
       for (const { state, rate } of busy) {
         if (rate >= limit) continue;
         const reason = `${percent(rate)} of its answers were good, ${percent(mean)} of all endpoints' are`;
-        verdicts.push({ state, reason, enforcedRatio: successRate.enforcedRatio });
+        verdicts.push({ state, kind: "success_rate", reason, enforcedRatio: successRate.enforcedRatio });
       }
     }
   }
@@ -42,7 +43,7 @@ export function judgeRates(
       for (const { state, rate } of busy) {
         if (1 - rate < failureShare.ratio) continue;
         const reason = `${percent(1 - rate)} of its answers were failures`;
-        verdicts.push({ state, reason, enforcedRatio: failureShare.enforcedRatio });
+        verdicts.push({ state, kind: "failure_percentage", reason, enforcedRatio: failureShare.enforcedRatio });
       }
     }
   }

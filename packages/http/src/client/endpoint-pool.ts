@@ -138,6 +138,10 @@ export class EndpointPool implements Pool, Hungry {
     else if (connection.carry(wire)) this.#onFree(connection);
   }
 
+  get idle(): number {
+    return this.#free.reduce((sum, { client }) => sum + (client.stats.connected ? 1 : 0), 0);
+  }
+
   /** Clients held, connected or not. */
   get size(): number {
     return this.#connections.length;

@@ -13,6 +13,8 @@ export interface Pool {
   usesSeen: number;
   /** Connections held, or about to be. */
   readonly size: number;
+  /** Of these, open ones that no request is on. */
+  readonly idle: number;
   dispatch(wire: WireAttempt): void;
   /** For a sweep: lets go of what nothing used since the last one. */
   dropUnused(): void;

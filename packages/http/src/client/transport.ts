@@ -114,6 +114,11 @@ export class HttpTransport implements Transport {
   /** For `Engine`'s option of that name: running requests finish, nothing new starts on connections open now. */
   readonly onEndpointRemoved = (state: EndpointState): void => this.#retire(state);
 
+  /** TLS handshakes with endpoints so far. */
+  get handshakes(): Pick<Handshakes, "done" | "failed"> {
+    return this.#handshakes;
+  }
+
   /** Pools open now. */
   get size(): number {
     return this.#states.size;

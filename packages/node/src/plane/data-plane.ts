@@ -43,7 +43,7 @@ import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
 import { LazyTokens } from "./lazy-tokens.js";
-import { LeaseKeeper } from "./lease-keeper.js";
+import { LeaseKeeper, type LeaseState } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
 import { atMost, hold, propagated } from "./propagation.js";
@@ -221,6 +221,11 @@ export class DataPlane {
   get registryUrl(): string {
     const { config } = this.settings;
     return this.#registry?.url ?? (typeof config === "string" ? shownConfig(config) : "memory");
+  }
+
+  /** Undefined: this process has none to write. */
+  get leaseState(): LeaseState | undefined {
+    return this.#lease?.state;
   }
 
   /** Advertised ports, in order. */

@@ -16,11 +16,15 @@ export interface LeaseKeeperOptions {
   readonly onFailure: (message: string) => void;
 }
 
+/** `none`: not asked for yet. `failing`: the registry took no step of it, the last time. */
+export type LeaseState = "none" | "registered" | "failing" | "left";
+
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #facts: LeaseFacts | undefined;
   #handle: LeaseHandle | undefined;
   #left = false;
+  #failing = false;
   /** One step after the other: an update must not overtake the registration. */
   #last: Promise<void> = Promise.resolve();
 
@@ -31,6 +35,12 @@ export class LeaseKeeper {
   /** It was asked to register, whatever came of it. */
   get registered(): boolean {
     return this.#facts !== undefined;
+  }
+
+  get state(): LeaseState {
+    if (this.#left) return "left";
+    if (this.#failing) return "failing";
+    return this.#handle === undefined ? "none" : "registered";
   }
 
   /** Ports others may call now; empty before the registration and after `leave`. */
@@ -66,7 +76,11 @@ export class LeaseKeeper {
   }
 
   #next(step: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(step).catch((error: unknown) => {
+    this.#last = this.#last.then(step).then(() => {
+      this.#failing = false;
+    });
+    this.#last = this.#last.catch((error: unknown) => {
+      this.#failing = true;
       this.#options.onFailure(messageOf(error));
     });
     return this.#last;

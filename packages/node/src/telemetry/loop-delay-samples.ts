@@ -35,12 +35,12 @@ export class LoopDelaySamples {
       this.#histogram.reset();
     }
     const { p50, p99, max } = this.#last ?? current;
-    for (const [quantile, value] of [
-      ["0.5", p50],
-      ["0.99", p99],
+    for (const [stat, value] of [
+      ["p50", p50],
+      ["p99", p99],
       ["max", max],
     ] as const) {
-      samples.add("inmesh_event_loop_delay_milliseconds", ["quantile", quantile], value);
+      samples.add("inmesh_event_loop_delay_milliseconds", ["stat", stat], value);
     }
   }
 

@@ -44,6 +44,9 @@ describe("/stats/prometheus", () => {
     );
     expect(own.text).toMatch(/^inmesh_upstream_attempts_total\{service="reviews\.default.*result="success"} [1-9]/m);
     expect(own.text).toMatch(/^inmesh_endpoints\{service="reviews\.default\.svc\.cluster\.local",health="usable"} 1$/m);
+    const pool = (state: string): string =>
+      `inmesh_pool_connections{service="reviews.default.svc.cluster.local",state="${state}"}`;
+    expect(own.text).toContain(`${pool("active")} 0\n${pool("idle")} 1\n`);
     expect(own.text).toMatch(/^inmesh_config_version\{source="memory"} [1-9]/m);
     expect((await read(served)).text).toMatch(
       /istio_requests_total\{reporter="destination",.*security_policy="none"} [1-9]/,

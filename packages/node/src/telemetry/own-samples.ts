@@ -1,9 +1,11 @@
 /** What the parts of a process count themselves, read at a scrape: nothing here costs a request anything. */
 
 import { X509Certificate } from "node:crypto";
-import type { Breaker, ClusterRuntime } from "@inmesh/core/internal";
+import { type Breaker, type ClusterRuntime, EJECTION_REASONS } from "@inmesh/core/internal";
+import type { Pool } from "@inmesh/http/internal";
 import type { Samples } from "@inmesh/telemetry";
 import type { DataPlane } from "../plane/data-plane.js";
+import type { LeaseState } from "../plane/lease-keeper.js";
 import { schemeOf } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
 
@@ -18,15 +20,19 @@ export function ownSamples(plane: DataPlane): (samples: Samples) => void {
   };
 }
 
+const LEASE_STATES: readonly LeaseState[] = ["none", "registered", "failing", "left"];
+
 /** Of one service, all its ports and subsets together. */
 class ServiceSums {
   breaker = -1;
-  openings = 0;
-  ejections = 0;
+  readonly moves = { open: 0, halfOpen: 0, closed: 0 };
+  /** Undefined where policy ejects nobody, and has not. */
+  ejections: Map<string, number> | undefined;
   ejected = 0;
   usable = 0;
   out = 0;
-  connections = 0;
+  active = 0;
+  idle = 0;
   pending = 0;
   retriesLeft = Number.NaN;
   readonly rejected = { max_connections: 0, max_pending: 0, max_requests: 0, max_retries: 0 };
@@ -35,17 +41,27 @@ class ServiceSums {
     const { limits, states, usable, breakers, retriesLeft } = cluster;
     for (const breaker of breakers?.all() ?? []) {
       this.breaker = Math.max(this.breaker, rankOf(breaker, now));
-      this.openings += breaker.openings;
     }
+    const { open, halfOpen, closed } = cluster.breakerMoves;
+    this.moves.open += open;
+    this.moves.halfOpen += halfOpen;
+    this.moves.closed += closed;
     if (breakers !== undefined) this.breaker = Math.max(this.breaker, 0);
+    const { ejections } = cluster;
+    if (cluster.config.policy.outlier !== undefined || Object.keys(ejections).length > 0) {
+      this.ejections ??= new Map();
+      for (const reason of EJECTION_REASONS)
+        this.ejections.set(reason, (this.ejections.get(reason) ?? 0) + (ejections[reason] ?? 0));
+    }
     for (const state of states) {
-      this.ejections += state.outlier?.ejections ?? 0;
+      const { size = 0, idle = 0 } = (state.http ?? {}) as Partial<Pool>;
+      this.active += size - idle;
+      this.idle += idle;
       if (state.outlierUntil > now) this.ejected += 1;
     }
     // One service's clusters share endpoints: the widest of them says how many there are.
     this.usable = Math.max(this.usable, usable.length);
     this.out = Math.max(this.out, states.length - usable.length);
-    this.connections += limits.connections;
     this.pending += limits.pending;
     const { connections, pending, requests, retries } = limits.overflows;
     this.rejected.max_connections += connections;
@@ -80,16 +96,22 @@ function clusterSamples({ engine }: DataPlane, samples: Samples): void {
     const of = ["service", service];
     samples.add("inmesh_endpoints", [...of, "health", "usable"], sum.usable);
     samples.add("inmesh_endpoints", [...of, "health", "out"], sum.out);
-    samples.add("inmesh_outlier_ejections_total", of, sum.ejections);
+    for (const [reason, count] of sum.ejections ?? [])
+      samples.add("inmesh_outlier_ejections_total", [...of, "reason", reason], count);
     samples.add("inmesh_outlier_ejections_active", of, sum.ejected);
-    samples.add("inmesh_pool_connections", of, sum.connections);
+    samples.add("inmesh_pool_connections", [...of, "state", "active"], sum.active);
+    samples.add("inmesh_pool_connections", [...of, "state", "idle"], sum.idle);
     samples.add("inmesh_pool_pending", of, sum.pending);
     for (const [limit, count] of Object.entries(sum.rejected)) {
       samples.add("inmesh_limit_rejected_total", [...of, "limit", limit], count);
     }
-    if (sum.breaker >= 0) {
-      samples.add("inmesh_breaker_state", of, sum.breaker);
-      samples.add("inmesh_breaker_transitions_total", [...of, "to", "open"], sum.openings);
+    if (sum.breaker >= 0) samples.add("inmesh_breaker_state", of, sum.breaker);
+    if (sum.breaker >= 0 || sum.moves.open > 0) {
+      const moved = (to: string, count: number): void =>
+        samples.add("inmesh_breaker_transitions_total", [...of, "to", to], count);
+      moved("open", sum.moves.open);
+      moved("half_open", sum.moves.halfOpen);
+      moved("closed", sum.moves.closed);
     }
     if (!Number.isNaN(sum.retriesLeft)) samples.add("inmesh_retry_budget_balance", of, Math.floor(sum.retriesLeft));
   }
@@ -97,13 +119,15 @@ function clusterSamples({ engine }: DataPlane, samples: Samples): void {
     const service = cluster.slice(cluster.lastIndexOf("|") + 1);
     const add = (result: string, reason: string, count: number): void =>
       samples.add("inmesh_mirror_total", ["service", service, "result", result, "reason", reason], count);
+    samples.add("inmesh_mirror_in_flight", ["service", service], stats.inFlight);
     add("sent", "", stats.calls - stats.failures);
     add("failed", "", stats.failures);
     for (const [reason, count] of Object.entries(skipped)) add("skipped", reason, count ?? 0);
   }
 }
 
-function inboundSamples({ engine, inbound, security, settings }: DataPlane, samples: Samples): void {
+function inboundSamples({ engine, inbound, security, settings, transport }: DataPlane, samples: Samples): void {
+  samples.add("inmesh_malformed_traces_total", [], inbound.malformedTraces);
   samples.add("inmesh_inbound_in_flight", [], inbound.inFlight);
   const gate = engine.gate.read();
   for (const [reason, count] of Object.entries(gate?.admission?.reasons ?? {})) {
@@ -139,13 +163,19 @@ function inboundSamples({ engine, inbound, security, settings }: DataPlane, samp
     samples.add("inmesh_authz_decisions_total", ["action", "deny", ...of], wouldDeny);
   }
   const { handshakes, refused } = security.read();
-  const shaken = (result: string, reason: string, count: number): void =>
-    samples.add("inmesh_tls_handshakes_total", ["direction", "inbound", "result", result, "reason", reason], count);
-  shaken("ok", "", handshakes.full + handshakes.resumed);
-  for (const [reason, count] of Object.entries(refused)) shaken("failed", reason, count);
+  const shaken = (direction: string, result: string, reason: string, count: number): void =>
+    samples.add("inmesh_tls_handshakes_total", ["direction", direction, "result", result, "reason", reason], count);
+  shaken("inbound", "ok", "", handshakes.full + handshakes.resumed);
+  for (const [reason, count] of Object.entries(refused)) shaken("inbound", "failed", reason, count);
+  const { done, failed } = transport.handshakes;
+  shaken("outbound", "ok", "", done);
+  for (const [reason, count] of Object.entries(failed)) shaken("outbound", "failed", reason, count);
 }
 
-function configSamples({ pipeline, registryUrl, clock }: DataPlane, samples: Samples): void {
+function configSamples({ pipeline, registryUrl, clock, leaseState }: DataPlane, samples: Samples): void {
+  if (leaseState !== undefined) {
+    for (const state of LEASE_STATES) samples.add("inmesh_lease_state", ["state", state], state === leaseState ? 1 : 0);
+  }
   const kind = schemeOf(registryUrl)?.replace(/\+.*/, "") ?? (registryUrl === "memory" ? "memory" : "folder");
   const source = ["source", kind];
   samples.add("inmesh_config_version", source, pipeline?.version ?? 0);

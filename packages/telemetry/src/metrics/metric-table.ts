@@ -108,15 +108,27 @@ export const METRICS = [
     ["service"],
     "0 closed, 1 half open, 2 open: the worst of the cluster's circuit breakers.",
   ),
-  counter("inmesh_breaker_transitions_total", ["service", "to"], "Times that circuit breakers opened."),
-  counter("inmesh_outlier_ejections_total", ["service"], "Ejections of endpoints by outlier detection."),
+  counter(
+    "inmesh_breaker_transitions_total",
+    ["service", "to"],
+    "Changes of circuit breakers: to open, half_open, closed.",
+  ),
+  counter(
+    "inmesh_outlier_ejections_total",
+    ["service", "reason"],
+    "Ejections of endpoints: consecutive_5xx, gateway, local_origin, success_rate, failure_percentage.",
+  ),
   gauge("inmesh_outlier_ejections_active", ["service"], "Endpoints that outlier detection leaves out now."),
   counter(
     "inmesh_limit_rejected_total",
     ["service", "limit"],
     "Attempts that a limit of the cluster kept from being made.",
   ),
-  gauge("inmesh_pool_connections", ["service"], "Connections, open or being opened, where policy limits them."),
+  gauge(
+    "inmesh_pool_connections",
+    ["service", "state"],
+    "Connections: active with a request, or being opened for one; idle. Without those of Agents.",
+  ),
   gauge(
     "inmesh_pool_pending",
     ["service"],
@@ -131,6 +143,7 @@ export const METRICS = [
   counter("inmesh_rate_limited_total", ["direction", "service", "mode"], "Requests that a rate limit refused."),
   counter("inmesh_fault_injected_total", ["service", "kind"], "Faults injected by policy: abort, delay."),
   counter("inmesh_mirror_total", ["service", "result", "reason"], "Copies of requests: sent, failed, skipped."),
+  gauge("inmesh_mirror_in_flight", ["service"], "Copies under way; 128 are the most."),
   counter(
     "inmesh_authz_decisions_total",
     ["action", "policy", "mode"],
@@ -139,13 +152,14 @@ export const METRICS = [
   counter(
     "inmesh_tls_handshakes_total",
     ["direction", "result", "reason"],
-    "TLS handshakes of this process's servers.",
+    "TLS handshakes of this process, as server (inbound) and as client.",
   ),
   gauge(
     "inmesh_certificate_expiry_timestamp_seconds",
     ["kind"],
     "When the certificate of this process, or the first of its roots, expires.",
   ),
+  gauge("inmesh_lease_state", ["state"], "1 for the state of this process's lease: none, registered, failing, left."),
   counter("inmesh_certificate_rotations_total", ["result"], "New certificates of this process."),
   gauge("inmesh_config_version", ["source"], "Version of the configuration in force; 0 before the first."),
   gauge("inmesh_config_age_seconds", ["source"], "Since the registry was last heard of: 0 while it answers."),
@@ -156,6 +170,7 @@ export const METRICS = [
     "Configurations: applied, or rejected because they do not compile.",
   ),
   gauge("inmesh_endpoints", ["service", "health"], "Endpoints of clusters that this process calls: usable, out."),
+  counter("inmesh_malformed_traces_total", [], "Requests whose traceparent nobody can read."),
   gauge("inmesh_inbound_in_flight", [], "Requests being served."),
   counter("inmesh_inbound_shed_total", ["reason"], "Requests turned away because the process had too much to do."),
   histogram(
@@ -164,7 +179,7 @@ export const METRICS = [
     OVERHEAD_BOUNDS,
     "Time in the mesh's own code, network excluded.",
   ),
-  gauge("inmesh_event_loop_delay_milliseconds", ["quantile"], "How late the event loop was in the last 10 s."),
+  gauge("inmesh_event_loop_delay_milliseconds", ["stat"], "How late the event loop was in the last 10 s."),
   counter(
     "inmesh_series_dropped_total",
     ["metric"],

@@ -60,6 +60,12 @@ export class Http2Pool implements Pool, Hungry, ConnectionOwner {
     return this.#connections.size;
   }
 
+  get idle(): number {
+    let idle = 0;
+    for (const { streams, connecting } of this.#connections) if (streams === 0 && !connecting) idle += 1;
+    return idle;
+  }
+
   dropUnused(): void {
     for (const connection of [...this.#connections]) if (connection.fellIdle()) connection.retire();
   }

@@ -6,11 +6,11 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { type Clock, MeshError, type Random } from "@inmesh/core";
-import { errorCode, isMeshTls, setImmediate, tlsSource } from "@inmesh/core/internal";
+import { errorCode, isMeshTls, setImmediate, tlsSource, WRONG_PEER_CODE } from "@inmesh/core/internal";
 import type { ClientTls, ConnectionPolicy, Endpoint } from "@inmesh/model";
 import { addressMs, keepAliveDelay, UNIX } from "../endpoint-connector.js";
 import { sameOpening, watchOpening } from "../wire-facts.js";
-import type { Handshakes } from "./handshakes.js";
+import type { HandshakeFailure, Handshakes } from "./handshakes.js";
 import { unverified } from "./identity-trust.js";
 import { noteSecured, type Verified } from "./secured-socket.js";
 import type { Trust, Verdict } from "./trust.js";
@@ -97,6 +97,7 @@ export class Dialer {
       if (dialing.over) return;
       const { socket, missing } = dialing;
       const text = `${missing} within ${limitMs} ms`;
+      if (missing === HANDSHAKE) this.#options.handshakes.failed.timeout += 1;
       const error = Object.assign(new Error(text), { code: "ETIMEDOUT" });
       ended(missing === CREDENTIALS ? this.#unusable(text) : this.#explained(error), null);
       socket?.destroy();
@@ -175,6 +176,7 @@ export class Dialer {
     dialing.socket = socket;
     const failed = (error: Error): void => {
       over();
+      if (!dialing.over) this.#options.handshakes.failed[failureOf(error, socket)] += 1;
       this.#ticket = undefined;
       dialing.end(this.#explained(this.#isMesh && socket.authorizationError ? this.#unverified(error) : error), null);
     };
@@ -214,6 +216,7 @@ export class Dialer {
         const error = Object.assign(new Error("no HTTP/2 was agreed on"), { code: NO_ALPN });
         return dialing.end(this.#explained(error), null);
       }
+      this.#options.handshakes.done += 1;
       this.#note(as);
       sameOpening(raw, socket);
       noteSecured(socket, { verified: as, showed: shows, retiresAt: this.#retiresAt(as, validTo) });
@@ -332,6 +335,13 @@ const HINTS: Readonly<Record<string, string>> = {
 const REFUSALS =
   /^ERR_SSL_.*ALERT_(?:HANDSHAKE|CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|UNSUPPORTED|ACCESS_DENIED)|^ECONNRESET$|^EPROTO$/;
 const REFUSED = "the server may have refused the certificate of this process: its log says so";
+
+function failureOf(error: Error, { authorizationError }: TLSSocket): HandshakeFailure {
+  const code = errorCode(error);
+  if (code === WRONG_PEER_CODE) return "wrongPeer";
+  if (authorizationError !== null && authorizationError !== undefined) return "unverified";
+  return REFUSALS.test(code) ? "refused" : "other";
+}
 
 function validToOf(socket: TLSSocket): number {
   const text = socket.getPeerX509Certificate()?.validTo;

@@ -10,7 +10,13 @@ const MOST = 16;
 /** One that takes longer waits for the network or for a peer that says nothing: it keeps nobody busy, and none waiting. In ms. */
 const BUSY_MS = 250;
 
+/** Why one came to nothing. */
+export type HandshakeFailure = "wrongPeer" | "unverified" | "refused" | "timeout" | "other";
+
 export class Handshakes {
+  /** Those that came to their end, and those that did not, by reason. */
+  done = 0;
+  readonly failed: Record<HandshakeFailure, number> = { wrongPeer: 0, unverified: 0, refused: 0, timeout: 0, other: 0 };
   readonly #clock: Clock;
   readonly #waiting: (() => void)[] = [];
   #running = 0;

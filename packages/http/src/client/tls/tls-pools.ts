@@ -105,6 +105,10 @@ export class TlsPools implements Pool {
     return [...this.#pools.values()].reduce((sum, { pool }) => sum + pool.size, 0);
   }
 
+  get idle(): number {
+    return [...this.#pools.values()].reduce((sum, { pool }) => sum + pool.idle, 0);
+  }
+
   /** For a sweep. Open connections are not what they were verified as once trust is in somebody else. */
   dropUnused(): void {
     for (const [name, { pool }] of this.#pools) {
