@@ -17,6 +17,8 @@ export const REGISTRY_PROBLEMS = {
   IM0720: "the registry names no service to this process, not even its own",
   IM0730: "a config entry of Consul cannot be understood and is left out",
   IM0731: "a config entry of Consul gives way to policy of the mesh for the same host",
+  IM0741: "a resource of the control plane is refused, and its last good version stays",
+  IM0742: "part of a resource of the control plane is passed over",
 } as const satisfies Record<`IM${number}`, string>;
 
 export type RegistryProblemCode = keyof typeof REGISTRY_PROBLEMS;

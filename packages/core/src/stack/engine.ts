@@ -5,7 +5,7 @@
  * More than 400 lines: the way of a call from its start to its end is read in one piece, and every part it passes hangs here.
  */
 
-import type { PeerIdentity, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type { PeerIdentity, Route, ServiceRef, Snapshot, VirtualHost } from "@inmesh/model";
 import { Gate } from "../admission/gate.js";
 import { XxHashLoader } from "../balance/xx-hash.js";
 import type { Breaker } from "../breaker/breaker.js";
@@ -103,6 +103,7 @@ export class Engine {
   /** Calls that never found a cluster: no route, unknown cluster, redirects, no configuration. */
   unrouted = 0;
   readonly #configWaitMs: number;
+  readonly #onUse: (service: ServiceRef) => void;
   readonly #timesStalls: boolean;
   readonly #healthChecks: HealthChecks;
   readonly #stacks = new WeakMap<Route, Stack>();
@@ -140,6 +141,7 @@ export class Engine {
     this.stalls = new LoopStalls(clock, () => this.#healthChecks.underWay || isCalling());
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
+    this.#onUse = onUse;
     this.#timesStalls = timesStalls;
     this.timing = timing;
     this.excludes = onlyObserves ? () => true : excludes;
@@ -309,6 +311,7 @@ export class Engine {
     call.snapshot = snapshot;
     const virtualHost = snapshot.routes.lookup(call.host, call.port);
     if (virtualHost === undefined) return this.#unknownHost(call, snapshot);
+    if (virtualHost.pending !== undefined) return this.#waitForRules(call, virtualHost.pending, snapshot);
     this.trace(call);
     call.virtualHost = virtualHost;
     const route = virtualHost.find(call);
@@ -407,6 +410,31 @@ export class Engine {
     if (newest.routes.lookup(call.host, call.port) !== undefined) return false;
     this.#unknownHost(call, newest);
     return true;
+  }
+
+  /** Rules of this host come as soon as somebody wants them: whose call finds none waits, as for the first snapshot. */
+  #waitForRules(call: Call, wanted: ServiceRef, snapshot: Snapshot): void {
+    const { clock } = this;
+    const end = (): void => {
+      unsubscribe();
+      timer.cancel();
+      call.cancelWait = undefined;
+    };
+    const timer = clock.hold(Math.max(0, Math.min(this.#configWaitMs, call.deadlineAt - clock.now())), () => {
+      end();
+      const { name } = snapshot.routes.lookup(call.host, call.port) ?? { name: call.host };
+      const why = `the control plane did not send the rules of ${name} within ${this.#configWaitMs} ms`;
+      call.fail(new MeshError("CONFIG_UNAVAILABLE", `${why}. The call was not sent. See: inmesh status`));
+    });
+    const unsubscribe = this.store.subscribe((next) => {
+      if (next.routes.lookup(call.host, call.port)?.pending !== undefined) return;
+      end();
+      if (call.ended) return;
+      call.readyAt = clock.now();
+      this.#route(call, next);
+    });
+    call.cancelWait = end;
+    this.#onUse(wanted);
   }
 
   #waitForConfig(call: Call, now: number): void {

@@ -1,7 +1,7 @@
 /** Compiled routing: the shape every source of policy (Istio, Gateway API, xDS) is brought into. */
 
 import type { ResourceRef } from "../resource.js";
-import type { Service } from "./workload.js";
+import type { Service, ServiceRef } from "./workload.js";
 
 /** What a matcher may ask of a request. Kept small so that every adapter can offer it without copying. */
 export interface MatchRequest {
@@ -233,6 +233,11 @@ export interface VirtualHost {
   /** The VirtualService or HTTPRoute in charge; null when the service has its default route only. */
   readonly resource: ResourceRef | null;
   readonly routes: readonly Route[];
+  /**
+   * Its rules are not told yet, and are once this is said to be in use: calls wait for a snapshot that has them, and are then
+   * looked up anew. It has no routes meanwhile. Absent where rules are known.
+   */
+  readonly pending?: ServiceRef;
   /** Rules of the same documents that were compiled away, in order. */
   readonly forOthers?: readonly RuleForOthers[];
   /** First route in order that matches, in time nearly independent of their number; undefined is Envoy's NR (404). */

@@ -1,16 +1,19 @@
 /** Cluster: read once for what it is and whether it may be; its policy is compiled when calls want it, from the bytes. */
 
+import { isIP } from "node:net";
 import type { ConnectionPolicy, Protocol, Resolution, ResourceRef, TrafficPolicy } from "@inmesh/model";
+import type { ClusterAssignment } from "../client/endpoint/assignment.js";
+import { readAssignment } from "../client/endpoint/decode-assignment.js";
+import { firstText } from "../client/first-text.js";
 import type { ResourceType } from "../client/watch.js";
-import { type AssignmentSpec, type EndpointList, readAssignment } from "./assignment.js";
 import { Findings, known } from "./refusal.js";
 import { originOf } from "./route.js";
 import { clusterParts } from "./route-action.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, type Fields } from "./schema.js";
 import { compileTrafficPolicy, type PolicySpec, protocolOf, protocolOptions } from "./traffic-policy.js";
-import { firstText } from "./wire-parts.js";
+import { CLUSTER } from "./urls.js";
+import { wireParts } from "./wire-parts.js";
 
-export const CLUSTER = "envoy.config.cluster.v3.Cluster";
 const AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig";
 
 type ConfigSource = Fields<{
@@ -27,7 +30,7 @@ type ClusterSpec = PolicySpec &
     type: string | number;
     cluster_type: Fields<{ name: string; typed_config: AnyMessage }>;
     eds_cluster_config: Fields<{ eds_config: ConfigSource; service_name: string }>;
-    load_assignment: AssignmentSpec;
+    load_assignment: Fields<{ endpoints: readonly Fields<{ lb_endpoints: readonly object[] }>[] }>;
     lrs_server: ConfigSource;
     metadata: Fields<{ filter_metadata: Readonly<Record<string, Readonly<Record<string, unknown>>>> }>;
   }>;
@@ -67,7 +70,7 @@ export interface DiscoveredCluster {
   readonly edsName: string;
   readonly children: readonly string[];
   /** Written into the cluster itself. */
-  readonly endpoints: EndpointList | undefined;
+  readonly endpoints: ClusterAssignment | undefined;
   /** What istiod says of it; without that, the cluster is a service of its own. */
   readonly host: string;
   readonly port: number;
@@ -108,10 +111,7 @@ export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc"): Disco
   const { name = "", metadata } = spec;
   if (name === "") findings.fault("the cluster has no name");
   const { kind, resolution, edsName, children } = discovery(spec, profile, findings);
-  const endpoints =
-    kind === "inline" && spec.load_assignment
-      ? readAssignment(spec.load_assignment, { profile, names: true }, findings)
-      : undefined;
+  const endpoints = kind === "inline" ? writtenEndpoints(bytes, resolution, findings) : undefined;
   if (spec.lrs_server !== undefined && spec.lrs_server.self === undefined) findings.fault("lrs_server is not self");
   if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
   compileTrafficPolicy(spec, profile, findings); // for what is wrong with it
@@ -134,7 +134,7 @@ class ReadCluster implements DiscoveredCluster {
   declare readonly resolution: Resolution;
   declare readonly edsName: string;
   declare readonly children: readonly string[];
-  declare readonly endpoints: EndpointList | undefined;
+  declare readonly endpoints: ClusterAssignment | undefined;
   declare readonly host: string;
   declare readonly port: number;
   declare readonly subset: string;
@@ -156,6 +156,26 @@ class ReadCluster implements DiscoveredCluster {
     this.#policy ??= compileTrafficPolicy(decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes), this.#profile, new Findings());
     return this.#policy;
   }
+}
+
+/** Field number of load_assignment. */
+const LOAD_ASSIGNMENT = 33;
+
+/** Names may stand where addresses do, in clusters that look them up. */
+function writtenEndpoints(
+  bytes: Uint8Array,
+  resolution: Resolution,
+  findings: Findings,
+): ClusterAssignment | undefined {
+  const [written] = wireParts(bytes, [LOAD_ASSIGNMENT]);
+  if (written === undefined) return undefined;
+  const assignment = readAssignment(written);
+  for (const { flaw, address, port } of assignment.localities.flatMap(({ endpoints }) => endpoints)) {
+    const isName = resolution === "static" && isIP(address) === 0 && !address.startsWith("unix://");
+    const wrong = flaw ?? (isName ? "its address is no IP" : undefined);
+    if (wrong !== undefined) findings.fault(`load_assignment has the endpoint ${address}:${port}: ${wrong}`);
+  }
+  return assignment;
 }
 
 type Discovery = Pick<DiscoveredCluster, "kind" | "resolution" | "edsName" | "children">;

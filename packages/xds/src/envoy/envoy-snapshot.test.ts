@@ -6,7 +6,7 @@ import { RECORDINGS_MISSING, recordedResources } from "./recorded.test.helper.js
 const CLIENT = { namespace: "shop", service: "app", labels: { app: "app" } };
 
 function snapshot(profile: "envoy" | "grpc") {
-  return envoySnapshot({ resources: recordedResources(profile), client: CLIENT, problems: [], version: 1 });
+  return envoySnapshot({ profile, resources: recordedResources(profile), client: CLIENT, version: 1 });
 }
 
 describe.skipIf(RECORDINGS_MISSING !== undefined)("a sidecar's resources of a real istiod", () => {

@@ -17,20 +17,24 @@ import type {
   Service,
   Snapshot,
   TelemetryPolicy,
+  VirtualHost,
 } from "@inmesh/model";
 import { defaultSecurity, NO_SERVER_POLICY } from "@inmesh/model";
 import { Generations } from "@inmesh/model/internal";
-import type { EndpointList } from "./assignment.js";
+import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import type { DiscoveredCluster } from "./cluster.js";
+import { type EndpointList, endpointList, keepEndpoints } from "./endpoint-list.js";
 import { ListenerIndex } from "./listener-index.js";
+import { notHonoured } from "./problems.js";
 import type { EnvoyResources } from "./resources.js";
 import { EnvoyRouteTable } from "./route-table.js";
 import { ServiceBook } from "./service-book.js";
 
 export interface EnvoyInput {
+  /** By whose rules its resources are meant. */
+  readonly profile: "envoy" | "grpc";
   readonly resources: EnvoyResources;
   readonly client: ClientContext;
-  readonly problems: readonly Problem[];
   readonly version: number;
   /** Of the process's own servers. Absent: the defaults of a mesh. */
   readonly security?: SecurityPolicy;
@@ -41,7 +45,7 @@ export interface EnvoyInput {
 }
 
 /** @param previous the snapshot before, of the same process */
-export function envoySnapshot(input: EnvoyInput, previous?: Snapshot): Snapshot {
+export function envoySnapshot(input: EnvoyInput, previous?: Snapshot): EnvoySnapshot {
   return new EnvoySnapshot(input, previous instanceof EnvoySnapshot ? previous : undefined);
 }
 
@@ -58,11 +62,11 @@ interface MadeCluster {
 }
 
 interface MadeSet {
-  readonly lists: readonly (EndpointList | undefined)[];
+  readonly lists: readonly (ClusterAssignment | undefined)[];
   readonly set: EndpointSet;
 }
 
-class EnvoySnapshot implements Snapshot {
+export class EnvoySnapshot implements Snapshot {
   readonly version: number;
   readonly client: ClientContext;
   readonly mesh: MeshSettings;
@@ -71,21 +75,23 @@ class EnvoySnapshot implements Snapshot {
   readonly security: SecurityPolicy;
   declare readonly telemetry?: TelemetryPolicy;
   readonly routes: RouteTable;
-  readonly problems: readonly Problem[];
   readonly resources: ReadonlyMap<string, string> = new Map();
+  readonly #profile: EnvoyInput["profile"];
   readonly #resources: EnvoyResources;
   readonly #listeners: ListenerIndex;
   readonly #services: ServiceBook;
+  #problems: readonly Problem[] | undefined;
   readonly #table: EnvoyRouteTable;
   /** Each entry says what it was made of. */
   readonly #clusters: Generations<MadeCluster>;
   readonly #sets: Generations<MadeSet>;
+  readonly #toldServices: Generations<{ readonly of: Service; readonly service: Service }>;
 
   constructor(input: EnvoyInput, previous: EnvoySnapshot | undefined) {
-    const { resources, client, problems, version, security, telemetry, server, trustDomain = "cluster.local" } = input;
+    const { resources, client, version, security, telemetry, server, trustDomain = "cluster.local" } = input;
+    this.#profile = input.profile;
     this.version = version;
     this.client = client;
-    this.problems = problems;
     this.#resources = resources;
     const before = previous === undefined ? undefined : previous.#resources;
     this.#listeners =
@@ -94,7 +100,11 @@ class EnvoySnapshot implements Snapshot {
         : new ListenerIndex(resources.listeners.values());
     this.#services = new ServiceBook(resources.clusters, previous === undefined ? undefined : previous.#services);
     const services = this.#services.byHost;
-    const sameTable = before?.listeners === resources.listeners && before.routes === resources.routes;
+    const sameTable =
+      before?.listeners === resources.listeners &&
+      before.routes === resources.routes &&
+      before.ready === resources.ready &&
+      before.missingRoutes === resources.missingRoutes;
     this.#table =
       previous !== undefined && sameTable && previous.#services.byHost === services
         ? previous.#table
@@ -107,6 +117,7 @@ class EnvoySnapshot implements Snapshot {
     this.routes = this.#table;
     this.#clusters = new Generations(previous === undefined ? undefined : previous.#clusters);
     this.#sets = new Generations(previous === undefined ? undefined : previous.#sets);
+    this.#toldServices = new Generations(previous === undefined ? undefined : previous.#toldServices);
     this.mesh = {
       outboundPolicy: this.#listeners.outboundPolicy,
       rootNamespace: "istio-system",
@@ -125,6 +136,22 @@ class EnvoySnapshot implements Snapshot {
     return String(this.version);
   }
 
+  /** Hosts that were asked for, as far as rules are for them. */
+  spelled(): readonly { readonly host: string; readonly port: number; readonly virtualHost: VirtualHost }[] {
+    return this.#table.spelled();
+  }
+
+  /** See `EnvoyRouteTable.tableName`. */
+  tableName(host: string, port: number): string | undefined {
+    return this.#table.tableName(host, port);
+  }
+
+  /** What of the resources is not honoured. Gathered when somebody asks. */
+  get problems(): readonly Problem[] {
+    this.#problems ??= notHonoured(this.#resources);
+    return this.#problems;
+  }
+
   get services(): ReadonlyMap<string, Service> {
     return this.#services.byHost;
   }
@@ -132,7 +159,8 @@ class EnvoySnapshot implements Snapshot {
   cluster(name: string): Cluster | undefined {
     const from = this.#resources.clusters.get(name);
     if (from === undefined) return undefined;
-    const list = this.#listsOf(from).find((each) => each !== undefined);
+    const assignment = this.#assignmentsOf(from).find((each) => each !== undefined);
+    const list = assignment && endpointList(assignment, this.#profile);
     const service = this.#serviceOf(from);
     const made = this.#clusters.get(name) ?? this.#clusters.earlier(name);
     if (made?.from === from && made.service === service && isRankedAlike(made.list, list)) {
@@ -147,7 +175,7 @@ class EnvoySnapshot implements Snapshot {
   endpoints(cluster: Cluster): EndpointSet {
     const { name } = cluster;
     const from = this.#resources.clusters.get(name);
-    const lists = from === undefined ? [] : this.#listsOf(from);
+    const lists = from === undefined ? [] : this.#assignmentsOf(from);
     const made = this.#sets.get(name) ?? this.#sets.earlier(name);
     if (
       made !== undefined &&
@@ -158,14 +186,15 @@ class EnvoySnapshot implements Snapshot {
       return made.set;
     }
     // Of an aggregate: the first of its clusters that has any (gRFC A37).
-    const endpoints = lists.find((list) => list !== undefined && list.endpoints.length > 0)?.endpoints ?? [];
-    const set: EndpointSet = { cluster: name, endpoints };
+    const found = lists.map((each) => (each === undefined ? [] : endpointList(each, this.#profile).endpoints));
+    const endpoints = keepEndpoints(found.find((list) => list.length > 0) ?? [], made?.set.endpoints);
+    const set = made !== undefined && endpoints === made.set.endpoints ? made.set : { cluster: name, endpoints };
     this.#sets.set(name, { lists, set });
     return set;
   }
 
   /** One entry for each cluster that endpoints may come from; undefined: not told yet. */
-  #listsOf(cluster: DiscoveredCluster, level = 0): readonly (EndpointList | undefined)[] {
+  #assignmentsOf(cluster: DiscoveredCluster, level = 0): readonly (ClusterAssignment | undefined)[] {
     switch (cluster.kind) {
       case "eds":
         return [this.#resources.endpoints.get(cluster.edsName)];
@@ -173,17 +202,26 @@ class EnvoySnapshot implements Snapshot {
         if (level >= MOST_LEVELS) return [];
         return cluster.children.flatMap((name) => {
           const child = this.#resources.clusters.get(name);
-          return child === undefined || child === cluster ? [] : this.#listsOf(child, level + 1);
+          return child === undefined || child === cluster ? [] : this.#assignmentsOf(child, level + 1);
         });
       default:
         return [cluster.endpoints];
     }
   }
 
+  /** The service, as one whose endpoints are told of this cluster while it is called. */
+  #told(from: DiscoveredCluster, service: Service): Service {
+    const waits = this.#assignmentsOf(from).every((each) => each === undefined);
+    const key = `${from.name} ${waits}`;
+    const made = this.#toldServices.get(key) ?? this.#toldServices.earlier(key);
+    const told = made?.of === service ? made : { of: service, service: toldOf(service, from.name, waits) };
+    this.#toldServices.set(key, told);
+    return told.service;
+  }
+
   #serviceOf(from: DiscoveredCluster): Service {
     const service = this.#services.byHost.get(from.host) ?? OF_ENVOY;
-    const waits = from.kind === "eds" && !this.#resources.endpoints.has(from.edsName);
-    return waits ? pending(service) : service;
+    return from.kind === "eds" || from.kind === "aggregate" ? this.#told(from, service) : service;
   }
 }
 
@@ -202,15 +240,12 @@ const OF_ENVOY: Service = Object.freeze({
   resource: "",
 });
 
-const PENDING = new WeakMap<Service, Service>();
+/** Namespace of a cluster that calls say is in use. */
+export const CLUSTER_IN_USE = "xds-cluster";
 
-/** One object for each service, so that a cluster stays what it is while its endpoints are waited for. */
-function pending(service: Service): Service {
-  let made = PENDING.get(service);
-  if (made !== undefined) return made;
-  made = { ...service, pending: true };
-  PENDING.set(service, made);
-  return made;
+function toldOf(service: Service, cluster: string, waits: boolean): Service {
+  const knownAs = [{ namespace: CLUSTER_IN_USE, service: cluster }];
+  return { ...service, knownAs, ...(waits && { pending: true }) };
 }
 
 function isRankedAlike(a: EndpointList | undefined, b: EndpointList | undefined): boolean {

@@ -1,15 +1,14 @@
 /** Listener: which route table speaks about which port, and what the process's own ports ask. */
 
+import { firstText } from "../client/first-text.js";
 import type { ResourceType } from "../client/watch.js";
 import { Findings, known } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, durationMs, type Fields } from "./schema.js";
-import { firstText, wireParts } from "./wire-parts.js";
+import { HTTP_MANAGER, LISTENER, ROUTER } from "./urls.js";
+import { wireParts } from "./wire-parts.js";
 
-export const LISTENER = "envoy.config.listener.v3.Listener";
-export const HTTP_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
-const ROUTER = "envoy.extensions.filters.http.router.v3.Router";
 
 export type NamedAny = Fields<{
   name: string;

@@ -1,11 +1,11 @@
 /** What a real istiod sent (cases/istiod), as a client of this profile would have it. */
 
 import { readCaseFile, whyMissing } from "../../../core/src/testing/recorded-cases.test.helper.js";
+import { createEndpointType } from "../client/endpoint/endpoint-type.js";
 import type { ResourceType } from "../client/watch.js";
 import { DISCOVERY } from "../generated/discovery.js";
 import { decodeMessage } from "../proto/decode.js";
 import { Schema } from "../proto/schema.js";
-import { assignmentType } from "./assignment.js";
 import { clusterType } from "./cluster.js";
 import { listenerType } from "./listener.js";
 import type { EnvoyResources } from "./resources.js";
@@ -46,7 +46,8 @@ export function recordedResources(profile: "envoy" | "grpc"): EnvoyResources {
   return {
     listeners: recorded(file, listenerType(profile)),
     routes: recorded(file, routeConfigurationType(profile)),
+    missingRoutes: new Set(),
     clusters: recorded(file, clusterType(profile)),
-    endpoints: recorded(file, assignmentType(profile)),
+    endpoints: recorded(file, createEndpointType(profile)),
   };
 }

@@ -1,5 +1,6 @@
 /** RouteConfiguration: which virtual host an authority means. Hosts stay bytes until they are asked for. */
 
+import { firstText } from "../client/first-text.js";
 import type { ResourceType } from "../client/watch.js";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import type { PerFilterConfig } from "./per-filter.js";
@@ -7,10 +8,8 @@ import { Findings, known } from "./refusal.js";
 import type { RouteContext } from "./route.js";
 import { type HeaderFields, headerOps } from "./route.js";
 import { decodeEnvoy, type Fields } from "./schema.js";
+import { ROUTE_CONFIGURATION } from "./urls.js";
 import { type HostBytes, readHost, type TableContext } from "./virtual-host.js";
-import { firstText } from "./wire-parts.js";
-
-export const ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration";
 
 type TableSpec = HeaderFields &
   Fields<{

@@ -8,6 +8,9 @@ import type { EnvoyResources } from "./resources.js";
 import type { RouteConfiguration } from "./route-configuration.js";
 import type { HostBytes } from "./virtual-host.js";
 
+/** Namespace of a host whose rules calls say they want. */
+export const HOST_IN_USE = "xds-host";
+
 /** Spellings kept per table. */
 const MAX_SPELLINGS = 4_096;
 
@@ -48,6 +51,19 @@ export class EnvoyRouteTable implements RouteTable {
     return found;
   }
 
+  /** The name of the table that speaks about an authority; undefined: none does, or it is written into its listener. */
+  tableName(host: string, port: number): string | undefined {
+    return this.#listeners.find(host, port)?.http?.routeName || undefined;
+  }
+
+  /** What was looked up, and found. */
+  spelled(): readonly { readonly host: string; readonly port: number; readonly virtualHost: VirtualHost }[] {
+    return [...this.#spellings].flatMap(([key, virtualHost]) => {
+      const space = key.indexOf(" ");
+      return virtualHost === null ? [] : { host: key.slice(space + 1), port: Number(key.slice(0, space)), virtualHost };
+    });
+  }
+
   /** The application's own TLS: such listeners look at the server name only, or at nothing. */
   isOpaque(host: string, port: number): boolean {
     const listener = this.#listeners.find(host.toLowerCase(), port);
@@ -75,6 +91,9 @@ export class EnvoyRouteTable implements RouteTable {
     const http = listener?.http;
     if (listener === undefined || http === undefined) return undefined;
     const table = this.#tableOf(listener);
+    const { ready, missingRoutes } = this.#resources;
+    const isTold = table !== undefined ? ready?.has(`${host}:${port}`) !== false : missingRoutes.has(http.routeName);
+    if (!isTold) return pendingHost(host, port);
     // With the port first: tables that look at it have both.
     const found = table?.find(`${host}:${port}`);
     const match = found === undefined || found.catchAll ? (table?.find(host) ?? found) : found;
@@ -96,6 +115,13 @@ export class EnvoyRouteTable implements RouteTable {
     byPort.set(port, made);
     return made;
   }
+}
+
+/** Its table is asked for once a call wants it. */
+function pendingHost(host: string, port: number): VirtualHost {
+  const name = `${host}:${port}`;
+  const pending = { namespace: HOST_IN_USE, service: name };
+  return { name, service: undefined, port, resource: null, routes: [], pending, find: () => undefined };
 }
 
 /** istiod names a virtual host after its service: `reviews.shop.svc.cluster.local:9080`. */

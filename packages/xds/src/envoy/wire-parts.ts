@@ -14,15 +14,3 @@ export function wireParts(bytes: Uint8Array, [field, ...rest]: readonly number[]
   }
   return found;
 }
-
-/** Text of field 1, which is the name in every resource; the last one counts. @throws {WireError} */
-export function firstText(bytes: Uint8Array): string {
-  const reader = new WireReader(bytes);
-  let text = "";
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === ((1 << 3) | LENGTH)) text = reader.string();
-    else reader.skip(tag & 7);
-  }
-  return text;
-}

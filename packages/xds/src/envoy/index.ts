@@ -1,0 +1,1 @@
+export { createEnvoyFeed, type EnvoyFeedOptions } from "./envoy-feed.js";
