@@ -16,6 +16,7 @@ import { pick } from "./row/pick.js";
 import { pipeline } from "./row/pipeline.js";
 import { serverSecurity } from "./row/server-security.js";
 import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
+import { spans } from "./row/spans.js";
 import { startUp } from "./row/start-up.js";
 import { tokens } from "./row/tokens.js";
 
@@ -28,6 +29,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   pipeline,
   leaves,
   "access-log": accessLog,
+  spans,
   analyze: analyzeBench,
   startup: startUp,
   sockets,

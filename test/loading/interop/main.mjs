@@ -1,7 +1,7 @@
 /**
  * `npm run interop`: services with an agent of OpenTelemetry, Sentry, Datadog or New Relic and the mesh, loaded in either order. No backend
  * is there. Each service is called in a trace and calls on by fetch and node:http; what reached the other side is judged.
- * Installs the libraries into this folder when they are missing (244 MB).
+ * Installs the libraries into this folder when they are missing (500 MB).
  */
 
 import { spawn, spawnSync } from "node:child_process";

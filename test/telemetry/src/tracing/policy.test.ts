@@ -94,3 +94,17 @@ it("enableIstioTags: false leaves out Istio's, disableContextPropagation writes 
   for (const { attributes } of own) expect(attributes).not.toHaveProperty("istio.namespace");
   expect(leaf["traceparent"]).toBeUndefined();
 });
+
+it("links the span of a copy to that of the call which was mirrored", async () => {
+  const traced = await openWeb(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: web, namespace: default }
+spec: { hosts: [web], http: [{ route: [{ destination: { host: web } }], mirror: { host: web } }] }
+`);
+  await traced.ask({ traceparent: SAMPLED });
+  const calls = of(await traced.finish(), CLIENT);
+  const [call] = calls.filter(({ name }) => name === "GET");
+  const copies = calls.filter(({ name }) => name === "GET mirror");
+  expect(copies.map(({ links }) => links)).toEqual([[{ traceId: TRACE, spanId: call?.spanId }]]);
+  expect(call?.links).toEqual([]);
+});

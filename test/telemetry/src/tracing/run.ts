@@ -84,9 +84,9 @@ export class Programs {
   }
 }
 
-/** @throws after 15 s, with what was waited for */
+/** @throws after 30 s, with what was waited for */
 export async function until(holds: () => boolean, what: () => string): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 30_000;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`waited for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
