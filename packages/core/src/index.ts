@@ -68,7 +68,13 @@ export {
 } from "./security/authorizer-answer.js";
 export { type AuthorizerRequest, authorizerRequest } from "./security/authorizer-request.js";
 export { clientAddress } from "./security/client-address.js";
-export type { CheckedRequest, ExternalCheck, ExternalDenial, ExternalPass } from "./security/external-check.js";
+export type {
+  AuthorizerTransport,
+  CheckedRequest,
+  ExternalCheck,
+  ExternalDenial,
+  ExternalPass,
+} from "./security/external-check.js";
 export { Guard, type GuardOptions, type GuardVerdict, isRejection } from "./security/guard.js";
 export { normalisePath } from "./security/normalise-path.js";
 export type { Passage } from "./security/passage.js";

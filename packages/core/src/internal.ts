@@ -50,6 +50,7 @@ export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js"
 export { type BackoffOptions, backoffMs } from "./runtime/backoff.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
+export { httpToGrpcStatus } from "./security/authorizer-answer.js";
 export { ObservedCalls } from "./security/observed-calls.js";
 export { ANY_REST, ANY_SEGMENT, mergedTemplates, pathTemplate } from "./security/path-template.js";
 export { unescaped } from "./security/unescaped.js";

@@ -68,6 +68,7 @@ export const PROOFS = {
   tokens: "packages/identity/src/jwt/token-verifier.test.ts",
   "tokens and authorizers": "packages/node/test/tokens.test.ts",
   authorizers: "packages/http/test/external-check.test.ts",
+  "authorizers over gRPC": "test/grpc/src/service/services.test.ts",
 } as const;
 
 export type Proof = keyof typeof PROOFS | `golden/${string}`;
@@ -316,6 +317,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     ),
     yes("extensionProviders[].name", "authorizers, compiled"),
     yes("extensionProviders[].envoyExtAuthzHttp", "authorizers, compiled", "authorizers"),
+    yes("extensionProviders[].envoyExtAuthzGrpc", "authorizers, compiled", "authorizers over gRPC"),
     yes("extensionProviders[].envoyFileAccessLog", "telemetry, compiled"),
     yes("extensionProviders[].envoyOtelAls.logFormat", "telemetry, compiled"),
     ...["defaultProviders", "accessLogFile", "accessLogFormat", "accessLogEncoding", "enableTracing"].map((path) =>

@@ -56,7 +56,7 @@ export function unasked(
 ): ExternalPass | ExternalDenial {
   if (failOpen) return { kind: "pass", remove: [], set: [], answer: [] };
   const rejection: Rejection = {
-    ...{ code: "ACCESS_DENIED", status: statusOnError, grpcStatus: grpcStatusOf(statusOnError) },
+    ...{ code: "ACCESS_DENIED", status: statusOnError, grpcStatus: httpToGrpcStatus(statusOnError) },
     ...{ headers: [], body: "" },
   };
   return { kind: "denial", rejection, reason: silence(name, why) };
@@ -83,7 +83,7 @@ function denial(
   });
   return {
     kind: "denial",
-    rejection: { code: "ACCESS_DENIED", status, grpcStatus: grpcStatusOf(status), headers: told, body },
+    rejection: { code: "ACCESS_DENIED", status, grpcStatus: httpToGrpcStatus(status), headers: told, body },
     reason: `the authorizer "${name}" denies it with status ${status}`,
   };
 }
@@ -100,7 +100,7 @@ function chosen(headers: readonly string[], patterns: Pick<NamePatterns, "match"
 }
 
 /** As gRPC's clients map statuses of HTTP. */
-function grpcStatusOf(status: number): number {
+export function httpToGrpcStatus(status: number): number {
   switch (status) {
     case 400:
       return 13;

@@ -2,7 +2,7 @@
 
 import type { ExternalAuthorizer } from "@inmesh/model";
 import type { Rejection } from "../admission/rejection.js";
-import type { Arrival } from "./arrival.js";
+import type { Arrival, BodyStart } from "./arrival.js";
 
 export interface CheckedRequest {
   readonly arrival: Arrival;
@@ -26,6 +26,19 @@ export interface ExternalDenial {
   readonly rejection: Rejection;
   /** In words for the operator. */
   readonly reason: string;
+}
+
+/** Asks by one protocol. */
+export interface AuthorizerTransport {
+  /**
+   * Rejects, in words, where there is no answer of the authorizer's.
+   * @param start undefined: the authorizer does not look at bodies
+   */
+  ask(
+    authorizer: ExternalAuthorizer,
+    request: CheckedRequest,
+    start: BodyStart | undefined,
+  ): Promise<ExternalPass | ExternalDenial>;
 }
 
 export interface ExternalCheck {

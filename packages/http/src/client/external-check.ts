@@ -1,8 +1,9 @@
-/** Asks external authorizers through the mesh's own client: their routes, limits, mTLS and retries are those of any call. */
+/** Asks external authorizers, those of HTTP through the mesh's own client: their routes, limits, mTLS and retries are those of any call. */
 
 import {
   type AuthorizerAnswer,
   type AuthorizerRequest,
+  type AuthorizerTransport,
   authorizerRequest,
   authorizerVerdict,
   BODY_TOO_LARGE,
@@ -24,6 +25,8 @@ export interface HttpExternalCheckOptions {
   readonly client: HttpClient;
   /** Whether a host is this process's own service: it would ask itself about each of its own questions. */
   readonly isOwn: (host: string) => boolean;
+  /** For authorizers of that protocol. @default they cannot be asked */
+  readonly grpc?: AuthorizerTransport;
   /** Told when an authorizer cannot be asked, and when it can again. */
   readonly onNotice: (message: string) => void;
 }
@@ -42,7 +45,7 @@ export class HttpExternalCheck implements ExternalCheck {
   }
 
   async check(authorizer: ExternalAuthorizer, request: CheckedRequest): Promise<ExternalPass | ExternalDenial> {
-    const { client, isOwn } = this.#options;
+    const { client, isOwn, grpc } = this.#options;
     const { host, port, body } = authorizer;
     const { arrival } = request;
     if (client.engine.onlyObserves) return PASS;
@@ -52,13 +55,18 @@ export class HttpExternalCheck implements ExternalCheck {
     if (isOwn(host)) {
       return unaskable(authorizer, "it is this very service, which would ask itself: exclude it from the policy");
     }
-    if (arrival.method === "CONNECT") return unaskable(authorizer, "over HTTP nobody can be asked about CONNECT");
+    const overGrpc = authorizer.protocol === "grpc";
+    if (overGrpc && grpc === undefined) return unaskable(authorizer, "this process asks nobody over gRPC");
+    if (arrival.method === "CONNECT" && !overGrpc)
+      return unaskable(authorizer, "over HTTP nobody can be asked about CONNECT");
     const start = body === undefined ? undefined : await arrival.body(body.maxBytes);
     if (start !== undefined && !start.complete && body?.allowPartial !== true) return BODY_TOO_LARGE;
-    const asked = authorizerRequest(authorizer, request, start);
     try {
-      const answer = await client.engine.contexts.run(arrival.context, () => this.#ask(authorizer, asked));
-      const verdict = authorizerVerdict(authorizer, answer);
+      const verdict = await client.engine.contexts.run(arrival.context, () =>
+        overGrpc && grpc !== undefined
+          ? grpc.ask(authorizer, request, start)
+          : this.#askHttp(authorizer, authorizerRequest(authorizer, request, start)),
+      );
       this.#note(authorizer, undefined);
       return verdict;
     } catch (error) {
@@ -66,6 +74,10 @@ export class HttpExternalCheck implements ExternalCheck {
       this.#note(authorizer, why);
       return unasked(authorizer, why);
     }
+  }
+
+  async #askHttp(authorizer: ExternalAuthorizer, asked: AuthorizerRequest): Promise<ExternalPass | ExternalDenial> {
+    return authorizerVerdict(authorizer, await this.#ask(authorizer, asked));
   }
 
   #ask({ host, port, timeoutMs }: ExternalAuthorizer, asked: AuthorizerRequest): Promise<AuthorizerAnswer> {

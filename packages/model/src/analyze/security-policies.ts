@@ -83,7 +83,7 @@ function checkProvider(
 ): void {
   const providers = meshConfig?.spec.extensionProviders ?? [];
   const found = providers.find((provider) => provider.name === name);
-  if (found?.envoyExtAuthzHttp !== undefined) return;
+  if (found?.envoyExtAuthzHttp !== undefined || found?.envoyExtAuthzGrpc !== undefined) return;
   const near = nearestName(
     name,
     providers.flatMap((provider) => provider.name ?? []),
@@ -91,11 +91,9 @@ function checkProvider(
   const why =
     found === undefined
       ? `MeshConfig has no extensionProvider "${name}".`
-      : found.envoyExtAuthzGrpc === undefined
-        ? `extensionProvider "${name}" is none that decides about requests.`
-        : `extensionProvider "${name}" is asked over gRPC, which this version does not do.`;
+      : `extensionProvider "${name}" is none that decides about requests.`;
   const advice = found === undefined ? suggestion(near) : "";
-  const message = `${why} What the policy would ask it is refused.${advice} Define one with envoyExtAuthzHttp.`;
+  const message = `${why} What the policy would ask it is refused.${advice} Define one with envoyExtAuthzHttp or envoyExtAuthzGrpc.`;
   report(resource, ["spec", "provider", "name"], UNKNOWN_PROVIDER, "error", message);
 }
 

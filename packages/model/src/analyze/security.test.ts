@@ -117,7 +117,7 @@ describe("analyze, AuthorizationPolicy and RequestAuthentication", () => {
       starts(`${at} extensionProvider "ask" is none`),
     );
     const grpc = providers("{name: ask, envoyExtAuthzGrpc: {service: a.b, port: 80}}");
-    expect(found([asks, grpc])).toEqual(starts(`${at} extensionProvider "ask" is asked over gRPC`));
+    expect(found([asks, grpc])).toEqual([]);
     expect(found([asks, providers("{name: ask, envoyExtAuthzHttp: {service: a.b, port: 80}}")])).toEqual([]);
   });
 

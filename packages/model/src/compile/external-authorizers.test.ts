@@ -10,7 +10,14 @@ describe("externalAuthorizers", () => {
   it("fills in what Istio fills in", () => {
     expect(externalAuthorizers({ extensionProviders: [http("a", TARGET)] })).toEqual([
       {
-        ...{ name: "a", host: "authz.shop.svc.cluster.local", port: 8000, timeoutMs: 600_000, failOpen: false },
+        ...{
+          name: "a",
+          protocol: "http",
+          host: "authz.shop.svc.cluster.local",
+          port: 8000,
+          timeoutMs: 600_000,
+          failOpen: false,
+        },
         ...{ statusOnError: 403, pathPrefix: "", includeRequestHeaders: [], additionalHeaders: [], refusal: "" },
         ...{ headersToUpstreamOnAllow: [], headersToDownstreamOnAllow: [], headersToDownstreamOnDeny: [] },
       },
@@ -28,7 +35,15 @@ describe("externalAuthorizers", () => {
     };
     expect(externalAuthorizers({ extensionProviders: [http("a", spec)] })).toEqual([
       {
-        ...{ name: "a", host: "authz.example", port: 1, timeoutMs: 500, failOpen: true, statusOnError: 503 },
+        ...{
+          name: "a",
+          protocol: "http",
+          host: "authz.example",
+          port: 1,
+          timeoutMs: 500,
+          failOpen: true,
+          statusOnError: 503,
+        },
         ...{ pathPrefix: "/check", includeRequestHeaders: ["x-a*", "x-b"], additionalHeaders: [["x-from", "inmesh"]] },
         body: { maxBytes: 10, allowPartial: true, packAsBytes: true },
         ...{ headersToUpstreamOnAllow: ["x-up"], headersToDownstreamOnAllow: ["*-down"] },
@@ -49,10 +64,10 @@ describe("externalAuthorizers", () => {
     expect(externalAuthorizers({ extensionProviders: [http("a", spec)] })[0]?.refusal).toContain(reason);
   });
 
-  it("names those that are asked over gRPC, and passes over what is none", () => {
+  it("tells by which protocol each is asked, and passes over what is none", () => {
     const providers = [{ name: "g", envoyExtAuthzGrpc: TARGET }, { name: "p", prometheus: {} }, http("g", TARGET)];
     const [only, ...others] = externalAuthorizers({ extensionProviders: providers });
-    expect(only).toMatchObject({ name: "g", refusal: expect.stringContaining("over gRPC") });
+    expect(only).toMatchObject({ name: "g", protocol: "grpc", refusal: "" });
     expect(others).toEqual([]);
   });
 });

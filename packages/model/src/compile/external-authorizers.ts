@@ -15,16 +15,13 @@ export function externalAuthorizers({ extensionProviders = [] }: MeshConfigSpec)
   const authorizers = new Map<string, ExternalAuthorizer>();
   for (const { name = "", envoyExtAuthzHttp: http, envoyExtAuthzGrpc: grpc } of extensionProviders) {
     if (authorizers.has(name)) continue;
-    if (http !== undefined) authorizers.set(name, compileHttp(name, http));
-    else if (grpc !== undefined) {
-      const refusal = `"${name}" is asked over gRPC (envoyExtAuthzGrpc), which this version does not speak. Define it as envoyExtAuthzHttp.`;
-      authorizers.set(name, { ...compileHttp(name, grpc), refusal });
-    }
+    if (http !== undefined) authorizers.set(name, compileAuthorizer(name, "http", http));
+    else if (grpc !== undefined) authorizers.set(name, compileAuthorizer(name, "grpc", grpc));
   }
   return [...authorizers.values()];
 }
 
-function compileHttp(name: string, spec: HttpSpec): ExternalAuthorizer {
+function compileAuthorizer(name: string, protocol: "http" | "grpc", spec: HttpSpec): ExternalAuthorizer {
   const { service = "", port = 0, includeRequestBodyInCheck: body, statusOnError = "" } = spec;
   const told = [...(spec.includeRequestHeadersInCheck ?? []), ...(spec.includeHeadersInCheck ?? [])];
   const lists = {
@@ -34,7 +31,7 @@ function compileHttp(name: string, spec: HttpSpec): ExternalAuthorizer {
     headersToDownstreamOnDeny: lowerCase(spec.headersToDownstreamOnDeny),
   };
   return {
-    ...{ name, port, ...lists },
+    ...{ name, protocol, port, ...lists },
     host: service.slice(service.indexOf("/") + 1).toLowerCase(), // `namespace/host` says where Istio looks for it
     timeoutMs: durationMs(spec.timeout, DEFAULT_TIMEOUT_MS) || DEFAULT_TIMEOUT_MS,
     failOpen: spec.failOpen === true,

@@ -145,9 +145,11 @@ export type ForwardedClientCert =
   | "SANITIZE_SET"
   | "ALWAYS_FORWARD_ONLY";
 
-/** HTTP service that answers whether a request may pass: MeshConfig `extensionProviders[].envoyExtAuthzHttp`. */
+/** Service that answers whether a request may pass: MeshConfig `extensionProviders[]`, `envoyExtAuthzHttp` or `envoyExtAuthzGrpc`. */
 export interface ExternalAuthorizer {
   readonly name: string;
+  /** By which it is asked. What is said below of headers and paths is HTTP's: over gRPC it is told all, and says itself what changes. */
+  readonly protocol: "http" | "grpc";
   /** Host and port of its service. */
   readonly host: string;
   readonly port: number;

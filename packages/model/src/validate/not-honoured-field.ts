@@ -67,6 +67,7 @@ const MESH_CONFIG_HONOURED: ReadonlySet<string> = new Set([
   "defaultConfig.proxyHeaders.forwardedClientCert",
   "extensionProviders[].name",
   "extensionProviders[].envoyExtAuthzHttp",
+  "extensionProviders[].envoyExtAuthzGrpc",
   "extensionProviders[].prometheus",
   "extensionProviders[].envoyFileAccessLog",
   "extensionProviders[].envoyOtelAls.logFormat",
@@ -138,8 +139,9 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     { path: "meshMTLS.cipherSuites", consequence: "Those of Node are used." },
     { path: "meshMTLS.ecdhCurves", consequence: "Those of Node are used, as Istio, too, leaves this one aside." },
     {
-      path: "extensionProviders[].envoyExtAuthzGrpc",
-      consequence: "Authorizers are asked over HTTP only: what a CUSTOM policy would ask this one is refused.",
+      path: "extensionProviders[].envoyExtAuthzGrpc.clearRouteCache",
+      consequence: "Routes are chosen by who calls, before anybody is asked.",
+      unless: (value) => value === false,
     },
     {
       path: "extensionProviders[].envoyExtAuthzHttp.clearRouteCache",

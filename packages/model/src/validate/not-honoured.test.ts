@@ -83,14 +83,14 @@ describe("notHonoured", () => {
   it("tells of every field of MeshConfig that nothing acts on", () => {
     const problems = pathsOf(
       "MeshConfig",
-      "accessLogFile: /dev/stdout\ntrustDomain: td\nenableAutoMtls: true\ntrustDomainAliases: [a]\npathNormalization: {normalization: NONE}\nmeshMTLS: {minProtocolVersion: TLSV1_3, cipherSuites: [A]}\ndefaultConfig: {concurrency: 2, gatewayTopology: {numTrustedProxies: 1, proxyProtocol: {}}, proxyHeaders: {forwardedClientCert: SANITIZE}}\nextensionProviders: [{name: a, envoyExtAuthzHttp: {service: a.b, port: 80}}, {name: b, envoyExtAuthzGrpc: {service: a.b, port: 80}}, {name: c, zipkin: {service: a.b, port: 1}}]\noutboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\nlocalityLbSetting: {enabled: true}\nzoneAwareLbSetting: {enabled: false}\nh2UpgradePolicy: DO_NOT_UPGRADE\nserviceEntryVisibility: {applyToSidecars: true}\n",
+      "accessLogFile: /dev/stdout\ntrustDomain: td\nenableAutoMtls: true\ntrustDomainAliases: [a]\npathNormalization: {normalization: NONE}\nmeshMTLS: {minProtocolVersion: TLSV1_3, cipherSuites: [A]}\ndefaultConfig: {concurrency: 2, gatewayTopology: {numTrustedProxies: 1, proxyProtocol: {}}, proxyHeaders: {forwardedClientCert: SANITIZE}}\nextensionProviders: [{name: a, envoyExtAuthzHttp: {service: a.b, port: 80}}, {name: b, envoyExtAuthzGrpc: {service: a.b, port: 80, clearRouteCache: true}}, {name: c, zipkin: {service: a.b, port: 1}}]\noutboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}\nlocalityLbSetting: {enabled: true}\nzoneAwareLbSetting: {enabled: false}\nh2UpgradePolicy: DO_NOT_UPGRADE\nserviceEntryVisibility: {applyToSidecars: true}\n",
       "mesh.yaml",
     );
     expect(problems.map(({ path }) => path)).toEqual([
       "outboundTrafficPolicy.mode",
       "serviceEntryVisibility",
       "meshMTLS.cipherSuites",
-      "extensionProviders[1].envoyExtAuthzGrpc",
+      "extensionProviders[1].envoyExtAuthzGrpc.clearRouteCache",
       "defaultConfig.concurrency",
       "defaultConfig.gatewayTopology.proxyProtocol",
       "extensionProviders[2].zipkin",

@@ -42,6 +42,7 @@ import { Whereabouts } from "../whereabouts/whereabouts.js";
 import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
+import { LazyAuthorizer } from "./lazy-authorizer.js";
 import { LazyTokens } from "./lazy-tokens.js";
 import { LeaseKeeper, type LeaseState } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
@@ -196,7 +197,12 @@ export class DataPlane {
     guard.tokens = new LazyTokens({ clock, allowed: settings.jwksAllow, onNotice: noticed("tokens") });
     const ownHost = `${settings.service}.${settings.namespace}.svc.`;
     const isOwn = (host: string): boolean => host.startsWith(ownHost);
-    guard.external = new HttpExternalCheck({ client: this.client, isOwn, onNotice: noticed("access") });
+    guard.external = new HttpExternalCheck({
+      client: this.client,
+      isOwn,
+      grpc: new LazyAuthorizer(this),
+      onNotice: noticed("access"),
+    });
     const { tlsVisible } = settings;
     const snapshots = this.store;
     this.security = new ServerSecurity({
