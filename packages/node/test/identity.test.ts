@@ -141,7 +141,7 @@ describe("the setting", () => {
     await expect(mesh("web", { identity: identity as "ca" })).rejects.toMatchObject({
       code: "CONFIG_INVALID",
       message: expect.stringContaining(
-        `option identity is ${JSON.stringify(identity)}: expected auto, off, ca, ca:DIR, files:DIR or connect`,
+        `option identity is ${JSON.stringify(identity)}: expected auto, off, ca, ca:DIR, files:DIR, connect, istio-ca, istio-ca:HOST:PORT, spiffe or spiffe:SOCKET`,
       ),
     });
   });

@@ -86,6 +86,11 @@ async function openSource(options: FillOptions): Promise<CredentialSource> {
     if (source === undefined) throw new Error(`identity connect is Consul's, and the registry is ${registry.url}`);
     return source;
   }
+  if (/^(?:istio-ca|spiffe)(?::|$)/.test(identity)) {
+    const { istioCaSource, spiffeSource } = await import("./control-plane-source.js");
+    const make = identity.startsWith("spiffe") ? spiffeSource : istioCaSource;
+    return make(identity, { ...options, env: process.env });
+  }
   const directory = identity.startsWith("ca:") ? identity.slice("ca:".length) : caFolder(settings);
   if (directory === undefined) throw new Error(`identity ${identity} needs a folder: write ca:DIR, or files:DIR`);
   return authoritySource(directory, options);

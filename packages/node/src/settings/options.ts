@@ -73,7 +73,8 @@ export interface MeshOptions {
   readonly serviceAccount?: string;
   /**
    * Where the certificate of this process comes from: `off`, `ca` (the registry folder's own), `ca:DIR`, `files:DIR`,
-   * `connect` (Consul's), or a function. `auto`: `ca` with a folder, else `off`. @default "auto"
+   * `connect` (Consul's), `istio-ca` (of the control plane that `config` names, or `istio-ca:HOST:PORT`), `spiffe` (the agent at
+   * SPIFFE_ENDPOINT_SOCKET, or `spiffe:SOCKET`), or a function. `auto`: `ca` with a folder, else `off`. @default "auto"
    */
   readonly identity?: IdentitySource | CredentialCallback;
   /**
@@ -183,7 +184,12 @@ export interface SharedRegistry extends Registrar {
   openSource(): Source;
 }
 
-export type IdentitySource = "auto" | "off" | "ca" | "connect" | `${"ca" | "files"}:${string}`;
+export type IdentitySource =
+  | ("auto" | "off" | "ca" | "connect" | "istio-ca" | "spiffe")
+  | `${"ca" | "files" | "istio-ca" | "spiffe"}:${string}`;
+
+const IDENTITY_EXPECTS =
+  "auto, off, ca, ca:DIR, files:DIR, connect, istio-ca, istio-ca:HOST:PORT, spiffe or spiffe:SOCKET";
 
 export const SEAMS = ["fetch", "undici", "http", "server", "grpc"] as const;
 export type Seam = (typeof SEAMS)[number];
@@ -219,7 +225,7 @@ export const SETTINGS: Settings = {
   identity: {
     variable: "INMESH_IDENTITY",
     read: identity,
-    expects: "auto, off, ca, ca:DIR, files:DIR or connect",
+    expects: IDENTITY_EXPECTS,
   },
   tlsVisible: { variable: "INMESH_TLS_VISIBLE", read: truth, expects: "true or false" },
   jwksAllow: { variable: "INMESH_JWKS_ALLOW", read: blocks, expects: "IP addresses and CIDR blocks, comma-separated" },
@@ -308,8 +314,8 @@ function identity(value: unknown): IdentitySource | CredentialCallback | Invalid
   if (value === false) return "off"; // YAML 1.1 writers mean this
   const source = text(value);
   if (typeof source !== "string") return source;
-  const isKnown = /^(?:auto|off|connect|ca|(?:ca|files):.+)$/.test(source);
-  return isKnown ? (source as IdentitySource) : { invalid: "expected auto, off, ca, ca:DIR, files:DIR or connect" };
+  const isKnown = /^(?:auto|off|connect|(?:ca|istio-ca|spiffe)(?::.+)?|files:.+)$/.test(source);
+  return isKnown ? (source as IdentitySource) : { invalid: `expected ${IDENTITY_EXPECTS}` };
 }
 
 function leaseTtl(value: unknown): number | Invalid {

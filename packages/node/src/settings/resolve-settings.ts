@@ -189,8 +189,8 @@ function located(config: string, cwd: string): string {
 function identityIn(identity: MeshSettings["identity"], cwd: string): MeshSettings["identity"] {
   if (typeof identity !== "string") return identity;
   const [kind = "", ...directory] = identity.split(":");
-  if (directory.length === 0) return identity;
-  return `${kind as "ca" | "files"}:${resolve(cwd, directory.join(":"))}`;
+  if (directory.length === 0 || (kind !== "ca" && kind !== "files")) return identity;
+  return `${kind}:${resolve(cwd, directory.join(":"))}`;
 }
 
 /** Where services of one user meet when nobody says where. */

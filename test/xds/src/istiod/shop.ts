@@ -64,7 +64,10 @@ export function routeTo(name: string, subset: string): object {
 }
 
 /** With a state folder of its own. */
-export async function meshAt(config: string, options: MeshOptions = {}): Promise<Mesh & AsyncDisposable> {
+export async function meshAt(
+  config: NonNullable<MeshOptions["config"]>,
+  options: MeshOptions = {},
+): Promise<Mesh & AsyncDisposable> {
   const stateDir = mkdtempSync(join(tmpdir(), "inmesh-xds-state-"));
   const mesh = await createMesh({
     ...{ service: "app", namespace: "shop", config, stateDir, admin: "off", log: "error", propagationDelayMs: 0 },
