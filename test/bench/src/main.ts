@@ -9,6 +9,7 @@ import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
 import { consulBench } from "./row/consul.js";
 import { envoy } from "./row/envoy.js";
+import { grpc } from "./row/grpc.js";
 import { idle } from "./row/idle.js";
 import { leaves } from "./row/leaves.js";
 import { match } from "./row/match.js";
@@ -35,6 +36,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   sockets,
   resilience,
   mtls,
+  grpc,
   idle,
   clients,
   rivals,

@@ -2,7 +2,7 @@
 
 import type { Attempt } from "@inmesh/core";
 import type { EndpointChannel, Waiter } from "./endpoint-channel.js";
-import type { AnswerListener, GrpcCall, Metadata, StatusObject } from "./grpc-call.js";
+import type { AnswerListener, GrpcCall, Metadata, MetadataOptions, StatusObject } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { isGrpcHead, readerOf, toMetadata } from "./headers.js";
 import type { MessageReader, RequestMessages } from "./request-messages.js";
@@ -11,8 +11,9 @@ import type { MessageReader, RequestMessages } from "./request-messages.js";
 export interface AttemptOwner {
   readonly grpc: GrpcModule;
   readonly messages: RequestMessages;
-  /** As the caller gave it. */
-  readonly metadata: Metadata;
+  readonly metadataOptions: MetadataOptions;
+  /** The metadata that these headers were made of, where it is at hand: grpc-js copies it. */
+  asGiven(headers: readonly string[]): Metadata | undefined;
   /** The caller asked for a message. */
   readonly reading: boolean;
   /** Answers that nobody gets are let come to their end. */
@@ -45,6 +46,7 @@ export class AttemptCall implements AnswerListener, Waiter {
   #wanted = true;
   /** A head that is not gRPC's, until its status says what it was. */
   #odd: Metadata | undefined = undefined;
+  readonly #abort = (reason: Error): void => this.#cancel(reason.message);
 
   constructor(owner: AttemptOwner, attempt: Attempt, endpoint: EndpointChannel) {
     const { call } = attempt;
@@ -58,21 +60,21 @@ export class AttemptCall implements AnswerListener, Waiter {
 
   start(): void {
     const { attempt } = this;
-    const { grpc, metadata, messages, reading } = this.#owner;
-    attempt.abort = (reason) => this.#cancel(reason.message);
-    const headers = toMetadata(grpc, attempt.headers, metadata, attempt.number);
+    const owner = this.#owner;
+    const { number, headers } = attempt;
+    attempt.abort = this.#abort;
+    const metadata =
+      (number === 1 ? owner.asGiven(headers) : undefined) ??
+      toMetadata(owner.grpc, headers, owner.metadataOptions, number);
     if (this.#endpoint.ready) this.connected();
     else {
       this.#waits = true;
       this.#endpoint.await(this);
     }
     if (attempt.phase === "settled") return;
-    this.#child.start(headers, this);
-    if (reading) this.#child.startRead();
-    this.#reader = messages.open(this.#child, (bytes) => {
-      attempt.sentBytes += bytes;
-      attempt.sentMessages += 1;
-    });
+    this.#child.start(metadata, this);
+    if (owner.reading) this.#child.startRead();
+    this.#reader = owner.messages.open(this.#child, attempt);
   }
 
   startRead(): void {
@@ -95,7 +97,7 @@ export class AttemptCall implements AnswerListener, Waiter {
     if (attempt.sentAt > 0 || attempt.phase === "settled") return;
     const { wire, showed, carried } = this.#endpoint;
     this.#endpoint.carried += 1;
-    attempt.started(carried > 0, (reason) => this.#cancel(reason.message), wire);
+    attempt.started(carried > 0, this.#abort, wire);
     if (carried === 0) attempt.showed = showed;
   }
 

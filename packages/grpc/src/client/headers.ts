@@ -1,6 +1,6 @@
 /** gRPC metadata as the engine reads headers, flat `[name, value, …]`, and back. */
 
-import type { Metadata } from "@grpc/grpc-js";
+import type { Metadata, MetadataOptions } from "@grpc/grpc-js";
 import type { HeaderReader } from "@inmesh/core";
 import { TIMEOUT_HEADER } from "@inmesh/core/internal";
 import type { GrpcModule } from "./grpc-module.js";
@@ -28,10 +28,9 @@ export function toHeaders(metadata: Metadata): string[] {
 export function toMetadata(
   { Metadata }: GrpcModule,
   headers: readonly string[],
-  asked: Metadata,
+  { corked }: MetadataOptions,
   attempt: number,
 ): Metadata {
-  const { corked } = asked.getOptions();
   const metadata = corked === undefined ? new Metadata() : new Metadata({ corked });
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index]!; // flat pairs

@@ -24,10 +24,11 @@ import type {
   GrpcCall,
   MessageContext,
   Metadata,
+  MetadataOptions,
   StatusObject,
 } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
-import { toHeaders } from "./headers.js";
+import { toHeaders, toMetadata } from "./headers.js";
 import type { MeshChannel } from "./mesh-channel.js";
 import { MirroredCall } from "./mirror-call.js";
 import { RequestMessages } from "./request-messages.js";
@@ -50,7 +51,7 @@ const REPLAY_CAP_BYTES = 64 * 1024;
 export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   readonly grpc: GrpcModule;
   readonly messages = new RequestMessages();
-  metadata!: Metadata; // set by start, before any attempt
+  metadataOptions!: MetadataOptions; // set by start, before any attempt
   reading = false;
   readonly drains = false;
   readonly #channel: MeshChannel;
@@ -65,6 +66,8 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   #ended = false;
   #givenUp: GivenUp | undefined = undefined;
   #leaveParent: (() => void) | undefined = undefined;
+  #given: Metadata | undefined = undefined;
+  #givenHeaders: readonly string[] = [];
   /** Clock ms. */
   #deadlineAt = Number.POSITIVE_INFINITY;
   /** Of a call that waits for somebody to send it to. */
@@ -83,7 +86,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   start(metadata: Metadata, listener: AnswerListener): void {
     const { clock } = this.#channel.engine;
     const [method, deadline, host, parent, flags] = this.#asked;
-    this.metadata = metadata.clone();
+    this.metadataOptions = metadata.getOptions();
     this.#listener = listener;
     if (this.#givenUp !== undefined) return this.fail(this.#givenUp);
     let endsAt = deadline instanceof Date ? deadline.getTime() : deadline;
@@ -93,7 +96,12 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
       if ((propagated & PROPAGATE_CANCELLATION) !== 0) this.#followParent(parent);
     }
     this.#deadlineAt = clock.now() + (endsAt - clock.wallTime());
-    this.#begin(host ?? this.#channel.authority, method, toHeaders(metadata));
+    const headers = toHeaders(metadata);
+    // Only until this returns: then the application may write to it.
+    this.#given = this.metadataOptions.waitForReady === true ? undefined : metadata;
+    this.#givenHeaders = headers;
+    this.#begin(host ?? this.#channel.authority, method, headers);
+    this.#given = undefined;
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
@@ -155,7 +163,9 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
 
   mirror(): MirrorExchange {
     const copy = this.messages.copy(REPLAY_CAP_BYTES);
-    return new MirroredCall(this.#channel, this.metadata, copy, REPLAY_CAP_BYTES, (child) => this.prepare(child));
+    return new MirroredCall(this.#channel, this.metadataOptions, copy, REPLAY_CAP_BYTES, (child) =>
+      this.prepare(child),
+    );
   }
 
   passThrough(): void {
@@ -163,13 +173,13 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
     if (child === undefined) return this.fail(this.#channel.unknown());
     this.prepare(child);
     this.#plain = child;
-    child.start(this.metadata, {
+    child.start(toMetadata(this.grpc, this.#givenHeaders, this.metadataOptions, 1), {
       onReceiveMetadata: (metadata) => this.head(metadata),
       onReceiveMessage: (message) => this.message(message),
       onReceiveStatus: (status) => this.end(status),
     });
     if (this.reading) child.startRead();
-    this.messages.open(child, () => {});
+    this.messages.open(child, { sentBytes: 0, sentMessages: 0 });
     this.messages.commit();
   }
 
@@ -184,6 +194,10 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   }
 
   // ---- from its attempts ----
+
+  asGiven(headers: readonly string[]): Metadata | undefined {
+    return headers === this.#givenHeaders ? this.#given : undefined;
+  }
 
   prepare(child: GrpcCall): void {
     if (this.#credentials !== undefined) child.setCredentials(this.#credentials);
@@ -211,7 +225,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   #begin(authority: string, method: string, headers: readonly string[]): void {
     const { engine, origin } = this.#channel;
     const call = new GrpcCallOfMesh(this, "POST", origin.scheme, origin.host, origin.port, authority, method, headers);
-    const { idempotentRequest, waitForReady } = this.metadata.getOptions();
+    const { idempotentRequest, waitForReady } = this.metadataOptions;
     call.mayRepeat = idempotentRequest === true;
     call.deadlineAt = this.#deadlineAt;
     call.deadlineInherited = this.#deadlineAt !== Number.POSITIVE_INFINITY;

@@ -3,14 +3,14 @@
 import type { Attempt, MirrorExchange } from "@inmesh/core";
 import type { BodyLoss } from "@inmesh/core/admin";
 import { AttemptCall, type AttemptOwner } from "./attempt-call.js";
-import type { GrpcCall, Metadata } from "./grpc-call.js";
+import type { GrpcCall, MetadataOptions } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import type { MeshChannel } from "./mesh-channel.js";
 import type { MessageCopy, RequestMessages } from "./request-messages.js";
 
 export class MirroredCall implements MirrorExchange, AttemptOwner {
   readonly grpc: GrpcModule;
-  readonly metadata: Metadata;
+  readonly metadataOptions: MetadataOptions;
   readonly bytes: number;
   readonly reading = true;
   readonly drains = true;
@@ -21,14 +21,14 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
   /** @param limit bytes that the copy keeps alive at most */
   constructor(
     channel: MeshChannel,
-    metadata: Metadata,
+    metadataOptions: MetadataOptions,
     copy: MessageCopy,
     limit: number,
     prepare: (child: GrpcCall) => void,
   ) {
     this.grpc = channel.grpc;
     this.#channel = channel;
-    this.metadata = metadata;
+    this.metadataOptions = metadataOptions;
     this.#copy = copy;
     this.bytes = limit;
     this.#prepare = prepare;
@@ -54,6 +54,7 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
     this.#prepare(child);
   }
 
+  asGiven(): undefined {}
   passThrough(): void {}
   reply(): void {}
   fail(): void {}

@@ -19,6 +19,12 @@ export interface MessageTaker {
   halfClose(): void;
 }
 
+/** Where an attempt counts what it has sent. */
+export interface SentTally {
+  sentBytes: number;
+  sentMessages: number;
+}
+
 export class RequestMessages {
   #kept: Sent[] = [];
   /** Messages before `#kept[0]`. */
@@ -27,7 +33,8 @@ export class RequestMessages {
   #limit = Number.POSITIVE_INFINITY;
   #ended = false;
   #replayable = true;
-  readonly #readers = new Set<MessageReader>();
+  /** Nearly always one. */
+  #readers: MessageReader[] = [];
   #copies: MessageCopy[] | undefined = undefined;
 
   /** Whether it can be sent from its beginning. */
@@ -73,7 +80,7 @@ export class RequestMessages {
   /** Nobody sends it any more: a caller that waits to send more is told to go on, into nothing. */
   close(): void {
     this.#replayable = false;
-    this.#readers.clear();
+    this.#readers = [];
     if (this.#copies !== undefined) for (const copy of this.#copies) copy.end("bodyIncomplete");
     for (const sent of this.#kept) sent.callback?.();
     this.#kept = [];
@@ -87,9 +94,9 @@ export class RequestMessages {
   }
 
   /** From the beginning. */
-  open(taker: MessageTaker, onSent: (bytes: number) => void): MessageReader {
-    const reader = new MessageReader(this, taker, onSent);
-    this.#readers.add(reader);
+  open(taker: MessageTaker, tally: SentTally): MessageReader {
+    const reader = new MessageReader(this, taker, tally);
+    this.#readers.push(reader);
     reader.pump();
     return reader;
   }
@@ -109,7 +116,8 @@ export class RequestMessages {
   }
 
   drop(reader: MessageReader): void {
-    this.#readers.delete(reader);
+    const index = this.#readers.indexOf(reader);
+    if (index >= 0) this.#readers.splice(index, 1);
   }
 
   #judge(): void {
@@ -117,8 +125,9 @@ export class RequestMessages {
   }
 
   #forget(): void {
-    if (this.#replayable || this.#readers.size === 0) return;
-    const needed = Math.min(...[...this.#readers].map(({ next }) => next));
+    if (this.#replayable || this.#readers.length === 0) return;
+    let needed = Number.POSITIVE_INFINITY;
+    for (const { next } of this.#readers) if (next < needed) needed = next;
     if (needed <= this.#gone) return;
     this.#kept.splice(0, needed - this.#gone);
     this.#gone = needed;
@@ -163,15 +172,15 @@ export class MessageReader {
   next = 0;
   readonly #messages: RequestMessages;
   readonly #taker: MessageTaker;
-  readonly #onSent: (bytes: number) => void;
+  readonly #tally: SentTally;
   #writing = false;
   #halfClosed = false;
   #closed = false;
 
-  constructor(messages: RequestMessages, taker: MessageTaker, onSent: (bytes: number) => void) {
+  constructor(messages: RequestMessages, taker: MessageTaker, tally: SentTally) {
     this.#messages = messages;
     this.#taker = taker;
-    this.#onSent = onSent;
+    this.#tally = tally;
   }
 
   pump(): void {
@@ -180,11 +189,11 @@ export class MessageReader {
       if (sent === undefined) break;
       this.next += 1;
       this.#writing = true;
-      this.#onSent(sent.message.length);
-      this.#taker.sendMessageWithContext(
-        { ...(sent.flags !== undefined && { flags: sent.flags }), callback: () => this.#written(sent) },
-        sent.message,
-      );
+      this.#tally.sentBytes += sent.message.length;
+      this.#tally.sentMessages += 1;
+      const { message, flags } = sent;
+      const callback = (): void => this.#written(sent);
+      this.#taker.sendMessageWithContext(flags === undefined ? { callback } : { callback, flags }, message);
     }
     if (this.#halfClosed || this.#closed || !this.#messages.ended || this.#messages.at(this.next) !== undefined) return;
     this.#halfClosed = true;

@@ -22,7 +22,7 @@ spec:
 `;
 
 /** Every mechanism that watches a call, and nothing that happens: limits, budgets by number and by rate, outliers, a breaker. */
-const RESILIENCE = `${POLICY}---
+export const EVERYTHING = `${POLICY}---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: reviews, namespace: shop }
@@ -51,8 +51,8 @@ const MANY = 20;
 export const MESH_CASES: Readonly<Record<string, RequestCase>> = {
   default: meshCase("inmesh, one endpoint, default policy", ""),
   policy: meshCase("inmesh, match, timeouts, retries on", POLICY),
-  resilience: meshCase("inmesh, every mechanism on, one endpoint", RESILIENCE),
-  "resilience-20": meshCase(`inmesh, every mechanism on, ${MANY} endpoints`, RESILIENCE, MANY),
+  resilience: meshCase("inmesh, every mechanism on, one endpoint", EVERYTHING),
+  "resilience-20": meshCase(`inmesh, every mechanism on, ${MANY} endpoints`, EVERYTHING, MANY),
 };
 
 function meshCase(name: string, policy: string, endpoints = 1): RequestCase {
