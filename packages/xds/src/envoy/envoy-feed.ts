@@ -7,7 +7,7 @@
  */
 
 import type { Clock, PipelineStatus, SnapshotStore } from "@inmesh/core";
-import type { PolicyFeed } from "@inmesh/core/internal";
+import { type PolicyFeed, sameItems } from "@inmesh/core/internal";
 import type { ClientContext, ServiceRef } from "@inmesh/model";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { createEndpointType } from "../client/endpoint/endpoint-type.js";
@@ -19,6 +19,8 @@ import { refusals } from "./problems.js";
 import type { EnvoyResources } from "./resources.js";
 import { type RouteConfiguration, routeConfigurationType } from "./route-configuration.js";
 import { HOST_IN_USE } from "./route-table.js";
+import { type ServerWords, serverWords } from "./server-security.js";
+import { LISTENER } from "./urls.js";
 import { clustersOf, InUse, withChildren } from "./wants.js";
 import { Watched } from "./watched.js";
 
@@ -32,6 +34,11 @@ export interface EnvoyFeedOptions {
   readonly clock: Clock;
   /** Of the mesh. @default "cluster.local" */
   readonly trustDomain?: string;
+  /**
+   * Profile `grpc`: names of listeners for this process's own ports (`xds.istio.io/grpc/lds/inbound/10.0.0.1:8080`). What no
+   * listener speaks about is denied; `open`: this control plane has no say about servers. @default none, so all is denied
+   */
+  readonly servers?: readonly string[] | "open";
 }
 
 /** Tables of routes that are asked for before anybody calls: istiod has one for each port. */
@@ -57,6 +64,10 @@ class EnvoyFeed implements PolicyFeed {
   readonly #timers = new Set<{ cancel(): void }>();
   #told: Told | undefined;
   #inForce: Pick<EnvoyResources, "listeners" | "routes" | "missingRoutes" | "ready"> | undefined;
+  #words:
+    | { readonly inbound: readonly DiscoveredListener[]; readonly refusal: string; readonly words: ServerWords }
+    | undefined;
+  #joined: { readonly of: readonly [Listeners, Listeners]; readonly all: Listeners } | undefined;
   /** Of the snapshot in force. */
   #published: EnvoyResources | undefined;
   /** Since when new rules wait; undefined: none do. */
@@ -131,7 +142,7 @@ class EnvoyFeed implements PolicyFeed {
   }
 
   #watch(): Told {
-    const { client, profile } = this.#options;
+    const { client, profile, servers = [] } = this.#options;
     const changed = (): void => {
       this.#counts.views += 1;
       this.#schedule();
@@ -146,10 +157,13 @@ class EnvoyFeed implements PolicyFeed {
       removed: (name) => routes.values.get(name), // what is in use stays usable (gRFC A88)
       changed,
     });
+    const ofListeners = listenerType(profile);
+    const own = profile === "grpc" && Array.isArray(servers) ? servers : [];
     return {
       clusters,
       routes,
-      listeners: new Watched(client, listenerType(profile), "*", { removed: () => undefined, changed }),
+      listeners: new Watched(client, ofListeners, "*", { removed: () => undefined, changed }),
+      own: new Watched(client, ofListeners, own, { removed: () => undefined, changed }),
       endpoints: new Watched(client, createEndpointType(profile), [], { removed: nobody, changed }),
     };
   }
@@ -232,16 +246,50 @@ class EnvoyFeed implements PolicyFeed {
 
   /** Everything that was told, as if it were in force already. */
   #next(told: Told): Next {
-    const { listeners, routes } = told;
-    const routing = { listeners: listeners.values, routes: routes.values, missingRoutes: routes.missing };
+    const { routes } = told;
+    const routing = { listeners: this.#allListeners(told), routes: routes.values, missingRoutes: routes.missing };
     const resources = { ...routing, clusters: told.clusters.values, endpoints: told.endpoints.values };
     return { routing, snapshot: this.#snapshot(resources, 0), ready: undefined };
   }
 
+  #allListeners({ listeners, own }: Told): ReadonlyMap<string, DiscoveredListener> {
+    if (own.values.size === 0) return listeners.values;
+    const before = this.#joined;
+    if (before?.of[0] !== listeners.values || before.of[1] !== own.values) {
+      this.#joined = { of: [listeners.values, own.values], all: new Map([...listeners.values, ...own.values]) };
+    }
+    return this.#joined?.all ?? listeners.values;
+  }
+
   #snapshot(resources: EnvoyResources, version: number): EnvoySnapshot {
     const { profile, context, store, trustDomain } = this.#options;
-    const input = { profile, resources, client: context, version, ...(trustDomain !== undefined && { trustDomain }) };
+    const words = this.#serverWords(resources);
+    const input = { profile, resources, client: context, version, ...words, ...(trustDomain && { trustDomain }) };
     return envoySnapshot(input, store.current);
+  }
+
+  /** About the process's own servers; the same object while the listeners for them are the same. */
+  #serverWords({ listeners }: EnvoyResources): ServerWords {
+    const inbound = [...listeners.values()].filter(({ kind }) => kind === "inbound");
+    const refusal = this.#whyClosed();
+    const before = this.#words;
+    if (before?.refusal === refusal && sameItems(before.inbound, inbound)) return before.words;
+    const words = serverWords(inbound, refusal, this.#options.trustDomain ?? "cluster.local");
+    this.#words = { inbound, refusal, words };
+    return words;
+  }
+
+  /** Why requests to this process are denied where no listener speaks; empty: they are not. */
+  #whyClosed(): string {
+    const { client, profile, servers = [] } = this.#options;
+    const lost = client.status.resources.find(
+      ({ url, name, state, bytes }) =>
+        url === LISTENER && state === "NACKED" && bytes === undefined && /inbound/i.test(name),
+    );
+    if (lost !== undefined)
+      return `the listener ${lost.name} is refused, and nothing stands in for it: ${lost.error ?? ""}`;
+    if (profile === "envoy" || servers === "open") return "";
+    return "the control plane has sent no listener for this port, and profile grpc leaves out policy without a word: use profile api or envoy";
   }
 
   /**
@@ -335,7 +383,11 @@ class EnvoyFeed implements PolicyFeed {
   }
 }
 
+type Listeners = ReadonlyMap<string, DiscoveredListener>;
+
 interface Told {
+  /** Of gRPC's servers, which nobody hears of who does not name them. */
+  readonly own: Watched<DiscoveredListener>;
   readonly listeners: Watched<DiscoveredListener>;
   readonly routes: Watched<RouteConfiguration>;
   readonly clusters: Watched<DiscoveredCluster>;

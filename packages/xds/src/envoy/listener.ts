@@ -2,6 +2,7 @@
 
 import { firstText } from "../client/first-text.js";
 import type { ResourceType } from "../client/watch.js";
+import { type InboundPort, inboundPorts } from "./inbound.js";
 import { Findings, known } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, durationMs, type Fields } from "./schema.js";
@@ -77,6 +78,8 @@ export interface DiscoveredListener {
   readonly tcpClusters: readonly string[];
   /** Connections are told apart by the server name of their own TLS. */
   readonly byServerName: boolean;
+  /** Of `inbound` ones: what is asked of those who call. */
+  readonly inbound: readonly InboundPort[];
   readonly bytes: Uint8Array;
   /** What of it is not honoured, by name. */
   readonly notices: readonly string[];
@@ -136,6 +139,7 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): Disc
   const [manager] = managers;
   const http = manager === undefined || inbound ? undefined : outboundHttp(manager, bytes, profile, findings);
   if (inbound) for (const each of managers) checkSource(each, findings);
+  const ports = inbound ? inboundPorts(spec, findings) : [];
   findings.end();
   return {
     name: spec.name ?? "",
@@ -145,6 +149,7 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): Disc
     http,
     tcpClusters: inbound ? [] : chains.flatMap(tcpClusters),
     byServerName: chains.some(({ filter_chain_match }) => (filter_chain_match?.server_names ?? []).length > 0),
+    inbound: ports,
     bytes,
     notices: findings.notices,
   };

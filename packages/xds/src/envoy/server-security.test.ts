@@ -1,0 +1,146 @@
+import type { AccessRequest, PeerIdentity, SecurityPolicy } from "@inmesh/model";
+import { parseSpiffeId } from "@inmesh/model";
+import { describe, expect, it } from "vitest";
+import { listenerType, readListener } from "./listener.js";
+import { RECORDINGS_MISSING, recorded } from "./recorded.test.helper.js";
+import { serverWords } from "./server-security.js";
+import { LISTENER } from "./urls.js";
+import { bytesOf, manager, ROUTER_FILTER } from "./written.test.helper.js";
+
+const REVIEWS = "spiffe://cluster.local/ns/shop/sa/reviews";
+
+interface Asked extends Partial<Omit<AccessRequest, "peer">> {
+  readonly method?: string;
+  readonly path?: string;
+  readonly peer?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function request({ method = "GET", path = "/", peer, headers = {}, ...more }: Asked): AccessRequest {
+  return {
+    http: { method, path, authority: "app.shop", header: (name) => headers[name] },
+    peer: peer === undefined ? undefined : (parseSpiffeId(peer) as PeerIdentity),
+    ...{ sourceIp: "127.0.0.1", remoteIp: "127.0.0.1", destinationIp: "127.0.0.1", port: 29080, sni: "" },
+    ...more,
+  };
+}
+
+describe.skipIf(RECORDINGS_MISSING !== undefined)("the inbound listener of a real istiod", () => {
+  const policy = (): SecurityPolicy => {
+    const listeners = [...recorded("sidecar.sotw.json", listenerType("envoy")).values()];
+    return serverWords(
+      listeners.filter(({ kind }) => kind === "inbound"),
+      "",
+      "cluster.local",
+    ).security;
+  };
+
+  it("asks for mTLS as the PeerAuthentication does: STRICT, but for one port", () => {
+    const { peer, trustDomains } = policy();
+    const modes = Object.fromEntries([...peer.ports].map(([port, { mode }]) => [port, mode]));
+    expect({ mode: peer.mode, modes, trustDomains }).toEqual({
+      mode: "STRICT",
+      modes: { 29080: "PERMISSIVE", 29090: "STRICT" },
+      trustDomains: ["cluster.local"],
+    });
+  });
+
+  it.each([
+    ["who is let in by an ALLOW rule", { peer: REVIEWS, path: "/api/a", headers: { "x-token": "abcd" } }, true],
+    [
+      "another account",
+      { peer: "spiffe://cluster.local/ns/shop/sa/x", path: "/api/a", headers: { "x-token": "abcd" } },
+      false,
+    ],
+    ["a path that the rule excepts", { peer: REVIEWS, path: "/api/private", headers: { "x-token": "abcd" } }, false],
+    ["a header that does not fit", { peer: REVIEWS, path: "/api/a", headers: { "x-token": "x" } }, false],
+    [
+      "a method that a DENY rule is about",
+      { peer: REVIEWS, method: "DELETE", path: "/api/a", headers: { "x-token": "abcd" } },
+      false,
+    ],
+    [
+      "an address that a DENY rule is about",
+      { peer: REVIEWS, path: "/api/a", headers: { "x-token": "abcd" }, remoteIp: "10.0.0.1" },
+      false,
+    ],
+    ["a token of the group", { claims: { iss: "https://issuer.example", sub: "ann", group: ["ops"] } }, true],
+    ["a token of another group", { claims: { iss: "https://issuer.example", sub: "ann", group: "sales" } }, false],
+  ] as const)("judges %s", (_, asked, allowed) => {
+    expect(policy().access.decide(request(asked)).allowed).toBe(allowed);
+  });
+
+  it("names the rule, what is audited, what is rehearsed, and what somebody else is asked about", () => {
+    const { access } = policy();
+    const denied = access.decide(request({ method: "DELETE", path: "/dry" }));
+    expect(denied).toMatchObject({
+      decidedBy: { action: "DENY", policy: { namespace: "shop", name: "deny-delete" }, rule: 0 },
+      dryRun: [{ policy: { name: "dry-run" }, wouldAllow: false }],
+    });
+    expect(access.decide(request({ method: "PUT" })).audit).toMatchObject([
+      { policy: { name: "audit-writes" }, rule: 0 },
+    ]);
+    expect(access.custom(request({ path: "/admin/x" }))).toMatchObject({ rule: { policy: { name: "ask-outside" } } });
+    expect(access.custom(request({ path: "/x" }))).toBeUndefined();
+  });
+
+  it("believes the issuers of tokens that the RequestAuthentication names", () => {
+    expect(policy().jwt).toMatchObject([
+      {
+        issuer: "https://issuer.example",
+        audiences: ["shop"],
+        required: false,
+        forwardsToken: true,
+        payloadHeader: "x-jwt-payload",
+      },
+    ]);
+  });
+});
+
+function inbound(...filters: object[]) {
+  const chain = {
+    filters: [{ name: "http", typed_config: manager({ route_config: {}, http_filters: [...filters, ROUTER_FILTER] }) }],
+  };
+  return bytesOf(LISTENER, {
+    name: "inbound",
+    address: { socket_address: { address: "0.0.0.0", port_value: 29080 } },
+    traffic_direction: "INBOUND",
+    filter_chains: [chain],
+  });
+}
+
+function rbac(permission: object, more: object = {}) {
+  const policies = { p: { permissions: [permission], principals: [{ any: true }], ...more } };
+  return {
+    name: "rbac",
+    typed_config: { "@type": "envoy.extensions.filters.http.rbac.v3.RBAC", rules: { action: "DENY", policies } },
+  };
+}
+
+describe("a listener that guards a port", () => {
+  it.each([
+    [
+      "a permission of a kind that is not known",
+      rbac({ uri_template: { name: "t", typed_config: { type: "x.Y", value: new Uint8Array() } } }),
+      "permission is of a kind",
+    ],
+    ["a rule about :scheme", rbac({ header: { name: ":scheme", exact_match: "https" } }), ":scheme"],
+    ["a condition in CEL", rbac({ any: true }, { condition: {} }), "condition in CEL"],
+    [
+      "a filter that may guard",
+      {
+        name: "guard",
+        typed_config: { type: "envoy.extensions.filters.http.basic_auth.v3.BasicAuth", value: new Uint8Array() },
+      },
+      "keep requests out",
+    ],
+  ])("is refused for %s", (_, filter, why) => {
+    expect(() => readListener(inbound(filter), "envoy")).toThrow(why);
+  });
+
+  it("denies all where nothing was told that had to be", () => {
+    const { access } = serverWords([], "no listener came", "cluster.local").security;
+    expect(access.decide(request({}))).toMatchObject({ allowed: false, reason: "no listener came" });
+    expect(access.decide({ ...request({}), http: undefined }).allowed).toBe(false);
+  });
+});
