@@ -3,6 +3,8 @@
  * compares the two.
  */
 
+import type { TimeLedger } from "./telemetry/outcome-record.js";
+
 export interface ErrorInfo {
   readonly meaning: string;
   /** HTTP status the caller of an HTTP adapter gets; 0 where no answer is made. */
@@ -228,6 +230,8 @@ export interface ErrorPlace {
 }
 
 export interface MeshErrorOptions extends ErrorPlace {
+  /** Where the time of its call went. */
+  readonly ledger?: TimeLedger;
   readonly cause?: unknown;
   /** Who failed: this process, or the peer. @default "local" */
   readonly origin?: "local" | "remote";
@@ -247,6 +251,8 @@ export class MeshError extends Error {
   readonly route: string | undefined;
   readonly endpoint: string | undefined;
   readonly attempt: number | undefined;
+  /** Where the time of the call went, in ms, until it failed; undefined where it is no failure of a call that was under way. */
+  readonly ledger: TimeLedger | undefined;
   readonly [BRAND] = true;
 
   /** @param message lower case: what was found, what was expected, what to do. The code is appended. */
@@ -259,6 +265,7 @@ export class MeshError extends Error {
     this.route = options.route;
     this.endpoint = options.endpoint;
     this.attempt = options.attempt;
+    this.ledger = options.ledger;
   }
 
   get flag(): string {

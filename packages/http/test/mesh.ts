@@ -83,6 +83,10 @@ export interface FakeMeshOptions {
   readonly notices?: Notices;
   readonly onHealth?: (message: string) => void;
   readonly healthProber?: HealthProber;
+  /** Answers say where the time went. */
+  readonly timing?: boolean;
+  /** It is known of everything for how long this process stood still. */
+  readonly timesStalls?: boolean;
   /** The transport's. */
   readonly identity?: Identity;
   /** The transport's. */

@@ -14,7 +14,7 @@ import { type ErrorPlace, MeshError } from "../errors.js";
 import { WheelNode } from "../runtime/timer-wheel.js";
 import type { Engine } from "../stack/engine.js";
 import type { Stack } from "../stack/stack.js";
-import { ledgerSoFar } from "../telemetry/server-timing.js";
+import { ledgerSoFar, timeStory } from "../telemetry/server-timing.js";
 import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Attempt, HeaderReader, Outcome } from "./attempt.js";
 import { withoutBlanks } from "./blanks.js";
@@ -462,9 +462,10 @@ export class Call extends WheelNode implements MatchRequest {
   /** The error of the last attempt with the story of all of them. */
   #told(failure: MeshError): MeshError {
     const { code, cause, status, origin } = failure;
-    const story = attemptsStory(this, this.engine.clock.now());
-    const message = `${requestLine(this)} failed: ${story}.${this.#slow()}${noRetryStory(this)}`;
-    return new MeshError(code, message, { ...this.place, cause, status, origin });
+    const now = this.engine.clock.now();
+    const ledger = ledgerSoFar(this, now);
+    const message = `${requestLine(this)} failed: ${attemptsStory(this, now)}.${timeStory(ledger)}${noRetryStory(this)}`;
+    return new MeshError(code, message, { ...this.place, cause, status, origin, ledger });
   }
 
   #deadlineError(): MeshError {
@@ -477,13 +478,9 @@ export class Call extends WheelNode implements MatchRequest {
         : "deadline that its caller gave it"
       : `rule "${route?.name}", timeout ${route?.timeoutMs} ms`;
     const code = deadlineInherited ? "DEADLINE_EXCEEDED" : "TIMEOUT";
-    return new MeshError(code, `${waited} (${whose}): ${attemptsStory(this, now)}.${this.#slow()}`, this.place);
-  }
-
-  /** Whose time it was, where this process stood still: what else it went on, the attempts' story says. */
-  #slow(): string {
-    const ledger = ledgerSoFar(this, this.engine.clock.now());
-    return ledger.stallMs > 0 ? ` This process stood still for ${Math.round(ledger.stallMs)} ms of it.` : "";
+    const ledger = ledgerSoFar(this, now);
+    const message = `${waited} (${whose}): ${attemptsStory(this, now)}.${timeStory(ledger)}`;
+    return new MeshError(code, message, { ...this.place, ledger });
   }
 }
 

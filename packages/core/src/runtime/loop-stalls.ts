@@ -29,6 +29,7 @@ export class LoopStalls {
   #timer: Timer | undefined;
 
   readonly #busy: () => boolean;
+  #closed = false;
 
   /** @param busy whether anything that was begun is still under way; asked every two seconds of an idle process, then never */
   constructor(clock: Clock, busy: () => boolean) {
@@ -39,7 +40,7 @@ export class LoopStalls {
   /** From here on stalls are noticed. Said at the start of whatever is judged later. */
   watch(now: number): void {
     this.#watchedAt = now;
-    if (this.#timer !== undefined) return;
+    if (this.#timer !== undefined || this.#closed) return;
     this.#tickedAt = now;
     this.#timer = this.#clock.every(TICK_MS, () => this.#tick());
   }
@@ -70,6 +71,11 @@ export class LoopStalls {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -85,7 +91,7 @@ export class LoopStalls {
     this.#tickedAt = now;
     if (now - this.#watchedAt <= UNWATCHED_MS) return;
     if (this.#busy()) this.#watchedAt = now;
-    else this.close();
+    else this.#stop();
   }
 }
 

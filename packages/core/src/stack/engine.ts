@@ -104,6 +104,8 @@ export class Engine {
   unrouted = 0;
   readonly #configWaitMs: number;
   readonly #onUse: (service: ServiceRef) => void;
+  /** Requests that are being served, as whoever serves them counts. */
+  serving = 0;
   readonly #timesStalls: boolean;
   readonly #healthChecks: HealthChecks;
   readonly #stacks = new WeakMap<Route, Stack>();
@@ -138,7 +140,7 @@ export class Engine {
     this.wheel = new TimerWheel(clock);
     this.sinks = new OutcomeSinks(clock);
     const isCalling = (): boolean => this.clusters.all().some(({ stats }) => stats.inFlight > 0);
-    this.stalls = new LoopStalls(clock, () => this.#healthChecks.underWay || isCalling());
+    this.stalls = new LoopStalls(clock, () => this.#healthChecks.underWay || isCalling() || this.serving > 0);
     this.staleAnswers = new StaleAnswers(clock);
     this.#configWaitMs = configWaitMs;
     this.#onUse = onUse;
@@ -295,6 +297,11 @@ export class Engine {
   /** A way that only picks and sends. @param route shown in errors */
   plainStack(route: Route): Stack {
     return compileStack([], route, this, this.#begin, send);
+  }
+
+  /** From here on it is known when this process stood still, where anybody wants to know it of everything (option `timesStalls`). */
+  watchStalls(now: number): void {
+    if (this.#timesStalls) this.stalls.watch(now);
   }
 
   close(): void {

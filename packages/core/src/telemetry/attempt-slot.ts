@@ -4,11 +4,8 @@ import type { Attempt } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { MeshError, type MeshErrorCode } from "../errors.js";
 import type { AttemptRecord, TimeLedger } from "./outcome-record.js";
-import { attemptLedger } from "./time-ledger.js";
+import { attemptLedger, wasUnconnected } from "./time-ledger.js";
 import type { Wire } from "./wire.js";
-
-/** Failures for which there was no connection. */
-const UNCONNECTED: ReadonlySet<string> = new Set<MeshErrorCode>(["CONNECT_FAILED", "WRONG_PEER", "TLS_UNAVAILABLE"]);
 
 const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
   OVERFLOW: "not sent",
@@ -38,6 +35,7 @@ export class AttemptSlot implements AttemptRecord {
   outcome = "";
   reused = false;
   stallMs = 0;
+  unconnected = false;
   wire: Wire | undefined = undefined;
 
   fill(attempt: Attempt): void {
@@ -53,11 +51,8 @@ export class AttemptSlot implements AttemptRecord {
     this.outcome = outcomeOf(attempt);
     this.reused = attempt.reused;
     this.wire = attempt.wire;
+    this.unconnected = wasUnconnected(error);
     this.stallMs = 0;
-  }
-
-  get unconnected(): boolean {
-    return UNCONNECTED.has(this.code);
   }
 
   get ledger(): TimeLedger {

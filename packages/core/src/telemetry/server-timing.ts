@@ -3,7 +3,7 @@
 import type { Call } from "../call/call.js";
 import { attemptsOf } from "../call/story.js";
 import type { TimeLedger } from "./outcome-record.js";
-import { ledgerTotal, outcomeLedger } from "./time-ledger.js";
+import { ledgerTotal, outcomeLedger, wasUnconnected } from "./time-ledger.js";
 
 /** On answers, where the setting `timing` asks for it. */
 export const TIMING_HEADER = "x-inmesh-timing";
@@ -25,6 +25,20 @@ const PARTS = [
   ["backoff", "backoffMs"],
 ] as const satisfies readonly (readonly [string, keyof TimeLedger])[];
 
+const WORDS: Readonly<Record<(typeof PARTS)[number][0], string>> = {
+  mesh: "in the mesh",
+  fault: "of injected delay",
+  queue: "in the queue for a connection",
+  dns: "looking up",
+  connect: "connecting",
+  tls: "for TLS",
+  wait: "waiting for an answer",
+  body: "reading the answer",
+  backoff: "between attempts",
+};
+/** Parts of less are not told in a message, in ms. */
+const TOLD_MS = 1;
+
 /** `mesh;dur=0.21, wait;dur=31.4, total;dur=31.6`: parts that took no time are left out; `stall` lies within the others. */
 export function serverTiming(ledger: TimeLedger): string {
   let text = "";
@@ -33,12 +47,30 @@ export function serverTiming(ledger: TimeLedger): string {
   return ledger.stallMs > 0 ? `${text}, stall;dur=${rounded(ledger.stallMs)}` : text;
 }
 
+/** ` Its time: 12 ms connecting, 240 ms waiting for an answer.`; empty where it went on one thing, which the attempts' story tells. */
+export function timeStory(ledger: TimeLedger): string {
+  if (ledgerTotal(ledger) < TOLD_MS) return "";
+  const parts = PARTS.filter(([, part]) => ledger[part] >= TOLD_MS).map(
+    ([name, part]) => `${Math.round(ledger[part])} ms ${WORDS[name]}`,
+  );
+  const stalled = ledger.stallMs > 0 ? ` This process stood still for ${Math.round(ledger.stallMs)} ms of it.` : "";
+  return parts.length < 2 ? stalled : ` Its time: ${parts.join(", ")}.${stalled}`;
+}
+
 /** Of a call that may be under way. */
 export function ledgerSoFar(call: Call, now: number): TimeLedger {
   const { startedAt, readyAt, faultMs } = call;
   const stallMs = call.engine.stalls.stalledMs(startedAt, now);
-  const attempts = attemptsOf(call).map(({ startedAt: began, sentAt, headAt, endedAt, wire }) => ({
-    ...{ startedAt: began, sentAt, headAt, endedAt: endedAt || now, wire, unconnected: false, stallMs: 0 },
+  const attempts = attemptsOf(call).map(({ startedAt: began, sentAt, headAt, endedAt, wire, error }) => ({
+    ...{
+      startedAt: began,
+      sentAt,
+      headAt,
+      endedAt: endedAt || now,
+      wire,
+      unconnected: wasUnconnected(error),
+      stallMs: 0,
+    },
   }));
   return outcomeLedger({ startedAt, readyAt, headAt: 0, endedAt: now, faultMs, stallMs }, attempts);
 }

@@ -3,6 +3,7 @@
  * overlap (an attempt beside another counts from the end of the one before).
  */
 
+import { MeshError, type MeshErrorCode } from "../errors.js";
 import type { TimeLedger } from "./outcome-record.js";
 import type { Wire } from "./wire.js";
 
@@ -31,6 +32,14 @@ export interface OutcomeTimes {
   /** Injected delay, in ms; 0 for none. */
   readonly faultMs: number;
   readonly stallMs: number;
+}
+
+/** Failures of connecting. Where TLS could not even be begun (TLS_UNAVAILABLE) nobody was called. */
+const UNCONNECTED: ReadonlySet<string> = new Set<MeshErrorCode>(["CONNECT_FAILED", "WRONG_PEER"]);
+
+/** @param error of an attempt */
+export function wasUnconnected(error: unknown): boolean {
+  return error instanceof MeshError && UNCONNECTED.has(error.code);
 }
 
 export function attemptLedger(times: AttemptTimes): TimeLedger {

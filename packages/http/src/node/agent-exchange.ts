@@ -3,7 +3,17 @@
 import { errorMonitor } from "node:events";
 import type { Agent, ClientRequest, IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
-import { type Attempt, type Call, type Engine, type Exchange, type LocalReply, MeshError } from "@inmesh/core";
+import {
+  type Attempt,
+  type Call,
+  type Engine,
+  type Exchange,
+  type LocalReply,
+  ledgerSoFar,
+  MeshError,
+  serverTiming,
+  TIMING_HEADER,
+} from "@inmesh/core";
 import { errorCode, NOT_PROCESSED_HEADER, setImmediate, WORKLOAD_HEADER } from "@inmesh/core/internal";
 import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
 import { securedOf } from "../client/tls/secured-socket.js";
@@ -11,6 +21,7 @@ import type { Secured } from "../client/tls/tls-pools.js";
 import type { Transport } from "../client/transport.js";
 import { watchOpening, wireOf } from "../client/wire-facts.js";
 import { hideHeaders } from "../server/inbound-headers.js";
+import { countBody, countedBytes } from "../server/record/counted-body.js";
 
 /** On request options: the cluster whose connections serve it. */
 export const CLUSTER: unique symbol = Symbol("inmesh.cluster");
@@ -238,11 +249,19 @@ export class AgentExchange implements Exchange {
     let byPeer = false;
     let failure: Error | undefined;
     let socket: Socket | undefined;
+    let answer: IncomingMessage | undefined;
+    /** Bytes that its connection had sent for others. */
+    let before = 0;
+    const count = (): void => {
+      if (socket !== undefined) attempt.sentBytes = bodyBytes(request, socket.bytesWritten - before);
+      if (answer !== undefined) attempt.receivedBytes = countedBytes(answer);
+    };
     const ofPeer = (): void => {
       byPeer ||= !request.destroyed;
     };
     request.once("socket", (given) => {
       socket = given;
+      before = given.bytesWritten;
       given.prependListener("end", ofPeer).prependListener(errorMonitor as unknown as "error", ofPeer);
       attempt.started(request.reusedSocket, (reason) => request.destroy(reason), wireOf(given, "HTTP/1.1"));
       if (!request.reusedSocket) attempt.showed = securedOf(given)?.showed ?? "";
@@ -251,8 +270,8 @@ export class AgentExchange implements Exchange {
       failure = error;
     });
     request.prependOnceListener("response", (response: IncomingMessage) => {
-      attempt.sentBytes = bytesIn(request.getHeader("content-length"));
-      attempt.receivedBytes = request.method === "HEAD" ? 0 : bytesIn(response.headers["content-length"]);
+      answer = response;
+      countBody(response);
       attempt.head(response.statusCode ?? 0, (name) => {
         const value = response.headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
@@ -260,12 +279,17 @@ export class AgentExchange implements Exchange {
       if (NOT_PROCESSED_HEADER in response.headers) {
         hideHeaders(response, (name) => name.toLowerCase() === NOT_PROCESSED_HEADER);
       }
-      response.once("end", () => attempt.complete());
+      if (attempt.call.engine.timing) addTiming(response, attempt.call);
+      response.once("end", () => {
+        count();
+        attempt.complete();
+      });
       if (request.listenerCount("response") === 0) response.resume();
     });
     request.once("close", () => {
       socket?.removeListener("end", ofPeer).removeListener(errorMonitor, ofPeer);
       if (attempt.phase === "settled") return;
+      count();
       if ((request as { upgradeOrConnect?: boolean }).upgradeOrConnect === true) {
         attempt.head(request.method === "CONNECT" ? 200 : 101, () => undefined);
         attempt.complete();
@@ -297,9 +321,18 @@ function unsupported(call: Call, what: string): MeshError {
   );
 }
 
-/** Of a body, as its head says: who would count it would have to read it. 0 where it does not say. */
-function bytesIn(length: unknown): number {
-  return Number(length) || 0;
+/** Of the body in what a connection has sent of a request: with the lengths of chunks, without the head. */
+function bodyBytes(request: ClientRequest, sent: number): number {
+  const { _header: head } = request as ClientRequest & { readonly _header?: string | null };
+  return typeof head === "string" ? Math.max(0, sent - head.length) : 0;
+}
+
+/** Where the time went until now, on an answer as its reader sees it. */
+function addTiming(response: IncomingMessage, call: Call): void {
+  hideHeaders(response, (name) => name.toLowerCase() === TIMING_HEADER);
+  const text = serverTiming(ledgerSoFar(call, call.engine.clock.now()));
+  response.headers[TIMING_HEADER] = text;
+  response.rawHeaders.push(TIMING_HEADER, text);
 }
 
 /** With the system's code, which is what clients of node:http look at. */

@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import {
   type Admitted,
   type Clock,
+  type Engine,
   type Gate,
   type Guard,
   type InboundContext,
@@ -25,6 +26,11 @@ import type { Connection } from "./tls/connection.js";
 
 /** The part of the engine that inbound requests need. */
 export interface InboundEngine {
+  /** When this process stood still; absent: nobody watches. */
+  readonly stalls?: Pick<Engine["stalls"], "stalledMs">;
+  watchStalls?(now: number): void;
+  /** Requests that are being served, counted here. */
+  serving?: number;
   readonly clock: Clock;
   readonly wheel: { add(node: WheelNode, at: number): void; remove(node: WheelNode): void };
   /** Policy is in force: deadlines hold. */

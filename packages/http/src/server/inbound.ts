@@ -341,6 +341,7 @@ export class Inbound {
     facts.requestId = lineOf(inbound.forward, REQUEST_ID_HEADER);
     facts.traceparent = lineOf(inbound.forward, "traceparent");
     inbound.facts = facts;
+    this.#engine.watchStalls?.(inbound.startedAt);
     if (tracing !== undefined) inbound.span = tracing.startRequest(inbound, facts);
   }
 
@@ -360,8 +361,9 @@ export class Inbound {
 
   /** Everybody hears what became of it. */
   #tell(inbound: InboundRequest, facts: RequestFacts, answer: Answer, cut: boolean, now: number): void {
-    const { sinks, clock } = this.#engine;
+    const { sinks, clock, stalls } = this.#engine;
     const record = this.#record.fill(inbound, facts, answer, cut, now, clock);
+    record.stallMs = stalls?.stalledMs(facts.startedAt, now) ?? 0;
     inbound.span?.end(record);
     sinks?.ended(record);
     inbound.facts = undefined;
@@ -465,6 +467,7 @@ export class Inbound {
     if (newest !== undefined) newest.previous = inbound;
     this.#newest = inbound;
     this.#inFlight += 1;
+    this.#engine.serving = (this.#engine.serving ?? 0) + 1;
     this.#requests += 1;
   }
 
@@ -479,6 +482,7 @@ export class Inbound {
     inbound.previous = undefined; // a dead one must not hold living ones, nor the dead each other
     inbound.next = undefined;
     this.#inFlight -= 1;
+    this.#engine.serving = (this.#engine.serving ?? 0) - 1;
     const now = this.#engine.clock.now();
     inbound.admitted?.end(status, now);
     if (inbound.facts !== undefined) this.#tell(inbound, inbound.facts, answer, !answer.writableEnded, now);

@@ -31,6 +31,8 @@ export class InboundRecord implements OutcomeRecord {
   flags = 0;
   code: OutcomeRecord["code"] = "";
   snapshot = 0;
+  /** Of it, how long the event loop stood still, in ms. */
+  stallMs = 0;
   readonly attempts = NO_ATTEMPTS;
   readonly attemptCount = 0;
   readonly noRetry = "";
@@ -154,6 +156,7 @@ export class InboundRecord implements OutcomeRecord {
     ledger.meshMs = handedAt - startedAt;
     ledger.waitMs = Math.max(0, answeredAt - handedAt);
     ledger.bodyMs = endedAt - startedAt - ledger.meshMs - ledger.waitMs;
+    ledger.stallMs = this.stallMs;
     return ledger;
   }
 
