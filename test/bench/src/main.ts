@@ -20,6 +20,7 @@ import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
 import { spans } from "./row/spans.js";
 import { startUp } from "./row/start-up.js";
 import { tokens } from "./row/tokens.js";
+import { xdsBench } from "./row/xds.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   match,
@@ -45,6 +46,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   tokens,
   security: serverSecurity,
   authz,
+  xds: xdsBench,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));

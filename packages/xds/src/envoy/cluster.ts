@@ -170,9 +170,10 @@ function writtenEndpoints(
   const [written] = wireParts(bytes, [LOAD_ASSIGNMENT]);
   if (written === undefined) return undefined;
   const assignment = readAssignment(written);
-  for (const { flaw, address, port } of assignment.localities.flatMap(({ endpoints }) => endpoints)) {
+  for (const endpoint of assignment.localities.flatMap(({ endpoints }) => endpoints)) {
+    const { address, port } = endpoint;
     const isName = resolution === "static" && isIP(address) === 0 && !address.startsWith("unix://");
-    const wrong = flaw ?? (isName ? "its address is no IP" : undefined);
+    const wrong = assignment.flaws.get(endpoint) ?? (isName ? "its address is no IP" : undefined);
     if (wrong !== undefined) findings.fault(`load_assignment has the endpoint ${address}:${port}: ${wrong}`);
   }
   return assignment;

@@ -10,21 +10,27 @@ export const FIXED64 = 1;
 export const LENGTH = 2;
 export const FIXED32 = 5;
 
+/** Works on any Uint8Array. */
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice: (this: Uint8Array, start: number, end: number) => string;
+};
+
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Below it, reading characters one by one is faster than TextDecoder, in bytes. */
-const SHORT_TEXT = 24;
+/** Up to it, looking whether all of it is ASCII is cheaper than TextDecoder, in bytes. */
+const SHORT_TEXT = 64;
 
 export class WireReader {
   readonly bytes: Uint8Array;
   position: number;
-  readonly end: number;
-  readonly #view: DataView;
+  /** Where the message ends that is being read. */
+  end: number;
+  /** Made when the first number of fixed size comes: most messages have none. */
+  #view: DataView | undefined;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get done(): boolean {
@@ -41,6 +47,11 @@ export class WireReader {
 
   /** An unsigned number; above 2^53 the nearest one. @throws {WireError} */
   varint(): number {
+    const first = this.bytes[this.position];
+    if (first !== undefined && first < 0x80 && this.position < this.end) {
+      this.position += 1;
+      return first;
+    }
     let value = 0;
     let scale = 1;
     for (let count = 0; count < 10; count++) {
@@ -65,20 +76,20 @@ export class WireReader {
 
   fixed32(): number {
     const at = this.#advance(4);
-    return this.#view.getUint32(at, true);
+    return this.#numbers.getUint32(at, true);
   }
 
   fixed64(): bigint {
     const at = this.#advance(8);
-    return this.#view.getBigUint64(at, true);
+    return this.#numbers.getBigUint64(at, true);
   }
 
   float(): number {
-    return this.#view.getFloat32(this.#advance(4), true);
+    return this.#numbers.getFloat32(this.#advance(4), true);
   }
 
   double(): number {
-    return this.#view.getFloat64(this.#advance(8), true);
+    return this.#numbers.getFloat64(this.#advance(8), true);
   }
 
   /** A part of the same bytes. @throws {WireError} */
@@ -95,19 +106,32 @@ export class WireReader {
     return new WireReader(this.bytes, at, at + length);
   }
 
+  /**
+   * As `nested`, by this reader itself: it reads up to the end of the inner message until `leave`. Cheaper where there are many.
+   * @returns where the outer message ends, for `leave`
+   * @throws {WireError}
+   */
+  enter(): number {
+    const outer = this.end;
+    const length = this.varint();
+    this.end = this.#advance(length) + length;
+    this.position = this.end - length;
+    return outer;
+  }
+
+  /** Of the inner message nothing is left. */
+  leave(outer: number): void {
+    this.end = outer;
+  }
+
   /** @throws {WireError} also for bytes that are no UTF-8 */
   string(): string {
     const length = this.varint();
     const at = this.#advance(length);
     if (length <= SHORT_TEXT) {
-      let text = "";
       let index = at;
-      for (; index < at + length; index++) {
-        const byte = this.bytes[index]!; // inside the bounds
-        if (byte >= 0x80) break;
-        text += String.fromCharCode(byte);
-      }
-      if (index === at + length) return text;
+      while (index < at + length && this.bytes[index]! < 0x80) index += 1; // inside the bounds
+      if (index === at + length) return latin1Slice.call(this.bytes, at, index);
     }
     try {
       return utf8.decode(this.bytes.subarray(at, at + length));
@@ -134,6 +158,11 @@ export class WireReader {
       default:
         throw new WireError(`wire type ${wireType}, at byte ${this.position}`); // groups: proto3 has none
     }
+  }
+
+  get #numbers(): DataView {
+    this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    return this.#view;
   }
 
   #byte(): number {

@@ -10,6 +10,8 @@ import { MetadataReader } from "./metadata-reader.js";
 /** As it is in the bytes: nothing is checked but that it can be read. */
 export interface ReadAssignment extends ClusterAssignment {
   readonly localities: readonly ReadLocality[];
+  /** Why an endpoint cannot be called, of those that cannot. */
+  readonly flaws: ReadonlyMap<AssignedEndpoint, string>;
 }
 
 export interface ReadLocality {
@@ -20,12 +22,7 @@ export interface ReadLocality {
   subZone: string;
   priority: number;
   weight: number;
-  readonly endpoints: ReadEndpoint[];
-}
-
-export interface ReadEndpoint extends AssignedEndpoint {
-  /** Why it cannot be called, where it cannot. */
-  readonly flaw: string | undefined;
+  readonly endpoints: AssignedEndpoint[];
 }
 
 const HEALTH: readonly EndpointHealth[] = ["unknown", "healthy", "unhealthy", "draining", "timeout", "degraded"];
@@ -43,21 +40,21 @@ const [V1, V2, V3, V5] = [8, 16, 24, 40] as const;
 /** @throws {WireError} */
 export function readAssignment(bytes: Uint8Array): ReadAssignment {
   const reader = new WireReader(bytes);
-  const metadata = new MetadataReader();
+  const endpoints = new EndpointReader(reader);
   const localities: ReadLocality[] = [];
   let policy = { overprovisioningPercent: OVERPROVISIONING_PERCENT, drops: [] as DroppedShare[] };
   let name = "";
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === F1) name = reader.string();
-    else if (tag === F2) localities.push(locality(reader.nested(), metadata));
+    else if (tag === F2) localities.push(locality(reader, endpoints));
     else if (tag === F4) policy = readPolicy(reader.nested(), policy);
     else reader.skip(tag & 7);
   }
-  return { name, localities, ...policy, unusable: [] };
+  return { name, localities, ...policy, unusable: [], flaws: endpoints.flaws };
 }
 
-function locality(reader: WireReader, metadata: MetadataReader): ReadLocality {
+function locality(reader: WireReader, endpoints: EndpointReader): ReadLocality {
   const read: ReadLocality = {
     hasLocality: false,
     region: "",
@@ -67,14 +64,16 @@ function locality(reader: WireReader, metadata: MetadataReader): ReadLocality {
     weight: 0,
     endpoints: [],
   };
+  const outer = reader.enter();
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === F1) place(reader.nested(), read);
-    else if (tag === F2) read.endpoints.push(lbEndpoint(reader, metadata));
-    else if (tag === F3) read.weight = wrappedNumber(reader.nested());
+    else if (tag === F2) read.endpoints.push(endpoints.next());
+    else if (tag === F3) read.weight = wrappedNumber(reader);
     else if (tag === V5) read.priority = reader.varint();
     else reader.skip(tag & 7);
   }
+  reader.leave(outer);
   return read;
 }
 
@@ -89,69 +88,99 @@ function place(reader: WireReader, read: ReadLocality): void {
   }
 }
 
-/** LbEndpoint, Endpoint, Address and SocketAddress in one: readers of parts would cost more than the reading. */
-interface Draft {
-  address: string;
-  port: number;
-  hostname: string;
-  flaw: string | undefined;
-}
+/** LbEndpoint, Endpoint, Address and SocketAddress in one, whose parts lie in it and not in objects of their own. */
+class EndpointReader {
+  readonly flaws = new Map<AssignedEndpoint, string>();
+  readonly #reader: WireReader;
+  readonly #metadata: MetadataReader;
+  #address = "";
+  #port = 0;
+  #hostname = "";
+  #flaw: string | undefined;
 
-function lbEndpoint(outer: WireReader, metadata: MetadataReader): ReadEndpoint {
-  const reader = outer.nested();
-  const draft: Draft = { address: "", port: 0, hostname: "", flaw: NO_ADDRESS };
-  let health = 0;
-  let weight = 1;
-  let found = metadata.none;
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === F1) endpoint(reader.nested(), draft);
-    else if (tag === V2) health = reader.varint();
-    else if (tag === F3) found = metadata.read(reader.part());
-    else if (tag === F4) weight = wrappedNumber(reader.nested());
-    else reader.skip(tag & 7);
+  constructor(reader: WireReader) {
+    this.#reader = reader;
+    this.#metadata = new MetadataReader(reader);
   }
-  const { address, port, hostname, flaw } = draft;
-  return { address, port, weight, health: HEALTH[health] ?? "unknown", hostname, metadata: found, flaw };
+
+  next(): AssignedEndpoint {
+    const reader = this.#reader;
+    this.#address = "";
+    this.#port = 0;
+    this.#hostname = "";
+    this.#flaw = NO_ADDRESS;
+    let health = 0;
+    let weight = 1;
+    let metadata = this.#metadata.none;
+    const outer = reader.enter();
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === F1) this.#endpoint();
+      else if (tag === V2) health = reader.varint();
+      else if (tag === F3) metadata = this.#metadata.next();
+      else if (tag === F4) weight = wrappedNumber(reader);
+      else reader.skip(tag & 7);
+    }
+    reader.leave(outer);
+    const endpoint: AssignedEndpoint = {
+      address: this.#address,
+      port: this.#port,
+      weight,
+      health: HEALTH[health] ?? "unknown",
+      hostname: this.#hostname,
+      metadata,
+    };
+    if (this.#flaw !== undefined) this.flaws.set(endpoint, this.#flaw);
+    return endpoint;
+  }
+
+  #endpoint(): void {
+    const reader = this.#reader;
+    const outer = reader.enter();
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === F1) this.#addressOf();
+      else if (tag === F3) this.#hostname = reader.string();
+      else reader.skip(tag & 7);
+    }
+    reader.leave(outer);
+  }
+
+  #addressOf(): void {
+    const reader = this.#reader;
+    const outer = reader.enter();
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === F1) this.#socketAddress();
+      else if (tag === F2 || tag === F3) {
+        this.#flaw = tag === F2 ? "it is a pipe" : "it is an internal listener of Envoy";
+        reader.skip(LENGTH);
+      } else reader.skip(tag & 7);
+    }
+    reader.leave(outer);
+  }
+
+  #socketAddress(): void {
+    const reader = this.#reader;
+    let flaw: string | undefined = "it has no port";
+    let isTcp = true;
+    const outer = reader.enter();
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === V1) isTcp = reader.varint() === 0;
+      else if (tag === F2) this.#address = reader.string();
+      else if (tag === V3) {
+        this.#port = reader.varint();
+        flaw = this.#port <= 65_535 ? undefined : `port ${this.#port}`;
+      } else if (tag === F4) flaw = `its port is a name, ${reader.string()}`;
+      else reader.skip(tag & 7);
+    }
+    reader.leave(outer);
+    this.#flaw = isTcp ? flaw : "it is not TCP";
+  }
 }
 
 const NO_ADDRESS = "it has no address";
-
-function endpoint(reader: WireReader, draft: Draft): void {
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === F1) address(reader.nested(), draft);
-    else if (tag === F3) draft.hostname = reader.string();
-    else reader.skip(tag & 7);
-  }
-}
-
-function address(reader: WireReader, draft: Draft): void {
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === F1) socketAddress(reader.nested(), draft);
-    else if (tag === F2 || tag === F3) {
-      draft.flaw = tag === F2 ? "it is a pipe" : "it is an internal listener of Envoy";
-      reader.skip(LENGTH);
-    } else reader.skip(tag & 7);
-  }
-}
-
-function socketAddress(reader: WireReader, draft: Draft): void {
-  draft.flaw = "it has no port";
-  while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === V1) {
-      if (reader.varint() !== 0) draft.flaw = "it is not TCP";
-    } else if (tag === F2) draft.address = reader.string();
-    else if (tag === V3) {
-      draft.port = reader.varint();
-      draft.flaw = draft.port <= 65_535 ? undefined : `port ${draft.port}`;
-    } else if (tag === F4) {
-      draft.flaw = `its port is a name, ${reader.string()}`;
-    } else reader.skip(tag & 7);
-  }
-}
 
 function readPolicy(reader: WireReader, before: { overprovisioningPercent: number; drops: DroppedShare[] }) {
   let { overprovisioningPercent } = before;
@@ -159,7 +188,7 @@ function readPolicy(reader: WireReader, before: { overprovisioningPercent: numbe
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === F2) drops.push(dropped(reader.nested()));
-    else if (tag === F3) overprovisioningPercent = wrappedNumber(reader.nested());
+    else if (tag === F3) overprovisioningPercent = wrappedNumber(reader);
     else reader.skip(tag & 7);
   }
   return { overprovisioningPercent, drops };
@@ -188,13 +217,15 @@ function dropped(reader: WireReader): DroppedShare {
   return { category, ratio: Math.min(1, numerator / parts) };
 }
 
-/** google.protobuf.UInt32Value */
+/** google.protobuf.UInt32Value, which is next. */
 function wrappedNumber(reader: WireReader): number {
   let value = 0;
+  const outer = reader.enter();
   while (!reader.done) {
     const tag = reader.tag();
     if (tag === V1) value = reader.varint();
     else reader.skip(tag & 7);
   }
+  reader.leave(outer);
   return value;
 }

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { firstText } from "../first-text.js";
 import type { ResourceType } from "../watch.js";
 import { type AssignedEndpoint, type ClusterAssignment, type LocalityEndpoints, sameAssignment } from "./assignment.js";
-import { type ReadAssignment, type ReadEndpoint, type ReadLocality, readAssignment } from "./decode-assignment.js";
+import { type ReadAssignment, type ReadLocality, readAssignment } from "./decode-assignment.js";
 
 /** Of the weights of a priority's localities, as of those of a locality's endpoints. */
 const MOST_WEIGHT = 0xffff_ffff;
@@ -31,11 +31,16 @@ function checked(read: ReadAssignment, rules: EndpointRules): ClusterAssignment 
   const unusable: string[] = [];
   if (read.name === "") problems.push("it has no name");
   checkPriorities(read.localities, rules, problems);
-  const seen = new Set<string>();
+  const seen = new SeenAddresses();
+  const { flaws } = read;
+  const take =
+    rules === "grpc"
+      ? { flawed: (text: string) => problems.push(text), repeated: (text: string) => problems.push(text) }
+      : { flawed: (text: string) => unusable.push(text), repeated: () => 0 };
   const localities = read.localities.map((locality): LocalityEndpoints => {
     const { region, zone, subZone, priority, weight } = locality;
     if (rules === "grpc" && !locality.hasLocality) problems.push("endpoints without a locality");
-    const endpoints = usable(locality.endpoints, rules, seen, problems, unusable);
+    const endpoints = usable(locality.endpoints, flaws, seen, take);
     return { region, zone, subZone, priority, weight, endpoints };
   });
   if (problems.length > 0) throw new Error(problems.slice(0, 10).join("; "));
@@ -63,22 +68,39 @@ function checkPriorities(localities: readonly ReadLocality[], rules: EndpointRul
   }
 }
 
+/** @param take gets what cannot be used, and what is there twice where that matters */
 function usable(
-  endpoints: readonly ReadEndpoint[],
-  rules: EndpointRules,
-  seen: Set<string>,
-  problems: string[],
-  unusable: string[],
+  endpoints: readonly AssignedEndpoint[],
+  flaws: ReadonlyMap<AssignedEndpoint, string>,
+  seen: SeenAddresses,
+  take: { readonly flawed: (text: string) => void; readonly repeated: (text: string) => void },
 ): readonly AssignedEndpoint[] {
   const found: AssignedEndpoint[] = [];
-  for (const { flaw, ...endpoint } of endpoints) {
+  for (const endpoint of endpoints) {
     const { address, port, hostname } = endpoint;
-    const shown = `${address || hostname || "endpoint"}:${port}`;
-    const wrong = flaw ?? (isIP(address) === 0 ? "its address is no IP" : undefined);
-    if (wrong !== undefined) (rules === "grpc" ? problems : unusable).push(`${shown}: ${wrong}`);
-    else if (!seen.has(shown)) found.push(endpoint);
-    else if (rules === "grpc") problems.push(`${shown} is there twice`);
-    seen.add(shown);
+    const flaw = flaws.get(endpoint) ?? (isIP(address) === 0 ? "its address is no IP" : undefined);
+    if (flaw !== undefined) take.flawed(`${address || hostname || "endpoint"}:${port}: ${flaw}`);
+    else if (seen.add(address, port)) found.push(endpoint);
+    else take.repeated(`${address}:${port} is there twice`);
   }
   return found;
+}
+
+/** By address and then by port: texts of both together would cost more than all the rest. */
+class SeenAddresses {
+  readonly #ports = new Map<string, number | Set<number>>();
+
+  /** Whether it is the first time. */
+  add(address: string, port: number): boolean {
+    const ports = this.#ports.get(address);
+    if (ports === undefined) this.#ports.set(address, port);
+    else if (typeof ports === "number") {
+      if (ports === port) return false;
+      this.#ports.set(address, new Set([ports, port]));
+    } else {
+      if (ports.has(port)) return false;
+      ports.add(port);
+    }
+    return true;
+  }
 }

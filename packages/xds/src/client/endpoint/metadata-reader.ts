@@ -4,7 +4,6 @@
  */
 
 import { LENGTH, WireReader } from "../../proto/wire-reader.js";
-import { sameBytes } from "../cache/entry.js";
 import type { EndpointMetadata } from "./assignment.js";
 
 /** Name of the filter, then of the field, then where it goes. */
@@ -18,14 +17,25 @@ type Draft = { -readonly [Key in keyof EndpointMetadata]: string };
 
 export class MetadataReader {
   readonly none: EndpointMetadata = { tlsMode: "", workload: "", hashKey: "" };
-  #bytes: Uint8Array | undefined;
+  readonly #reader: WireReader;
   #last: EndpointMetadata = this.none;
+  #lastAt = 0;
+  #lastLength = 0;
 
-  /** @throws {WireError} */
-  read(bytes: Uint8Array): EndpointMetadata {
-    if (sameBytes(this.#bytes, bytes)) return this.#last;
+  constructor(reader: WireReader) {
+    this.#reader = reader;
+  }
+
+  /** The metadata that come next. @throws {WireError} */
+  next(): EndpointMetadata {
+    const reader = this.#reader;
+    const outer = reader.enter();
+    const { bytes, position: at, end } = reader;
+    reader.position = end;
+    reader.leave(outer);
+    if (this.#isLast(bytes, at, end - at)) return this.#last;
     const draft: Draft = { ...this.none };
-    eachEntry(new WireReader(bytes), (filter, struct) => {
+    eachEntry(new WireReader(bytes, at, end), (filter, struct) => {
       const wanted = Object.hasOwn(WANTED, filter) ? WANTED[filter] : undefined;
       if (wanted === undefined) return;
       eachEntry(struct, (field, value) => {
@@ -33,9 +43,17 @@ export class MetadataReader {
         if (target !== undefined) draft[target] = text(value);
       });
     });
-    this.#bytes = bytes;
     this.#last = draft;
+    this.#lastAt = at;
+    this.#lastLength = end - at;
     return draft;
+  }
+
+  #isLast(bytes: Uint8Array, at: number, length: number): boolean {
+    if (length !== this.#lastLength) return false;
+    const before = this.#lastAt;
+    for (let index = 0; index < length; index++) if (bytes[before + index] !== bytes[at + index]) return false;
+    return true;
   }
 }
 
