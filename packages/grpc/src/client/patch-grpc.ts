@@ -5,6 +5,7 @@
  */
 
 import Module from "node:module";
+import { tellMethodsOfAll } from "../server/tell-methods.js";
 import type { GrpcChannel } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { MESHED, ORIGINAL } from "./original.js";
@@ -16,6 +17,8 @@ export interface GrpcHooks {
 
 /** The file that defines it, whatever the package's folder is called: an alias of npm's may say. */
 const DEFINED_IN = /[\\/]build[\\/]src[\\/]channel\.js$/;
+
+const SERVER_DEFINED_IN = /[\\/]@grpc[\\/]grpc-js[\\/]build[\\/]src[\\/]server\.js$/;
 
 type Loader = (module: { readonly exports: unknown }, filename: string) => unknown;
 
@@ -34,12 +37,16 @@ export function patchGrpc(hooks: GrpcHooks): () => void {
   const internals = Module as unknown as ModuleInternals;
   const undos: (() => void)[] = [];
   for (const [file, module] of Object.entries(internals._cache)) {
-    if (module !== undefined && DEFINED_IN.test(file)) see(module.exports, file);
+    if (module === undefined) continue;
+    if (DEFINED_IN.test(file)) see(module.exports, file);
+    if (SERVER_DEFINED_IN.test(file)) undos.push(tellMethodsOfAll(module.exports));
   }
   const load = internals._extensions[".js"]!; // Node's own is always there
   const hooked: Loader = function (this: unknown, module, filename) {
     const result = load.call(this, module, filename);
     if (filename.endsWith("channel.js") && DEFINED_IN.test(filename)) see(module.exports, filename);
+    if (filename.endsWith("server.js") && SERVER_DEFINED_IN.test(filename))
+      undos.push(tellMethodsOfAll(module.exports));
     return result;
   };
   internals._extensions[".js"] = hooked;

@@ -8,6 +8,7 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as GrpcServer, ServerOptions } from "@grpc/grpc-js";
 import { MeshError } from "@inmesh/core";
 import { ownGrpc } from "../client/grpc-module.js";
+import { tellMethods } from "./tell-methods.js";
 
 /** As much of grpc-js's `Server` as this needs; private in its types. */
 interface MakesHttp2Servers {
@@ -34,6 +35,7 @@ export function attachGrpcServer<Server extends object>(
   }
   const createInMesh: typeof create = function (this: MakesHttp2Servers, ...args) {
     const made = create.apply(this, args);
+    tellMethods(made, server);
     attach(made);
     return made;
   };

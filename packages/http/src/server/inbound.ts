@@ -25,6 +25,7 @@ import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
 import { emitWithin } from "./emit-within.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
+import { answerGrpcHealth, asksGrpcHealth, type GrpcHealth } from "./grpc-health.js";
 import { tellGrpcDeadline } from "./grpc-timeout.js";
 import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
@@ -55,6 +56,8 @@ export class Inbound {
   reserved: ((method: string, target: string) => LocalAnswer | undefined) | undefined;
   /** The mesh's own pages under a path of the application's ports, for whom access control has let in. Undefined: none. */
   remote: RemotePages | undefined;
+  /** How the process is, for callers that ask as gRPC does, where the application has no answer. Undefined: nobody says. */
+  health: GrpcHealth | undefined;
   readonly #record = new InboundRecord();
   readonly #latency = new Histogram();
   readonly #waiting = new Set<() => void>();
@@ -408,6 +411,10 @@ export class Inbound {
       if (headers !== undefined) addToStream(stream, headers);
     }
     // Its library calls the handler out of an event of the stream, which Node emits in nobody's context.
+    const path = head.headers[":path"];
+    if (this.health !== undefined && asksGrpcHealth(path)) {
+      answerGrpcHealth(stream, text(path), this.health, this.#engine.clock);
+    }
     if (isGrpc(text(head.headers["content-type"]))) emitWithin(stream, (emit) => this.#hand(inbound, emit));
     return this.#hand(inbound, work);
   }

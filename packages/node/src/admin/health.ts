@@ -51,6 +51,18 @@ export function healthOnAppPort(plane: DataPlane, path: string): NonNullable<Inb
   };
 }
 
+/** As `/ready`. */
+export function grpcHealth(plane: DataPlane): NonNullable<Inbound["health"]> {
+  return {
+    get serving() {
+      return conditionsOf(plane).every(({ ok }) => ok);
+    },
+    get ending() {
+      return plane.draining;
+    },
+  };
+}
+
 export function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReading {
   return registryReading(pipeline, registryUrl, clock);
 }

@@ -27,7 +27,7 @@ import {
 } from "@inmesh/http/internal";
 import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
-import { healthOnAppPort } from "../admin/health.js";
+import { grpcHealth, healthOnAppPort } from "../admin/health.js";
 import { remotePages } from "../admin/remote.js";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
@@ -215,6 +215,7 @@ export class DataPlane {
     this.inbound = new Inbound(this.engine, security);
     if (settings.healthPath !== undefined) this.inbound.reserved = healthOnAppPort(this, settings.healthPath);
     if (settings.remoteAdmin) this.inbound.remote = remotePages(this);
+    if (settings.mode === "on") this.inbound.health = grpcHealth(this);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
     this.servers = new Servers({ inbound: this.inbound, clock, security, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
