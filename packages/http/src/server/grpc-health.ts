@@ -28,6 +28,10 @@ const LOOK_MS = 250;
 const LONGEST_MESSAGE = 1_024;
 const PREFIX_BYTES = 5;
 
+interface SocketOfServer {
+  readonly server?: { readonly [METHODS]?: () => Iterable<string> };
+}
+
 export function asksGrpcHealth(path: unknown): boolean {
   return path === CHECK || path === WATCH;
 }
@@ -125,10 +129,8 @@ class HealthAnswer {
 
   /** One whose methods nobody knows is believed to have every service. */
   #serves(service: string): boolean {
-    const { server } = this.#stream.session?.socket as unknown as {
-      readonly server?: { [METHODS]?: () => Iterable<string> };
-    };
-    const paths = server?.[METHODS]?.();
+    const socket = this.#stream.session?.socket as unknown as SocketOfServer | undefined;
+    const paths = socket?.server?.[METHODS]?.();
     return paths === undefined || [...paths].some((path) => path.startsWith(`/${service}/`));
   }
 }
