@@ -3,9 +3,10 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { MeshError, type Registrar, type Source } from "@inmesh/core";
+import type { Registrar, Source, SourceStatus } from "@inmesh/core";
 import { ApiSource, istioNode } from "@inmesh/xds/api";
 import { createXdsClient, parseXdsTarget, type XdsClient, type XdsNode, type XdsTarget } from "@inmesh/xds/client";
+import { createEnvoyFeed } from "@inmesh/xds/envoy";
 import { shownConfig } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
 import { foundAddress } from "../whereabouts/found-address.js";
@@ -24,16 +25,45 @@ export function openXds(url: string, options: OpenRegistryOptions): Omit<OpenReg
   const address = target.servers[0]?.address ?? "";
   return {
     url: shownConfig(url),
-    source: openSource(target, client, options),
+    ...openPolicy(target, client, options),
     registrar: NO_LEASES,
     registersElsewhere: "no lease is written: the control plane learns of this process from the platform that runs it",
     ...(!address.startsWith("unix:") && { server: address, shared: sharedServer(address) }),
   };
 }
 
-function openSource({ profile }: XdsTarget, client: XdsClient, { clock }: OpenRegistryOptions): Source {
-  if (profile === "api") return new ApiSource({ client, clock });
-  throw new MeshError("CONFIG_INVALID", `profile=${profile} is not there yet; expected profile=api`);
+/** Istio's own resources are documents; what is meant for Envoy or for gRPC arrives compiled. */
+function openPolicy(
+  { profile }: XdsTarget,
+  client: XdsClient,
+  { clock }: OpenRegistryOptions,
+): Pick<OpenRegistry, "source" | "feed"> {
+  if (profile === "api") return { source: new ApiSource({ client, clock }) };
+  return {
+    source: new StreamStatus(client),
+    feed: ({ store, client: context, clock: time }) =>
+      createEnvoyFeed({ client, profile, store, context, clock: time }),
+  };
+}
+
+/** How the stream is, where there are no documents to watch. */
+class StreamStatus implements Source {
+  readonly #client: XdsClient;
+
+  constructor(client: XdsClient) {
+    this.#client = client;
+  }
+
+  get status(): SourceStatus {
+    const { state, since, reason } = this.#client.status;
+    return { state, since, ...(reason !== undefined && { reason }) };
+  }
+
+  watch(): void {}
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
 }
 
 function openClient(target: XdsTarget, options: OpenRegistryOptions): XdsClient {

@@ -83,6 +83,19 @@ describe.skipIf(missing !== undefined)("documents of a recorded istiod", () => {
   });
 });
 
+it("refuses a field that a newer Istio may have, so that no policy is half understood", () => {
+  const { kind, bytes } = onTheWire({ kind: "AuthorizationPolicy", metadata: { name: "a" }, spec: { action: "DENY" } });
+  const [body] = [Buffer.from(bytes)];
+  // The body's message is the end of the resource: field 99, a varint, and both lengths before it three more.
+  const at = body.lastIndexOf(Buffer.from([0x18, 0x01]));
+  const longer = Buffer.concat([body.subarray(0, at + 2), Buffer.from([0x98, 0x06, 0x01])]);
+  for (const index of [body.indexOf(0x12, body.indexOf("default/a") + 9) + 1, at - 1]) longer[index]! += 3;
+  const { documents, problems } = apiResourceType(kind).decode(longer, "default/a");
+  expect(documents).toEqual([]);
+  expect(problems[0]).toMatchObject({ severity: "error", resource: "AuthorizationPolicy/default/a" });
+  expect(problems[0]?.message).toContain("field 99 of istio.security.v1beta1.AuthorizationPolicy");
+});
+
 interface RouteCases {
   readonly services: readonly {
     readonly host: string;

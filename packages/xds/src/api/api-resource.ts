@@ -34,7 +34,7 @@ export function apiResourceType(kind: ApiKind): ResourceType<ApiResource> {
     url: kind.url,
     wholeState: true,
     nameOf: (bytes) => (bare ? MESH_CONFIG_NAME : wrappedName(bytes)),
-    decode: (bytes) => (bare ? meshConfig(kind, bytes) : wrapped(kind, bytes)),
+    decode: (bytes, name) => (bare ? meshConfig(kind, bytes) : whatIsRead(kind, bytes, name)),
     same: (before, after) => before.hash === after.hash,
   };
 }
@@ -43,8 +43,33 @@ function meshConfig({ kind, apiVersion, message }: ApiKind, bytes: Uint8Array): 
   return taken({ apiVersion, kind, ...decodeMessage(SCHEMA, message, bytes) });
 }
 
+/**
+ * What cannot be read, or has fields of a newer Istio, is a problem and no document: whoever wrote it meant something, and a
+ * policy of security that is only half understood would open a door.
+ */
+function whatIsRead(kind: ApiKind, bytes: Uint8Array, name: string): ApiResource {
+  try {
+    return wrapped(kind, bytes);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    const message = `${error.message}. The document is refused. Use a version of inmesh that knows it, or leave the field out.`;
+    const problem: Problem = {
+      ...{ code: "IM0002", severity: "error", message, resource: `${kind.kind}/${name}` },
+      ...{ path: "", file: "", line: 0, column: 0 },
+    };
+    return { documents: [], problems: [problem], hash: `refused ${message}` };
+  }
+}
+
 function wrapped(kind: ApiKind, bytes: Uint8Array): ApiResource {
-  const { metadata = {}, body } = decodeMessage(SCHEMA, WRAPPER, bytes) as { metadata?: Metadata; body?: Message };
+  const onUnknown = (message: string, field: number): void => {
+    if (message.startsWith("istio.mcp.")) return; // of the envelope
+    throw new WireError(`field ${field} of ${message} is not known here`);
+  };
+  const { metadata = {}, body } = decodeMessage(SCHEMA, WRAPPER, bytes, { onUnknown }) as {
+    metadata?: Metadata;
+    body?: Message;
+  };
   const { name = "", createTime, labels, annotations } = metadata;
   if (body?.["@type"] !== kind.message) {
     const found = body === undefined ? "nothing" : (body["@type"] ?? body["type"]);

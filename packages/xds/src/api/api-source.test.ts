@@ -109,6 +109,28 @@ describe("ApiSource", () => {
     expect(last().documents[0]).toBe(before);
   });
 
+  it("keeps the last good version of what it cannot read any more, and says so", () => {
+    const { clock, client, push, last } = setup();
+    push([shop("AuthorizationPolicy", "none", { action: "DENY", rules: [{}] })]);
+    clock.advance(100);
+    const [before] = last().documents;
+    const { kind, bytes } = onTheWire(shop("AuthorizationPolicy", "none", {}));
+    const cut = bytes.subarray(0, bytes.length - 1);
+    client.answer(
+      kind.url,
+      new Map([
+        ["shop/none", cut],
+        ["shop/other", cut],
+      ]),
+    );
+    clock.advance(100);
+    expect(last().documents).toEqual([before]);
+    expect(last().problems.map(({ resource, severity }) => `${severity} ${resource}`)).toEqual([
+      "error AuthorizationPolicy/shop/none",
+      "error AuthorizationPolicy/shop/other",
+    ]);
+  });
+
   it("asks for endpoints of what is used alone, and tells of the service at once", () => {
     const { clock, client, source, push, endpoints, last } = setup();
     push([REVIEWS]);

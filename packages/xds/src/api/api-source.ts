@@ -73,7 +73,8 @@ export class ApiSource implements Source {
       this.#options.client.watch(apiResourceType(one.kind), {
         names: "*",
         onChanges: ({ changed, removed }) => {
-          for (const [name, resource] of changed) one.resources.set(name, resource);
+          for (const [name, resource] of changed)
+            one.resources.set(name, withLastGood(resource, one.resources.get(name)));
           for (const name of removed) one.resources.delete(name);
           one.answered = true;
           this.#changed = true;
@@ -142,6 +143,12 @@ export class ApiSource implements Source {
     };
     for (const listener of [...this.#listeners]) listener(this.#view);
   }
+}
+
+/** One that cannot be read keeps the documents that it had when it could. */
+function withLastGood(resource: ApiResource, before: ApiResource | undefined): ApiResource {
+  if (resource.documents.length > 0 || before === undefined) return resource;
+  return { ...resource, documents: before.documents };
 }
 
 /** Processes are registered elsewhere. */

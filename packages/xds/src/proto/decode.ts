@@ -21,6 +21,8 @@ export interface RawAny {
 export interface DecodeOptions {
   /** `raw`: a RawAny. Messages that no table knows are that in any case. @default "decode" */
   readonly any?: "decode" | "raw";
+  /** Told of each field that the table does not have. @default it is stepped over in silence */
+  readonly onUnknown?: (message: string, field: number) => void;
 }
 
 /** Messages in messages; what is deeper is refused, so that no message can exhaust the stack. */
@@ -62,6 +64,7 @@ function fields(context: Context, type: MessageType, reader: WireReader): Messag
     const wireType = tag & 7;
     const field = type.byNumber.get(tag >>> 3);
     if (field === undefined) {
+      context.options.onUnknown?.(type.name, tag >>> 3);
       reader.skip(wireType);
       continue;
     }

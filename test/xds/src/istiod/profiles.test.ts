@@ -20,13 +20,20 @@ describe.skipIf(binary === undefined)("a process under a real istiod", () => {
   });
   const base = (): object[] => [serviceOf("reviews", backends), subsetsOf("reviews", ["v1", "v2"])];
 
-  it.each(["delta", "sotw"])("follows a VirtualService in less than a second, over %s", async (mode) => {
+  it.each([
+    ["api", "delta"],
+    ["api", "sotw"],
+    ["envoy", "delta"],
+    ["envoy", "sotw"],
+    ["grpc", "sotw"],
+  ])("follows a VirtualService in less than a second, profile %s over %s", async (profile, mode) => {
     istiod.write([...base(), routeTo("reviews", "v1")]);
-    await using mesh = await meshAt(`xds://${istiod.address}?mode=${mode}`);
-    await timeUntil("v1 answers", async () => (await ask(mesh, "http://reviews/")) === "v1");
+    await using mesh = await meshAt(`xds://${istiod.address}?profile=${profile}&mode=${mode}`);
+    const url = "http://reviews.shop.svc.cluster.local/";
+    await timeUntil("v1 answers", async () => (await ask(mesh, url)) === "v1");
     for (const version of ["v2", "v1", "v2"]) {
       istiod.write([...base(), routeTo("reviews", version)]);
-      const ms = await timeUntil(`${version} answers`, async () => (await ask(mesh, "http://reviews/")) === version);
+      const ms = await timeUntil(`${version} answers`, async () => (await ask(mesh, url)) === version);
       expect(ms).toBeLessThan(1_000);
     }
   });
