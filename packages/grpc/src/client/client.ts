@@ -6,6 +6,7 @@ import { type EndpointDials, Origins } from "@inmesh/core/internal";
 import type { MeshGrpc } from "../mesh-grpc.js";
 import { ChannelKinds } from "./channel-kind.js";
 import { EndpointChannels } from "./endpoint-channels.js";
+import { registerSchemes } from "./experimental.js";
 import type { GrpcChannel } from "./grpc-call.js";
 import { type GrpcModule, ownGrpc } from "./grpc-module.js";
 import { MeshChannel } from "./mesh-channel.js";
@@ -32,7 +33,9 @@ export class GrpcClient implements Pick<MeshGrpc, "credentials" | "options"> {
 
   /** For the second argument of a client: whether TLS is spoken is up to policy. */
   credentials(): ChannelCredentials {
-    return ownGrpc().credentials.createInsecure();
+    const grpc = ownGrpc();
+    registerSchemes(grpc);
+    return grpc.credentials.createInsecure();
   }
 
   /** For the third argument of a client; what else stands there goes along: `{ ...mesh.grpc.options(), ...mine }`. */

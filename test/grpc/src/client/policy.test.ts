@@ -282,3 +282,25 @@ it("says so when only the mesh could know a host, and does not", async () => {
     expect.stringMatching(/"nobody" port 80 is not in the registry/),
   ]);
 });
+
+it("says what is missing where a client for a name of the mesh was made without it", async () => {
+  const { mesh } = await setUp(["a"]);
+  const client = echoClient("inmesh:echo.shop:50051", mesh.grpc.credentials(), {}, closing);
+  const { status: got } = await say(client, "x");
+  expect([got.code, got.details]).toEqual([status.UNAVAILABLE, expect.stringMatching(/give it mesh.grpc.options\(\)/)]);
+});
+
+it("has one state for HTTP and gRPC: a breaker that HTTP opened is open", async () => {
+  const { servers, mesh, client } = await setUp(
+    ["a"],
+    `apiVersion: inmesh.dev/v1alpha1
+kind: CircuitBreaker
+metadata: { name: echo, namespace: default }
+spec: { host: ${HOST}, minRequests: 3, failurePercent: 50, window: 10s, openFor: 60s }`,
+  );
+  expect((await say(client, "x")).text).toBe("a: x");
+  servers[0]!.kill();
+  for (let index = 0; index < 6; index++) await mesh.fetch(`http://${HOST}:50051/health`).then((each) => each.text());
+  const { status: got } = await say(client, "x");
+  expect([got.code, got.details]).toEqual([status.UNAVAILABLE, expect.stringMatching(/\(BREAKER_OPEN\)/)]);
+});
