@@ -287,6 +287,34 @@ describe.each(MODES)("AdsClient, %s", (mode) => {
     expect(server.isOpen).toBe(true);
   });
 
+  it("comes to the same end wherever its streams are cut", async () => {
+    const texts = ["1", "2", "bad", "3"];
+    for (let cutAt = 0; cutAt < texts.length; cutAt++) {
+      for (const inTheMiddle of [false, true]) {
+        const { server, clock, told, type, later } = await watching(["a", "b"]);
+        const { decode } = type;
+        type.decode = (...args) => {
+          clock.stall(10); // each resource takes a turn of its own
+          return decode.apply(type, args);
+        };
+        for (const [index, text] of texts.entries()) {
+          server.answer([named("a", text), named("b", `b${text}`)], { version: text });
+          if (index === cutAt && inTheMiddle) later.shift()?.();
+          while (index !== cutAt && later.length > 0) later.shift()?.();
+          if (index !== cutAt) continue;
+          server.cut();
+          while (later.length > 0) later.shift()?.();
+          await clock.advanceAsync(2_000);
+        }
+        // Of a server that says all of it again to who comes back.
+        server.answer([named("a", "3"), named("b", "b3")], { version: "3" });
+        while (later.length > 0) later.shift()?.();
+        expect(told.lines.at(-1)).toMatch(/(^| )(a=3|b=b3)$/);
+        expect([server.paused, server.asked().at(-1)?.["error_detail"]]).toEqual([false, undefined]);
+      }
+    }
+  });
+
   it("lets a time to live pass, and a sign of life prolong it", async () => {
     const { server, clock, told } = await watching(["a"]);
     server.answer([{ ...named("a", "1"), ttl: "10s" }]);

@@ -1,7 +1,15 @@
 /** A client on a real server, and what it has told. */
 
 import { systemClock, systemRandom } from "@inmesh/core";
-import { AdsClient, type AdsMode, encodeNode, GrpcTransport, type ResourceType, type Watch } from "@inmesh/xds/client";
+import {
+  AdsClient,
+  type AdsMode,
+  type ClusterAssignment,
+  encodeNode,
+  GrpcTransport,
+  type ResourceType,
+  type Watch,
+} from "@inmesh/xds/client";
 
 export interface TestClientOptions {
   readonly mode: AdsMode;
@@ -43,5 +51,13 @@ export class Told<Value> {
         for (const name of removed) this.values.set(name, undefined);
       },
     });
+  }
+
+  /** Ports of an assignment, in its order: `80,81`. */
+  portsOf(this: Told<ClusterAssignment>, name: string): string | undefined {
+    return this.values
+      .get(name)
+      ?.localities.flatMap(({ endpoints }) => endpoints.map(({ port }) => port))
+      .join(",");
   }
 }
