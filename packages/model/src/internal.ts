@@ -1,7 +1,7 @@
 export { ratio } from "./compile/fault.js";
 export { Generations } from "./compile/generations.js";
 export { getOrMake } from "./compile/get-or-make.js";
-export { hostCovers, qualifiedHost } from "./compile/host.js";
+export { hostCandidates, hostCovers, qualifiedHost } from "./compile/host.js";
 export { foldCase, literalPrefix, matchesPath, type PathTest, pathEnd } from "./compile/path-test.js";
 export { compileDirectResponse, compileRedirect } from "./compile/redirect.js";
 export { queryValue } from "./compile/request-match.js";

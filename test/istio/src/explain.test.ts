@@ -1,29 +1,10 @@
 /** 4,368 requests to random VirtualServices: `explain` says what real Istio did with them. */
 
-import { type Explanation, explain } from "@inmesh/core";
+import { explain } from "@inmesh/core";
 import { expect, it } from "vitest";
+import { answerOf } from "./explained-answer.js";
 import { ISTIO_MISSING, ISTIO_REQUESTS, readIstioRoutes } from "./istio-recording.js";
-import { isSame, judged, PORT, type RecordedAnswer, versionsOf } from "./recorded.js";
-
-/** In the recording's own form, so that both can be compared whole. */
-function answerOf(explanation: Explanation): RecordedAnswer {
-  const { outcome, status, destinations, request, redirect, directResponse, responseHeaders } = explanation;
-  if (outcome === "passThrough") return { passThrough: true };
-  const headers = { ...responseHeaders.set };
-  for (const [name, value] of Object.entries(responseHeaders.add)) {
-    headers[name] = headers[name] === undefined ? value : `${headers[name]},${value}`;
-  }
-  const [destination] = destinations;
-  return {
-    status: status ?? 200,
-    ...(outcome === "route" && { host: destination!.host, upstream: request! }), // a route has both
-    subset: destination?.subset || undefined,
-    ...(redirect && { location: redirect.location }),
-    ...(directResponse?.body && { body: directResponse.body }),
-    ...(outcome === "fault" && { body: "fault filter abort" }),
-    ...(Object.keys(headers).length > 0 && { responseHeaders: headers }),
-  };
-}
+import { isSame, judged, PORT, versionsOf } from "./recorded.js";
 
 it("answers every recorded request as Istio did", (context) => {
   if (ISTIO_MISSING !== undefined) return context.skip(ISTIO_MISSING);

@@ -92,7 +92,7 @@ export function isSame(a: object, b: object): boolean {
 }
 
 /** What the recording ran behind the rules: a ServiceEntry with an endpoint per subset, and the subsets. */
-function documentsOf({ host, ports, subsets }: RecordedService, portOf: EndpointPort): unknown[] {
+export function documentsOf({ host, ports, subsets }: RecordedService, portOf: EndpointPort): unknown[] {
   const [name, namespace] = host.split(".");
   const endpoints = versionsOf({ host, ports, subsets }).map((version) => ({
     address: "127.0.0.1",

@@ -111,6 +111,7 @@ export class EnvoySnapshot implements Snapshot {
         : new EnvoyRouteTable(
             resources,
             this.#listeners,
+            client.namespace,
             (host) => services.get(host),
             previous === undefined ? undefined : previous.#table,
           );

@@ -32,10 +32,14 @@ export class ListenerIndex {
     this.outboundPolicy = policy;
   }
 
-  /** @param host lower-case */
-  find(host: string, port: number): DiscoveredListener | undefined {
-    const named = this.#byName.get(`${host}:${port}`) ?? this.#byName.get(host);
-    return named ?? this.#byAddress.get(`${host}:${port}`) ?? this.#byPort.get(port);
+  /** @param candidates names that the host may mean, lower-case; the first as it is written */
+  find(candidates: readonly string[], port: number): DiscoveredListener | undefined {
+    const [host = ""] = candidates;
+    for (const name of this.#byName.size === 0 ? [] : candidates) {
+      const named = this.#byName.get(`${name}:${port}`) ?? this.#byName.get(name);
+      if (named !== undefined) return named;
+    }
+    return this.#byAddress.get(`${host}:${port}`) ?? this.#byPort.get(port);
   }
 }
 

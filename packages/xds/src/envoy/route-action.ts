@@ -6,6 +6,7 @@ import {
   compileRedirect,
   type PathTest,
   prefixRewrite,
+  regexFault,
   regexRewrite,
 } from "@inmesh/model/internal";
 import { compileHeaderOps, type HeaderToAdd } from "./header-ops.js";
@@ -237,9 +238,11 @@ function rewriteBy(
   where: string,
 ): ((path: string) => string) | undefined {
   if (regex === undefined) return undefined;
-  const rewrite = regexRewrite(regex.pattern?.regex ?? "", regex.substitution ?? "");
-  if (rewrite === undefined) findings.fault(`${where} has a pattern or a group that RE2 does not take`);
-  return rewrite;
+  const pattern = regex.pattern?.regex ?? "";
+  const fault = regexFault(pattern);
+  if (fault !== undefined) findings.fault(`${where} has a pattern that RE2 does not take: ${fault}`);
+  // A group that is not there changes nothing, as in Envoy.
+  return regexRewrite(pattern, regex.substitution ?? "");
 }
 
 /** Of whole elements Envoy puts the new text in place of the old, and adds or drops no slash. */

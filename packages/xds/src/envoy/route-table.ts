@@ -1,7 +1,7 @@
 /** Authorities, as callers write them, to virtual hosts: which listener, which table, which of its hosts. */
 
 import type { RouteTable, Service, VirtualHost } from "@inmesh/model";
-import { getOrMake } from "@inmesh/model/internal";
+import { getOrMake, hostCandidates } from "@inmesh/model/internal";
 import type { DiscoveredListener } from "./listener.js";
 import { type ListenerIndex, PASSTHROUGH } from "./listener-index.js";
 import type { EnvoyResources } from "./resources.js";
@@ -23,6 +23,8 @@ interface Target {
 export class EnvoyRouteTable implements RouteTable {
   readonly #listeners: ListenerIndex;
   readonly #resources: EnvoyResources;
+  /** Of the client: short names are of it. */
+  readonly #namespace: string;
   readonly #service: (host: string) => Service | undefined;
   /** By the host's bytes, then by port. Taken over while the services that they lead to are the same. */
   readonly #compiled: WeakMap<HostBytes, Map<number, VirtualHost>>;
@@ -32,11 +34,13 @@ export class EnvoyRouteTable implements RouteTable {
   constructor(
     resources: EnvoyResources,
     listeners: ListenerIndex,
+    namespace: string,
     service: (host: string) => Service | undefined,
     previous?: EnvoyRouteTable,
   ) {
     this.#resources = resources;
     this.#listeners = listeners;
+    this.#namespace = namespace;
     this.#service = service;
     this.#compiled = previous === undefined ? new WeakMap() : previous.#compiled;
   }
@@ -53,7 +57,7 @@ export class EnvoyRouteTable implements RouteTable {
 
   /** The name of the table that speaks about an authority; undefined: none does, or it is written into its listener. */
   tableName(host: string, port: number): string | undefined {
-    return this.#listeners.find(host, port)?.http?.routeName || undefined;
+    return this.#listeners.find(this.#candidates(host), port)?.http?.routeName || undefined;
   }
 
   /** What was looked up, and found. */
@@ -66,7 +70,7 @@ export class EnvoyRouteTable implements RouteTable {
 
   /** The application's own TLS: such listeners look at the server name only, or at nothing. */
   isOpaque(host: string, port: number): boolean {
-    const listener = this.#listeners.find(host.toLowerCase(), port);
+    const listener = this.#listeners.find([host.toLowerCase()], port);
     return listener !== undefined && listener.http === undefined && listener.byServerName;
   }
 
@@ -87,19 +91,22 @@ export class EnvoyRouteTable implements RouteTable {
   }
 
   #find(host: string, port: number): VirtualHost | undefined {
-    const listener = this.#listeners.find(host, port);
+    const candidates = this.#candidates(host);
+    const listener = this.#listeners.find(candidates, port);
     const http = listener?.http;
     if (listener === undefined || http === undefined) return undefined;
     const table = this.#tableOf(listener);
     const { ready, missingRoutes } = this.#resources;
     const isTold = table !== undefined ? ready?.has(`${host}:${port}`) !== false : missingRoutes.has(http.routeName);
     if (!isTold) return pendingHost(host, port);
-    // With the port first: tables that look at it have both.
-    const found = table?.find(`${host}:${port}`);
-    const match = found === undefined || found.catchAll ? (table?.find(host) ?? found) : found;
+    const match = table && bestMatch(table, candidates, port);
     if (match === undefined) return undefined;
     const made = this.#virtualHost({ host: match.host, port, maxStreamMs: http.maxStreamMs });
     return match.catchAll && isPassThrough(match.host, made) ? undefined : made;
+  }
+
+  #candidates(host: string): readonly string[] {
+    return hostCandidates(host, this.#namespace);
   }
 
   #tableOf({ http }: DiscoveredListener): RouteConfiguration | undefined {
@@ -115,6 +122,16 @@ export class EnvoyRouteTable implements RouteTable {
     byPort.set(port, made);
     return made;
   }
+}
+
+/** With the port first: tables that look at it have both. A host of its own goes before one for all others. */
+function bestMatch(
+  table: RouteConfiguration,
+  candidates: readonly string[],
+  port: number,
+): ReturnType<RouteConfiguration["find"]> {
+  const found = candidates.flatMap((host) => [table.find(`${host}:${port}`) ?? [], table.find(host) ?? []].flat());
+  return found.find(({ catchAll }) => !catchAll) ?? found[0];
 }
 
 /** Its table is asked for once a call wants it. */
