@@ -181,6 +181,22 @@ describe("a table of routes", () => {
   });
 });
 
+it("looks at the first hosts of a long table at once, and at others when they are asked for: their own requests fail then", () => {
+  const bad = { name: "bad", domains: ["bad"], routes: [{ match: { safe_regex: { regex: "(" } }, route: to }] };
+  const good = Array.from({ length: 40 }, (_, at) => ({
+    name: `h${at}`,
+    domains: [`h${at}`],
+    routes: [{ match, route: to }],
+  }));
+  const read = readRouteConfiguration(
+    bytesOf(ROUTE_CONFIGURATION, { name: "r", virtual_hosts: [...good, bad] }),
+    "r",
+    "envoy",
+  );
+  const kinds = ["h39", "bad"].map((host) => read.find(host)?.host.compile(80, undefined, 0).routes[0]?.action.kind);
+  expect(kinds).toEqual(["forward", "directResponse"]);
+});
+
 const eds = { name: "c", type: "EDS", eds_cluster_config: { eds_config: { ads: {} } } };
 const tls = (common: Message): Message => ({
   ...eds,

@@ -9,7 +9,7 @@ import type { RouteContext } from "./route.js";
 import { type HeaderFields, headerOps } from "./route.js";
 import { decodeEnvoy, type Fields } from "./schema.js";
 import { ROUTE_CONFIGURATION } from "./urls.js";
-import { type HostBytes, readHost, type TableContext } from "./virtual-host.js";
+import { HostBytes, type TableContext } from "./virtual-host.js";
 
 type TableSpec = HeaderFields &
   Fields<{
@@ -24,6 +24,9 @@ const READ = known(
   // A cluster that is not there is found out per request; the size is of a body that is in memory here anyhow.
   ...["validate_clusters", "max_direct_response_body_size_bytes"],
 );
+
+/** New hosts of one answer that are looked at before it is taken; the others are when they are asked for, or the process would stand still. */
+const MOST_CHECKED = 32;
 
 /** Field number. */
 const VIRTUAL_HOSTS = 2;
@@ -116,9 +119,10 @@ export function readRouteConfiguration(
   findings.unread(spec, READ, "route_config");
   const table = tableContext(spec, timeouts, findings, previous);
   const before = new Map(previous?.hosts.map((host) => [host.name, host]));
+  let looks = MOST_CHECKED;
   const hosts = parts.map((part) => {
     const old = before.get(firstText(part)); // a virtual host has its name in the same field
-    return old?.isSame(part, table) ? old : readHost(part, table, findings);
+    return old?.isSame(part, table) ? old : new HostBytes(part, table, looks-- > 0 ? findings : undefined);
   });
   const made = new RouteConfiguration(name, hosts, table, findings);
   findings.end();

@@ -144,6 +144,15 @@ const UNUSABLE: RouteAction = Object.freeze({
   body: "the route says what this version of inmesh does not do",
 });
 
+/** For everything. @param why for whoever gets it */
+export function failingRoute(why: string): Route {
+  return {
+    ...{ name: "refused", resource: null, path: "", matches: [], rewrite: undefined, timeoutMs: 0, retry: NO_RETRY },
+    action: { kind: "directResponse", status: 503, body: `the rules of this host are refused: ${why}` },
+    ...{ fault: undefined, mirrors: [], cors: undefined, requestHeaders: undefined, responseHeaders: undefined },
+  };
+}
+
 function timeoutOf(spec: ForwardSpec, { timeouts, maxStreamMs }: RouteContext): number {
   if (timeouts === "envoy") return durationMs(spec.timeout, DEFAULT_TIMEOUT_MS);
   const { max_stream_duration, grpc_timeout_header_max } = spec.max_stream_duration ?? {};

@@ -2,11 +2,19 @@
 
 import type { Service, VirtualHost } from "@inmesh/model";
 import { createRouteFinder, type IndexedRoute } from "@inmesh/model/internal";
+import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import { mergeHeaderOps } from "./header-ops.js";
 import type { PerFilterConfig } from "./per-filter.js";
 import { Findings, known } from "./refusal.js";
 import type { RetrySpec } from "./retry.js";
-import { compileRoute, type HeaderFields, headerOps, type RouteContext, type RouteSpec } from "./route.js";
+import {
+  compileRoute,
+  failingRoute,
+  type HeaderFields,
+  headerOps,
+  type RouteContext,
+  type RouteSpec,
+} from "./route.js";
 import { decodeEnvoy, type Fields } from "./schema.js";
 
 export type VirtualHostSpec = HeaderFields &
@@ -40,20 +48,26 @@ export class HostBytes {
   readonly domains: readonly string[];
   /** Part of the bytes of its route table. */
   readonly bytes: Uint8Array;
-  /** What of it is not honoured, by name. */
+  /** What of it is not honoured, by name, as far as it was looked at. */
   readonly notices: readonly string[];
   readonly #table: TableContext;
+  readonly #isChecked: boolean;
   #routes = new Map<string, readonly IndexedRoute[]>();
 
-  constructor(spec: VirtualHostSpec, bytes: Uint8Array, table: TableContext, findings: Findings) {
-    this.name = spec.name ?? "";
-    this.domains = (spec.domains ?? []).map((domain) => domain.toLowerCase());
+  /** @param findings absent: it is looked at when the first request asks for it */
+  constructor(bytes: Uint8Array, table: TableContext, findings: Findings | undefined) {
+    const { name, domains } = readNames(bytes);
+    this.name = name;
+    this.domains = domains;
     this.bytes = bytes;
     this.#table = table;
+    this.#isChecked = findings !== undefined;
     const own = new Findings();
-    compileRoutes(spec, { table, port: 0, maxStreamMs: 0 }, own);
+    if (findings !== undefined) {
+      compileRoutes(decodeEnvoy<VirtualHostSpec>(MESSAGE, bytes), { table, port: 0, maxStreamMs: 0 }, own);
+      findings.adopt(own);
+    }
     this.notices = own.notices;
-    findings.adopt(own);
   }
 
   /** The same bytes under the same levels above. */
@@ -66,8 +80,7 @@ export class HostBytes {
     const key = `${port} ${maxStreamMs}`;
     let routes = this.#routes.get(key);
     if (routes === undefined) {
-      const spec = decodeEnvoy<VirtualHostSpec>(MESSAGE, this.bytes);
-      routes = compileRoutes(spec, { table: this.#table, port, maxStreamMs }, new Findings());
+      routes = this.#compileRoutes({ table: this.#table, port, maxStreamMs });
       this.#routes.set(key, routes);
     }
     const resource = routes.find(({ route }) => route.resource !== null)?.route.resource ?? null;
@@ -80,11 +93,37 @@ export class HostBytes {
       find: createRouteFinder(routes),
     };
   }
+
+  /** What nobody has looked at may be wrong: then its requests fail, and nobody else's. */
+  #compileRoutes(place: Place): readonly IndexedRoute[] {
+    const findings = new Findings();
+    try {
+      const routes = compileRoutes(decodeEnvoy<VirtualHostSpec>(MESSAGE, this.bytes), place, findings);
+      if (!this.#isChecked) findings.end();
+      return routes;
+    } catch (error) {
+      if (this.#isChecked) throw error;
+      return [{ match: undefined, route: failingRoute(error instanceof Error ? error.message : String(error)) }];
+    }
+  }
 }
 
+/** Field numbers of a virtual host. */
+const NAME = (1 << 3) | LENGTH;
+const DOMAINS = (2 << 3) | LENGTH;
+
 /** @throws {WireError} */
-export function readHost(bytes: Uint8Array, table: TableContext, findings: Findings): HostBytes {
-  return new HostBytes(decodeEnvoy<VirtualHostSpec>(MESSAGE, bytes), bytes, table, findings);
+function readNames(bytes: Uint8Array): { readonly name: string; readonly domains: readonly string[] } {
+  const reader = new WireReader(bytes);
+  const domains: string[] = [];
+  let name = "";
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === NAME) name = reader.string();
+    else if (tag === DOMAINS) domains.push(reader.string().toLowerCase());
+    else reader.skip(tag & 7);
+  }
+  return { name, domains };
 }
 
 interface Place {
