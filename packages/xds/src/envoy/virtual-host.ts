@@ -1,5 +1,6 @@
 /** One virtual host of a route table: kept as bytes, and compiled when a request first asks for it. */
 
+import { messageOf } from "@inmesh/core";
 import type { Service, VirtualHost } from "@inmesh/model";
 import { createRouteFinder, type IndexedRoute } from "@inmesh/model/internal";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
@@ -103,7 +104,7 @@ export class HostBytes {
       return routes;
     } catch (error) {
       if (this.#isChecked) throw error;
-      return [{ match: undefined, route: failingRoute(error instanceof Error ? error.message : String(error)) }];
+      return [{ match: undefined, route: failingRoute(messageOf(error)) }];
     }
   }
 }
