@@ -12,4 +12,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<InputTarget>>> = {
   jwks: async () => (await import("./jwks.js")).JWKS,
   jwt: async () => (await import("./jwt.js")).JWT,
   "spiffe-id": async () => (await import("./spiffe-id.js")).SPIFFE_ID,
+  xds: async () => (await import("./xds.js")).XDS,
 };
