@@ -1,6 +1,6 @@
 /** The client of the process: watches by type and name, whichever authority and server answers them. */
 
-import type { Clock, Random } from "@inmesh/core";
+import { type Clock, messageOf, type Random } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { Authority, type AuthorityServer } from "./ads/authority.js";
 import type { AdsMode } from "./ads/transport.js";
@@ -57,7 +57,7 @@ export class AdsClient implements XdsClient {
       try {
         onChanges(changes);
       } catch (error) {
-        this.#warn(`whoever watches ${type.url} failed: ${error instanceof Error ? error.message : error}`);
+        this.#warn(`whoever watches ${type.url} failed: ${messageOf(error)}`);
       }
     };
     const shareOf = (authority: Authority, all: boolean, first: readonly string[]): Share<Value> => {

@@ -14,7 +14,7 @@ import {
   credentials,
   Metadata,
 } from "@grpc/grpc-js";
-import type { Clock } from "@inmesh/core";
+import { type Clock, messageOf } from "@inmesh/core";
 import type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./transport.js";
 
 /** What a server is shown and what it must show; read anew for each stream. */
@@ -119,7 +119,7 @@ class GrpcAdsStream implements AdsStream {
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
       this.#start(this.#client, metadata);
     } catch (error) {
-      this.#end(error instanceof Error ? error.message : String(error));
+      this.#end(messageOf(error));
     }
   }
 

@@ -3,6 +3,7 @@
  * that cannot be used is a problem of its own and of nobody else (gRFC A46).
  */
 
+import { messageOf } from "@inmesh/core";
 import type { AdsAnswer, SentResource } from "../ads/messages.js";
 import { sameBytes } from "./entry.js";
 import type { TypeCache } from "./type-cache.js";
@@ -91,7 +92,7 @@ export class AnswerReader<Value> {
       if (name && name !== inner && !name.startsWith("xdstp:")) return refuse(`the message calls itself ${inner}`);
       return name || inner;
     } catch (error) {
-      return refuse(name ? textOf(error) : `resource ${index + 1}: ${textOf(error)}`);
+      return refuse(name ? messageOf(error) : `resource ${index + 1}: ${messageOf(error)}`);
     }
   }
 
@@ -113,12 +114,8 @@ export class AnswerReader<Value> {
         if (alike) this.findings.push({ kind: "alike", name, version, ttlMs, bytes });
         else this.findings.push({ kind: "changed", name, version, ttlMs, bytes, value: decoded });
       } catch (error) {
-        this.problems.push({ name, text: textOf(error), bytes });
+        this.problems.push({ name, text: messageOf(error), bytes });
       }
     }
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
