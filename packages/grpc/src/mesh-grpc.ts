@@ -1,6 +1,6 @@
 /** What a mesh offers to users of @grpc/grpc-js, which is loaded with the first use of any of it. */
 
-import type { ChannelCredentials, ClientOptions, Server, ServerOptions } from "@grpc/grpc-js";
+import type { ChannelCredentials, ClientOptions, Server, ServerOptions } from "./grpc-js.js";
 
 export interface MeshGrpc {
   /** Second argument of a client. Whether TLS is spoken is up to policy; a client with TLS credentials keeps its own TLS. */

@@ -1,6 +1,6 @@
 /** What makes the channels of one client others than those of another: clients that agree share theirs. */
 
-import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
+import type { ChannelCredentials, ChannelOptions } from "../grpc-js.js";
 import type { GrpcModule } from "./grpc-module.js";
 
 export interface ChannelKind {

@@ -1,8 +1,8 @@
 /** The gRPC client side of one mesh. */
 
-import type { ChannelCredentials, ChannelOptions, ClientOptions } from "@grpc/grpc-js";
 import type { Engine } from "@inmesh/core";
 import { type EndpointDials, Origins } from "@inmesh/core/internal";
+import type { ChannelCredentials, ChannelOptions, ClientOptions } from "../grpc-js.js";
 import type { MeshGrpc } from "../mesh-grpc.js";
 import { ChannelKinds } from "./channel-kind.js";
 import { EndpointChannels } from "./endpoint-channels.js";

@@ -2,10 +2,10 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { isIP, type Socket } from "node:net";
-import type { Channel, ChannelOptions } from "@grpc/grpc-js";
 import type { Clock, Timer, Wire } from "@inmesh/core";
 import type { EndpointDials, SecuredDial } from "@inmesh/core/internal";
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
+import type { Channel, ChannelOptions } from "../grpc-js.js";
 import { type Connectors, endpointCredentials } from "./endpoint-credentials.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { originalChannel } from "./original.js";

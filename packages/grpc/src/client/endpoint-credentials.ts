@@ -5,8 +5,8 @@
  */
 
 import type { Socket } from "node:net";
-import type { CallCredentials, ChannelCredentials } from "@grpc/grpc-js";
 import type { EndpointDials, SecuredDial } from "@inmesh/core/internal";
+import type { CallCredentials, ChannelCredentials } from "../grpc-js.js";
 import type { GrpcModule } from "./grpc-module.js";
 
 /** Hears of each connection. */

@@ -1,6 +1,6 @@
 /** grpc-js's interface between a client and a channel, which it exports in part only. */
 
-import type { CallCredentials, ClientOptions, Metadata, MetadataOptions, StatusObject } from "@grpc/grpc-js";
+import type { CallCredentials, ClientOptions, Metadata, MetadataOptions, StatusObject } from "../grpc-js.js";
 
 /** grpc-js exports the class that implements it by this name. */
 export type GrpcChannel = ReturnType<NonNullable<ClientOptions["channelFactoryOverride"]>>;

@@ -1,8 +1,8 @@
 /** gRPC metadata as the engine reads headers, flat `[name, value, …]`, and back. */
 
-import type { Metadata, MetadataOptions } from "@grpc/grpc-js";
 import type { HeaderReader } from "@inmesh/core";
 import { TIMEOUT_HEADER } from "@inmesh/core/internal";
+import type { Metadata, MetadataOptions } from "../grpc-js.js";
 import type { GrpcModule } from "./grpc-module.js";
 
 const CONTENT_TYPE = "content-type";

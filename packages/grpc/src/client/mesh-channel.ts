@@ -1,8 +1,8 @@
 /** What a client of grpc-js has for a channel: calls to hosts of the mesh go through the engine, all others as without it. */
 
-import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
 import { type Attempt, type Engine, MeshError } from "@inmesh/core";
 import type { Origin } from "@inmesh/core/internal";
+import type { ChannelCredentials, ChannelOptions } from "../grpc-js.js";
 import type { ChannelKind } from "./channel-kind.js";
 import type { GrpcClient } from "./client.js";
 import type { EndpointChannel } from "./endpoint-channel.js";

@@ -5,9 +5,9 @@
  */
 
 import type { Http2SecureServer, Http2Server } from "node:http2";
-import type { Server as GrpcServer, ServerOptions } from "@grpc/grpc-js";
 import { MeshError } from "@inmesh/core";
 import { ownGrpc } from "../client/grpc-module.js";
+import type { Server as GrpcServer, ServerOptions } from "../grpc-js.js";
 import { tellMethods } from "./tell-methods.js";
 
 /** As much of grpc-js's `Server` as this needs; private in its types. */

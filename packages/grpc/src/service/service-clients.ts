@@ -1,9 +1,9 @@
 /** Calls of the mesh's own to services of the mesh, through its own gRPC client: routed, limited and encrypted as any call. */
 
-import type { Client } from "@grpc/grpc-js";
 import type { Clock } from "@inmesh/core";
 import type { GrpcClient } from "../client/client.js";
 import { ownGrpc } from "../client/grpc-module.js";
+import type { Client } from "../grpc-js.js";
 
 export interface UnaryCall {
   readonly host: string;

@@ -1,13 +1,7 @@
 /** Single calls of gRPC whose messages are bytes: to an authority, and to an agent on this machine. */
 
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  credentials,
-  Metadata,
-  type ServiceError,
-} from "@grpc/grpc-js";
+import type { CallOptions, ChannelCredentials, Client, Metadata, ServiceError } from "@grpc/grpc-js";
+import { grpcJs } from "../grpc-js.js";
 
 /** A server, and what it is shown. */
 export interface CallServer {
@@ -102,7 +96,7 @@ export function callStream(
 function open(server: CallServer): Client {
   const { address, tls } = server;
   const name = tls?.serverName;
-  return new Client(address, credentialsOf(tls), {
+  return new (grpcJs().Client)(address, credentialsOf(tls), {
     "grpc.enable_retries": 0,
     "grpc.enable_channelz": 0,
     "grpc.use_local_subchannel_pool": 1, // the next call sees the next root
@@ -114,9 +108,9 @@ function open(server: CallServer): Client {
 }
 
 function credentialsOf(tls: CallServer["tls"]): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure();
+  if (tls === undefined) return grpcJs().credentials.createInsecure();
   const { roots, certificateChain, privateKey } = tls;
-  return credentials.createSsl(pem(roots), pem(privateKey), pem(certificateChain));
+  return grpcJs().credentials.createSsl(pem(roots), pem(privateKey), pem(certificateChain));
 }
 
 function pem(text: string | undefined): Buffer | null {
@@ -124,7 +118,7 @@ function pem(text: string | undefined): Buffer | null {
 }
 
 function metadataOf({ headers = {} }: CallServer): Metadata {
-  const metadata = new Metadata();
+  const metadata = new (grpcJs().Metadata)();
   for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
   return metadata;
 }

@@ -6,15 +6,9 @@
  */
 
 import type { Socket } from "node:net";
-import {
-  type ChannelCredentials,
-  Client,
-  type ClientDuplexStream,
-  connectivityState,
-  credentials,
-  Metadata,
-} from "@grpc/grpc-js";
+import type { ChannelCredentials, Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 import { type Clock, messageOf } from "@inmesh/core";
+import { grpcJs } from "../../grpc-js.js";
 import type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./transport.js";
 
 /** What a server is shown and what it must show; read anew for each stream. */
@@ -106,7 +100,7 @@ class GrpcAdsStream implements AdsStream {
       if (this.#ended) return;
       const { address, headers = {} } = this.#options;
       const serverName = tls?.serverName;
-      this.#client = new Client(address, unreferenced(channelCredentials(tls)), {
+      this.#client = new (grpcJs().Client)(address, unreferenced(channelCredentials(tls)), {
         ...CHANNEL_OPTIONS,
         ...(serverName === undefined
           ? {}
@@ -114,7 +108,7 @@ class GrpcAdsStream implements AdsStream {
       });
       await this.#ready(this.#client);
       if (this.#ended) return;
-      const metadata = new Metadata();
+      const metadata = new (grpcJs().Metadata)();
       if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
       this.#start(this.#client, metadata);
@@ -168,10 +162,13 @@ class GrpcAdsStream implements AdsStream {
       const look = () => {
         if (this.#ended) return timer.cancel();
         const state = channel.getConnectivityState(true);
-        if (state === connectivityState.READY) {
+        if (state === grpcJs().connectivityState.READY) {
           timer.cancel();
           resolve();
-        } else if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        } else if (
+          state === grpcJs().connectivityState.TRANSIENT_FAILURE ||
+          state === grpcJs().connectivityState.SHUTDOWN
+        ) {
           timer.cancel();
           this.#whyNot(client, reject);
         } else channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, look);
@@ -197,9 +194,9 @@ class GrpcAdsStream implements AdsStream {
 }
 
 function channelCredentials(tls: ServerTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure();
+  if (tls === undefined) return grpcJs().credentials.createInsecure();
   const { ca, cert, key } = tls;
-  return credentials.createSsl(pem(ca), pem(key), pem(cert));
+  return grpcJs().credentials.createSsl(pem(ca), pem(key), pem(cert));
 }
 
 function pem(bytes: Uint8Array | undefined): Buffer | null {
