@@ -97,6 +97,7 @@ function open(server: CallServer): Client {
   const { address, tls } = server;
   const name = tls?.serverName;
   return new (grpcJs().Client)(address, credentialsOf(tls), {
+    "inmesh.exempt": 1, // no call of the application's
     "grpc.enable_retries": 0,
     "grpc.enable_channelz": 0,
     "grpc.use_local_subchannel_pool": 1, // the next call sees the next root

@@ -49,6 +49,7 @@ const METHODS: Readonly<Record<AdsMode, string>> = {
 const CONNECT_MS = 20_000;
 
 const CHANNEL_OPTIONS = {
+  "inmesh.exempt": 1, // under --import the process's own clients are in the mesh, which waits for what comes by this one
   "grpc.max_receive_message_length": -1, // an answer with all endpoints of a large mesh is larger than the 4 MB of gRPC
   "grpc.max_send_message_length": -1,
   "grpc.keepalive_time_ms": 30_000, // istiod ends connections that ping more often than each 15 s
