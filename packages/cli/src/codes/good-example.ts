@@ -106,5 +106,7 @@ export const GOOD_ELSEWHERE: Readonly<Record<string, string>> = {
   IM0720: "consul acl policy update -name reviews -rules @reviews.hcl",
   IM0730: "consul config write web.hcl",
   IM0731: "inmesh delete virtualservice/web",
+  IM0741: "inmesh status",
+  IM0742: "inmesh status",
   IM0713: "chown -R $(id -u) mesh/.history",
 };

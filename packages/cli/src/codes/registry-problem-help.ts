@@ -93,4 +93,18 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
     message:
       "IM0731 info consul:service-router/web its routes are left out, because VirtualService/default/web of the mesh is for the same host",
   },
+  IM0741: {
+    severity: "error",
+    when: ours("IM0741"),
+    remedy:
+      "Correct what the message names in the control plane: it has had the same words as a NACK. `inmesh status` lists what is refused.",
+    message:
+      "IM0741 error the control plane's Cluster reviews is refused: lb_policy 9 is not known. Its last good version stays.",
+  },
+  IM0742: {
+    severity: "warning",
+    when: ours("IM0742"),
+    remedy: "Nothing, if you can do without it: docs/reference/xds-profiles.md says what is honoured.",
+    message: "IM0742 warning the control plane's Cluster odd: cluster.lb_subset_config is not honoured",
+  },
 };
