@@ -59,7 +59,7 @@ export { createHost, type Host } from "./snapshot/host.js";
 export { isDnsLabel, leaseName } from "./snapshot/lease-name.js";
 export { leaseWorkload } from "./snapshot/lease-workload.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
-export type { PolicyFeed } from "./snapshot/policy-feed.js";
+export type { ListeningAddress, PolicyFeed } from "./snapshot/policy-feed.js";
 export { PolicyTexts, type PolicyTextsOptions, type TextChange, type TextEdit } from "./snapshot/policy-texts.js";
 export { ProtectedSource, type Protection } from "./snapshot/protected-source.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";

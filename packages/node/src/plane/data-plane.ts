@@ -386,6 +386,7 @@ export class DataPlane {
         compile: model.compile,
         ...(registry.state && { state: registry.state }),
       });
+    this.#pipeline.serve?.(this.servers.listeners);
     this.#pipeline.start();
     const known = this.#openIdentity(registry);
     // Worker threads call and are served in the name of their process, which has the lease.
@@ -474,6 +475,7 @@ export class DataPlane {
 
   #onListeners(listeners: readonly Listener[]): void {
     void this.start(); // the lease tells of these listeners when the registry is open
+    if (!this.draining) this.#pipeline?.serve?.(listeners); // requests on open connections are judged to the end
     if (this.#lease !== undefined && !this.draining) void this.#say(listeners);
   }
 

@@ -34,15 +34,17 @@ export function openXds(url: string, options: OpenRegistryOptions): Omit<OpenReg
 
 /** Istio's own resources are documents; what is meant for Envoy or for gRPC arrives compiled. */
 function openPolicy(
-  { profile }: XdsTarget,
+  target: XdsTarget,
   client: XdsClient,
-  { clock }: OpenRegistryOptions,
+  options: OpenRegistryOptions,
 ): Pick<OpenRegistry, "source" | "feed"> {
-  if (profile === "api") return { source: new ApiSource({ client, clock }) };
+  const { profile, serverListenerTemplate: template } = target;
+  if (profile === "api") return { source: new ApiSource({ client, clock: options.clock }) };
+  const servers = template === undefined ? undefined : { template, openClient: () => openClient(target, options) };
   return {
     source: new StreamStatus(client),
     feed: ({ store, client: context, clock: time }) =>
-      createEnvoyFeed({ client, profile, store, context, clock: time }),
+      createEnvoyFeed({ client, profile, servers, store, context, clock: time }),
   };
 }
 

@@ -6,7 +6,7 @@ import { firstText } from "../client/first-text.js";
 import { createEnvoyFeed } from "./envoy-feed.js";
 import { RECORDINGS_MISSING, recordedBytes } from "./recorded.test.helper.js";
 import { ASSIGNMENT, CLUSTER, LISTENER, ROUTE_CONFIGURATION } from "./urls.js";
-import { bytesOf, cluster, endpoints, httpListener, routes } from "./written.test.helper.js";
+import { bytesOf, cluster, endpoints, httpListener, manager, routes } from "./written.test.helper.js";
 
 const CONTEXT = { namespace: "shop", service: "app", labels: { app: "app" } };
 
@@ -14,7 +14,13 @@ function setup(profile: "envoy" | "grpc") {
   const clock = new FakeClock();
   const client = new FakeXdsClient();
   const store = new SnapshotStore({ clock });
-  const feed = createEnvoyFeed({ client, profile, store, context: CONTEXT, clock });
+  const ofServers: FakeXdsClient[] = [];
+  const openClient = (): FakeXdsClient => {
+    ofServers.push(new FakeXdsClient());
+    return ofServers.at(-1) ?? client;
+  };
+  const servers = { template: "inbound/%s", openClient };
+  const feed = createEnvoyFeed({ client, profile, servers, store, context: CONTEXT, clock });
   feed.start();
   const answer = async (url: string, ...resources: Uint8Array[]): Promise<void> => {
     client.answer(url, new Map(resources.map((bytes) => [firstText(bytes), bytes])));
@@ -25,7 +31,7 @@ function setup(profile: "envoy" | "grpc") {
     feed.use({ namespace, service });
     await Promise.resolve();
   };
-  return { clock, client, store, feed, answer, ask, use };
+  return { clock, client, ofServers, store, feed, answer, ask, use };
 }
 
 const V1 = "outbound|80|v1|reviews.shop.svc.cluster.local";
@@ -156,6 +162,40 @@ describe("profile grpc", () => {
       outcome: "route",
       destinations: [{ cluster: "cluster-hello", endpoints: 1 }],
     });
+  });
+
+  it("asks for the listener of each port that is served, and denies all until it is told", async () => {
+    const { answer, client, feed, ofServers, store } = setup("grpc");
+    await answer(LISTENER);
+    const allowed = (port: number): boolean | undefined => {
+      const http = { method: "GET", path: "/", authority: "app", header: () => undefined };
+      const where = { sourceIp: "10.0.0.9", remoteIp: "10.0.0.9", destinationIp: "10.0.0.1", port, sni: "" };
+      return store.current?.security.access.decide({ http, peer: undefined, ...where }).allowed;
+    };
+    feed.serve?.([]);
+    expect(ofServers).toEqual([]); // who only calls has one stream
+    feed.serve?.([
+      { address: "10.0.0.1", port: 80 },
+      { address: "::", port: 81 },
+    ]);
+    const [own = client] = ofServers;
+    expect([client.asked(LISTENER), own.asked(LISTENER)]).toEqual([["*"], ["inbound/10.0.0.1:80", "inbound/[::]:81"]]);
+    expect([allowed(80), allowed(81)]).toEqual([false, false]);
+    const name = "inbound/10.0.0.1:80";
+    const listener = bytesOf(LISTENER, {
+      name,
+      address: { socket_address: { address: "10.0.0.1", port_value: 80 } },
+      traffic_direction: "INBOUND",
+      filter_chains: [{ filters: [{ name: "http", typed_config: manager({ route_config: {} }) }] }],
+    });
+    own.answer(LISTENER, new Map([[name, listener]]));
+    await Promise.resolve();
+    expect([allowed(80), allowed(81)]).toEqual([true, false]);
+    feed.serve?.([{ address: "::", port: 81 }]);
+    await Promise.resolve();
+    expect([own.asked(LISTENER), allowed(80)]).toEqual([["inbound/[::]:81"], false]);
+    await feed.close();
+    expect([ofServers.length, own.closed, client.closed]).toEqual([1, true, true]);
   });
 
   it.skipIf(RECORDINGS_MISSING !== undefined)("takes what a real istiod sends to a proxyless node", async () => {

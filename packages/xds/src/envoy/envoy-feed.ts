@@ -7,14 +7,15 @@
  */
 
 import type { Clock, PipelineStatus, SnapshotStore } from "@inmesh/core";
-import { type PolicyFeed, sameItems } from "@inmesh/core/internal";
+import { type ListeningAddress, type PolicyFeed, sameItems } from "@inmesh/core/internal";
 import type { ClientContext, ServiceRef } from "@inmesh/model";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { createEndpointType } from "../client/endpoint/endpoint-type.js";
-import type { XdsClient } from "../client/watch.js";
+import type { ResourceStatus, XdsClient } from "../client/watch.js";
 import { clusterType, type DiscoveredCluster } from "./cluster.js";
 import { CLUSTER_IN_USE, EnvoySnapshot, envoySnapshot } from "./envoy-snapshot.js";
 import { type DiscoveredListener, listenerType } from "./listener.js";
+import { OwnListeners, type ServerListeners } from "./own-listeners.js";
 import { refusals } from "./problems.js";
 import type { EnvoyResources } from "./resources.js";
 import { type RouteConfiguration, routeConfigurationType } from "./route-configuration.js";
@@ -35,10 +36,10 @@ export interface EnvoyFeedOptions {
   /** Of the mesh. @default "cluster.local" */
   readonly trustDomain?: string;
   /**
-   * Profile `grpc`: names of listeners for this process's own ports (`xds.istio.io/grpc/lds/inbound/10.0.0.1:8080`). What no
-   * listener speaks about is denied; `open`: this control plane has no say about servers. @default none, so all is denied
+   * Profile `grpc`: listeners for the process's own ports. What none speaks about is denied; `open`: this control plane has no
+   * say about servers. @default none is asked for, so all is denied
    */
-  readonly servers?: readonly string[] | "open";
+  readonly servers?: ServerListeners | "open" | undefined;
 }
 
 /** Tables of routes that are asked for before anybody calls: istiod has one for each port. */
@@ -63,6 +64,8 @@ class EnvoyFeed implements PolicyFeed {
   readonly #lookedUp = new InUse();
   readonly #timers = new Set<{ cancel(): void }>();
   #told: Told | undefined;
+  /** Undefined: nothing is asked for. */
+  readonly #own: OwnListeners | undefined;
   #inForce: Pick<EnvoyResources, "listeners" | "routes" | "missingRoutes" | "ready"> | undefined;
   #words:
     | { readonly inbound: readonly DiscoveredListener[]; readonly refusal: string; readonly words: ServerWords }
@@ -81,6 +84,8 @@ class EnvoyFeed implements PolicyFeed {
 
   constructor(options: EnvoyFeedOptions) {
     this.#options = options;
+    const { profile, servers = "open" } = options;
+    if (profile === "grpc" && servers !== "open") this.#own = new OwnListeners(servers, () => this.#changed());
   }
 
   start(): void {
@@ -111,11 +116,15 @@ class EnvoyFeed implements PolicyFeed {
     if (isNew) this.#schedule();
   }
 
+  serve(listeners: readonly ListeningAddress[]): void {
+    if (!this.#closed) this.#own?.serve(listeners);
+  }
+
   get status(): PipelineStatus {
     const { client, store } = this.#options;
-    const { state, since, reason, resources } = client.status;
+    const { state, since, reason } = client.status;
     const snapshot = store.current;
-    const refused = refusals(resources);
+    const refused = refusals(this.#resources());
     const notices = snapshot?.problems ?? [];
     const isDegraded = refused.length > 0 || this.#failure !== undefined;
     return {
@@ -134,19 +143,26 @@ class EnvoyFeed implements PolicyFeed {
     };
   }
 
+  /** Of all streams, those with which not all is well. */
+  #resources(): readonly ResourceStatus[] {
+    return [...this.#options.client.status.resources, ...(this.#own?.resources ?? [])];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers) timer.cancel();
     for (const watched of Object.values(this.#told ?? {})) watched.close();
-    await this.#options.client.close();
+    await Promise.all([this.#options.client.close(), this.#own?.close()]);
+  }
+
+  #changed(): void {
+    this.#counts.views += 1;
+    this.#schedule();
   }
 
   #watch(): Told {
-    const { client, profile, servers = [] } = this.#options;
-    const changed = (): void => {
-      this.#counts.views += 1;
-      this.#schedule();
-    };
+    const { client, profile } = this.#options;
+    const changed = (): void => this.#changed();
     const clusters: Watched<DiscoveredCluster> = new Watched(
       client,
       clusterType(profile),
@@ -157,13 +173,10 @@ class EnvoyFeed implements PolicyFeed {
       removed: (name) => routes.values.get(name), // what is in use stays usable (gRFC A88)
       changed,
     });
-    const ofListeners = listenerType(profile);
-    const own = profile === "grpc" && Array.isArray(servers) ? servers : [];
     return {
       clusters,
       routes,
-      listeners: new Watched(client, ofListeners, "*", { removed: () => undefined, changed }),
-      own: new Watched(client, ofListeners, own, { removed: () => undefined, changed }),
+      listeners: new Watched(client, listenerType(profile), "*", { removed: () => undefined, changed }),
       endpoints: new Watched(client, createEndpointType(profile), [], { removed: nobody, changed }),
     };
   }
@@ -252,8 +265,9 @@ class EnvoyFeed implements PolicyFeed {
     return { routing, snapshot: this.#snapshot(resources, 0), ready: undefined };
   }
 
-  #allListeners({ listeners, own }: Told): ReadonlyMap<string, DiscoveredListener> {
-    if (own.values.size === 0) return listeners.values;
+  #allListeners({ listeners }: Told): ReadonlyMap<string, DiscoveredListener> {
+    const own = this.#own;
+    if (own === undefined || own.values.size === 0) return listeners.values;
     const before = this.#joined;
     if (before?.of[0] !== listeners.values || before.of[1] !== own.values) {
       this.#joined = { of: [listeners.values, own.values], all: new Map([...listeners.values, ...own.values]) };
@@ -281,10 +295,13 @@ class EnvoyFeed implements PolicyFeed {
 
   /** Why requests to this process are denied where no listener speaks; empty: they are not. */
   #whyClosed(): string {
-    const { client, profile, servers = [] } = this.#options;
-    const lost = client.status.resources.find(
+    const { profile, servers } = this.#options;
+    const lost = this.#resources().find(
       ({ url, name, state, bytes }) =>
-        url === LISTENER && state === "NACKED" && bytes === undefined && /inbound/i.test(name),
+        url === LISTENER &&
+        state === "NACKED" &&
+        bytes === undefined &&
+        (this.#own?.names.has(name) || /inbound/i.test(name)),
     );
     if (lost !== undefined)
       return `the listener ${lost.name} is refused, and nothing stands in for it: ${lost.error ?? ""}`;
@@ -386,8 +403,6 @@ class EnvoyFeed implements PolicyFeed {
 type Listeners = ReadonlyMap<string, DiscoveredListener>;
 
 interface Told {
-  /** Of gRPC's servers, which nobody hears of who does not name them. */
-  readonly own: Watched<DiscoveredListener>;
   readonly listeners: Watched<DiscoveredListener>;
   readonly routes: Watched<RouteConfiguration>;
   readonly clusters: Watched<DiscoveredCluster>;

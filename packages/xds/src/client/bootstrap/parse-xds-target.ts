@@ -31,6 +31,9 @@ const PARAMETERS = [
   "fallback",
 ];
 
+/** What Istio's agent writes into the bootstraps that it makes. */
+const ISTIO_SERVER_LISTENER = "xds.istio.io/grpc/lds/inbound/%s";
+
 /** Of istiod: over TLS, and in plain text. */
 const [TLS_PORT, PLAIN_PORT] = ["15012", "15010"];
 
@@ -51,7 +54,7 @@ export function parseXdsTarget(url: string, options: ParseXdsTargetOptions): Xds
       authorities: new Map(),
       node: {},
       listenerTemplate: "%s",
-      serverListenerTemplate: undefined,
+      serverListenerTemplate: ISTIO_SERVER_LISTENER,
       certificates: new Map(),
       unusable: [],
     }),
