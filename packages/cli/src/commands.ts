@@ -39,6 +39,7 @@ import { runCommand } from "./run/command.js";
 import { sloCommand } from "./slo/command.js";
 import { tapCommand } from "./tap/command.js";
 import { topCommand } from "./tap/top-command.js";
+import { xdsCommand } from "./xds/command.js";
 
 export interface CommandEntry {
   /** Heading in the help. */
@@ -82,6 +83,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { group: MESH, create: tapCommand },
   { group: MESH, create: topCommand },
   { group: MESH, create: proxyConfigCommand },
+  { group: MESH, create: xdsCommand },
   { group: MESH, create: logCommand },
   { group: MESH, create: sloCommand },
   { group: IDENTITY, create: certsCommand },

@@ -1,15 +1,17 @@
 /** What every command promises alike: formats, switches, exit codes. A new command needs its lines in both tables. */
 
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, systemRandom } from "@inmesh/core";
 import { CONFIG_TYPES } from "@inmesh/core/admin";
 import { createCsr, generateKey } from "@inmesh/identity";
 import { AuthorityFolder, initAuthority } from "@inmesh/identity/ca";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { COMMANDS } from "./commands.js";
 import { createProgram } from "./program.js";
+import { field, TinyAdsServer } from "./testing/ads-server.js";
 import { BAD_TIMEOUT, REVIEWS } from "./testing/policy.js";
 import { FakeProcess, type Outcome, runCli, TemporaryFolder } from "./testing/run-cli.js";
 
@@ -17,6 +19,10 @@ const FORMATS = ["table", "wide", "json", "yaml", "name"] as const;
 const LIST = "table wide json yaml name";
 const REPORT = "table json yaml";
 const CHANGE = "table json yaml name";
+
+/** Of a control plane that has a cluster, for all tests here. */
+const SOCKET = join(tmpdir(), `inmesh-xds-${process.pid}.sock`);
+const XDS = `xds://unix:${SOCKET}?profile=envoy`;
 
 /** Command line of each command, and the formats it takes; empty: it prints no data and has no -o. */
 const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> = {
@@ -49,6 +55,9 @@ const LINES: Readonly<Record<string, readonly [line: string, formats: string]>> 
   top: ["top --interval 40ms --once", LIST],
   log: ["log", LIST],
   "proxy-config": ["proxy-config clusters web", LIST],
+  "xds dump": [`xds dump ${XDS} --type clusters`, "yaml json"],
+  "xds watch": [`xds watch ${XDS}`, ""],
+  "xds diff": [`xds diff ${XDS} ${XDS} --type clusters`, REPORT],
   "slo status": ["slo status slo.yaml --interval 1ms", LIST],
   "slo rules": ["slo rules slo.yaml", ""],
   certs: ["certs", LIST],
@@ -173,6 +182,16 @@ function clean(cwd: string): void {
   }
 }
 
+let ads: TinyAdsServer;
+
+beforeAll(async () => {
+  ads = await TinyAdsServer.start(SOCKET);
+  const url = "envoy.config.cluster.v3.Cluster";
+  ads.set([{ url, name: "reviews", bytes: field(1, "reviews") }]);
+});
+
+afterAll(() => ads[Symbol.asyncDispose]());
+
 const words = (line: string): string[] => line.split(" ");
 
 describe("every command", () => {
@@ -208,7 +227,7 @@ describe("every command", () => {
         }
         const json = JSON.parse(outcomes["json"]?.stdout ?? "");
         expect(typeof json).toBe("object");
-        if (!/^(get|convert|authz suggest)/.test(line))
+        if (!/^(get|convert|authz suggest|xds dump)/.test(line))
           expect(Object.keys(parse(outcomes["yaml"]?.stdout ?? ""))).toEqual(Object.keys(json));
         clean(cwd);
         expect(JSON.parse((await runCli([...words(line), "--json"], { cwd })).stdout)).toBeTypeOf("object");
@@ -339,6 +358,15 @@ describe("exit codes", () => {
     [2, "pc nonsense web"],
     [2, "pc clusters web --port 0"],
     [2, "pc"],
+    [0, `xds diff ${XDS} ${XDS} --type clusters`],
+    [1, `xds diff ${XDS} changed.yaml --type clusters`],
+    [2, "xds dump"],
+    [2, "xds dump istiod:15010"],
+    [2, "xds dump xds://"],
+    [2, `xds dump ${XDS} --type nonsense`],
+    [2, `xds diff ${XDS} nowhere.yaml`],
+    [3, "xds dump xds://127.0.0.1:1 --timeout 500ms"],
+    [4, `xds dump ${XDS} --type listeners --timeout 1ms`],
     [2, "tap --max 0"],
     [2, "tap --direction up"],
     [1, "tap none"],
@@ -380,7 +408,9 @@ describe("exit codes", () => {
   });
 
   const readers = Object.values(LINES).filter(([, formats]) => formats !== "");
-  const away = readers.map(([line]) => line).filter((line) => !/^(init|validate|check|help|convert|ca )/.test(line));
+  const away = readers
+    .map(([line]) => line)
+    .filter((line) => !/^(init|validate|check|help|convert|ca |xds )/.test(line));
   it.each(away)("3: inmesh %s, with a registry that is not there", async (line) => {
     await withMesh(async (cwd) => {
       const { code, stdout, stderr } = await runCli([...words(line), "--config", "/nowhere"], { cwd });

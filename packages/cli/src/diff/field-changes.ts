@@ -27,7 +27,8 @@ function comparable(document: Document): Readonly<Record<string, unknown>> {
   return { ...document.value, metadata: { ...rest, namespace: document.namespace } };
 }
 
-function changes(from: unknown, to: unknown, path: Path): FieldChange[] {
+/** Of any plain data; maps are compared by key, lists in order. */
+export function changes(from: unknown, to: unknown, path: Path = []): FieldChange[] {
   if (isDeepStrictEqual(from, to)) return [];
   if (Array.isArray(from) && Array.isArray(to)) return listChanges(from, to, path);
   if (isObject(from) && isObject(to)) {

@@ -6,7 +6,7 @@ import { decodeMessage, type RawAny } from "../proto/decode.js";
 import { Schema } from "../proto/schema.js";
 
 /** One for the process: its tables are read message by message, on first use. */
-const SCHEMA = new Schema(ENVOY, DISCOVERY);
+export const SCHEMA = new Schema(ENVOY, DISCOVERY);
 
 /** A message whose fields are all optional, as on the wire. */
 export type Fields<Shape> = { readonly [Key in keyof Shape]?: Shape[Key] | undefined };
