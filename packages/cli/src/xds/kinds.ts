@@ -2,7 +2,8 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "@inmesh/core";
-import { API_KINDS, apiResourceType } from "@inmesh/xds/api";
+import type { Document } from "@inmesh/model";
+import { API_KINDS, type ApiKind, apiResourceType } from "@inmesh/xds/api";
 import { firstText, type ResourceType, type XdsProfile } from "@inmesh/xds/client";
 import { describeResource } from "@inmesh/xds/envoy";
 import { CliError, EXIT } from "../exit.js";
@@ -39,7 +40,7 @@ export function typesOf(given: readonly string[], profile: XdsProfile): readonly
 /** @throws {CliError} nothing by that name */
 function typeOf(given: string): XdsType {
   const api = API_KINDS.find(({ kind }) => kind.toLowerCase() === given.toLowerCase());
-  if (api !== undefined) return apiType(apiResourceType(api));
+  if (api !== undefined) return apiType(api);
   const url = SHORT[given.toLowerCase()] ?? (/^[a-z][\w]*(\.\w+)+$/.test(given) ? given : undefined);
   if (url !== undefined) return envoyType(url);
   const known = [...Object.keys(SHORT).slice(0, 4), ...API_KINDS.map(({ kind }) => kind)].join(", ");
@@ -47,12 +48,16 @@ function typeOf(given: string): XdsType {
   throw new CliError(EXIT.usage, `--type ${given}: no such type`, advice);
 }
 
-function apiType(type: ReturnType<typeof apiResourceType>): XdsType {
+function apiType(kind: ApiKind): XdsType {
+  const type = apiResourceType(kind);
+  // MeshConfig is kept bare; only a document that names its kind can be read from any file.
+  const naming = ({ value }: Document): XdsDocument =>
+    "kind" in value ? value : { apiVersion: kind.apiVersion, kind: kind.kind, ...value };
   return {
     ...type,
     decode: (bytes, name) => {
       const { documents, problems } = type.decode(bytes, name);
-      return { documents: documents.map(({ value }) => value), problems: problems.map(({ message }) => message) };
+      return { documents: documents.map(naming), problems: problems.map(({ message }) => message) };
     },
     same: isDeepStrictEqual,
   };
