@@ -105,7 +105,7 @@ describe("register", () => {
 
   it.each([
     ["INMESH_SERVICE", "../evil", /^inmesh: INMESH_SERVICE is "\.\.\/evil": expected a DNS label.*without the mesh\n$/],
-    ["INMESH_CONFIG", "xds://c:15010", /^inmesh: INMESH_CONFIG .*later version.*\n$/],
+    ["INMESH_CONFIG", "etcd://c:2379", /^inmesh: INMESH_CONFIG .*expected a folder.* xds:.*\n$/],
     [
       "INMESH_SERVIC",
       "x",
@@ -168,7 +168,7 @@ console.log(registeredMesh() === same(), registeredMesh().service, registeredMes
       nodeArgs: ["--import", pathToFileURL(join(copy, "register.js")).href],
     });
     expect(await child.exited).toEqual({ code: 0, signal: null });
-    expect([child.out(), child.errors()]).toEqual(["true web 4\n", ""]);
+    expect([child.out(), child.errors()]).toEqual(["true web 5\n", ""]);
   });
 
   it("works as the first import of the entry", async () => {

@@ -243,7 +243,7 @@ describe("rate limits", () => {
       body: "",
       headers: {
         "content-type": "application/grpc+proto",
-        "grpc-status": "14",
+        "grpc-status": "8",
         "grpc-message": expect.stringContaining("rate limit"),
       },
     });
