@@ -1,7 +1,12 @@
 import { mergeConfig } from "vitest/config";
 import base from "../../vitest.config.js";
 
-// Child processes run the built packages, as an application does; one upstream serves all files of the suite.
+// Child processes run the built packages, as an application does; one upstream serves all files of the suite. No more than two
+// start at once: where all do, a call may wait longer for its configuration than calls do.
 export default mergeConfig(base, {
-  test: { globalSetup: ["../../packages/node/test/build.ts", "./src/upstream.ts"], testTimeout: 40_000 },
+  test: {
+    globalSetup: ["../../packages/node/test/build.ts", "./src/upstream.ts"],
+    maxConcurrency: 2,
+    testTimeout: 60_000,
+  },
 });
