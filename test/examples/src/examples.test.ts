@@ -1,5 +1,6 @@
-import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -61,6 +62,22 @@ describe("npm start -w examples/…", () => {
     example = new Example("explicit-api");
     expect(await example.ended).toBe(0);
     expect(example.text).toBe("200 hello, /world\n418 short and stout\n");
+  });
+
+  it("istio: without a control plane it is an ordinary server", async () => {
+    // Not by npm, which does not pass on the signal that ends it.
+    const web = spawn(process.execPath, ["--import", "@inmesh/node/register", "web.js"], {
+      cwd: join(ROOT, "examples", "istio"),
+      env: { ...process.env, NODE_OPTIONS: "", PORT: "0", INMESH_CONFIG: mkdtempSync(join(tmpdir(), "inmesh-istio-")) },
+    });
+    const ended = new Promise((resolve) => web.once("close", resolve));
+    const port = await new Promise((resolve) => {
+      web.stdout.on("data", (text: Buffer) => resolve(/listens on (\d+)/.exec(String(text))?.[1]));
+    });
+    const answer = await fetch(`http://127.0.0.1:${port}/`);
+    expect([answer.status, await answer.text()]).toEqual([503, expect.stringMatching(/^nobody shows reviews: /)]);
+    web.kill("SIGTERM");
+    await ended;
   });
 
   it("rate-limit: lets in what policy allows, then what can be served", async () => {
