@@ -7,7 +7,7 @@ export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stal
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export type { EndpointDials, SecuredDial } from "./call/endpoint-dials.js";
-export { GRPC_NAMES, grpcStatusOf, grpcStatusOfError, isGrpc } from "./call/grpc-status.js";
+export { grpcStatusOf, grpcStatusOfError, isGrpc } from "./call/grpc-status.js";
 export {
   ATTEMPT_HEADER,
   MIRRORED_HEADER,
@@ -48,6 +48,7 @@ export { ClusterLimits } from "./limit/cluster-limits.js";
 export { EJECTION_REASONS } from "./outlier/outlier-detector.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { type BackoffOptions, backoffMs } from "./runtime/backoff.js";
+export { requirePeer } from "./runtime/require-peer.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
 export { httpToGrpcStatus } from "./security/authorizer-answer.js";

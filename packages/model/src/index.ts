@@ -107,6 +107,7 @@ export {
 export { SCHEMA_VERSION, schemaVersionNeeded } from "./schema-version.js";
 export { type ClientTls, PLAINTEXT, type TlsMode } from "./snapshot/client-tls.js";
 export { type Cluster, clusterName, POLICY_BLOCKS, type PolicyFields } from "./snapshot/cluster.js";
+export { GRPC_STATUS_NAMES } from "./snapshot/grpc-status-names.js";
 export {
   type AdmissionPolicy,
   type BreakerFallback,

@@ -35,7 +35,7 @@ beforeAll(async () => {
   const shared = { namespace: "shop", config: folder, log: "error", propagationDelayMs: 0 } as const;
   for (const version of ["v1", "v2"]) {
     const mesh = await createMesh({ service: "dice", version, ...shared });
-    const server = createServer((request, response) => {
+    const server = createServer((_, response) => {
       const drawn = random.next();
       response.statusCode = drawn < 0.3 ? 503 : drawn < 0.4 ? 404 : 200;
       response.end("x".repeat(random.int(2_000)));

@@ -7,6 +7,7 @@ import { parseAllDocuments } from "yaml";
 import type { Cli } from "../cli.js";
 import { changes } from "../diff/field-changes.js";
 import { CliError, EXIT, type ExitCode, systemReason } from "../exit.js";
+import { isObject } from "../input/request-values.js";
 import { formatOf, namespaceOf } from "../options.js";
 import { fieldLines } from "../output/difference.js";
 import { printData } from "../output/format.js";
@@ -80,10 +81,6 @@ async function readDocuments(cli: Cli, file: string): Promise<readonly XdsDocume
     throw new CliError(EXIT.usage, text, "Write it anew with inmesh xds dump.");
   }
   return values.flatMap((value) => (value["kind"] === "List" ? (value["items"] as readonly XdsDocument[]) : [value]));
-}
-
-function isObject(value: unknown): value is XdsDocument {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A namespace means the same whether it is written or not; the time of creation is the registry's. */

@@ -1,32 +1,12 @@
 /** gRPC answers 200 to nearly everything: what one means is in its grpc-status. */
 
+import { GRPC_STATUS_NAMES } from "@inmesh/model";
 import { MESH_ERRORS, type MeshErrorCode } from "../errors.js";
 import type { HeaderReader } from "./attempt.js";
 import type { Call } from "./call.js";
 
 /** HTTP status by gRPC status number, as Envoy's outlier detection takes them. */
 const MEANT = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
-
-/** By number. */
-export const GRPC_NAMES: readonly string[] = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 const UNKNOWN = 2;
 
@@ -73,6 +53,6 @@ export function grpcStatusOfError(
   if (code !== "FAULT_ABORTED") return MESH_ERRORS[code].grpcStatus;
   const name = fault?.abortGrpcStatus;
   if (name === undefined) return grpcStatusOf(status);
-  const number = GRPC_NAMES.indexOf(name);
+  const number = GRPC_STATUS_NAMES.indexOf(name);
   return number < 0 ? UNKNOWN : number;
 }

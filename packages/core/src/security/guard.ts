@@ -180,7 +180,7 @@ export class Guard {
         if (arrival.context !== undefined) arrival.context.rule = custom.rule;
         return answer.rejection;
       },
-      (error: unknown) => this.#deny(judged, custom.rule, textOf(error)),
+      (error: unknown) => this.#deny(judged, custom.rule, messageOf(error)),
     );
   }
 
@@ -193,7 +193,7 @@ export class Guard {
     if (!(verdict instanceof Promise)) return this.#decide(judged, external, verdict);
     return verdict.then(
       (found) => this.#decide(judged, external, found),
-      (error: unknown) => this.#refuseToken(judged, unverifiable(textOf(error))),
+      (error: unknown) => this.#refuseToken(judged, unverifiable(messageOf(error))),
     );
   }
 
@@ -266,10 +266,6 @@ function isPreflight(arrival: Arrival): boolean {
     arrival.header("origin") !== undefined &&
     arrival.header("access-control-request-method") !== undefined
   );
-}
-
-function textOf(error: unknown): string {
-  return messageOf(error);
 }
 
 /** Whether the mesh answers in place of the application. */

@@ -13,7 +13,7 @@ interface Condition {
   found(request: MatchRequest): string;
 }
 
-type HeaderValue = string | readonly string[] | undefined;
+export type HeaderValue = string | readonly string[] | undefined;
 
 /** Conditions on the client and the port are decided at compile time and are not in here. */
 export class RequestMatch implements Match {
@@ -132,7 +132,7 @@ export function queryValue(path: string, name: string): string | undefined {
 }
 
 /** Pseudo headers are keys like any other; `host` is the authority. */
-function headerValue(request: MatchRequest, name: string): HeaderValue {
+export function headerValue(request: MatchRequest, name: string): HeaderValue {
   switch (name) {
     case ":authority":
     case "host":

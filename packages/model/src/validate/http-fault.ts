@@ -3,29 +3,9 @@
 import type { HttpFaultSpec } from "../kind/virtual-service.js";
 import { quote } from "../problem-at.js";
 import type { Path } from "../resource.js";
+import { GRPC_STATUS_NAMES } from "../snapshot/grpc-status-names.js";
 import { nearestName } from "./nearest-name.js";
 import type { Report } from "./report.js";
-
-/** By number. */
-export const GRPC_STATUS_NAMES: readonly string[] = [
-  "OK",
-  "CANCELLED",
-  "UNKNOWN",
-  "INVALID_ARGUMENT",
-  "DEADLINE_EXCEEDED",
-  "NOT_FOUND",
-  "ALREADY_EXISTS",
-  "PERMISSION_DENIED",
-  "RESOURCE_EXHAUSTED",
-  "FAILED_PRECONDITION",
-  "ABORTED",
-  "OUT_OF_RANGE",
-  "UNIMPLEMENTED",
-  "INTERNAL",
-  "UNAVAILABLE",
-  "DATA_LOSS",
-  "UNAUTHENTICATED",
-];
 
 /** Below this share of a percent Envoy cannot count. */
 const LEAST_PERCENT = 0.0001;

@@ -2,6 +2,7 @@
 
 import { isIP } from "node:net";
 import type { ConnectionPolicy, Protocol, Resolution, ResourceRef, TrafficPolicy } from "@inmesh/model";
+import { canonicalJson } from "@inmesh/model/internal";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { readAssignment } from "../client/endpoint/decode-assignment.js";
 import { firstText } from "../client/first-text.js";
@@ -253,13 +254,5 @@ function protocolName(spec: ClusterSpec, protocol: ConnectionPolicy["protocol"])
 /** Decoded, and compared by what is said: maps come in any order. */
 function meansTheSame(a: DiscoveredCluster, b: DiscoveredCluster): boolean {
   if (a.bytes.length !== b.bytes.length) return false;
-  return canonical(decodeEnvoy(CLUSTER, a.bytes)) === canonical(decodeEnvoy(CLUSTER, b.bytes));
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === "object" && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([x], [y]) => (x < y ? -1 : 1)))
-      : each,
-  );
+  return canonicalJson(decodeEnvoy(CLUSTER, a.bytes)) === canonicalJson(decodeEnvoy(CLUSTER, b.bytes));
 }

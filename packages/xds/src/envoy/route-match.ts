@@ -3,6 +3,7 @@
 import type { Match, MatchRequest } from "@inmesh/model";
 import {
   foldCase,
+  headerValue,
   type IndexedMatch,
   literalPrefix,
   matchesPath,
@@ -156,8 +157,6 @@ const GRPC_ONLY: Condition = {
   text: "a gRPC request",
 };
 
-type HeaderValue = string | readonly string[] | undefined;
-
 /** Each line of a repeated header for itself, as Envoy 1.40 does. */
 export function headerCondition(matcher: HeaderMatcher, findings: Findings, where: string): Condition {
   const name = (matcher.name ?? "").toLowerCase();
@@ -226,21 +225,4 @@ function queryCondition(
     },
     text: `query ${name} ${value?.text ?? (present_match === false ? "absent" : "present")}`,
   };
-}
-
-/** Pseudo headers are keys like any other; `host` is the authority. */
-function headerValue(request: MatchRequest, name: string): HeaderValue {
-  switch (name) {
-    case ":authority":
-    case "host":
-      return request.authority;
-    case ":method":
-      return request.method;
-    case ":path":
-      return request.path;
-    case ":scheme":
-      return request.scheme;
-    default:
-      return request.header(name);
-  }
 }

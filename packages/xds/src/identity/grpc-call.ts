@@ -1,7 +1,7 @@
 /** Single calls of gRPC whose messages are bytes: to an authority, and to an agent on this machine. */
 
 import type { CallOptions, ChannelCredentials, Client, Metadata, ServiceError } from "@grpc/grpc-js";
-import { grpcJs } from "../grpc-js.js";
+import { grpcJs, tlsCredentials } from "../grpc-js.js";
 
 /** A server, and what it is shown. */
 export interface CallServer {
@@ -110,12 +110,7 @@ function open(server: CallServer): Client {
 
 function credentialsOf(tls: CallServer["tls"]): ChannelCredentials {
   if (tls === undefined) return grpcJs().credentials.createInsecure();
-  const { roots, certificateChain, privateKey } = tls;
-  return grpcJs().credentials.createSsl(pem(roots), pem(privateKey), pem(certificateChain));
-}
-
-function pem(text: string | undefined): Buffer | null {
-  return text === undefined ? null : Buffer.from(text);
+  return tlsCredentials(tls.roots, tls.privateKey, tls.certificateChain);
 }
 
 function metadataOf({ headers = {} }: CallServer): Metadata {

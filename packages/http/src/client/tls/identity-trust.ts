@@ -69,7 +69,7 @@ export class IdentityTrust implements Trust {
         maxVersion: "TLSv1.3",
       });
     } catch (error) {
-      this.#failure = { file: undefined, why: `its credentials cannot be used: ${textOf(error)}` };
+      this.#failure = { file: undefined, why: `its credentials cannot be used: ${messageOf(error)}` };
     }
     return this.#context;
   }
@@ -118,7 +118,7 @@ export class IdentityTrust implements Trust {
       await identity.ready(limitMs);
       this.look();
     } catch (error) {
-      this.#failure = { file: undefined, why: `none came from ${identity.status.source}: ${textOf(error)}` };
+      this.#failure = { file: undefined, why: `none came from ${identity.status.source}: ${messageOf(error)}` };
     }
   }
 
@@ -152,8 +152,4 @@ function fingerprintOf(pem: string): string {
   } catch {
     return "";
   }
-}
-
-function textOf(error: unknown): string {
-  return messageOf(error);
 }

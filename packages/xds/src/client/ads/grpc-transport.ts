@@ -8,7 +8,7 @@
 import type { Socket } from "node:net";
 import type { ChannelCredentials, Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 import { type Clock, messageOf } from "@inmesh/core";
-import { grpcJs } from "../../grpc-js.js";
+import { grpcJs, tlsCredentials } from "../../grpc-js.js";
 import type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./transport.js";
 
 /** What a server is shown and what it must show; read anew for each stream. */
@@ -101,12 +101,18 @@ class GrpcAdsStream implements AdsStream {
       if (this.#ended) return;
       const { address, headers = {} } = this.#options;
       const serverName = tls?.serverName;
-      this.#client = new (grpcJs().Client)(address, unreferenced(channelCredentials(tls)), {
-        ...CHANNEL_OPTIONS,
-        ...(serverName === undefined
-          ? {}
-          : { "grpc.ssl_target_name_override": serverName, "grpc.default_authority": serverName }),
-      });
+      this.#client = new (grpcJs().Client)(
+        address,
+        unreferenced(
+          tls === undefined ? grpcJs().credentials.createInsecure() : tlsCredentials(tls.ca, tls.key, tls.cert),
+        ),
+        {
+          ...CHANNEL_OPTIONS,
+          ...(serverName === undefined
+            ? {}
+            : { "grpc.ssl_target_name_override": serverName, "grpc.default_authority": serverName }),
+        },
+      );
       await this.#ready(this.#client);
       if (this.#ended) return;
       const metadata = new (grpcJs().Metadata)();
@@ -192,16 +198,6 @@ class GrpcAdsStream implements AdsStream {
     this.#client?.close();
     this.#listener.onEnd(reason);
   }
-}
-
-function channelCredentials(tls: ServerTls | undefined): ChannelCredentials {
-  if (tls === undefined) return grpcJs().credentials.createInsecure();
-  const { ca, cert, key } = tls;
-  return grpcJs().credentials.createSsl(pem(ca), pem(key), pem(cert));
-}
-
-function pem(bytes: Uint8Array | undefined): Buffer | null {
-  return bytes === undefined ? null : Buffer.from(bytes);
 }
 
 /** An open stream makes grpc-js hold on to its socket, so that the process lives as long as the stream: this socket cannot be. */
