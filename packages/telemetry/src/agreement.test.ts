@@ -14,7 +14,7 @@ import { MeshMetrics } from "./metrics/mesh-metrics.js";
 import { clusterOf, endpointOf } from "./metrics/outcome.test.helper.js";
 import { PeerMetadata } from "./metrics/peer-metadata.js";
 import { workloadLabels } from "./metrics/workload-labels.js";
-import { callAttributes, requestAttributes, type SpanOptions } from "./tracing/attributes.js";
+import { type SpanOptions, tellCall, tellRequest } from "./tracing/attributes.js";
 
 const CONTEXT = { service: "cart.shop", workload: "cart-1", query: false };
 const SPAN = {
@@ -46,6 +46,13 @@ function counted(outcome: OutcomeRecord): { code: string; flags: string; count: 
   };
 }
 
+function toldOfSpan(outcome: OutcomeRecord): Record<string, unknown> {
+  const told: Record<string, unknown> = {};
+  const tell = outcome.direction === "outbound" ? tellCall : tellRequest;
+  tell(outcome, SPAN, { setAttribute: (name, value) => Object.assign(told, { [name]: value }) });
+  return told;
+}
+
 it("tells of one outcome the same in metric, log line, span, and what is remembered of it", () => {
   const random = seededRandom(9);
   const pick = <Value>(values: readonly Value[]): Value => values[random.int(values.length)]!; // never empty
@@ -63,7 +70,7 @@ it("tells of one outcome the same in metric, log line, span, and what is remembe
     });
     const metric = counted(outcome);
     const line = JSON.parse(jsonLine(outcome, CONTEXT)) as Record<string, unknown>;
-    const span = direction === "outbound" ? callAttributes(outcome, SPAN) : requestAttributes(outcome, SPAN);
+    const span = toldOfSpan(outcome);
     const view = outcomeView(outcome);
     const said = JSON.stringify({ direction, code, status, flags });
     expect([metric.count, metric.code, metric.flags], said).toEqual([1, `${status}`, view.flags]);

@@ -80,8 +80,8 @@ export interface AccessLogEntry {
 
 export function entryOf(record: OutcomeRecord, context: LineContext): AccessLogEntry {
   const outbound = record.direction === "outbound";
-  const { attempts, attemptCount } = record;
-  const timing = timingOf(record.ledger);
+  const { attempts, attemptCount, ledger } = record;
+  const timing = timingOf(ledger);
   return defined({
     start_time: isoTime(record.wallMs),
     direction: record.direction,
@@ -95,7 +95,7 @@ export function entryOf(record: OutcomeRecord, context: LineContext): AccessLogE
     bytes_received: record.requestBytes,
     bytes_sent: record.responseBytes,
     duration: Math.floor(durationMs(record)),
-    upstream_service_time: upstreamServiceMs(record),
+    upstream_service_time: upstreamServiceMs(record, ledger),
     x_forwarded_for: requestHeader(record, "x-forwarded-for"),
     user_agent: requestHeader(record, "user-agent"),
     request_id: filled(capped(record.requestId)),
@@ -108,7 +108,7 @@ export function entryOf(record: OutcomeRecord, context: LineContext): AccessLogE
     requested_server_name: serverName(record),
     route_name: routeName(record),
     duration_us: Math.round(durationMs(record) * 1_000),
-    ttfb_ms: rounded(firstByteMs(record)),
+    ttfb_ms: rounded(firstByteMs(record, ledger)),
     timing,
     attempts: outbound ? attemptCount : undefined,
     attempt_log: attemptCount > 1 || record.code !== "" ? attemptEntries(attempts) : undefined,

@@ -1,6 +1,6 @@
 /** What a line may say of a record, under the names of Istio's JSON format and ours. Undefined: it is not there. */
 
-import { flagsText, type MeshErrorCode, type OutcomeRecord } from "@inmesh/core";
+import { flagsText, type MeshErrorCode, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
 
 /** Of whoever writes the lines. */
 export interface LineContext {
@@ -41,9 +41,9 @@ export function durationMs({ startedAt, endedAt }: OutcomeRecord): number {
   return Math.max(0, endedAt - startedAt);
 }
 
-/** Until the answer's head; undefined where none came. */
-export function firstByteMs(record: OutcomeRecord): number | undefined {
-  return record.status === 0 ? undefined : Math.max(0, durationMs(record) - record.ledger.bodyMs);
+/** Until the answer's head; undefined where none came. @param ledger of the record, which is added up anew for each who asks */
+export function firstByteMs(record: OutcomeRecord, ledger: TimeLedger): number | undefined {
+  return record.status === 0 ? undefined : Math.max(0, durationMs(record) - ledger.bodyMs);
 }
 
 export function flagsOf(record: OutcomeRecord): string {
@@ -80,10 +80,12 @@ export function transportFailure(record: OutcomeRecord): string | undefined {
 const TRANSPORT: ReadonlySet<string> = new Set<MeshErrorCode>(["CONNECT_FAILED", "WRONG_PEER", "TLS_UNAVAILABLE"]);
 
 /** Of the last attempt: from the request to the answer's head. */
-export function upstreamServiceMs(record: OutcomeRecord): number | undefined {
+export function upstreamServiceMs(record: OutcomeRecord, ledger: TimeLedger): number | undefined {
   if (record.status === 0) return undefined;
-  const ledger = record.attempts.at(-1)?.ledger ?? (record.direction === "inbound" ? record.ledger : undefined);
-  return ledger === undefined ? undefined : Math.floor(ledger.waitMs);
+  const { direction, attempts } = record;
+  if (direction === "inbound" || attempts.length === 1) return Math.floor(ledger.waitMs);
+  const last = attempts.at(-1);
+  return last === undefined ? undefined : Math.floor(last.ledger.waitMs);
 }
 
 export function serverName(record: OutcomeRecord): string | undefined {

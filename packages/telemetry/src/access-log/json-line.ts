@@ -44,7 +44,8 @@ export function jsonLine(record: OutcomeRecord, context: LineContext): string {
   const outbound = record.direction === "outbound";
   const ms = durationMs(record);
   const { attemptCount, grpcStatus, localAddress } = record;
-  const ttfb = firstByteMs(record);
+  const { ledger } = record;
+  const ttfb = firstByteMs(record, ledger);
   return (
     '{"start_time":"' +
     isoTime(record.wallMs) +
@@ -66,7 +67,7 @@ export function jsonLine(record: OutcomeRecord, context: LineContext): string {
     record.responseBytes +
     ',"duration":' +
     Math.floor(ms) +
-    maybeNumber(',"upstream_service_time":', upstreamServiceMs(record)) +
+    maybeNumber(',"upstream_service_time":', upstreamServiceMs(record, ledger)) +
     maybe(',"x_forwarded_for":', requestHeader(record, "x-forwarded-for")) +
     maybe(',"user_agent":', requestHeader(record, "user-agent")) +
     maybe(',"request_id":', capped(record.requestId)) +
@@ -81,7 +82,7 @@ export function jsonLine(record: OutcomeRecord, context: LineContext): string {
     ',"duration_us":' +
     Math.round(ms * 1_000) +
     (ttfb === undefined ? "" : `,"ttfb_ms":${Math.round(ttfb * 1_000) / 1_000}`) +
-    timing(record.ledger) +
+    timing(ledger) +
     (outbound ? `,"attempts":${attemptCount}` : "") +
     (attemptCount > 1 || record.code !== "" ? attemptLog(record.attempts) : "") +
     maybe(',"no_retry":', record.noRetry) +

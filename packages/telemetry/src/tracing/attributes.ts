@@ -1,7 +1,7 @@
 /** What spans say, from the one record of what happened (observability §4.2). Names are those of OpenTelemetry's own package. */
 
-import { flagsText, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
-import type { AttributeValue } from "@opentelemetry/api";
+import { type Call, flagsText, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
+import type { Attributes, AttributeValue } from "@opentelemetry/api";
 import {
   ATTR_CLIENT_ADDRESS,
   ATTR_ERROR_TYPE,
@@ -22,7 +22,10 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import type { Redaction } from "./redact.js";
 
-export type SpanAttributes = Record<string, AttributeValue>;
+/** A span, or who stands for one. Told one by one: of an object with more than a dozen keys V8 makes a dictionary. */
+export interface AttributeTarget {
+  setAttribute(name: string, value: AttributeValue): unknown;
+}
 
 /** RFC 9110, and PATCH: others are `_OTHER`, or hostile callers make names of spans. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"]);
@@ -41,83 +44,87 @@ export function shownMethod(method: string): string {
 }
 
 /** Known when a span begins, so that samplers may judge by it. */
-export function firstAttributes(method: string, attributes: SpanAttributes = {}): SpanAttributes {
-  attributes[ATTR_HTTP_REQUEST_METHOD] = METHODS.has(method) ? method : OTHER;
-  if (!METHODS.has(method)) attributes[ATTR_HTTP_REQUEST_METHOD_ORIGINAL] = method.slice(0, LONGEST_TEXT);
-  return attributes;
+export function firstAttributes(method: string): Attributes {
+  if (METHODS.has(method)) return { [ATTR_HTTP_REQUEST_METHOD]: method };
+  return {
+    [ATTR_HTTP_REQUEST_METHOD]: OTHER,
+    [ATTR_HTTP_REQUEST_METHOD_ORIGINAL]: method.slice(0, LONGEST_TEXT),
+  };
 }
 
-export function callAttributes(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions): SpanAttributes {
-  const { call, endpoint, cluster, route, scheme, path, query, authority } = record;
-  const all = firstAttributes(record.method);
-  all[ATTR_URL_FULL] = redaction.url(scheme, authority, path, query);
-  all[ATTR_SERVER_ADDRESS] = call?.host ?? authority;
-  if (call !== undefined) all[ATTR_SERVER_PORT] = call.port;
-  outcome(record, record.status >= 400, all);
-  peer(
-    record.remoteAddress || (endpoint === undefined ? "" : `${endpoint.endpoint.address}:${endpoint.endpoint.port}`),
-    all,
-  );
-  if (endpoint !== undefined) {
-    const { locality } = endpoint.endpoint;
-    if (locality?.zone)
-      all["inmesh.endpoint.locality"] = [locality.region, locality.zone, locality.subZone].filter(Boolean).join("/");
-  }
-  if (route !== undefined) all["inmesh.route"] = route.name;
-  if (cluster !== undefined && cluster.config.subset !== "") all["inmesh.subset"] = cluster.config.subset;
-  all["inmesh.attempts"] = record.attemptCount;
-  if (record.httpRoute !== "") all["inmesh.on_behalf_of"] = record.httpRoute;
-  if (envoyTags && cluster !== undefined) {
-    all["upstream_cluster"] = cluster.config.name;
-    all["upstream_cluster.name"] = cluster.config.name;
-  }
-  if (envoyTags) envoys(record, all);
-  return all;
+/** The same of a call. */
+export function firstOfCall({ method, host, port }: Pick<Call, "method" | "host" | "port">): Attributes {
+  return { ...firstAttributes(method), [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
 }
 
-export function requestAttributes(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions): SpanAttributes {
+/** What is known when a call is over, and not when its span begins. */
+export function tellCall(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions, to: AttributeTarget): void {
+  const { endpoint, cluster, route, scheme, path, query, authority } = record;
+  to.setAttribute(ATTR_URL_FULL, redaction.url(scheme, authority, path, query));
+  tellOutcome(record, record.status >= 400, to);
+  if (record.remoteAddress !== "") tellPeer(record.remoteAddress, to);
+  else if (endpoint !== undefined) {
+    to.setAttribute(ATTR_NETWORK_PEER_ADDRESS, endpoint.endpoint.address);
+    to.setAttribute(ATTR_NETWORK_PEER_PORT, endpoint.endpoint.port);
+  }
+  const locality = endpoint?.endpoint.locality;
+  if (locality?.zone) {
+    const names = [locality.region, locality.zone, locality.subZone].filter(Boolean);
+    to.setAttribute("inmesh.endpoint.locality", names.join("/"));
+  }
+  if (route !== undefined) to.setAttribute("inmesh.route", route.name);
+  if (cluster !== undefined && cluster.config.subset !== "") to.setAttribute("inmesh.subset", cluster.config.subset);
+  to.setAttribute("inmesh.attempts", record.attemptCount);
+  if (record.httpRoute !== "") to.setAttribute("inmesh.on_behalf_of", record.httpRoute);
+  if (!envoyTags) return;
+  if (cluster !== undefined) {
+    to.setAttribute("upstream_cluster", cluster.config.name);
+    to.setAttribute("upstream_cluster.name", cluster.config.name);
+  }
+  tellEnvoys(record, to);
+}
+
+/** What is known when a request was served, and not when its span begins. */
+export function tellRequest(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions, to: AttributeTarget): void {
   const { path, query, httpRoute, remoteAddress, authority } = record;
-  const all = firstAttributes(record.method);
-  all[ATTR_URL_PATH] = path.slice(0, LONGEST_TEXT);
-  if (query !== "") all[ATTR_URL_QUERY] = redaction.query(query);
-  if (httpRoute !== "") all[ATTR_HTTP_ROUTE] = httpRoute;
+  to.setAttribute(ATTR_URL_PATH, path.slice(0, LONGEST_TEXT));
+  if (query !== "") to.setAttribute(ATTR_URL_QUERY, redaction.query(query));
+  if (httpRoute !== "") to.setAttribute(ATTR_HTTP_ROUTE, httpRoute);
   const [host, port] = addressAndPort(authority);
-  if (host !== "") all[ATTR_SERVER_ADDRESS] = host;
-  if (port > 0) all[ATTR_SERVER_PORT] = port;
-  outcome(record, record.status >= 500, all);
-  peer(remoteAddress, all);
-  const [client] = addressAndPort(remoteAddress);
-  if (client !== "") all[ATTR_CLIENT_ADDRESS] = client;
-  if (envoyTags) envoys(record, all);
-  return all;
+  if (host !== "") to.setAttribute(ATTR_SERVER_ADDRESS, host);
+  if (port > 0) to.setAttribute(ATTR_SERVER_PORT, port);
+  tellOutcome(record, record.status >= 500, to);
+  const client = tellPeer(remoteAddress, to);
+  if (client !== "") to.setAttribute(ATTR_CLIENT_ADDRESS, client);
+  if (envoyTags) tellEnvoys(record, to);
 }
 
 /** What both sides say. @param failed by the conventions of its side */
-function outcome(record: OutcomeRecord, failed: boolean, all: SpanAttributes): void {
-  const { status, code, scheme, protocol, ledger } = record;
-  all[ATTR_URL_SCHEME] = scheme;
-  if (status > 0) all[ATTR_HTTP_RESPONSE_STATUS_CODE] = status;
+function tellOutcome(record: OutcomeRecord, failed: boolean, to: AttributeTarget): void {
+  const { status, code, scheme, protocol, ledger, peer, policy } = record;
+  to.setAttribute(ATTR_URL_SCHEME, scheme);
+  if (status > 0) to.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
   if (code !== "") {
-    all["inmesh.error.code"] = code;
-    all[ATTR_ERROR_TYPE] = code;
-  } else if (failed) all[ATTR_ERROR_TYPE] = String(status);
+    to.setAttribute("inmesh.error.code", code);
+    to.setAttribute(ATTR_ERROR_TYPE, code);
+  } else if (failed) to.setAttribute(ATTR_ERROR_TYPE, String(status));
   const version = protocol.slice(protocol.indexOf("/") + 1);
-  if (version !== "") all[ATTR_NETWORK_PROTOCOL_VERSION] = version === "2.0" ? "2" : version;
+  if (version !== "") to.setAttribute(ATTR_NETWORK_PROTOCOL_VERSION, version === "2.0" ? "2" : version);
   const agent = record.requestHeader("user-agent");
-  if (agent !== undefined) all[ATTR_USER_AGENT_ORIGINAL] = agent.slice(0, LONGEST_TEXT);
-  all["inmesh.mtls"] = record.mtls ? "mutual" : "none";
-  if (record.peer !== undefined) all["inmesh.peer.principal"] = record.peer.principal;
-  all["inmesh.policy.version"] = record.snapshot;
-  if (record.policy !== "") all["inmesh.policy"] = record.policy;
-  all["inmesh.overhead_us"] = Math.round(ledger.meshMs * 1_000);
-  times(ledger, all);
+  if (agent !== undefined) to.setAttribute(ATTR_USER_AGENT_ORIGINAL, agent.slice(0, LONGEST_TEXT));
+  to.setAttribute("inmesh.mtls", record.mtls ? "mutual" : "none");
+  if (peer !== undefined) to.setAttribute("inmesh.peer.principal", peer.principal);
+  to.setAttribute("inmesh.policy.version", record.snapshot);
+  if (policy !== "") to.setAttribute("inmesh.policy", policy);
+  to.setAttribute("inmesh.overhead_us", Math.round(ledger.meshMs * 1_000));
+  tellTimes(ledger, to);
 }
 
 /** Where the time went, in ms; what took none is left out. */
-function times(ledger: TimeLedger, all: SpanAttributes): void {
+function tellTimes(ledger: TimeLedger, to: AttributeTarget): void {
   for (const [name, part] of PARTS) {
-    const ms = ledger[part];
-    if (ms > 0) all[name] = Math.round(ms * 1_000) / 1_000;
+    const us = Math.round(ledger[part] * 1_000);
+    if (us > 0) to.setAttribute(name, us / 1_000);
   }
 }
 
@@ -133,18 +140,20 @@ const PARTS: readonly (readonly [name: string, part: keyof TimeLedger])[] = [
   ["inmesh.time.stall_ms", "stallMs"],
 ];
 
-function peer(remoteAddress: string, all: SpanAttributes): void {
+/** @returns its address, empty for none */
+function tellPeer(remoteAddress: string, to: AttributeTarget): string {
   const [address, port] = addressAndPort(remoteAddress);
-  if (address === "") return;
-  all[ATTR_NETWORK_PEER_ADDRESS] = address;
-  if (port > 0) all[ATTR_NETWORK_PEER_PORT] = port;
+  if (address === "") return "";
+  to.setAttribute(ATTR_NETWORK_PEER_ADDRESS, address);
+  if (port > 0) to.setAttribute(ATTR_NETWORK_PEER_PORT, port);
+  return address;
 }
 
-function envoys(record: OutcomeRecord, all: SpanAttributes): void {
-  all["response_flags"] = flagsText(record.flags);
-  all["request_size"] = String(record.requestBytes);
-  all["response_size"] = String(record.responseBytes);
-  if (record.requestId !== "") all["guid:x-request-id"] = record.requestId.slice(0, LONGEST_TEXT);
+function tellEnvoys(record: OutcomeRecord, to: AttributeTarget): void {
+  to.setAttribute("response_flags", flagsText(record.flags));
+  to.setAttribute("request_size", String(record.requestBytes));
+  to.setAttribute("response_size", String(record.responseBytes));
+  if (record.requestId !== "") to.setAttribute("guid:x-request-id", record.requestId.slice(0, LONGEST_TEXT));
 }
 
 /** `10.0.0.7:80`, `[::1]:80`, `::1`, `reviews`. 0: no port. */

@@ -1,9 +1,16 @@
 /** A span of one call or one request: OpenTelemetry's, with what became of it told at its end. */
 
 import type { AttemptRecord, OutcomeRecord, TraceSpan } from "@inmesh/core";
-import { type Context, context, type Span, type SpanContext, SpanStatusCode } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Context,
+  context,
+  type Span,
+  type SpanContext,
+  SpanStatusCode,
+} from "@opentelemetry/api";
 import { RANDOM_ID, SAMPLED, type Side } from "../propagation/index.js";
-import { callAttributes, requestAttributes, shownMethod } from "./attributes.js";
+import { addressAndPort, firstAttributes, firstOfCall, shownMethod, tellCall, tellRequest } from "./attributes.js";
 import type { Carried } from "./carried.js";
 import { addCustomTags } from "./custom-tags.js";
 import type { SpanTracingOptions } from "./span-tracing.js";
@@ -81,7 +88,9 @@ export class MeshSpan implements TraceSpan {
     const options = this.#options;
     const span = this.#span;
     const isCall = this.#side === "client";
-    span.setAttributes(isCall ? callAttributes(record, options) : requestAttributes(record, options));
+    if (this.#around === undefined) span.setAttributes(firstOf(record)); // it was begun without us
+    if (isCall) tellCall(record, options, span);
+    else tellRequest(record, options, span);
     const { istioTags, tags } = options.policy(this.#side);
     if (istioTags) span.setAttributes(options.istioTags);
     if (tags.length > 0) addCustomTags(span, tags, record, options.env);
@@ -91,6 +100,12 @@ export class MeshSpan implements TraceSpan {
     const failed = record.code !== "" || record.status >= (isCall ? 400 : 500);
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR, message: record.code });
   }
+}
+
+function firstOf({ direction, method, authority, call }: OutcomeRecord): Attributes {
+  if (direction === "inbound") return firstAttributes(method);
+  const [host, port] = addressAndPort(authority);
+  return firstOfCall({ method, host: call?.host ?? host, port: call?.port ?? port });
 }
 
 function addAttempt(

@@ -27,7 +27,7 @@ import {
   type Side,
   type TraceContext,
 } from "../propagation/index.js";
-import { firstAttributes, type SpanOptions, shownMethod } from "./attributes.js";
+import { firstAttributes, firstOfCall, type SpanOptions, shownMethod } from "./attributes.js";
 import { Carried } from "./carried.js";
 import { MeshSpan } from "./mesh-span.js";
 import { isSuppressed, suppressed } from "./suppressed.js";
@@ -138,11 +138,8 @@ export class SpanTracing implements Tracing {
 
   /** @param flags of what it goes on from */
   #called(call: Call, parent: Context, flags: number | undefined): TraceSpan {
-    const attributes = firstAttributes(call.method);
-    attributes["server.address"] = call.host;
-    attributes["server.port"] = call.port;
     const name = call.isCopy ? `${shownMethod(call.method)} mirror` : shownMethod(call.method);
-    const options = { kind: SpanKind.CLIENT, attributes, links: linksOf(call) };
+    const options = { kind: SpanKind.CLIENT, attributes: firstOfCall(call), links: linksOf(call) };
     const span = this.#tracer.startSpan(name, options, parent);
     return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried, flags);
   }
