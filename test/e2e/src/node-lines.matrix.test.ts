@@ -8,7 +8,7 @@ let dev: DevProcess | undefined;
 
 afterEach(() => dev?.dispose());
 
-/** bad-days.test.ts has longer ones, on the Node that runs the tests. */
+/** bad-days.matrix.test.ts has longer ones, on the Node that runs the tests. */
 const others = NODE_LINES.filter((line) => line.split(".")[0] !== process.versions.node.split(".")[0]);
 
 describe.each(others)("on Node %s", (line) => {
@@ -20,7 +20,7 @@ describe.each(others)("on Node %s", (line) => {
     }
     dev = new DevProcess(["dev", "-n", "shop", "--script", "test/e2e/fixtures/bad-days.mjs"], {
       node,
-      env: { E2E_SHORT: "1" },
+      env: { E2E_SHORT: "1", E2E_RATE: "60" },
     });
     const { code } = await dev.ended;
     expect(code, dev.text.slice(-3_000)).toBe(0);

@@ -1,0 +1,44 @@
+/** The bookshop's bad days, and what must be true of them at any rate. */
+
+import { expect } from "vitest";
+import { type DevProcess, isAlive } from "./dev-process.js";
+import { expectNoHarm } from "./no-harm.js";
+import { count, isFailed, type RequestLog, readRequestLog } from "./request-log.js";
+
+/** Longest that a session takes, in ms; it ends itself before. */
+export const BAD_DAYS_MS = 230_000;
+
+/** @param rate requests/s that were wanted */
+export async function expectSurvived(dev: DevProcess, rate: number): Promise<void> {
+  const { code } = await dev.ended;
+  expect(code, dev.text.slice(-3_000)).toBe(0);
+  const log = readRequestLog(/^log (.*)$/m.exec(dev.text)?.[1] ?? "");
+  expectNoHarm(log, ["calm", "kill", "rolling", "off"]);
+  expectCut(log);
+  const quiet = log.requests.filter((request) => ["calm", "off"].includes(request.phase) && isFailed(request));
+  expect(quiet, "failed while nothing died").toEqual([]);
+  const sent = Number(/^rate (\d+)$/m.exec(dev.text)?.[1]);
+  if (sent < rate)
+    console.warn(`NOT AT FULL RATE: this machine could not keep up with ${rate} requests/s, so ${sent} were sent`);
+  const found = count(log.requests, ({ phase }) => phase === "rolling") / seconds(log, "rolling");
+  expect(Math.abs(found / sent - 1)).toBeLessThan(0.05);
+  expect(dev.pids.filter(isAlive)).toEqual([]);
+}
+
+/** Both that were killed had work at hand. */
+function expectCut({ requests, notes }: RequestLog): void {
+  expect(notes.map(({ killed }) => killed.split("/")[0])).toEqual(["reviews", "stock"]);
+  const hit = requests.filter(({ phase, cut }) => phase === "kill" && cut.length > 0);
+  for (const { killed } of notes) {
+    const [service, pid] = killed.split("/");
+    const there = hit.filter(({ cut }) =>
+      cut.some((where) => where.startsWith(`${service}/`) && where.endsWith(`/${pid}`)),
+    );
+    expect(there.length, `requests in flight at ${killed} when it died`).toBeGreaterThan(0);
+  }
+}
+
+function seconds({ requests }: RequestLog, phase: string): number {
+  const times = requests.filter((request) => request.phase === phase).map(({ t }) => t);
+  return (Math.max(...times) - Math.min(...times)) / 1_000;
+}
