@@ -167,7 +167,7 @@ describe.skipIf(binary === undefined)("an istiod that is killed", () => {
 });
 
 /** With the whole matrix a minute. */
-const AWAY_MS = process.env["XDS_MATRIX"] === "1" ? 60_000 : 12_000;
+const AWAY_MS = process.env["INMESH_MATRIX"] === "1" ? 60_000 : 12_000;
 
 /** Reconnecting waits a few seconds at most, after an absence of seconds. */
 async function timeUntilRuled(call: () => Promise<void>, mesh: Parameters<typeof ask>[0]): Promise<void> {

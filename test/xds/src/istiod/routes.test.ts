@@ -29,12 +29,12 @@ interface Recorded {
   }[];
 }
 
-const { INMESH_CASES, INMESH_SHARED, XDS_MATRIX } = process.env;
+const { INMESH_CASES, INMESH_SHARED, INMESH_MATRIX } = process.env;
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const FILE = join(INMESH_CASES ?? join(INMESH_SHARED ?? join(REPOSITORY, "../shared"), "cases"), "istio-routes.json");
 const binary = findIstiod("that rules mean the same through an istiod");
 /** A push takes a quarter of a second. */
-const EVERY = XDS_MATRIX === "1" ? 1 : 12;
+const EVERY = INMESH_MATRIX === "1" ? 1 : 12;
 const CLIENT = { namespace: "shop", service: "app", labels: { app: "app" } };
 
 it.skipIf(binary === undefined || !existsSync(FILE))(
