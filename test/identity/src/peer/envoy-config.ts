@@ -3,6 +3,10 @@
 export interface EnvoyConfiguration {
   readonly listeners: readonly { readonly name: string }[];
   readonly clusters: readonly { readonly name: string }[];
+  /** Who it is, to a control plane. */
+  readonly node?: object;
+  /** What a control plane tells it; listeners from there are not waited for. */
+  readonly dynamic?: object;
 }
 
 /** Paths of PEM files. */

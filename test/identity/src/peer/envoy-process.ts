@@ -23,12 +23,14 @@ export class EnvoyProcess {
   #admin = "";
   #log = "";
 
-  private constructor(binary: string, { listeners, clusters }: EnvoyConfiguration) {
+  private constructor(binary: string, configuration: EnvoyConfiguration) {
+    const { listeners, clusters, node = { id: "peer", cluster: "peer" }, dynamic } = configuration;
     const file = join(this.folder, "envoy.json");
     const all = {
-      node: { id: "peer", cluster: "peer" },
+      node,
       admin: { address: loopback(0) },
       static_resources: { listeners, clusters },
+      ...(dynamic && { dynamic_resources: dynamic }),
       layered_runtime: {
         layers: [
           // As Istio has it: a path with a fragment is not refused, the fragment goes.
@@ -37,7 +39,9 @@ export class EnvoyProcess {
       },
     };
     writeFileSync(file, JSON.stringify(all), { mode: 0o600 });
-    const flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
+    // Connections of before a change of its listeners go on under the old rules for so long: ten minutes, left alone.
+    const drain = ["--drain-time-s", "1", "--parent-shutdown-time-s", "2"];
+    const flags = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", ...drain];
     this.#child = spawn(binary, ["-c", file, ...flags, "--admin-address-path", this.#adminFile], {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true, // a hang-up of the terminal is not for it
@@ -85,6 +89,11 @@ export class EnvoyProcess {
     const text = await this.#ask(`/stats?filter=${encodeURIComponent(filter)}`);
     const lines = text.split("\n").filter((line) => /: \d+$/.test(line));
     return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(": ")), Number(line.split(": ").at(-1))]));
+  }
+
+  /** Everything that it was told, and what it refused of it. */
+  async configuration(): Promise<string> {
+    return await this.#ask("/config_dump");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
