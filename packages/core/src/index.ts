@@ -5,6 +5,7 @@ export { Attempt } from "./call/attempt.js";
 export { Call, type NoRetryReason } from "./call/call.js";
 export { Contexts, InboundContext } from "./call/context.js";
 export type { Exchange, LocalReply, MirrorExchange } from "./call/exchange.js";
+export { isServerFault } from "./call/grpc-status.js";
 export { Tries } from "./call/tries.js";
 export type { NameAnswer, NameResolver } from "./dns/resolver.js";
 export {

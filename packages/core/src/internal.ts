@@ -7,7 +7,7 @@ export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stal
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export type { EndpointDials, SecuredDial } from "./call/endpoint-dials.js";
-export { grpcStatusOf, grpcStatusOfError, isGrpc } from "./call/grpc-status.js";
+export { grpcStatusOf, grpcStatusOfError, isGrpc, isServerFault } from "./call/grpc-status.js";
 export {
   ATTEMPT_HEADER,
   MIRRORED_HEADER,

@@ -66,8 +66,8 @@ function calledLine({ process, dump, outcome }: StoryNode, paint: Paint): string
 }
 
 function attemptLine(attempt: OutcomeAttemptView, paint: Paint): string {
-  const { number, endpoint, version, outcome, durationMs, startMs, reused, code, status } = attempt;
-  const good = code === "" && status > 0 && status < 500;
+  const { number, endpoint, version, outcome, durationMs, startMs, reused, code, status, grpcStatus = -1 } = attempt;
+  const good = code === "" && status > 0 && status < 500 && grpcStatus <= 0;
   const facts = [
     `after ${formatMs(durationMs)}`,
     ...(startMs >= 1 ? [`begun at ${formatMs(startMs)}`] : []),

@@ -71,7 +71,7 @@ export function tapClient(
 function textOf(cli: Cli, format: Format, event: Tapped): string {
   if (format === "json") return `${JSON.stringify(event)}\n`;
   if (format === "yaml") return `---\n${stringify(event, { lineWidth: 0 })}`;
-  const failed = event.status >= 500 || event.status === 0 || event.error !== "";
+  const failed = event.status >= 500 || event.status === 0 || event.grpcStatus > 0 || event.error !== "";
   const line = printable(tapText(event));
   return `${cli.paint("dim", printable(event.process))} ${failed ? cli.paint("red", line) : line}\n`;
 }

@@ -1,6 +1,6 @@
 /** What was tapped, summed up by who called whom for what, as far as a screen and memory have room. */
 
-import { pathTemplate } from "@inmesh/core/internal";
+import { isServerFault, pathTemplate } from "@inmesh/core/internal";
 import type { Tapped } from "./watch.js";
 
 export interface TopRow {
@@ -52,9 +52,9 @@ export class TopRows {
   }
 
   #count(key: string, event: Tapped, destination: string, method: string, path: string): void {
-    const { source, direction, durationMs, status, error, ledger } = event;
+    const { source, direction, durationMs, status, grpcStatus, error, ledger } = event;
     const before = this.#rows.get(key);
-    const failed = status >= 500 || status === 0 || error !== "";
+    const failed = status >= 500 || status === 0 || isServerFault(grpcStatus) || error !== "";
     this.#rows.set(key, {
       ...{ source, direction, destination, method, path },
       count: (before?.count ?? 0) + 1,

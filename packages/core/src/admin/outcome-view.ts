@@ -75,6 +75,8 @@ export interface OutcomeAttemptView {
   readonly startMs: number;
   readonly durationMs: number;
   readonly status: number;
+  /** Absent where it is no gRPC, and from older processes. */
+  readonly grpcStatus?: number;
   readonly code: string;
   readonly outcome: string;
   readonly reused: boolean;
@@ -120,11 +122,12 @@ export function hasFailed({
 }
 
 function attemptView(attempt: AttemptRecord, callStartedAt: number): OutcomeAttemptView {
-  const { number, endpoint, startedAt, endedAt, status, code, outcome, reused, ledger } = attempt;
+  const { number, endpoint, startedAt, endedAt, status, grpcStatus, code, outcome, reused, ledger } = attempt;
   return {
     ...{ number, endpoint: endpoint.endpoint.id, version: endpoint.endpoint.labels["version"] ?? "" },
     ...{ startMs: microseconds(startedAt - callStartedAt), durationMs: microseconds(endedAt - startedAt) },
     ...{ status, code, outcome, reused, ledger: ledgerView(ledger) },
+    ...(grpcStatus >= 0 && { grpcStatus }),
   };
 }
 

@@ -370,7 +370,7 @@ export interface AttemptView {
   readonly number: number;
   readonly endpoint: string;
   readonly version: string;
-  /** `answered 200`, `refused`, `reset`, `timed out`, `cancelled`. */
+  /** `answered 200`, `answered UNAVAILABLE`, `refused`, `reset`, `timed out`, `cancelled`. */
   readonly outcome: string;
   readonly status: number;
   readonly durationMs: number;

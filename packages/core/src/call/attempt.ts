@@ -68,6 +68,8 @@ export class Attempt extends WheelNode {
   /** Messages of gRPC, likewise. */
   sentMessages = 0;
   receivedMessages = 0;
+  /** Status number of gRPC; -1 before, and where it is no gRPC. Written by the adapter. */
+  grpcStatus = -1;
   /** Of the answer's headers, and of what follows its body, for who tells of the call. */
   header: HeaderReader | undefined = undefined;
   trailer: HeaderReader | undefined = undefined;

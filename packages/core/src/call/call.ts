@@ -23,7 +23,7 @@ import { answerOutcome, classifyFailure, isPeersFault, isPerhapsLateness, isRefu
 import type { InboundContext } from "./context.js";
 import { corsOps } from "./cors.js";
 import type { Exchange } from "./exchange.js";
-import { statusMeant } from "./grpc-status.js";
+import { isServerFault, statusMeant } from "./grpc-status.js";
 import type { Hedge } from "./hedge.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
@@ -281,7 +281,7 @@ export class Call extends WheelNode implements MatchRequest {
         retry.again(this, attempt, undefined);
         return false;
       }
-    } else if (attempt.status >= 500) this.noRetry = "retries_off";
+    } else if (attempt.status >= 500 || isServerFault(attempt.grpcStatus)) this.noRetry = "retries_off";
     this.answered = true;
     this.status = attempt.status;
     if (hedge !== undefined) this.#dropOthers(hedge, attempt, now);

@@ -35,6 +35,11 @@ export function statusMeant(call: Call, status: number, header: HeaderReader): n
   return said === undefined ? status : (MEANT[Number(said)] ?? 500);
 }
 
+/** A status that tells of a failure of whoever served the call, as 500 and above do in HTTP. @param grpcStatus -1: none */
+export function isServerFault(grpcStatus: number): boolean {
+  return grpcStatus > 0 && (MEANT[grpcStatus] ?? 500) >= 500;
+}
+
 /** @returns the gRPC status number of an answer with this HTTP status that was made without an upstream */
 export function grpcStatusOf(status: number): number {
   return GRPC_STATUS_OF[status] ?? UNKNOWN;

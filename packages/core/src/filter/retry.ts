@@ -8,6 +8,7 @@ import type { RetryPolicy, Route } from "@inmesh/model";
 import pRetry, { type Options } from "p-retry";
 import type { Attempt, HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
+import { isServerFault } from "../call/grpc-status.js";
 import { isOverspent, isRetriedBelow } from "../call/ledger.js";
 import { NOT_PROCESSED_HEADER } from "../call/mesh-headers.js";
 import type { MeshError } from "../errors.js";
@@ -53,7 +54,7 @@ class Retries implements RetryDriver {
     const { status } = attempt;
     const unprocessed = isUnprocessed(status, header);
     if (!unprocessed && !this.#conditions.answer(call, status, header)) {
-      if (status >= 500) call.noRetry = "not_retriable";
+      if (status >= 500 || isServerFault(attempt.grpcStatus)) call.noRetry = "not_retriable";
       return false;
     }
     if (isRetriedBelow(header)) {

@@ -1,12 +1,13 @@
 /** Counters of one cluster, written once per call: plain numbers, read at scrape time. */
 
 import type { Call, NoRetryReason } from "../call/call.js";
+import { isServerFault } from "../call/grpc-status.js";
 import { Histogram } from "./histogram.js";
 
 export interface CallStatsReading {
   /** Calls that ended. */
   readonly calls: number;
-  /** Ended with a status below 500. */
+  /** Ended with a status below 500; of gRPC, with one that is no failure of the server. */
   readonly successes: number;
   readonly failures: number;
   /** Given up by the caller. */
@@ -75,7 +76,8 @@ export class CallStats {
     const { noRetry } = call;
     if (noRetry !== undefined) this.noRetry[noRetry] = (this.noRetry[noRetry] ?? 0) + 1;
     if (noRetry === "aborted") this.aborted += 1;
-    else if (call.error !== undefined || call.status >= 500) this.failures += 1;
+    else if (call.error !== undefined || call.status >= 500 || isServerFault(call.attempt?.grpcStatus ?? -1))
+      this.failures += 1;
     this.latency.record(call.endedAt - call.startedAt);
   }
 

@@ -3,6 +3,7 @@
  * each call; names come from the application's router, and their number is bounded whatever it says.
  */
 
+import { isServerFault } from "../call/grpc-status.js";
 import type { OutcomeRecord, OutcomeSink } from "../telemetry/outcome-record.js";
 
 export interface CodeRouteReading {
@@ -11,7 +12,7 @@ export interface CodeRouteReading {
   /** Host that was called. */
   readonly host: string;
   readonly calls: number;
-  /** Ended with a status of 500 or more, or without one. */
+  /** Ended with a status of 500 or more, without one, or with one of gRPC that means as much. */
   readonly failures: number;
   readonly sumMs: number;
 }
@@ -30,7 +31,7 @@ const REST = "…";
 export class CodeRoutes implements OutcomeSink {
   readonly #routes = new Map<string, Map<string, Tally>>();
 
-  ended({ direction, cluster, httpRoute, status, startedAt, endedAt }: OutcomeRecord): void {
+  ended({ direction, cluster, httpRoute, status, grpcStatus, startedAt, endedAt }: OutcomeRecord): void {
     if (direction !== "outbound" || cluster === undefined) return;
     const tally = find(
       find(this.#routes, httpRoute, MOST_ROUTES, () => new Map<string, Tally>()),
@@ -39,7 +40,7 @@ export class CodeRoutes implements OutcomeSink {
       noCalls,
     );
     tally.calls += 1;
-    if (status === 0 || status >= 500) tally.failures += 1;
+    if (status === 0 || status >= 500 || isServerFault(grpcStatus)) tally.failures += 1;
     tally.sumMs += endedAt - startedAt;
   }
 

@@ -1,5 +1,6 @@
 /** One attempt within an `OutcomeSlot`: numbers and names of it, used again for another one later. */
 
+import { GRPC_STATUS_NAMES } from "@inmesh/model";
 import type { Attempt } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { MeshError, type MeshErrorCode } from "../errors.js";
@@ -31,6 +32,7 @@ export class AttemptSlot implements AttemptRecord {
   headAt = 0;
   endedAt = 0;
   status = 0;
+  grpcStatus = -1;
   code: MeshErrorCode | "" = "";
   outcome = "";
   reused = false;
@@ -47,6 +49,7 @@ export class AttemptSlot implements AttemptRecord {
     this.headAt = attempt.headAt;
     this.endedAt = attempt.endedAt || attempt.headAt || attempt.startedAt;
     this.status = attempt.status;
+    this.grpcStatus = attempt.grpcStatus;
     this.code = error instanceof MeshError ? error.code : "";
     this.outcome = outcomeOf(attempt);
     this.reused = attempt.reused;
@@ -60,9 +63,10 @@ export class AttemptSlot implements AttemptRecord {
   }
 }
 
-function outcomeOf({ error, status, phase }: Attempt): string {
+function outcomeOf({ error, status, grpcStatus, phase }: Attempt): string {
   if (error instanceof MeshError) return OUTCOMES[error.code] ?? "failed";
   if (error !== undefined) return "cancelled";
+  if (grpcStatus > 0) return `answered ${GRPC_STATUS_NAMES[grpcStatus] ?? grpcStatus}`;
   if (status > 0) return answered(status);
   return phase === "settled" ? "cancelled" : "under way";
 }

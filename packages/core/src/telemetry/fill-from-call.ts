@@ -57,6 +57,8 @@ function fillFromLast(record: OutcomeSlot, attempt: Attempt): void {
   record.headAt = attempt.headAt;
   record.requestBytes = attempt.sentBytes;
   record.responseBytes = attempt.receivedBytes;
+  record.requestMessages = attempt.sentMessages;
+  record.responseMessages = attempt.receivedMessages;
   record.answerHeader = attempt.header;
   record.answerTrailer = attempt.trailer;
   if (wire === undefined) return;
@@ -78,6 +80,7 @@ function explain(record: OutcomeSlot, call: Call): void {
     record.code = error.code;
     record.message = error.message;
     record.details = noRetry === "retry_budget" || noRetry === "retry_rate" ? "inmesh_retry_budget" : details;
+    record.madeHere(call.answered);
   } else if (error !== undefined) {
     flags |= FLAG.DC;
     record.message = messageOf(error);

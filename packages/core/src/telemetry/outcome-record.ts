@@ -47,9 +47,11 @@ export interface AttemptRecord {
   readonly headAt: number;
   readonly endedAt: number;
   readonly status: number;
+  /** Of an answer of gRPC; -1 for none. */
+  readonly grpcStatus: number;
   /** Of its failure; empty after an answer. */
   readonly code: MeshErrorCode | "";
-  /** `answered 200`, `refused`, `reset`, `timed out`, `cancelled`. */
+  /** `answered 200`, `answered UNAVAILABLE`, `refused`, `reset`, `timed out`, `cancelled`. */
   readonly outcome: string;
   readonly reused: boolean;
   readonly ledger: TimeLedger;

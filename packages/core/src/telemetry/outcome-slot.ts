@@ -79,6 +79,8 @@ export class OutcomeSlot implements OutcomeRecord {
   fallback: Call["fallback"] = "";
   replayed = false;
   would: Would | undefined = undefined;
+  /** Status of gRPC that the mesh gave its caller itself; -1: none. */
+  #made = -1;
   #requestId = "";
   /** Of its span, which the record outlives. */
   #traceId = "";
@@ -159,11 +161,20 @@ export class OutcomeSlot implements OutcomeRecord {
   }
 
   get grpcStatus(): number {
-    if (firstValue(this.headers, "content-type")?.startsWith("application/grpc") !== true) return -1;
+    if (this.#made >= 0) return this.#made;
+    if (!this.#isGrpc) return -1;
     const text = this.answerTrailer?.("grpc-status") ?? this.answerHeader?.("grpc-status");
-    if (text !== undefined && /^\d{1,2}$/.test(text)) return Number(text);
-    // Nobody answered: what its caller got was made here.
-    return this.code === "" ? -1 : grpcStatusOfError(this.code, this.status, this.route?.fault);
+    return text !== undefined && /^\d{1,2}$/.test(text) ? Number(text) : -1;
+  }
+
+  /**
+   * The mesh failed the call. A caller of gRPC gets a status of gRPC for that, and 200 of HTTP, as Envoy answers it.
+   * @param answered the head of the server's own answer has gone on to the caller
+   */
+  madeHere(answered: boolean): void {
+    if (this.code === "" || !this.#isGrpc) return;
+    this.#made = grpcStatusOfError(this.code, this.status, this.route?.fault);
+    if (!answered) this.status = 200;
   }
 
   requestHeader(name: string): string | undefined {
@@ -171,7 +182,8 @@ export class OutcomeSlot implements OutcomeRecord {
   }
 
   responseHeader(name: string): string | undefined {
-    return this.answerHeader?.(name);
+    const found = this.answerHeader?.(name);
+    return found === undefined && name === "grpc-message" ? this.answerTrailer?.(name) : found;
   }
 
   /** @param all in the order of their starts */
@@ -230,6 +242,7 @@ export class OutcomeSlot implements OutcomeRecord {
     this.fallback = "";
     this.replayed = false;
     this.would = undefined;
+    this.#made = -1;
     this.#requestId = "";
     this.#traceId = "";
     this.#spanId = "";
@@ -242,6 +255,10 @@ export class OutcomeSlot implements OutcomeRecord {
     this.#traceId = span.traceId;
     this.#spanId = span.spanId;
     this.#sampled = span.sampled;
+  }
+
+  get #isGrpc(): boolean {
+    return firstValue(this.headers, "content-type")?.startsWith("application/grpc") === true;
   }
 
   get #traceparent(): RegExpExecArray | undefined {

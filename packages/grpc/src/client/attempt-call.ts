@@ -145,6 +145,7 @@ export class AttemptCall implements AnswerListener, Waiter {
 
   /** @returns whether the caller gets this answer */
   #head(http: number, metadata: Metadata, status: StatusObject | undefined): boolean {
+    if (status !== undefined) this.attempt.grpcStatus = status.code;
     if (!this.attempt.head(http, readerOf(metadata, status))) {
       if (this.#owner.drains) this.#wanted = false;
       else this.#cancel("the answer was thrown away, nobody gets it");
@@ -163,6 +164,7 @@ export class AttemptCall implements AnswerListener, Waiter {
   #over(status: StatusObject): void {
     this.#wanted = false;
     this.attempt.trailer = readerOf(status.metadata, status);
+    this.attempt.grpcStatus = status.code;
     this.attempt.complete();
     this.#owner.end(status);
   }

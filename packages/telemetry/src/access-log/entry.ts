@@ -2,6 +2,7 @@
 
 import type { AttemptRecord, OutcomeRecord, TimeLedger } from "@inmesh/core";
 import {
+  attemptResult,
   capped,
   durationMs,
   filled,
@@ -131,10 +132,10 @@ export function entryOf(record: OutcomeRecord, context: LineContext): AccessLogE
 
 function attemptEntries(attempts: readonly AttemptRecord[]): AttemptEntry[] | undefined {
   if (attempts.length === 0) return undefined;
-  return attempts.map(({ endpoint, startedAt, endedAt, status, outcome }) => ({
-    endpoint: endpoint.endpoint.id,
-    ms: Math.max(0, Math.round(endedAt - startedAt)),
-    result: status > 0 ? String(status) : outcome,
+  return attempts.map((attempt) => ({
+    endpoint: attempt.endpoint.endpoint.id,
+    ms: Math.max(0, Math.round(attempt.endedAt - attempt.startedAt)),
+    result: attemptResult(attempt),
   }));
 }
 

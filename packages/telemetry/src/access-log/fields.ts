@@ -1,6 +1,6 @@
 /** What a line may say of a record, under the names of Istio's JSON format and ours. Undefined: it is not there. */
 
-import { flagsText, type MeshErrorCode, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
+import { type AttemptRecord, flagsText, type MeshErrorCode, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
 
 /** Of whoever writes the lines. */
 export interface LineContext {
@@ -107,6 +107,12 @@ export function subsetOf(record: OutcomeRecord): string | undefined {
 
 export function isFailure({ status, code, grpcStatus }: OutcomeRecord): boolean {
   return code !== "" || status === 0 || status >= 400 || grpcStatus > 0;
+}
+
+/** Its status, of gRPC where that is no OK; what became of it, where it was not answered. */
+export function attemptResult({ status, grpcStatus, outcome }: AttemptRecord): string {
+  if (grpcStatus > 0) return `grpc ${grpcStatus}`;
+  return status > 0 ? String(status) : outcome;
 }
 
 export function filled(value: string): string | undefined {

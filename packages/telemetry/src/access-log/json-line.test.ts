@@ -32,6 +32,7 @@ it("is the entry, byte for byte, whatever a record holds", () => {
         headAt: 0,
         endedAt: random.next() * 50,
         status: pick(0, 503),
+        grpcStatus: pick(-1, 0, 14),
         code: "",
         outcome: pick("reset", "refused"),
       },

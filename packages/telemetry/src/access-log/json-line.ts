@@ -5,6 +5,7 @@
 
 import type { AttemptRecord, OutcomeRecord, TimeLedger } from "@inmesh/core";
 import {
+  attemptResult,
   capped,
   durationMs,
   firstByteMs,
@@ -128,10 +129,8 @@ function part(key: string, ms: number): string {
 function attemptLog(attempts: readonly AttemptRecord[]): string {
   if (attempts.length === 0) return "";
   const items = attempts.map(
-    ({ endpoint, startedAt, endedAt, status, outcome }) =>
-      `{"endpoint":${quoted(endpoint.endpoint.id)},"ms":${Math.max(0, Math.round(endedAt - startedAt))},"result":${
-        status > 0 ? `"${status}"` : quoted(outcome)
-      }}`,
+    (attempt) =>
+      `{"endpoint":${quoted(attempt.endpoint.endpoint.id)},"ms":${Math.max(0, Math.round(attempt.endedAt - attempt.startedAt))},"result":${quoted(attemptResult(attempt))}}`,
   );
   return `,"attempt_log":[${items.join(",")}]`;
 }

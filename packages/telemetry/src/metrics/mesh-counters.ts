@@ -1,6 +1,6 @@
 /** What the mesh counts of its own work beside Istio's metrics, from the same outcome records. Per cluster, not per endpoint. */
 
-import type { AttemptRecord, OutcomeRecord, OutcomeSink } from "@inmesh/core";
+import { type AttemptRecord, isServerFault, type OutcomeRecord, type OutcomeSink } from "@inmesh/core";
 import { type Buckets, boundsFor } from "./bounds-for.js";
 import { HistogramCells } from "./histogram-cells.js";
 import { metricOf } from "./metric-table.js";
@@ -50,7 +50,7 @@ export class MeshCounters implements OutcomeSink {
       const attempt = attempts[index]!; // in range
       counters.attempts[resultOf(attempt)] += 1;
       if (before !== undefined) {
-        const key = `${reasonOf(before, record)} ${outcomeOf(record)}`;
+        const key = `${reasonOf(before)} ${outcomeOf(record)}`;
         counters.retries.set(key, (counters.retries.get(key) ?? 0) + 1);
       }
       before = attempt;
@@ -128,27 +128,29 @@ function sum(counts: Map<string, number>, key: string, count: number): void {
   counts.set(key, (counts.get(key) ?? 0) + count);
 }
 
-function resultOf({ status, code, outcome }: AttemptRecord): Result {
+function resultOf({ status, grpcStatus, code, outcome }: AttemptRecord): Result {
   if (outcome === "timed out") return "timeout";
   if (outcome === "cancelled") return "cancelled";
   if (outcome === "refused") return "refused";
+  if (isServerFault(grpcStatus)) return "failure";
   return code === "" && status > 0 && status < SERVER_ERROR ? "success" : "failure";
 }
 
 /** What made another attempt necessary. */
-function reasonOf({ status, code, outcome }: AttemptRecord, { grpcStatus }: OutcomeRecord): string {
+function reasonOf({ status, grpcStatus, code, outcome }: AttemptRecord): string {
   if (outcome === "timed out") return "per_try_timeout";
   if (code === "STREAM_REFUSED") return "refused_stream";
   if (code === "CONNECT_FAILED" || code === "WRONG_PEER" || outcome === "refused") return "connect_failure";
   if (status === 0 || code !== "") return "reset";
-  if (grpcStatus >= 0 && status < SERVER_ERROR) return "grpc_status";
+  if (grpcStatus > 0) return "grpc_status";
   if (status >= 502 && status <= 504) return "gateway_error";
   if (status >= SERVER_ERROR) return "5xx";
   return status === 409 ? "retriable_4xx" : "status";
 }
 
-function outcomeOf({ noRetry, code, status }: OutcomeRecord): string {
-  if (noRetry === "") return code === "" && status < SERVER_ERROR ? "success" : "exhausted";
+function outcomeOf({ noRetry, code, status, grpcStatus }: OutcomeRecord): string {
+  if (noRetry === "")
+    return code === "" && status < SERVER_ERROR && !isServerFault(grpcStatus) ? "success" : "exhausted";
   if (noRetry === "retry_budget" || noRetry === "retry_rate" || noRetry === "request_budget") return "budget";
   if (noRetry === "body_not_replayable" || noRetry === "deadline" || noRetry === "aborted") return noRetry;
   return "exhausted";
