@@ -12,7 +12,7 @@ import { clusterName, type Document, type Endpoint, type Snapshot } from "@inmes
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
-import { processName, type Reading, readProcesses } from "../live/processes.js";
+import { canBeAsked, processName, type Reading, readProcesses } from "../live/processes.js";
 import { formatOf, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
@@ -95,7 +95,7 @@ export function endpointsCommand(ports: CommandPorts): Command {
         const snapshot = await snapshotSeen(registry, options, cli);
         const services = findServices(snapshotView(snapshot, []).services, service, options.namespace);
         const admin = adminClient(cli, options);
-        const callers = leases.filter((lease) => lease.admin !== undefined);
+        const callers = leases.filter((lease) => canBeAsked(lease, options.remote));
         const readings = await readProcesses<ClustersView>(admin, callers, "/clusters", ["clusters"]);
         const subsets = subsetNames(documents);
         const rows = services.flatMap((each) => endpointRows(snapshot, each, subsets, readings));

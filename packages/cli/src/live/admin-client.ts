@@ -1,19 +1,22 @@
-/**
- * Asks a process about itself through its admin endpoint. The address comes from a lease, a file that another process
- * wrote: only loopback is contacted unless the user says otherwise, for a bounded time and a bounded answer.
- */
+/** Asks a process about itself, for a bounded time and a bounded answer. */
 
-import { request } from "node:http";
-import { request as requestSecurely } from "node:https";
-import { networkInterfaces } from "node:os";
-import type { PeerCertificate } from "node:tls";
 import type { Clock, Lease } from "@inmesh/core";
 import { messageOf } from "@inmesh/core";
-import { parseSpiffeId } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { systemReason } from "../exit.js";
 import { type Operator, readOperator } from "../login/operator.js";
 import { formatMs } from "../output/format.js";
+import { type Answer, exchange } from "./admin-exchange.js";
+import {
+  AdminError,
+  isHere,
+  isLoopback,
+  parseAdmin,
+  REMOTE_PATH,
+  secureTarget,
+  statusText,
+  type Target,
+} from "./admin-target.js";
 import { EventText } from "./event-text.js";
 
 export interface AdminClientOptions {
@@ -31,10 +34,7 @@ export interface AdminClientOptions {
   readonly trace?: (line: string) => void;
 }
 
-/** A process did not answer as it should; the message is a phrase that says why. */
-export class AdminError extends Error {
-  override readonly name = "AdminError";
-}
+export { AdminError } from "./admin-target.js";
 
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -47,11 +47,12 @@ const ANSWER_MS = 2_000;
 export function adminClient(
   { io: { clock, signal, env }, trace }: Cli,
   { remote = false, timeout }: { readonly remote?: boolean; readonly timeout: number },
+  until: AbortSignal = signal,
 ): AdminClient {
   const token = env["INMESH_ADMIN_TOKEN"] || undefined;
   let operator: Promise<Operator | undefined> | undefined;
   return new AdminClient({
-    ...{ clock, signal, trace, remote, token, timeoutMs: Math.min(ANSWER_MS, timeout) },
+    ...{ clock, signal: until, trace, remote, token, timeoutMs: Math.min(ANSWER_MS, timeout) },
     operator: () => (operator ??= readOperator(env)),
   });
 }
@@ -63,13 +64,21 @@ export class AdminClient {
     this.#options = options;
   }
 
-  /** Where to ask a process: its endpoint, or, on another machine and with a login, the port of its application. */
+  /**
+   * Where to ask a process: its endpoint, or, on another machine and with a login, the port of its application.
+   * @returns undefined: it has none
+   * @throws {AdminError} when it is on another machine and cannot be asked there: what listens here at its address is somebody else
+   */
   async addressOf({ admin, address, ports }: Lease): Promise<string | undefined> {
     const { remote = false, operator } = this.#options;
+    if (!remote || address === "" || isHere(address)) return admin;
     const [port] = ports;
-    if (!remote || port === undefined || isHere(address)) return admin;
-    if ((await this.#operator(operator)) === undefined) return admin;
-    return `https://${address.includes(":") ? `[${address}]` : address}:${port.number}${REMOTE_PATH}`;
+    const isLoggedIn = (await this.#operator(operator)) !== undefined;
+    if (isLoggedIn && port !== undefined)
+      return `https://${address.includes(":") ? `[${address}]` : address}:${port.number}${REMOTE_PATH}`;
+    if (admin !== undefined && !admin.startsWith("unix:") && !isLoopback(hostOf(admin))) return admin;
+    const why = isLoggedIn ? "it serves nothing by which it could be asked" : "log in first: inmesh login";
+    throw new AdminError(`it is on another machine, ${address}: ${why}`);
   }
 
   async #operator(read: AdminClientOptions["operator"]): Promise<Operator | undefined> {
@@ -105,7 +114,8 @@ export class AdminClient {
     try {
       answer = JSON.parse(text);
     } catch {
-      throw new AdminError("it answered something that is no JSON");
+      const hint = admin.startsWith("https:") ? "; the mesh answers there with INMESH_REMOTE_ADMIN=true" : "";
+      throw new AdminError(`it answered something that is no JSON${hint}`);
     }
     const isView = typeof answer === "object" && answer !== null && fields.every((field) => field in answer);
     if (!isView) throw new AdminError(`its answer to ${path} lacks what this version expects`);
@@ -118,17 +128,24 @@ export class AdminClient {
   }
 
   async #text(method: "GET" | "POST", admin: string, path: string): Promise<string> {
-    const { remote = false, clock, trace = () => {} } = this.#options;
+    const { clock, signal, trace = () => {} } = this.#options;
     const askedAt = clock.now();
-    const target = admin.startsWith("https:")
-      ? secureTarget(admin, await this.#operator(this.#options.operator))
-      : parseAdmin(admin, remote);
-    const text = await this.#send(method, target, `${target.prefix ?? ""}${path}`).catch((error: unknown) => {
+    const over = this.#limited();
+    try {
+      const target = await this.#target(admin);
+      const headers = { ...this.#headers(target), ...(method === "POST" && WRITES) };
+      const answer = await exchange(target, { method, path, headers }, over.signal);
+      const text = await wholeOf(answer);
+      if (answer.status !== 200) throw new AdminError(statusText(path, answer.status, target.tls !== undefined));
+      trace(`asked ${admin}${path}: ${text.length} characters after ${formatMs(clock.now() - askedAt)}`);
+      return text;
+    } catch (error) {
       trace(`asked ${admin}${path}: ${messageOf(error)}`);
-      throw error;
-    });
-    trace(`asked ${admin}${path}: ${text.length} characters after ${formatMs(clock.now() - askedAt)}`);
-    return text;
+      if (signal.aborted) throw signal.reason;
+      throw asAdminError(error);
+    } finally {
+      over.end();
+    }
   }
 
   /**
@@ -136,157 +153,81 @@ export class AdminClient {
    * @param onEvent its name and its data
    * @throws {AdminError} when it cannot be opened, or breaks
    */
-  events(admin: string, path: string, onEvent: (name: string, data: unknown) => void): Promise<void> {
-    const { remote = false, clock, signal, timeoutMs = ANSWER_MS } = this.#options;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return resolve();
-      const target = parseAdmin(admin, remote);
-      const fail = (error: Error): void => {
-        timer.cancel();
-        signal.removeEventListener("abort", abort);
-        if (signal.aborted) resolve();
-        else reject(error instanceof AdminError ? error : new AdminError(systemReason(error) ?? error.message));
-      };
-      const call = request({ ...target, path, agent: false, headers: this.#headers(target) }, (answer) => {
-        timer.cancel();
-        if (answer.statusCode !== 200) {
-          answer.resume();
-          return fail(new AdminError(`it answered ${path} with status ${answer.statusCode}`));
-        }
-        answer.setEncoding("utf8");
-        const events = new EventText(onEvent);
-        answer.on("data", (text: string) => {
-          if (!events.add(text)) call.destroy(new AdminError("an event of it is too large"));
-        });
-        answer.on("error", fail);
-        answer.on("end", () => {
-          signal.removeEventListener("abort", abort);
-          resolve();
-        });
-      });
-      const abort = (): void => void call.destroy();
-      const timer = clock.after(timeoutMs, () => call.destroy(new AdminError(`no answer within ${timeoutMs} ms`)));
-      signal.addEventListener("abort", abort, { once: true });
-      call.on("error", fail);
-      call.end();
-    });
+  async events(admin: string, path: string, onEvent: (name: string, data: unknown) => void): Promise<void> {
+    const { signal, trace = () => {} } = this.#options;
+    const over = this.#limited();
+    try {
+      const target = await this.#target(admin);
+      trace(`watching ${admin}${path}`);
+      const { status, body } = await exchange(
+        target,
+        { method: "GET", path, headers: this.#headers(target) },
+        over.signal,
+      );
+      over.begun();
+      if (status !== 200) {
+        body.destroy();
+        throw new AdminError(statusText(path, status, target.tls !== undefined));
+      }
+      const events = new EventText(onEvent);
+      for await (const text of body.setEncoding("utf8")) {
+        if (!events.add(text as string)) throw new AdminError("an event of it is too large");
+      }
+    } catch (error) {
+      if (!signal.aborted) throw asAdminError(error);
+    } finally {
+      over.end();
+    }
   }
 
-  #headers({ host }: Target): Record<string, string> {
+  async #target(admin: string): Promise<Target> {
+    const { remote = false, operator } = this.#options;
+    return admin.startsWith("https:") ? secureTarget(admin, await this.#operator(operator)) : parseAdmin(admin, remote);
+  }
+
+  #headers({ host, tls }: Target): Record<string, string> {
     const { token } = this.#options;
     const isElsewhere = host !== undefined && !isLoopback(host);
     return {
       accept: "application/json",
-      ...(isElsewhere && token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(isElsewhere && tls === undefined && token !== undefined && { authorization: `Bearer ${token}` }),
     };
   }
 
-  #send(method: string, target: Target, path: string): Promise<string> {
+  /** Until `begun`, no longer than an answer may take; and no longer than the command. */
+  #limited(): { readonly signal: AbortSignal; begun(): void; end(): void } {
     const { clock, signal, timeoutMs = ANSWER_MS } = this.#options;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      // No agent: the command ends, so no connection is worth keeping.
-      const { prefix: _, ...to } = target;
-      const call = (target.cert === undefined ? request : requestSecurely)(
-        {
-          ...to,
-          method,
-          path,
-          agent: false,
-          headers: { ...this.#headers(target), ...(method === "POST" && WRITES) },
-        },
-        (answer) => {
-          const chunks: Buffer[] = [];
-          let bytes = 0;
-          answer.on("data", (chunk: Buffer) => {
-            bytes += chunk.length;
-            chunks.push(chunk);
-            if (bytes > MAX_BYTES) call.destroy(new AdminError(`its answer is larger than ${MAX_BYTES} bytes`));
-          });
-          answer.on("error", fail);
-          answer.on("end", () => {
-            finish();
-            if (answer.statusCode === 200) resolve(Buffer.concat(chunks).toString("utf8"));
-            else reject(new AdminError(statusText(path, answer.statusCode, target.cert !== undefined)));
-          });
-        },
-      );
-      const abort = (): void => void call.destroy(signal.reason);
-      const timer = clock.after(timeoutMs, () => call.destroy(new AdminError(`no answer within ${timeoutMs} ms`)));
-      const finish = (): void => {
+    const over = new AbortController();
+    const abort = (): void => over.abort(signal.reason);
+    const timer = clock.after(timeoutMs, () => over.abort(new AdminError(`no answer within ${timeoutMs} ms`)));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    return {
+      signal: over.signal,
+      begun: () => timer.cancel(),
+      end: () => {
         timer.cancel();
         signal.removeEventListener("abort", abort);
-      };
-      const fail = (error: Error): void => {
-        finish();
-        if (signal.aborted) reject(signal.reason);
-        else reject(error instanceof AdminError ? error : new AdminError(systemReason(error) ?? error.message));
-      };
-      signal.addEventListener("abort", abort, { once: true });
-      call.on("error", fail);
-      call.end();
-    });
+      },
+    };
   }
 }
 
-/** Options of node:http. */
-interface Target {
-  readonly host?: string;
-  readonly port?: string;
-  readonly socketPath?: string;
-  /** Before the path. */
-  readonly prefix?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly ca?: string;
-  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
-}
-
-/** Of the views on an application's port. */
-const REMOTE_PATH = "/.inmesh";
-
-function statusText(path: string, status: number | undefined, secured: boolean): string {
-  if (!secured || (status !== 403 && status !== 404)) return `it answered ${path} with status ${status}`;
-  return `it does not show ${path} (${status}): INMESH_REMOTE_ADMIN=true there, and an AuthorizationPolicy that names it for you`;
-}
-
-/** Members of the mesh are known by their SPIFFE ids, and not by the names of hosts. @throws {AdminError} */
-function secureTarget(admin: string, operator: Operator | undefined): Target {
-  if (operator === undefined) throw new AdminError("nobody has logged in: inmesh login");
-  const { hostname, port, pathname } = new URL(admin);
-  const { certificate: cert, key, roots: ca, identity } = operator;
-  return {
-    ...{ host: hostname.replace(/^\[|\]$/g, ""), port, prefix: pathname, cert, key, ca },
-    checkServerIdentity: (_, { subjectaltname = "" }) => {
-      const [name = "", more] = subjectaltname.split(", ").filter((each) => each.startsWith("URI:"));
-      const peer = more === undefined ? parseSpiffeId(name.slice("URI:".length)) : undefined;
-      if (peer?.trustDomain === identity.trustDomain) return undefined;
-      return new AdminError(`who answers is no member of ${identity.trustDomain}`);
-    },
-  };
-}
-
-/** An address of this machine. */
-function isHere(address: string): boolean {
-  if (address === "127.0.0.1" || address === "::1") return true;
-  return Object.values(networkInterfaces()).some((each) => each?.some((known) => known.address === address) === true);
-}
-
-/** @param admin `http://127.0.0.1:port`, or `unix:` and a path @throws {AdminError} */
-function parseAdmin(admin: string, remote: boolean): Target {
-  if (admin.startsWith("unix:")) return { socketPath: admin.slice("unix:".length) };
-  if (!URL.canParse(admin)) throw new AdminError("the admin address in its lease is no URL");
-  const { protocol, hostname, host, port } = new URL(admin);
-  if (protocol !== "http:") throw new AdminError(`the admin address in its lease is ${protocol}, expected http:`);
-  if (!remote && !isLoopback(hostname)) {
-    throw new AdminError(`its admin address ${host} is not on this machine; ask there, or add --remote`);
+async function wholeOf({ body }: Answer): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_BYTES) throw new AdminError(`its answer is larger than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
   }
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: port || "80" };
+  return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Of a URL, which has brought every spelling of an address into one form. */
-export function isLoopback(hostname: string): boolean {
-  return (
-    hostname === "localhost" || hostname === "[::1]" || hostname === "::1" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  );
+function asAdminError(error: unknown): AdminError {
+  return error instanceof AdminError ? error : new AdminError(systemReason(error) ?? messageOf(error));
+}
+
+function hostOf(admin: string): string {
+  return URL.canParse(admin) ? new URL(admin).hostname : "";
 }

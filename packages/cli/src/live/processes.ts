@@ -47,6 +47,11 @@ async function readProcess<View>(
   }
 }
 
+/** Whether there is any place to ask it at, with `--remote` or without. */
+export function canBeAsked({ admin, ports }: Lease, remote = false): boolean {
+  return admin !== undefined || (remote && ports.length > 0);
+}
+
 /** `reviews-1b20` reads better than the whole lease name, and is nearly always unique. */
 export function processName({
   service,

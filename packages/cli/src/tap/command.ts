@@ -7,7 +7,7 @@ import type { Cli } from "../cli.js";
 import { withRemote } from "../command/change.js";
 import { action, type CommandPorts } from "../command/define.js";
 import { EXIT } from "../exit.js";
-import { AdminClient } from "../live/admin-client.js";
+import { adminClient } from "../live/admin-client.js";
 import { formatOf, withCommon, withRegistry } from "../options.js";
 import { type Format, REPORT_FORMATS } from "../output/format.js";
 import { printable } from "../output/paint.js";
@@ -43,7 +43,7 @@ export function tapCommand(ports: CommandPorts): Command {
         const format = formatOf(options);
         const { io } = cli;
         const enough = new AbortController();
-        const client = tapClient(cli, options, AbortSignal.any([io.signal, enough.signal]));
+        const client = adminClient(cli, options, AbortSignal.any([io.signal, enough.signal]));
         cli.trace(`watching ${leases.length} processes`);
         let shown = 0;
         await watchProcesses(cli, client, leases, options, (event) => {
@@ -57,15 +57,6 @@ export function tapCommand(ports: CommandPorts): Command {
       }),
     ),
   );
-}
-
-export function tapClient(
-  { io: { clock, env }, trace }: Cli,
-  { remote = false, timeout }: Pick<TapOptions, "remote" | "timeout">,
-  signal: AbortSignal,
-): AdminClient {
-  const token = env["INMESH_ADMIN_TOKEN"] || undefined;
-  return new AdminClient({ clock, signal, trace, remote, token, timeoutMs: timeout });
 }
 
 function textOf(cli: Cli, format: Format, event: Tapped): string {

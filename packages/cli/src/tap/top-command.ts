@@ -7,11 +7,11 @@ import { withRemote } from "../command/change.js";
 import { action, type CommandPorts } from "../command/define.js";
 import { shortHost } from "../command/endpoints.js";
 import { EXIT } from "../exit.js";
+import { adminClient } from "../live/admin-client.js";
 import { formatOf, parseDuration, withAllNamespaces, withCommon, withRegistry } from "../options.js";
 import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { type Column, formatTable } from "../output/table.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
-import { tapClient } from "./command.js";
 import { slowText, type TopRow, TopRows } from "./top-rows.js";
 import { type TapOptions, tappedLeases, watchProcesses, withTapFilters } from "./watch.js";
 
@@ -56,7 +56,7 @@ export function topCommand(ports: CommandPorts): Command {
         const rows = new TopRows();
         const { io } = cli;
         const over = new AbortController();
-        const client = tapClient(cli, options, AbortSignal.any([io.signal, over.signal]));
+        const client = adminClient(cli, options, AbortSignal.any([io.signal, over.signal]));
         const format = formatOf(options);
         const canPaint = io.stdout.isTTY === true && io.env["TERM"] !== "dumb";
         const live = canPaint && format === "table" && options.once !== true;

@@ -8,7 +8,7 @@ import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { type AdminClient, AdminError } from "../live/admin-client.js";
 import { findProcesses } from "../live/find-processes.js";
-import { processName } from "../live/processes.js";
+import { canBeAsked, processName } from "../live/processes.js";
 import { inNamespace, namespaceOf, type RegistryOptions } from "../options.js";
 import { noProcess, type OpenRegistry } from "../registry/open-registry.js";
 
@@ -51,7 +51,7 @@ export function tappedLeases(
   const { leases } = registry.view;
   const found =
     name === undefined ? leases.filter(inNamespace(options)) : findProcesses(leases, name, namespaceOf(options, cli));
-  const able = found.filter(({ admin }) => admin !== undefined);
+  const able = found.filter((lease) => canBeAsked(lease, options.remote));
   if (able.length === 0) {
     const text = found.length === 0 ? noProcess(registry) : "They have no admin endpoint: set INMESH_ADMIN.";
     throw new CliError(EXIT.unreachable, "no process can be watched", text);
@@ -80,7 +80,9 @@ export async function watchProcesses(
       const process = processName(lease);
       const source = `${lease.namespace}/${lease.service}`;
       try {
-        await client.events(lease.admin ?? "", path, (name, data) => {
+        const admin = await client.addressOf(lease);
+        if (admin === undefined) throw new AdminError("it has no admin endpoint");
+        await client.events(admin, path, (name, data) => {
           if (name === "end" && isEvent(data)) onEvent({ ...data, process, source });
           else if (name === "dropped") cli.note(droppedText(process, data));
         });

@@ -82,6 +82,8 @@ export class InboundRequest implements InboundContext {
   admitted: Admitted | undefined = undefined;
   /** The mesh answered itself, before the application saw it. */
   refused = false;
+  /** Nobody but its span hears of it. */
+  untold = false;
   readonly startedAt: number;
   tries: InboundContext["tries"] = undefined;
   readonly spentAbove: number;

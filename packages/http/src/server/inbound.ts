@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import {
   Admitted,
   type Arrival,
@@ -36,7 +36,16 @@ import { watchHeads, watchStreamHeads } from "./record/head-watch.js";
 import { InboundRecord } from "./record/inbound-record.js";
 import type { Refusal } from "./record/refusal-details.js";
 import { RequestFacts } from "./record/request-facts.js";
-import { addToStream, answerUpgrade, type LocalAnswer, rejectRequest, rejectStream } from "./reject.js";
+import {
+  addToStream,
+  answerUpgrade,
+  type LiveAnswer,
+  type LocalAnswer,
+  openLive,
+  openLiveStream,
+  rejectRequest,
+  rejectStream,
+} from "./reject.js";
 import type { RequestHead } from "./request-head.js";
 import { ServedArrival } from "./served-arrival.js";
 import { ServedHead } from "./served-head.js";
@@ -64,6 +73,8 @@ export class Inbound {
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
   /** Requests to leave HTTP that have been judged: a framework may bring them once more. */
   readonly #judgedLeaving = new WeakSet<IncomingMessage>();
+  /** Answers of the mesh's own that go on. */
+  readonly #live = new Set<Writable>();
   #newest: InboundRequest | undefined;
   #inFlight = 0;
   #requests = 0;
@@ -273,6 +284,7 @@ export class Inbound {
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
   retireConnections(): void {
     this.#retiring = true;
+    for (const each of this.#live) each.end();
     for (let request = this.#newest; request !== undefined; request = request.next) request.retire();
   }
 
@@ -348,10 +360,32 @@ export class Inbound {
     if (tracing !== undefined) inbound.span = tracing.startRequest(inbound, facts);
   }
 
-  /** A page of the mesh's own. */
-  #show(page: Promise<LocalAnswer>, send: (page: LocalAnswer) => boolean): true {
-    void page.then(send);
+  /**
+   * A page of the mesh's own. One that is shown is none of the application's requests and counts as none: who looks, or looks on for
+   * an hour, makes no service slow. Who is refused is told of like any other.
+   */
+  #show(
+    inbound: InboundRequest,
+    page: Promise<LocalAnswer | LiveAnswer>,
+    { gone, send, open }: { gone(): boolean; send(page: LocalAnswer): unknown; open(page: LiveAnswer): Writable },
+  ): true {
+    void page.then((found) => {
+      if (gone()) return;
+      if (found.status !== FORBIDDEN) this.#uncount(inbound);
+      if (!("run" in found)) return void send(found);
+      const live = open(found);
+      this.#live.add(live);
+      live.once("close", () => this.#live.delete(live));
+      if (this.#retiring) live.end();
+    });
     return true;
+  }
+
+  #uncount(inbound: InboundRequest): void {
+    inbound.refused = true;
+    inbound.untold = true;
+    this.#requests -= 1;
+    this.#before += 1; // it did arrive
   }
 
   /** To the application. */
@@ -368,7 +402,7 @@ export class Inbound {
     const record = this.#record.fill(inbound, facts, answer, cut, now, clock);
     record.stallMs = stalls?.stalledMs(facts.startedAt, now) ?? 0;
     inbound.span?.end(record);
-    sinks?.ended(record);
+    if (!inbound.untold) sinks?.ended(record);
     inbound.facts = undefined;
   }
 
@@ -381,7 +415,11 @@ export class Inbound {
   ): Result | true {
     if (this.remote?.claims(request.url ?? "") === true && !response.headersSent) {
       const arrival = ServedArrival.of(request, { context: inbound });
-      return this.#show(this.remote.answer(arrival), (answer) => response.closed || rejectRequest(response, answer));
+      return this.#show(inbound, this.remote.answer(arrival), {
+        gone: () => response.closed,
+        send: (page) => rejectRequest(response, page),
+        open: (page) => openLive(response, page),
+      });
     }
     this.#observe(inbound, request.method, request.url);
     if (this.#concerns(inbound) && !response.headersSent) {
@@ -401,7 +439,11 @@ export class Inbound {
   ): Result | true {
     if (this.remote?.claims(`${head.headers[":path"]}`) === true && !stream.headersSent) {
       const arrival = ServedArrival.ofStream(head, stream.session?.socket, { context: inbound });
-      return this.#show(this.remote.answer(arrival), (page) => stream.destroyed || rejectStream(stream, head, page));
+      return this.#show(inbound, this.remote.answer(arrival), {
+        gone: () => stream.destroyed,
+        send: (page) => rejectStream(stream, head, page),
+        open: (page) => openLiveStream(stream, page),
+      });
     }
     this.#observe(inbound, head.headers[":method"], head.headers[":path"]);
     if (this.#concerns(inbound) && !stream.headersSent) {
@@ -570,8 +612,8 @@ function text(value: string | readonly string[] | undefined): string {
 export interface RemotePages {
   /** @param target with query */
   claims(target: string): boolean;
-  /** Never rejects. */
-  answer(arrival: Arrival): Promise<LocalAnswer>;
+  /** Never rejects. Status 403: not for this caller. */
+  answer(arrival: Arrival): Promise<LocalAnswer | LiveAnswer>;
 }
 
 /** Node sets it, and its types do not know it. */

@@ -10,7 +10,7 @@ export {
   type ServerHooks,
 } from "./patch-servers.js";
 export { noteFastifyRoute, type RoutedRequest } from "./record/fastify-routes.js";
-export type { LocalAnswer } from "./reject.js";
+export type { LiveAnswer, LocalAnswer } from "./reject.js";
 export type { RequestHead } from "./request-head.js";
 export { type Listener, Servers, type ServersOptions } from "./servers.js";
 export { type Connection, connectionOf } from "./tls/connection.js";

@@ -3,11 +3,18 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import type { Rejection } from "@inmesh/core";
 import type { RequestHead } from "./request-head.js";
 
 /** What an answer is made of. */
 export type LocalAnswer = Omit<Rejection, "code">;
+
+/** An answer of the mesh that goes on until somebody ends it. */
+export interface LiveAnswer extends Pick<Rejection, "status" | "headers"> {
+  /** Called once, when the head is on its way. @param to ends when the connection is gone, and when the process leaves the mesh */
+  readonly run: (to: Writable) => void;
+}
 
 const GRPC = "application/grpc";
 const RETRY_AFTER = "retry-after";
@@ -33,6 +40,22 @@ export function rejectStream(stream: ServerHttp2Stream, { headers }: RequestHead
   // What is still sent of the request is nobody's. A reset would spare it, and from Node 22 on may overtake the answer.
   stream.resume();
   return true;
+}
+
+/** @returns where it is written; its end is the request's */
+export function openLive(response: ServerResponse, { status, headers, run }: LiveAnswer): Writable {
+  response.writeHead(status, [...headers]);
+  response.flushHeaders();
+  run(response);
+  return response;
+}
+
+export function openLiveStream(stream: ServerHttp2Stream, { status, headers, run }: LiveAnswer): Writable {
+  stream.on("error", () => {}); // the caller may be gone
+  stream.respond({ ":status": status, ...pairsOf(headers) });
+  stream.resume();
+  run(stream);
+  return stream;
 }
 
 export function answerUpgrade(socket: Socket, rejection: LocalAnswer): true {

@@ -13,7 +13,7 @@ import { writeMetrics } from "../telemetry/write-metrics.js";
 import { judgeAccess, judgeStranger } from "./guard.js";
 import { failedPage, type Page } from "./page.js";
 import { findPage, tellsHealth } from "./pages.js";
-import { TapPage } from "./tap-page.js";
+import { TAP } from "./tap-page.js";
 
 export interface AdminServer {
   /** `http://127.0.0.1:4711` or `unix:/path`. */
@@ -50,14 +50,10 @@ export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
   };
 }
 
-/** Not among the pages: it goes on, and each watcher is a place taken. */
-const TAP = "/tap";
-const taps = new TapPage();
-
 async function pageOf(plane: DataPlane, request: IncomingMessage, url: URL): Promise<Page> {
   try {
     const { method = "GET" } = request;
-    if (method === "GET" && url.pathname === TAP) return taps.open(plane, url.searchParams, wantsText(request));
+    if (method === "GET" && url.pathname === TAP) return plane.taps.open(plane, url.searchParams, wantsText(request));
     return await findPage(plane, method, url);
   } catch (error) {
     const status = error instanceof MeshError ? (error.code === "CONFIG_INVALID" ? 400 : error.status) : 500;

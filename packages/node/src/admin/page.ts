@@ -1,6 +1,6 @@
 /** An answer of the admin endpoint, before it is known how the caller wants to read it. */
 
-import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 
 export interface Page {
   readonly status: number;
@@ -16,7 +16,7 @@ export interface Page {
    */
   readonly pieces?: (accept: string) => Promise<{ readonly contentType: string; readonly pieces: Iterable<string> }>;
   /** Goes on until somebody ends it. */
-  readonly stream?: { readonly type: string; readonly run: (response: ServerResponse) => void };
+  readonly stream?: { readonly type: string; readonly run: (to: Writable) => void };
 }
 
 export function okPage(body: unknown, text?: () => string): Page {

@@ -1,6 +1,6 @@
 /** GET /tap: calls and requests while they happen, as Server-Sent Events; as lines for curl. Bounded in every direction. */
 
-import type { ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import { MeshError } from "@inmesh/core";
 import { statusTest, Tap, type TapEvent, type TapFilter, tapText } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
@@ -14,23 +14,33 @@ const MOST_WAITING = 1024 * 1024;
 const ALIVE_MS = 15_000;
 const SECOND_MS = 1_000;
 
-export class TapPage {
-  readonly #watchers = new WeakMap<DataPlane, number>();
+/** Where it is among the pages, from which it differs: it goes on, and each watcher is a place taken. */
+export const TAP = "/tap";
 
-  /** @throws {MeshError} CONFIG_INVALID for a filter that is none */
-  open(plane: DataPlane, query: URLSearchParams, asText: boolean): Page {
+/** Of one process. */
+export class TapPage {
+  #watchers = 0;
+
+  /**
+   * @param allowed asked every second: once it says no, the reader hears no more
+   * @throws {MeshError} CONFIG_INVALID for a filter that is none
+   */
+  open(plane: DataPlane, query: URLSearchParams, asText: boolean, allowed: () => boolean = () => true): Page {
     const filter = filterOf(query);
     const most = mostOf(query);
-    const watchers = this.#watchers.get(plane) ?? 0;
-    if (watchers >= MOST_WATCHERS) return failedPage(429, `${watchers} others watch already`);
-    this.#watchers.set(plane, watchers + 1);
-    const closed = (): void => void this.#watchers.set(plane, (this.#watchers.get(plane) ?? 1) - 1);
+    if (this.#watchers >= MOST_WATCHERS) return failedPage(429, `${this.#watchers} others watch already`);
+    const closed = (): void => {
+      this.#watchers -= 1;
+    };
     return {
       status: 200,
       body: {},
       stream: {
         type: asText ? "text/plain; charset=utf-8" : "text/event-stream; charset=utf-8",
-        run: (response) => watch(plane, response, { filter, most, asText, closed }),
+        run: (to) => {
+          this.#watchers += 1;
+          watch(plane, to, { filter, most, asText, allowed, closed });
+        },
       },
     };
   }
@@ -41,10 +51,12 @@ interface Watch {
   /** Events after which it ends. */
   readonly most: number;
   readonly asText: boolean;
+  readonly allowed: () => boolean;
   readonly closed: () => void;
 }
 
-function watch({ engine, clock }: DataPlane, response: ServerResponse, { filter, most, asText, closed }: Watch): void {
+function watch({ engine, clock }: DataPlane, response: Writable, of: Watch): void {
+  const { filter, most, asText, allowed, closed } = of;
   let told = 0;
   let slow = 0;
   const write = asText
@@ -75,6 +87,7 @@ function watch({ engine, clock }: DataPlane, response: ServerResponse, { filter,
   let aliveAt = clock.now();
   const timer = clock.every(SECOND_MS, () => {
     if (response.writableEnded) return;
+    if (!allowed()) return void response.end();
     tap.tellDropped();
     if (slow > 0 && response.writableLength <= MOST_WAITING) {
       dropped(slow, "the reader is slow");

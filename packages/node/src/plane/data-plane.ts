@@ -29,6 +29,7 @@ import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/se
 import type { Snapshot } from "@inmesh/model";
 import { grpcHealth, healthOnAppPort } from "../admin/health.js";
 import { remotePages } from "../admin/remote.js";
+import { TapPage } from "../admin/tap-page.js";
 import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log, type LogScope } from "../log.js";
@@ -88,6 +89,7 @@ export class DataPlane {
   readonly inbound: Inbound;
   readonly servers: Servers;
   readonly telemetry = new Telemetry();
+  readonly taps = new TapPage();
   /** Undefined before the start. */
   metrics: ProcessMetrics | undefined;
   accessLog: AccessLogPart | undefined;
