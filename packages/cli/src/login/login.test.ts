@@ -128,6 +128,7 @@ describe("inmesh login, and processes on another address", () => {
     const tapping = remotely("tap", "cart", "--max", "1");
     const calling = (async () => {
       while (!over.signal.aborted) {
+        await remotely("log", "cart"); // which is no request of the application's, and no event
         await fetch(shop, { headers: { "x-request-id": "id-of-mine" } });
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
