@@ -108,5 +108,6 @@ export const GOOD_ELSEWHERE: Readonly<Record<string, string>> = {
   IM0731: "inmesh delete virtualservice/web",
   IM0741: "inmesh status",
   IM0742: "inmesh status",
+  IM0743: "inmesh status",
   IM0713: "chown -R $(id -u) mesh/.history",
 };

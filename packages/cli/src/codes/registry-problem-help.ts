@@ -107,4 +107,12 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
     remedy: "Nothing, if you can do without it: docs/reference/xds-profiles.md says what is honoured.",
     message: "IM0742 warning the control plane's Cluster odd: cluster.lb_subset_config is not honoured",
   },
+  IM0743: {
+    severity: "warning",
+    when: ours("IM0743"),
+    remedy:
+      "Give the process an IP of its own, or change its ServiceEntry: istiod loses sight of whoever shares an address with an entry that was changed later. Use profile api or envoy: docs/reference/xds-profiles.md.",
+    message:
+      "IM0743 warning the control plane has taken back the listener xds.istio.io/grpc/lds/inbound/10.0.0.1:8080. Its last good version stays in force.",
+  },
 };

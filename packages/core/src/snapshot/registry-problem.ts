@@ -19,6 +19,7 @@ export const REGISTRY_PROBLEMS = {
   IM0731: "a config entry of Consul gives way to policy of the mesh for the same host",
   IM0741: "a resource of the control plane is refused, and its last good version stays",
   IM0742: "part of a resource of the control plane is passed over",
+  IM0743: "the control plane has taken back the listener for a port of this process, and its last good version stays",
 } as const satisfies Record<`IM${number}`, string>;
 
 export type RegistryProblemCode = keyof typeof REGISTRY_PROBLEMS;

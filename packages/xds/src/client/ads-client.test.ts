@@ -4,6 +4,8 @@ import { settle } from "@inmesh/core/testing";
 import { describe, expect, it } from "vitest";
 import { resourceError, ScriptedServer, setUp, Told, thing, things } from "./scripted-server.test.helper.js";
 
+/** A version as one says it. */
+const ISTIOD = "2026-11-28T11:10:59Z/2";
 const MODES = ["sotw", "delta"] as const;
 const named = (name: string, text: string) => ({ name, bytes: thing(name, text) });
 
@@ -142,6 +144,37 @@ describe("the incremental form", () => {
     watch.add(["b"]);
     await settle();
     expect(server.asked()).toEqual([{ resource_names_subscribe: ["a"] }, { resource_names_subscribe: ["a", "b"] }]);
+  });
+
+  it("asks anew after each push of an istiod, which goes on telling only what it told last", async () => {
+    const { client, server } = setUp("delta", { repeatsNames: true });
+    const push = (...names: string[]) =>
+      server.answer(
+        names.map((name) => named(name, "1")),
+        { version: ISTIOD },
+      );
+    client.watch(things(true), { names: "*", onChanges: new Told().onChanges });
+    await settle();
+    server.asked();
+    push("a", "b");
+    const again = { resource_names_subscribe: ["*"], resource_names_unsubscribe: ["a", "b"] };
+    expect(server.asked()).toEqual([{ response_nonce: "n1" }, again]);
+    push("a", "b", "c"); // the answer to that
+    expect(server.asked()).toEqual([{ response_nonce: "n2" }]);
+    push("a", "b");
+    expect(server.asked()).toEqual([{ response_nonce: "n3" }, again]);
+  });
+
+  it("asks anew for a name that a push of an istiod lacks, once", async () => {
+    const { client, server } = setUp("delta", { repeatsNames: true });
+    client.watch(things(true), { names: ["a", "b"], onChanges: new Told().onChanges });
+    await settle();
+    server.asked();
+    const push = (...removed: string[]) => server.answer([named("a", "1")], { removed, version: ISTIOD });
+    push("b");
+    expect(server.asked()).toEqual([{ response_nonce: "n1" }, { resource_names_subscribe: ["a", "b"] }]);
+    push("b");
+    expect(server.asked()).toEqual([{ response_nonce: "n2" }]);
   });
 
   it("refuses a message that calls itself otherwise than its wrapper", async () => {

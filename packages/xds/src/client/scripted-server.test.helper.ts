@@ -126,6 +126,7 @@ export class ScriptedServer implements AdsTransport {
             resources,
           })
         : encodeMessage(schema, `${NAMESPACE}.DeltaDiscoveryResponse`, {
+            system_version_info: version,
             type_url: typeUrl,
             nonce,
             resources,

@@ -191,6 +191,12 @@ describe("profile grpc", () => {
     own.answer(LISTENER, new Map([[name, listener]]));
     await Promise.resolve();
     expect([allowed(80), allowed(81)]).toEqual([true, false]);
+    own.answer(LISTENER, new Map()); // taken back: what was said last holds
+    await Promise.resolve();
+    expect([allowed(80), feed.status.state]).toEqual([true, "degraded"]);
+    expect(feed.status.problems).toMatchObject([{ code: "IM0743", resource: `Listener//${name}` }]);
+    own.answer(LISTENER, new Map([[name, listener]]));
+    expect(feed.status.state).toBe("ok");
     feed.serve?.([{ address: "::", port: 81 }]);
     await Promise.resolve();
     expect([own.asked(LISTENER), allowed(80)]).toEqual([["inbound/[::]:81"], false]);

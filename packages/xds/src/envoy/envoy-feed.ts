@@ -16,7 +16,7 @@ import { clusterType, type DiscoveredCluster } from "./cluster.js";
 import { CLUSTER_IN_USE, EnvoySnapshot, envoySnapshot } from "./envoy-snapshot.js";
 import { type DiscoveredListener, listenerType } from "./listener.js";
 import { OwnListeners, type ServerListeners } from "./own-listeners.js";
-import { refusals } from "./problems.js";
+import { refusals, takenBack } from "./problems.js";
 import type { EnvoyResources } from "./resources.js";
 import { type RouteConfiguration, routeConfigurationType } from "./route-configuration.js";
 import { HOST_IN_USE } from "./route-table.js";
@@ -124,7 +124,7 @@ class EnvoyFeed implements PolicyFeed {
     const { client, store } = this.#options;
     const { state, since, reason } = client.status;
     const snapshot = store.current;
-    const refused = refusals(this.#resources());
+    const refused = [...refusals(this.#resources()), ...takenBack(this.#own?.kept ?? [])];
     const notices = snapshot?.problems ?? [];
     const isDegraded = refused.length > 0 || this.#failure !== undefined;
     return {

@@ -37,6 +37,12 @@ export class OwnListeners {
     return this.#open?.watched.values ?? new Map();
   }
 
+  /** Those that were told, and are no longer. Whoever takes back what protects a port has not said that it may be open, or shut. */
+  get kept(): readonly string[] {
+    const { values, missing } = this.#open?.watched ?? { values: new Map(), missing: new Set<string>() };
+    return [...missing].filter((name) => values.has(name));
+  }
+
   /** As an XdsStatus has them. */
   get resources(): readonly ResourceStatus[] {
     return this.#open?.client.status.resources ?? [];
@@ -59,7 +65,11 @@ export class OwnListeners {
   #watch(): Open {
     const client = this.#servers.openClient();
     const changed = this.#changed;
-    return { client, watched: new Watched(client, listenerType("grpc"), [], { removed: () => undefined, changed }) };
+    const watched: Watched<DiscoveredListener> = new Watched(client, listenerType("grpc"), [], {
+      removed: (name) => watched.values.get(name), // gRFC A88
+      changed,
+    });
+    return { client, watched };
   }
 }
 

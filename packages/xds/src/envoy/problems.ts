@@ -28,6 +28,16 @@ export function notHonoured({ listeners, routes, clusters, endpoints }: EnvoyRes
   return found;
 }
 
+/** Of listeners for the process's own ports that are kept though they were taken back. */
+export function takenBack(names: readonly string[]): readonly Refusal[] {
+  return names.map((name) => {
+    const key = `Listener//${name}`;
+    const message = `the control plane has taken back the listener ${name}. Its last good version stays in force, and policy for this port that was written since is not known here.`;
+    const problem = registryProblem("IM0743", "warning", message, { resource: key });
+    return { kind: "Listener", namespace: "", name, key, kept: true, security: true, problems: [problem] };
+  });
+}
+
 /** Of resources that were not taken. */
 export function refusals(resources: readonly ResourceStatus[]): readonly Refusal[] {
   return resources.flatMap(({ url, name, state, error, bytes }) => {

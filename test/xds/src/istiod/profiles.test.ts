@@ -1,6 +1,7 @@
 /** Real istiod, profile `api`: what is written there rules the traffic of a process that has no sidecar. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../eventually.js";
 import { findIstiod } from "./find-istiod.js";
 import { Istiod } from "./istiod.js";
 import { ask, type Backend, backend, meshAt, routeTo, serviceOf, subsetsOf, timeUntil } from "./shop.js";
@@ -26,6 +27,7 @@ describe.skipIf(binary === undefined)("a process under a real istiod", () => {
     ["envoy", "delta"],
     ["envoy", "sotw"],
     ["grpc", "sotw"],
+    ["grpc", "delta"],
   ])("follows a VirtualService in less than a second, profile %s over %s", async (profile, mode) => {
     istiod.write([...base(), routeTo("reviews", "v1")]);
     await using mesh = await meshAt(`xds://${istiod.address}?profile=${profile}&mode=${mode}`);
@@ -35,6 +37,19 @@ describe.skipIf(binary === undefined)("a process under a real istiod", () => {
       istiod.write([...base(), routeTo("reviews", version)]);
       const ms = await timeUntil(`${version} answers`, async () => (await ask(mesh, url)) === version);
       expect(ms).toBeLessThan(1_000);
+    }
+    // One that comes later, goes, and comes again.
+    const later = "http://ratings.shop.svc.cluster.local/";
+    const answers = () =>
+      ask(mesh, later).then(
+        (text) => text === "v1",
+        () => false,
+      );
+    for (let times = 0; times < 2; times++) {
+      istiod.write([...base(), serviceOf("ratings", backends.slice(0, 1))]);
+      await eventually("ratings answers", answers);
+      istiod.write(base());
+      await eventually("ratings is gone", async () => !(await answers()));
     }
   });
 });

@@ -11,14 +11,17 @@ import { type AdsSession, REFUSED_CODE, type SessionOptions } from "./session.js
 
 export interface DeltaSessionOptions extends SessionOptions {
   /**
-   * Each change to listeners and clusters by name repeats all of their names: istiod's generator for gRPC forgets those that
-   * are not in the last one.
+   * Of listeners and clusters istiod's generator for gRPC knows only the names that it answered last: a subscription's other
+   * names, and for everything what comes later, are lost. So each change repeats all names, and so does each push of it.
    */
   readonly repeatsNames: boolean;
 }
 
 /** Stands for every resource there is. */
 const ALL = "*";
+
+/** Versions as istiod makes them, which says nowhere who it is: the time of its start, and a number. */
+const OF_ISTIOD = /^\d{4}-\d\d-\d\dT[\d:.]+Z\/\d+$/;
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
@@ -27,6 +30,8 @@ export class DeltaSession implements AdsSession {
   readonly #options: DeltaSessionOptions;
   /** What the server knows to be wanted, by type URL. */
   readonly #subscribed = new Map<string, Set<string>>();
+  /** Types of which the next answer is one to a repetition. */
+  readonly #repeated = new Set<string>();
   #introduced = false;
 
   constructor(options: DeltaSessionOptions) {
@@ -55,9 +60,25 @@ export class DeltaSession implements AdsSession {
     return added.filter((name) => name !== ALL);
   }
 
-  acknowledge({ typeUrl }: TypeCache, { nonce }: AdsAnswer, refusal: string | undefined): void {
+  acknowledge({ typeUrl, type }: TypeCache, answer: AdsAnswer, refusal: string | undefined): void {
+    const { nonce } = answer;
     const error = refusal === undefined ? undefined : { code: REFUSED_CODE, message: refusal };
     this.#send({ typeUrl, subscribe: [], unsubscribe: [], initialVersions: NONE, nonce, error });
+    const forgets = type.wholeState && OF_ISTIOD.test(answer.version);
+    if (forgets && this.#options.repeatsNames && refusal === undefined) this.#repeat(typeUrl, answer);
+  }
+
+  /** A push that comes in between is taken for the answer, and its answer for a push: one repetition more, and no end lost. */
+  #repeat(typeUrl: string, { resources }: AdsAnswer): void {
+    if (this.#repeated.delete(typeUrl)) return;
+    const wanted = [...(this.#subscribed.get(typeUrl) ?? [])];
+    const told = new Set(resources.map(({ name = "" }) => name));
+    const all = wanted.includes(ALL);
+    if (!all && wanted.every((name) => told.has(name))) return;
+    this.#repeated.add(typeUrl);
+    // Without the names that it keeps there is nothing to choose by, so it answers everything.
+    const unsubscribe = all ? [...told] : [];
+    this.#send({ typeUrl, subscribe: wanted, unsubscribe, initialVersions: NONE, nonce: "" });
   }
 
   #send(request: DeltaRequest): void {
