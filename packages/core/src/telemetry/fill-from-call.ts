@@ -85,6 +85,7 @@ function explain(record: OutcomeSlot, call: Call): void {
     flags |= FLAG.DC;
     record.message = messageOf(error);
     record.details = "downstream_remote_disconnect";
+    record.givenUp(error);
   } else if (call.fallback === "response" || call.fallback === "stale") {
     flags |= FLAG.UO;
     record.details = MESH_ERRORS.BREAKER_OPEN.details;

@@ -24,6 +24,8 @@ const MOST_ATTEMPTS = 16;
 const MOST_ID = 128;
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
 
+const CANCELLED = 1;
+
 const NO_ATTEMPTS: readonly AttemptSlot[] = [];
 const NO_HEADERS: readonly string[] = [];
 
@@ -175,6 +177,13 @@ export class OutcomeSlot implements OutcomeRecord {
     if (this.code === "" || !this.#isGrpc) return;
     this.#made = grpcStatusOfError(this.code, this.status, this.route?.fault);
     if (!answered) this.status = 200;
+  }
+
+  /** The caller did, with a status of its own where it is gRPC's. */
+  givenUp(reason: unknown): void {
+    if (!this.#isGrpc) return;
+    const code = (reason as { readonly code?: unknown } | null | undefined)?.code;
+    this.#made = typeof code === "number" ? code : CANCELLED;
   }
 
   requestHeader(name: string): string | undefined {

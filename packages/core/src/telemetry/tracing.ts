@@ -28,6 +28,8 @@ export interface InboundHead {
   header(name: string): string | undefined;
   /** Address of the peer; empty. */
   readonly remoteAddress: string;
+  /** Another instrumentation makes a span of it below us, which has not run yet. Absent: nobody knows. */
+  readonly tracedBelow?: boolean;
 }
 
 export interface Tracing {

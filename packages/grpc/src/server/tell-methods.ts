@@ -1,17 +1,21 @@
-/** Lets those who see a server of node:http2 know which methods the Server of grpc-js has that made it. */
+/** Lets those who see a server of node:http2 know which methods the Server of grpc-js has that made it, and whose spans they make. */
 
 /** On the server of node:http2. Holds for every copy of these packages. */
 const METHODS: unique symbol = Symbol.for("@inmesh/grpc-methods@1");
+const TRACED: unique symbol = Symbol.for("@inmesh/grpc-traced@1");
 const TELLS: unique symbol = Symbol.for("@inmesh/grpc-tells@1");
 
 interface GrpcServer {
   /** By path: private in its types. */
-  readonly handlers?: ReadonlyMap<string, unknown>;
+  readonly handlers?: ReadonlyMap<string, { readonly func?: { readonly __wrapped?: boolean } }>;
 }
 
 /** @param made what it made */
 export function tellMethods(made: object, server: GrpcServer): void {
   Object.defineProperty(made, METHODS, { value: () => server.handlers?.keys() ?? [], configurable: true });
+  // OpenTelemetry's instrumentation of gRPC wraps each handler, and shimmer leaves its mark.
+  const traced = (path: string): boolean => server.handlers?.get(path)?.func?.__wrapped === true;
+  Object.defineProperty(made, TRACED, { value: traced, configurable: true });
 }
 
 interface ServerFile {

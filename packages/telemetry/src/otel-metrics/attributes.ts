@@ -2,6 +2,7 @@
 
 import type { OutcomeRecord } from "@inmesh/core";
 import type { Attributes } from "@opentelemetry/api";
+import { rpcFailed, rpcMethodOf, rpcStatusName } from "../rpc.js";
 
 const METHODS: ReadonlySet<string> = new Set([
   ...["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"],
@@ -38,21 +39,20 @@ export function serverAttributes(record: OutcomeRecord): Attributes {
 }
 
 export function rpcAttributes(record: OutcomeRecord): Attributes {
-  const { direction, cluster, grpcStatus } = record;
-  const status = GRPC_STATUS[grpcStatus] ?? "UNKNOWN";
-  const failed = direction === "outbound" ? grpcStatus !== 0 : SERVER_FAULTS.has(status);
+  const { direction, cluster } = record;
+  const status = rpcStatusName(record);
   return {
     "rpc.system.name": "grpc",
-    "rpc.method": methodOf(record),
+    "rpc.method": rpcMethodOf(record) ?? OTHER,
     "rpc.status_code": status,
     ...(direction === "outbound" && serverPlace(cluster)),
-    ...errorOf(failed ? status : ""),
+    ...errorOf(rpcFailed(record) ? status : ""),
   };
 }
 
 /** As they were before 1.45, for OTEL_SEMCONV_STABILITY_OPT_IN=rpc/dup. */
 export function oldRpcAttributes(record: OutcomeRecord): Attributes {
-  const full = methodOf(record);
+  const full = rpcMethodOf(record) ?? OTHER;
   const at = full.lastIndexOf("/");
   return {
     "rpc.system": "grpc",
@@ -61,15 +61,6 @@ export function oldRpcAttributes(record: OutcomeRecord): Attributes {
     "rpc.grpc.status_code": record.grpcStatus,
   };
 }
-
-/** `pkg.Service/Method`. A method that no server has is the caller's own word. */
-function methodOf({ path, direction, grpcStatus }: OutcomeRecord): string {
-  if (direction === "inbound" && grpcStatus === UNIMPLEMENTED) return OTHER;
-  return RPC_PATH.test(path) ? path.slice(1) : OTHER;
-}
-
-const RPC_PATH = /^\/[\w.]{1,200}\/\w{1,100}$/;
-const UNIMPLEMENTED = 12;
 
 function serverPlace(cluster: OutcomeRecord["cluster"]): Attributes {
   if (cluster === undefined) return {};
@@ -86,12 +77,3 @@ function protocolOf({ protocol }: OutcomeRecord): Attributes {
   if (version === undefined) return {};
   return { "network.protocol.name": "http", "network.protocol.version": version === "2.0" ? "2" : version };
 }
-
-const GRPC_STATUS: readonly string[] = [
-  ...["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS"],
-  ...["PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"],
-  ...["INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"],
-];
-const SERVER_FAULTS: ReadonlySet<string> = new Set([
-  ...["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"],
-]);

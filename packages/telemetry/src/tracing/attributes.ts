@@ -12,6 +12,10 @@ import {
   ATTR_NETWORK_PEER_ADDRESS,
   ATTR_NETWORK_PEER_PORT,
   ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_RPC_METHOD,
+  ATTR_RPC_METHOD_ORIGINAL,
+  ATTR_RPC_STATUS_CODE,
+  ATTR_RPC_SYSTEM_NAME,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
   ATTR_URL_FULL,
@@ -20,6 +24,7 @@ import {
   ATTR_URL_SCHEME,
   ATTR_USER_AGENT_ORIGINAL,
 } from "@opentelemetry/semantic-conventions";
+import { rpcFailed, rpcMethod, rpcMethodOf, rpcStatusName } from "../rpc.js";
 import type { Redaction } from "./redact.js";
 
 /** A span, or who stands for one. Told one by one: of an object with more than a dozen keys V8 makes a dictionary. */
@@ -30,6 +35,7 @@ export interface AttributeTarget {
 /** RFC 9110, and PATCH: others are `_OTHER`, or hostile callers make names of spans. */
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"]);
 const OTHER = "_OTHER";
+const GRPC = "grpc";
 const LONGEST_TEXT = 512;
 
 export interface SpanOptions {
@@ -52,15 +58,33 @@ export function firstAttributes(method: string): Attributes {
   };
 }
 
-/** The same of a call. */
-export function firstOfCall({ method, host, port }: Pick<Call, "method" | "host" | "port">): Attributes {
-  return { ...firstAttributes(method), [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
+/** The same of a call. @param rpc path of its method, where it is gRPC */
+export function firstOfCall({ method, host, port }: Pick<Call, "method" | "host" | "port">, rpc?: string): Attributes {
+  const first = rpc === undefined ? firstAttributes(method) : firstOfRpc(rpc);
+  return { ...first, [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
+}
+
+/** The same of gRPC, called or served. */
+export function firstOfRpc(path: string): Attributes {
+  const method = rpcMethod(path);
+  return { [ATTR_RPC_SYSTEM_NAME]: GRPC, ...(method !== undefined && { [ATTR_RPC_METHOD]: method }) };
+}
+
+/** `pkg.Service/Method`, or what the conventions call a method that nobody knows. */
+export function rpcName(path: string): string {
+  return rpcMethod(path) ?? GRPC;
+}
+
+/** Path of the method that is called; undefined where it is no gRPC. */
+export function rpcPath(method: string, target: string, type: string | undefined): string | undefined {
+  if (method !== "POST" || type?.startsWith("application/grpc") !== true) return undefined;
+  return type.startsWith("application/grpc-web") ? undefined : target;
 }
 
 /** What is known when a call is over, and not when its span begins. */
 export function tellCall(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions, to: AttributeTarget): void {
   const { endpoint, cluster, route, scheme, path, query, authority } = record;
-  to.setAttribute(ATTR_URL_FULL, redaction.url(scheme, authority, path, query));
+  if (record.grpcStatus < 0) to.setAttribute(ATTR_URL_FULL, redaction.url(scheme, authority, path, query));
   tellOutcome(record, record.status >= 400, to);
   if (record.remoteAddress !== "") tellPeer(record.remoteAddress, to);
   else if (endpoint !== undefined) {
@@ -87,8 +111,8 @@ export function tellCall(record: OutcomeRecord, { redaction, envoyTags }: SpanOp
 /** What is known when a request was served, and not when its span begins. */
 export function tellRequest(record: OutcomeRecord, { redaction, envoyTags }: SpanOptions, to: AttributeTarget): void {
   const { path, query, httpRoute, remoteAddress, authority } = record;
-  to.setAttribute(ATTR_URL_PATH, path.slice(0, LONGEST_TEXT));
-  if (query !== "") to.setAttribute(ATTR_URL_QUERY, redaction.query(query));
+  if (record.grpcStatus < 0) to.setAttribute(ATTR_URL_PATH, path.slice(0, LONGEST_TEXT));
+  if (query !== "" && record.grpcStatus < 0) to.setAttribute(ATTR_URL_QUERY, redaction.query(query));
   if (httpRoute !== "") to.setAttribute(ATTR_HTTP_ROUTE, httpRoute);
   const [host, port] = addressAndPort(authority);
   if (host !== "") to.setAttribute(ATTR_SERVER_ADDRESS, host);
@@ -102,12 +126,14 @@ export function tellRequest(record: OutcomeRecord, { redaction, envoyTags }: Spa
 /** What both sides say. @param failed by the conventions of its side */
 function tellOutcome(record: OutcomeRecord, failed: boolean, to: AttributeTarget): void {
   const { status, code, scheme, protocol, ledger, peer, policy } = record;
-  to.setAttribute(ATTR_URL_SCHEME, scheme);
-  if (status > 0) to.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
-  if (code !== "") {
-    to.setAttribute("inmesh.error.code", code);
-    to.setAttribute(ATTR_ERROR_TYPE, code);
-  } else if (failed) to.setAttribute(ATTR_ERROR_TYPE, String(status));
+  if (code !== "") to.setAttribute("inmesh.error.code", code);
+  if (record.grpcStatus >= 0) tellRpc(record, to);
+  else {
+    to.setAttribute(ATTR_URL_SCHEME, scheme);
+    if (status > 0) to.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
+    if (code !== "") to.setAttribute(ATTR_ERROR_TYPE, code);
+    else if (failed) to.setAttribute(ATTR_ERROR_TYPE, String(status));
+  }
   const version = protocol.slice(protocol.indexOf("/") + 1);
   if (version !== "") to.setAttribute(ATTR_NETWORK_PROTOCOL_VERSION, version === "2.0" ? "2" : version);
   const agent = record.requestHeader("user-agent");
@@ -118,6 +144,16 @@ function tellOutcome(record: OutcomeRecord, failed: boolean, to: AttributeTarget
   if (policy !== "") to.setAttribute("inmesh.policy", policy);
   to.setAttribute("inmesh.overhead_us", Math.round(ledger.meshMs * 1_000));
   tellTimes(ledger, to);
+}
+
+/** What RPC conventions say in place of HTTP's. */
+function tellRpc(record: OutcomeRecord, to: AttributeTarget): void {
+  const status = rpcStatusName(record);
+  to.setAttribute(ATTR_RPC_STATUS_CODE, status);
+  if (rpcFailed(record)) to.setAttribute(ATTR_ERROR_TYPE, record.code !== "" ? record.code : status);
+  if (rpcMethodOf(record) !== undefined) return;
+  to.setAttribute(ATTR_RPC_METHOD, OTHER);
+  to.setAttribute(ATTR_RPC_METHOD_ORIGINAL, record.path.slice(0, LONGEST_TEXT));
 }
 
 /** Where the time went, in ms; what took none is left out. */

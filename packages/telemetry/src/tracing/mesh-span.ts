@@ -10,7 +10,16 @@ import {
   SpanStatusCode,
 } from "@opentelemetry/api";
 import { RANDOM_ID, SAMPLED, type Side } from "../propagation/index.js";
-import { addressAndPort, firstAttributes, firstOfCall, shownMethod, tellCall, tellRequest } from "./attributes.js";
+import { rpcFailed, rpcMethodOf } from "../rpc.js";
+import {
+  addressAndPort,
+  firstAttributes,
+  firstOfCall,
+  rpcName,
+  shownMethod,
+  tellCall,
+  tellRequest,
+} from "./attributes.js";
 import type { Carried } from "./carried.js";
 import { addCustomTags } from "./custom-tags.js";
 import type { SpanTracingOptions } from "./span-tracing.js";
@@ -88,7 +97,7 @@ export class MeshSpan implements TraceSpan {
     const options = this.#options;
     const span = this.#span;
     const isCall = this.#side === "client";
-    if (this.#around === undefined) span.setAttributes(firstOf(record)); // it was begun without us
+    if (this.#around === undefined && record.grpcStatus < 0) span.setAttributes(firstOf(record)); // it was begun without us
     if (isCall) tellCall(record, options, span);
     else tellRequest(record, options, span);
     const { istioTags, tags } = options.policy(this.#side);
@@ -96,10 +105,19 @@ export class MeshSpan implements TraceSpan {
     if (tags.length > 0) addCustomTags(span, tags, record, options.env);
     if (isCall) for (const attempt of record.attempts) addAttempt(span, attempt, record);
     if (this.#around === undefined) return; // name and status are its owner's
-    if (!isCall && record.httpRoute !== "") span.updateName(`${shownMethod(record.method)} ${record.httpRoute}`);
-    const failed = record.code !== "" || record.status >= (isCall ? 400 : 500);
+    if (record.grpcStatus >= 0) {
+      if (!isCall && rpcMethodOf(record) === undefined) span.updateName(rpcName(""));
+    } else if (!isCall && record.httpRoute !== "") {
+      span.updateName(`${shownMethod(record.method)} ${record.httpRoute}`);
+    }
+    const failed = isFailure(record, isCall);
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR, message: record.code });
   }
+}
+
+function isFailure(record: OutcomeRecord, isCall: boolean): boolean {
+  if (record.grpcStatus >= 0) return rpcFailed(record);
+  return record.code !== "" || record.status >= (isCall ? 400 : 500);
 }
 
 function firstOf({ direction, method, authority, call }: OutcomeRecord): Attributes {

@@ -27,7 +27,15 @@ import {
   type Side,
   type TraceContext,
 } from "../propagation/index.js";
-import { firstAttributes, firstOfCall, type SpanOptions, shownMethod } from "./attributes.js";
+import {
+  firstAttributes,
+  firstOfCall,
+  firstOfRpc,
+  rpcName,
+  rpcPath,
+  type SpanOptions,
+  shownMethod,
+} from "./attributes.js";
 import { Carried } from "./carried.js";
 import { MeshSpan } from "./mesh-span.js";
 import { isSuppressed, suppressed } from "./suppressed.js";
@@ -103,11 +111,12 @@ export class SpanTracing implements Tracing {
         return this.#annotated(above, "server", true);
       }
     }
-    // Theirs comes next, inside of ours, and calls are made under it. There is none that does so for HTTP/2.
+    // Theirs comes next, inside of ours, and calls are made under it. On HTTP/2 there is one for gRPC only.
     if (
       mode === "annotate" ||
       rules.disabled ||
-      (mode === "auto" && head.header(":method") === undefined && this.#options.servedBelow())
+      (mode === "auto" &&
+        (head.header(":method") === undefined ? this.#options.servedBelow() : head.tracedBelow === true))
     ) {
       return plain.startRequest(request, head);
     }
@@ -116,11 +125,10 @@ export class SpanTracing implements Tracing {
     // What happens to be active is not what the caller said: a server may have begun to listen inside of a span.
     const bare = trace.deleteSpan(active);
     const under = parent === undefined ? bare : remote(bare, parent);
-    const span = this.#tracer.startSpan(
-      shownMethod(head.method),
-      { kind: SpanKind.SERVER, attributes: firstAttributes(head.method) },
-      under,
-    );
+    const rpc = rpcPath(head.method, head.target, head.header("content-type"));
+    const name = rpc === undefined ? shownMethod(head.method) : rpcName(rpc);
+    const attributes = rpc === undefined ? firstAttributes(head.method) : firstOfRpc(rpc);
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, under);
     return new MeshSpan(
       span,
       this.#carried.withBaggage(trace.setSpan(under, span), head),
@@ -138,8 +146,10 @@ export class SpanTracing implements Tracing {
 
   /** @param flags of what it goes on from */
   #called(call: Call, parent: Context, flags: number | undefined): TraceSpan {
-    const name = call.isCopy ? `${shownMethod(call.method)} mirror` : shownMethod(call.method);
-    const options = { kind: SpanKind.CLIENT, attributes: firstOfCall(call), links: linksOf(call) };
+    const rpc = rpcPath(call.method, call.path, firstOf(call.header("content-type")));
+    const method = rpc === undefined ? shownMethod(call.method) : rpcName(rpc);
+    const name = call.isCopy ? `${method} mirror` : method;
+    const options = { kind: SpanKind.CLIENT, attributes: firstOfCall(call, rpc), links: linksOf(call) };
     const span = this.#tracer.startSpan(name, options, parent);
     return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried, flags);
   }

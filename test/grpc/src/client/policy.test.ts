@@ -6,6 +6,7 @@ import { afterEach, expect, it } from "vitest";
 import { type EchoServer, echoClient, echoServer, say } from "../lib/echo.js";
 import { until } from "../lib/until.js";
 import { destination, meshOfYaml, rules, serviceAt } from "../lib/yaml-mesh.js";
+import { sums } from "../one-engine/twin.js";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -117,8 +118,8 @@ it("gives up an attempt by perTryTimeout, and the whole by timeout", async () =>
   await until(() => cancelled === servers[0]!.calls.length);
 });
 
-it("cancels at the server what its caller cancels", async () => {
-  const { servers, client } = await setUp(["a"]);
+it("cancels at the server what its caller cancels, and counts it as gRPC's", async () => {
+  const { servers, mesh, client } = await setUp(["a"]);
   const cancelled = new Promise<void>((resolve) => {
     servers[0]!.say = (call) => void call.on("cancelled", () => resolve());
   });
@@ -128,6 +129,8 @@ it("cancels at the server what its caller cancels", async () => {
   const [got] = await once(call, "status");
   expect([got.code, got.details]).toEqual([status.CANCELLED, "Cancelled on client"]);
   await cancelled;
+  const labels = ["request_protocol", "response_code", "grpc_response_status", "response_flags"];
+  expect(await sums([mesh], "istio_requests_total", labels)).toEqual({ "grpc 0 1 DC": 1 });
 });
 
 it.each([

@@ -12,6 +12,13 @@ import { isGrpc } from "./grpc-facts.js";
 import { countMessages, sentBytes, sentMessages } from "./head-watch.js";
 import type { Refusal } from "./refusal-details.js";
 
+/** On a server of node:http2 that belongs to grpc-js: whether the handler of a path makes spans. For every copy of these packages. */
+const TRACED: unique symbol = Symbol.for("@inmesh/grpc-traced@1");
+
+interface SocketOfServer {
+  readonly server?: { readonly [TRACED]?: (path: string) => boolean };
+}
+
 export class RequestFacts implements InboundHead {
   readonly carrier: IncomingMessage | ServerHttp2Stream;
   readonly socket: Socket | undefined;
@@ -72,6 +79,10 @@ export class RequestFacts implements InboundHead {
   header(name: string): string | undefined {
     const value = this.#head.headers[name];
     return typeof value === "string" ? value : value?.[0];
+  }
+
+  get tracedBelow(): boolean {
+    return (this.socket as SocketOfServer | undefined)?.server?.[TRACED]?.(this.target) === true;
   }
 
   requestBytes(): number {
