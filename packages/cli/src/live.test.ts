@@ -11,7 +11,10 @@ import { runCli, TemporaryFolder } from "./testing/run-cli.js";
 const REGISTER = fileURLToPath(new URL("../../node/dist/register.js", import.meta.url));
 
 const REVIEWS_SERVER = `import { createServer } from "node:http";
-createServer((request, response) => response.end("ok")).listen(0, "127.0.0.1");
+createServer((request, response) => {
+  response.statusCode = request.url.startsWith("/bad") ? 503 : 200;
+  response.end("ok");
+}).listen(0, "127.0.0.1");
 `;
 const WEB = `import { createServer } from "node:http";
 createServer(() => {}).listen(0, "127.0.0.1");
@@ -28,6 +31,40 @@ function start(cwd: string, file: string, service: string, version: string): Chi
       ...{ INMESH_SERVICE: service, INMESH_VERSION: version, INMESH_STATE_DIR: join(cwd, "state") },
     },
   });
+}
+
+const SLO = `apiVersion: openslo/v1
+kind: SLO
+metadata: { name: answered }
+spec:
+  service: reviews
+  indicator:
+    metadata: { name: answered }
+    spec:
+      ratioMetric:
+        counter: true
+        bad: { metricSource: { type: inmesh, spec: { destination: reviews.shop.svc.cluster.local, codes: "5.." } } }
+        total: { metricSource: { type: inmesh, spec: { destination: reviews.shop.svc.cluster.local } } }
+  objectives: [{ displayName: answered, target: 0.9 }]
+---
+apiVersion: openslo/v1
+kind: SLO
+metadata: { name: fast }
+spec:
+  service: reviews
+  indicator:
+    metadata: { name: fast }
+    spec: { thresholdMetric: { metricSource: { type: inmesh, spec: { destination: reviews.shop.svc.cluster.local } } } }
+  objectives: [{ displayName: a minute, target: 0.99, op: lte, value: 60000 }]
+`;
+
+interface Objective {
+  readonly slo: string;
+  readonly events: { readonly total: number; readonly bad: number };
+  readonly good: number;
+  readonly budget: number;
+  readonly burn: number;
+  readonly burnNow: number | null;
 }
 
 interface Status {
@@ -93,6 +130,34 @@ describe.runIf(existsSync(REGISTER))("with real processes", () => {
       ]);
       const pc = await runCli(["pc", "endpoints", "web", "--fqdn", "reviews.shop.svc.cluster.local"], { cwd });
       expect(pc.stdout).toMatch(/^127\.0\.0\.1:\d+ +HEALTHY +OK +outbound\|80\|v1\|reviews/m);
+
+      // Two processes, of which each knows its own part.
+      folder.write("slo.yaml", SLO);
+      const ports = [...pc.stdout.matchAll(/^(127\.0\.0\.1:\d+) /gm)].map(([, address = ""]) => address);
+      const addresses = [...new Set(ports)];
+      expect(addresses).toHaveLength(2);
+      const failing = async (times: number): Promise<void> => {
+        for (let index = 0; index < times; index++)
+          for (const address of addresses) await (await fetch(`http://${address}/bad`)).text();
+      };
+      const slo = async (): Promise<Objective[]> => {
+        const { code, stdout, stderr } = await runCli(["slo", "slo.yaml", "--interval", "300ms", "-o", "json"], {
+          cwd,
+        });
+        expect(code, stderr).toBe(0);
+        return (JSON.parse(stdout) as { objectives: Objective[] }).objectives;
+      };
+      await failing(10);
+      const [answered, fast] = await slo();
+      if (answered === undefined || fast === undefined) throw new Error("an objective is missing");
+      expect([answered.slo, answered.events.bad, answered.burnNow]).toEqual(["answered", 20, 0]);
+      expect(answered.good).toBeCloseTo(1 - 20 / answered.events.total, 9);
+      expect(answered.burn).toBeCloseTo(20 / answered.events.total / 0.1, 9);
+      expect(answered.budget).toBeCloseTo(1 - answered.burn, 9);
+      expect([fast.slo, fast.events.bad, fast.burn, fast.budget]).toEqual(["fast", 0, 0, 1]);
+      expect(fast.events.total).toBeGreaterThan(answered.events.bad);
+      const [burning] = await Promise.all([slo(), failing(50)]);
+      expect(burning[0]?.burnNow).toBeGreaterThan(answered.burn);
       const check = await runCli(["check"], { cwd });
       expect(check.stdout).toContain("ok 3 of 3 registered processes answer");
     } finally {
