@@ -54,7 +54,7 @@ export function withRegistry(command: Command, timeoutMs = 10_000): Command {
     .addOption(
       new Option(
         "--config <registry>",
-        "its folder, or consul://host:8500 (default: INMESH_CONFIG, else inmesh.yaml, else ./mesh)",
+        "its folder, consul://host:8500 or xds://host:15010 (default: INMESH_CONFIG, else inmesh.yaml, else ./mesh)",
       ).helpGroup(SHARED),
     )
     .addOption(new Option("-n, --namespace <name>", "namespace to look in, and of names without one").helpGroup(SHARED))

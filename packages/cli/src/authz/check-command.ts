@@ -11,6 +11,7 @@ import { collect, formatOf, namespaceOf, type RegistryOptions, withCommon, withR
 import { formatAuthorization } from "../output/authorization.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
 import { clientContext } from "../registry/client-context.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 
 interface AuthzOptions extends RegistryOptions, AuthorizeArguments {
@@ -49,11 +50,12 @@ export function authzCheckCommand(ports: CommandPorts): Command {
     .addHelpText("after", EXAMPLES);
   return withRegistry(withCommon(command, REPORT_FORMATS)).action(
     action<[string | undefined, string | undefined], AuthzOptions>(ports, (cli, [method, path], options) =>
-      withOpenRegistry({ ...options, namespace: namespaceCalled(cli, options) }, cli, (registry) =>
-        options.requests === undefined
+      withOpenRegistry({ ...options, namespace: namespaceCalled(cli, options) }, cli, (registry) => {
+        needDocuments(registry, "judge by");
+        return options.requests === undefined
           ? judgeOne(cli, registry, options, method, path)
-          : judgeLines(cli, registry, options, options.requests),
-      ),
+          : judgeLines(cli, registry, options, options.requests);
+      }),
     ),
   );
 }

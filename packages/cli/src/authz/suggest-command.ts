@@ -18,6 +18,7 @@ import {
 } from "../options.js";
 import { count, type Format, formatMs, printData } from "../output/format.js";
 import { parseServiceName } from "../registry/client-context.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { observedServices } from "./observed-services.js";
 import { rehearse, type WouldDeny } from "./rehearsal.js";
@@ -62,6 +63,7 @@ export function suggestCommand(ports: CommandPorts): Command {
   return withRemote(withAllNamespaces(withRegistry(withCommon(command, FORMATS)))).action(
     action<[string | undefined], SuggestOptions>(ports, (cli, [service], options) =>
       withOpenRegistry(options, cli, async (registry) => {
+        needDocuments(registry, "rehearse with");
         const wanted = service === undefined ? undefined : parseServiceName(service, namespaceOf(options, cli));
         const isWanted = (lease: { readonly namespace: string; readonly service: string }): boolean =>
           wanted === undefined

@@ -8,7 +8,8 @@ import { CliError, systemReason } from "../exit.js";
 import { namespaceOf, type RegistryOptions } from "../options.js";
 import { count } from "../output/format.js";
 import { placeOf, sortProblems } from "../output/problems.js";
-import { snapshotSeen } from "../registry/client-context.js";
+import { clientViewSeen } from "../registry/client-context.js";
+import type { ClientView } from "../registry/client-view.js";
 import { type OpenRegistry, openRegistry } from "../registry/open-registry.js";
 import { registryName } from "../registry/registry-name.js";
 import { error, type Finding, ok, type Section, warning } from "./section.js";
@@ -31,25 +32,39 @@ export async function checkRegistry(
     return { section, registry: undefined };
   }
   const { documents } = registry.view;
-  findings.push(ok(`"${registry.shown}" is readable: ${count(documents.length, "document")}`));
+  const isCompiled = registry.profile === "envoy" || registry.profile === "grpc";
+  if (!isCompiled) findings.push(ok(`"${registry.shown}" is readable: ${count(documents.length, "document")}`));
   if (registry.staleness !== undefined)
     findings.push(warning(registry.staleness, registry.adviceFor(registry.staleness)));
   const name = registryName(options, cli);
   if (name.kind === "folder") findings.push(...(await writable(name.path, registry.shown)));
-  else findings.push(await allowed(registry, namespaceOf(options, cli)));
-  const snapshot = await snapshotSeen(registry, options, cli);
-  const bad = sortProblems(snapshot.problems).filter(({ severity }) => severity !== "info");
+  else if (name.kind === "consul") findings.push(await allowed(registry, namespaceOf(options, cli)));
+  let seen: ClientView;
+  try {
+    seen = await clientViewSeen(registry, options, cli);
+  } catch (failure) {
+    if (!(failure instanceof CliError)) throw failure;
+    findings.push(error(failure.message, failure.advice));
+    return { section, registry };
+  }
+  const { snapshot, refused } = seen;
+  // Of compiled resources those that are refused are no part of what the snapshot says of itself.
+  const all = isCompiled ? [...refused.flatMap(({ problems }) => problems), ...snapshot.problems] : snapshot.problems;
+  const bad = sortProblems(all).filter(({ severity }) => severity !== "info");
   for (const problem of bad) {
     const place = placeOf(problem) || problem.resource;
     const make = problem.severity === "error" ? error : warning;
     findings.push(
       make(
         `${problem.code} ${place} ${problem.message}`,
-        `See: inmesh help ${problem.code}, and: inmesh analyze ${registry.shown}`,
+        `See: inmesh help ${problem.code}${isCompiled ? "" : `, and: inmesh analyze ${registry.shown}`}`,
       ),
     );
   }
-  if (bad.length === 0) findings.push(ok("its policy has no problems"));
+  if (bad.length === 0)
+    findings.push(
+      ok(isCompiled ? "nothing of it is refused, and all of it is honoured" : "its policy has no problems"),
+    );
   return { section, registry };
 }
 

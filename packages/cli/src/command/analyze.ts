@@ -12,6 +12,7 @@ import { readPolicyTexts } from "../input/policy-texts.js";
 import { formatOf, namespaceOf, type RegistryOptions, withCommon, withRegistry } from "../options.js";
 import { count, REPORT_FORMATS } from "../output/format.js";
 import { printProblems } from "../output/problems.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { workloadsOf } from "../registry/workload.js";
 import { action, type CommandPorts } from "./define.js";
@@ -69,12 +70,11 @@ export function analyzeCommand(ports: CommandPorts): Command {
 }
 
 function readRegistry(options: RegistryOptions, cli: Cli): Promise<Around> {
-  return withOpenRegistry(options, cli, async ({ view, passedOver }) => ({
-    documents: view.documents,
-    passedOver,
-    workloads: workloadsOf(view),
-    problems: view.problems,
-  }));
+  return withOpenRegistry(options, cli, async (registry) => {
+    needDocuments(registry, "judge them with");
+    const { view, passedOver } = registry;
+    return { documents: view.documents, passedOver, workloads: workloadsOf(view), problems: view.problems };
+  });
 }
 
 /** A document that was given replaces the registry's. */

@@ -15,6 +15,7 @@ import { CHANGE_FORMATS, printData } from "../output/format.js";
 import { withoutOwnStatus } from "../output/gateway-status.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
 import { configEntryOf } from "../registry/config-entry.js";
+import { refuseToWrite } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -45,6 +46,7 @@ export function applyCommand(ports: CommandPorts): Command {
     .addHelpText("after", EXAMPLES);
   return withNote(withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000))).action(
     action<[], ApplyOptions>(ports, async (cli, _, options) => {
+      refuseToWrite(cli, options, "apply");
       noteOf(options, cli);
       const judged = judgeTexts(await readPolicyTexts(options.file, cli), namespaceOf(options, cli));
       const problems = [...judged.problems, ...duplicates(judged.documents, "Neither is applied. Remove one.")];

@@ -12,6 +12,7 @@ import { formatOf, type RegistryOptions, withCommon, withRegistry } from "../opt
 import { count, printData, REPORT_FORMATS } from "../output/format.js";
 import { printable } from "../output/paint.js";
 import type { OpenRegistry } from "../registry/open-registry.js";
+import { registryName } from "../registry/registry-name.js";
 import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
 
@@ -21,7 +22,8 @@ export interface CheckOptions extends RegistryOptions {
 
 const EXAMPLES = `
 Looks at Node and the packages that the current folder would load, at the registry and its policy, and at the running
-processes and their identities. Exit code 1 when something is wrong; a warning alone is none.
+processes and their identities. Of a control plane (xds://) it tries the way there: names, connection, TLS, token, what it
+answers to whom, and what processes would refuse of it. Exit code 1 when something is wrong; a warning alone is none.
 `;
 
 export function checkCommand(ports: CommandPorts): Command {
@@ -33,6 +35,14 @@ export function checkCommand(ports: CommandPorts): Command {
       let registry: OpenRegistry | undefined;
       const sections: Section[] = [await checkRuntime(cli)];
       try {
+        const name = registryName(options, cli);
+        if (name.kind === "xds") {
+          // What speaks xDS is loaded by those who ask for it.
+          const { checkControlPlane } = await import("../check/control-plane.js");
+          const { section, answers } = await checkControlPlane(cli, options, name);
+          sections.push(section);
+          if (!answers) return report(cli, options, sections);
+        }
         const found = await checkRegistry(cli, options);
         registry = found.registry;
         sections.push(found.section);

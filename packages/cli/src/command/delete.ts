@@ -10,6 +10,7 @@ import { parseResourceName } from "../input/resource-name.js";
 import { collect, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { CHANGE_FORMATS } from "../output/format.js";
 import { configEntryAdvice, configEntryOf } from "../registry/config-entry.js";
+import { refuseToWrite } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -38,6 +39,7 @@ export function deleteCommand(ports: CommandPorts): Command {
     .addHelpText("after", EXAMPLES);
   return withNote(withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000))).action(
     action<[string[]], DeleteOptions>(ports, async (cli, [names], options) => {
+      refuseToWrite(cli, options, "delete", "Delete it where it was written: kubectl delete, or its own folder.");
       const files = options.file ?? [];
       if (names.length === 0 && files.length === 0) {
         throw new CliError(EXIT.usage, "nothing to delete was named", "Write KIND/NAME, or -f FILE.");

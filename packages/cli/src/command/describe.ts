@@ -10,6 +10,7 @@ import { formatOf, withCommon, withRegistry } from "../options.js";
 import { formatDescription } from "../output/description.js";
 import { printData, REPORT_FORMATS } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { findServices } from "../registry/find-services.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { withRemote } from "./change.js";
@@ -34,6 +35,7 @@ export function describeCommand(ports: CommandPorts): Command {
   return withRemote(withRegistry(withCommon(command, REPORT_FORMATS))).action(
     action<[string], ViewOptions & { readonly remote?: boolean }>(ports, (cli, [name], options) =>
       withOpenRegistry(options, cli, async (registry) => {
+        needDocuments(registry, "describe");
         const snapshot = await snapshotSeen(registry, options, cli);
         const found = findServices(snapshotView(snapshot, []).services, name, options.namespace);
         const described = [];

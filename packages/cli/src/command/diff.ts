@@ -26,6 +26,7 @@ import {
 import { type Affected, type Change, type Difference, formatDifference } from "../output/difference.js";
 import { LIST_FORMATS, printData } from "../output/format.js";
 import { isUnicode } from "../output/paint.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { workloadsOf } from "../registry/workload.js";
 import { withRemote } from "./change.js";
@@ -66,9 +67,10 @@ export function diffCommand(ports: CommandPorts): Command {
           "Name other files.",
         );
       }
-      return withOpenRegistry(options, cli, async (registry) =>
-        print(cli, options, await differenceOf(cli, registry, options, given)),
-      );
+      return withOpenRegistry(options, cli, async (registry) => {
+        needDocuments(registry, "compare with");
+        return print(cli, options, await differenceOf(cli, registry, options, given));
+      });
     }),
   );
 }

@@ -12,6 +12,7 @@ import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegi
 import { formatMs, LIST_FORMATS, printData, printListing } from "../output/format.js";
 import { type GatewayStatuses, statusField } from "../output/gateway-status.js";
 import { placeOf } from "../output/problems.js";
+import { needDocuments } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { workloadsOf } from "../registry/workload.js";
 import { action, type CommandPorts } from "./define.js";
@@ -33,6 +34,7 @@ export function getCommand(ports: CommandPorts): Command {
     action<[string | undefined, string | undefined], RegistryOptions>(ports, async (cli, [target, name], options) => {
       const query = parseTarget(target, name, options);
       return withOpenRegistry(options, cli, async (registry) => {
+        needDocuments(registry, "list");
         const { view, shown } = registry;
         const found = view.documents.filter((document) => isWanted(document, query));
         if (query.name !== undefined && found.length === 0) throw notFound(query as NamedQuery, view.documents, shown);

@@ -12,6 +12,7 @@ import { formatMs, LIST_FORMATS, printListing } from "../output/format.js";
 import { isUnicode } from "../output/paint.js";
 import { type Column, formatTable } from "../output/table.js";
 import { configEntryOf } from "../registry/config-entry.js";
+import { refuseToWrite } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
 import { notFound } from "./get.js";
@@ -38,14 +39,20 @@ export function historyCommand(ports: CommandPorts): Command {
     .option("--diff", "show what each change did, field by field")
     .addHelpText("after", EXAMPLES);
   return withRegistry(withCommon(command, LIST_FORMATS)).action(
-    action<[string, string | undefined], HistoryOptions>(ports, (cli, [target, name], options) =>
-      withOpenRegistry(options, cli, async (registry) => {
+    action<[string, string | undefined], HistoryOptions>(ports, async (cli, [target, name], options) => {
+      refuseToWrite(
+        cli,
+        options,
+        "history",
+        "It tells what is in force and not what was: look where policy is written, such as in git.",
+      );
+      return withOpenRegistry(options, cli, async (registry) => {
         const text = name === undefined ? target : `${target}/${name}`;
         const { documents } = registry.view;
         const stored = storedKey(text, documents, options.namespace, namespaceOf(options, cli));
         return print(cli, options, registry, stored, await historyOf(registry, stored));
-      }),
-    ),
+      });
+    }),
   );
 }
 

@@ -21,6 +21,7 @@ import {
 import { collect, formatOf, inNamespace, namespaceOf, withCommon, withRegistry } from "../options.js";
 import { LIST_FORMATS, printListing } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
+import { refuseToWrite } from "../registry/control-plane-limits.js";
 import { noProcess, type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { type ChangeOptions, noteOf, withNote, withWait } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
@@ -61,6 +62,8 @@ or off stays at least as narrow. With --wait the exit code is 4 when a process h
 when one that is meant keeps another mode because something narrower says so.
 `;
 
+const OWN_MODE = "Start its processes with INMESH_MODE=off or observe. A MeshMode is kept in a folder or in Consul.";
+
 export function modeCommand(ports: CommandPorts): Command {
   const command = new Command("mode")
     .description("show the mode of every process, or switch policy on, to observe or off")
@@ -71,11 +74,12 @@ export function modeCommand(ports: CommandPorts): Command {
     .option("--dry-run", "say what would change")
     .addHelpText("after", EXAMPLES);
   return withNote(withWait(withRegistry(withCommon(command, LIST_FORMATS), 30_000))).action(
-    action<[Mode | undefined, string | undefined], ModeOptions>(ports, (cli, [mode, service], options) =>
-      withOpenRegistry(options, cli, (registry) =>
+    action<[Mode | undefined, string | undefined], ModeOptions>(ports, async (cli, [mode, service], options) => {
+      if (mode !== undefined) refuseToWrite(cli, options, "mode", OWN_MODE);
+      return withOpenRegistry(options, cli, (registry) =>
         mode === undefined ? show(cli, registry, options) : change(cli, registry, options, mode, service),
-      ),
-    ),
+      );
+    }),
   );
 }
 

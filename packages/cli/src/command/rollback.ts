@@ -14,6 +14,7 @@ import { fieldLines } from "../output/difference.js";
 import { CHANGE_FORMATS } from "../output/format.js";
 import { isUnicode } from "../output/paint.js";
 import { problemLine, sortProblems, summariseProblems } from "../output/problems.js";
+import { refuseToWrite } from "../registry/control-plane-limits.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { refuseTooNew } from "./apply.js";
 import { type ChangeOptions, finishChange, noteOf, withNote, withWait } from "./change.js";
@@ -45,7 +46,8 @@ export function rollbackCommand(ports: CommandPorts): Command {
     .option("--force", "write even what a running process is too old to understand")
     .addHelpText("after", EXAMPLES);
   return withNote(withWait(withRegistry(withCommon(command, CHANGE_FORMATS), 30_000))).action(
-    action<[string, string | undefined], RollbackOptions>(ports, (cli, [target, name], options) => {
+    action<[string, string | undefined], RollbackOptions>(ports, async (cli, [target, name], options) => {
+      refuseToWrite(cli, options, "rollback", "Write the version of before where it reads: kubectl apply -f FILE.");
       noteOf(options, cli);
       return withOpenRegistry(options, cli, async (registry) => {
         const text = name === undefined ? target : `${target}/${name}`;

@@ -7,7 +7,7 @@ import { formatOf, type RegistryOptions, withAllNamespaces, withCommon, withRegi
 import { LIST_FORMATS, printListing } from "../output/format.js";
 import { snapshotSeen } from "../registry/client-context.js";
 import { findServices } from "../registry/find-services.js";
-import { withOpenRegistry } from "../registry/open-registry.js";
+import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
 
 export interface ViewOptions extends RegistryOptions {
@@ -47,7 +47,7 @@ export function servicesCommand(ports: CommandPorts): Command {
             { title: "PORTS", cell: portsText },
             { title: "ENDPOINTS", cell: ({ endpoints }) => `${endpoints}`, align: "right" },
             { title: "HOST", cell: ({ host }) => host },
-            { title: "DEFINED BY", cell: ({ resource }) => resource || "its processes" },
+            { title: "DEFINED BY", cell: ({ resource }) => resource || definer(registry) },
             { title: "RESOLUTION", cell: ({ resolution }) => resolution, wide: true },
             { title: "LOCATION", cell: ({ location }) => location, wide: true },
           ],
@@ -56,6 +56,11 @@ export function servicesCommand(ports: CommandPorts): Command {
       }),
     ),
   );
+}
+
+/** Of services that no document speaks of. */
+function definer({ profile }: OpenRegistry): string {
+  return profile === "envoy" || profile === "grpc" ? "the control plane" : "its processes";
 }
 
 function portsText({ ports }: ServiceView): string {

@@ -5,6 +5,7 @@ import type { ClientContext, Snapshot } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { namespaceOf, type RegistryOptions } from "../options.js";
+import type { ClientView } from "./client-view.js";
 import type { OpenRegistry } from "./open-registry.js";
 
 /** `service`, `ns/service` or `service.ns`. @throws {CliError} */
@@ -46,6 +47,14 @@ export async function snapshotSeen(
   options: RegistryOptions & { readonly from?: string },
   cli: Cli,
 ): Promise<Snapshot> {
-  const client = clientContext(options.from, namespaceOf(options, cli), registry.view.leases);
-  return (await registry.viewOf(client)).snapshot;
+  return (await clientViewSeen(registry, options, cli)).snapshot;
+}
+
+/** The same with what is refused of it. */
+export function clientViewSeen(
+  registry: OpenRegistry,
+  options: RegistryOptions & { readonly from?: string },
+  cli: Cli,
+): Promise<ClientView> {
+  return registry.viewOf(clientContext(options.from, namespaceOf(options, cli), registry.view.leases));
 }

@@ -1,10 +1,11 @@
-/** The registry behind a name: a folder, or a Consul, whose package is loaded only for one. */
+/** The registry behind a name: a folder, a Consul, or a control plane; the packages of the last two are loaded only for one. */
 
 import type { Clock, ServiceRef, Source, Store } from "@inmesh/core";
 import { MeshError } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
-import type { ParsedDocuments, ParseOptions, Problem } from "@inmesh/model";
+import type { ClientContext, ParsedDocuments, ParseOptions, Problem } from "@inmesh/model";
 import { CliError, EXIT } from "../exit.js";
+import type { ClientView } from "./client-view.js";
 import { consulAdvice } from "./consul-advice.js";
 import type { RegistryName } from "./registry-name.js";
 
@@ -16,6 +17,10 @@ export interface MeshRegistry {
   readonly store: Required<Store>;
   /** Why policy of a namespace cannot be written with this command's rights, where the registry can be asked. */
   readonly obstacle?: (namespace: string) => Promise<string | undefined>;
+  /** Of a control plane. `api`: it tells documents; else what was compiled of them. */
+  readonly profile?: "api" | "envoy" | "grpc";
+  /** Of one that tells each client what was compiled for it, and no documents: asks as that client. @throws {CliError} */
+  readonly viewOf?: (client: ClientContext) => Promise<ClientView>;
   /** What to do about an error that the registry is away, or does not let us. */
   adviceFor(reason: string): string;
   close(): Promise<void>;
@@ -28,6 +33,12 @@ export interface MeshRegistryOptions {
   readonly onWarning: (warning: Problem) => void;
   /** Whether changes are to be seen. A folder shows them anyway. */
   readonly follow: boolean;
+  /** Of who asks, where a registry answers each by who it is. */
+  readonly asker?: ServiceRef;
+  /** In ms: how long one that tells piece by piece is waited for. */
+  readonly timeoutMs?: number;
+  /** What is asked of whom, for `--verbose`. */
+  readonly trace?: (line: string) => void;
   /** Whose instances alone matter, where a registry tells them service by service. @default everybody's */
   readonly only?: ServiceRef;
 }
@@ -35,6 +46,7 @@ export interface MeshRegistryOptions {
 /** @throws {CliError} for a URL that cannot be used */
 export async function meshRegistry(name: RegistryName, options: MeshRegistryOptions): Promise<MeshRegistry> {
   if (name.kind === "consul") return consulRegistry(name.url, options);
+  if (name.kind === "xds") return (await import("./xds-registry.js")).xdsRegistry(name, options);
   const { parse, clock, onWarning } = options;
   const folder = new FolderRegistry({ path: name.path, parse, clock, onWarning });
   return {

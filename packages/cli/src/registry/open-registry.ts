@@ -5,26 +5,20 @@ import {
   type ChangeNote,
   type Clock,
   MeshError,
-  type Refusal,
   type RegistryView,
   type Revision,
   sleep,
 } from "@inmesh/core";
-import type { ClientContext, Document, Snapshot } from "@inmesh/model";
+import type { ClientContext, Document } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
-import type { RegistryOptions } from "../options.js";
+import { namespaceOf, type RegistryOptions } from "../options.js";
 import { count, formatMs } from "../output/format.js";
+import type { ClientView } from "./client-view.js";
 import { compileView } from "./compile-view.js";
 import { type MeshRegistry, meshRegistry } from "./mesh-registry.js";
 import { PassedOver } from "./passed-over.js";
 import { registryName } from "./registry-name.js";
-
-export interface ClientView {
-  readonly snapshot: Snapshot;
-  /** Documents that are not in force as they are written. */
-  readonly refused: readonly Refusal[];
-}
 
 /** The registry's word for a file that exists and cannot be read. */
 const UNREADABLE = "IM0702";
@@ -33,6 +27,8 @@ export class OpenRegistry {
   readonly kind: MeshRegistry["kind"];
   /** As the user named it, without anything secret. */
   readonly shown: string;
+  /** Of a control plane: what it tells. */
+  readonly profile: MeshRegistry["profile"];
   readonly #registry: MeshRegistry;
   readonly #clock: Clock;
   readonly #snapshots = new Map<string, ClientView>();
@@ -42,6 +38,7 @@ export class OpenRegistry {
   constructor(registry: MeshRegistry, passedOver: PassedOver, first: RegistryView, clock: Clock) {
     this.kind = registry.kind;
     this.shown = registry.shown;
+    this.profile = registry.profile;
     this.#registry = registry;
     this.#passedOver = passedOver;
     this.#view = first;
@@ -102,6 +99,11 @@ export class OpenRegistry {
     const key = JSON.stringify(client);
     const known = this.#snapshots.get(key);
     if (known !== undefined) return known;
+    if (this.#registry.viewOf !== undefined) {
+      const told = await this.#registry.viewOf(client);
+      this.#snapshots.set(key, told);
+      return told;
+    }
     const { snapshot, status } = await compileView(this.#view, client, this.#clock);
     const { refused, problems } = status;
     if (snapshot === undefined) {
@@ -149,6 +151,8 @@ export async function openRegistry(
   const registry = await meshRegistry(registryName(options, cli), {
     ...{ parse, clock, env, onWarning },
     follow: options.wait === true,
+    ...{ timeoutMs: options.timeout, trace: cli.trace },
+    asker: { namespace: namespaceOf(options, cli), service: env["INMESH_SERVICE"] || "inmesh" },
   });
   const { shown, source } = registry;
   let first: RegistryView | undefined;
@@ -213,6 +217,12 @@ function unnamed(reason: string, shown: string): string {
 
 /** For a list of processes that is empty. */
 export function noProcess({ shown, kind }: OpenRegistry): string {
+  if (kind === "xds") {
+    return `No process of this user and machine takes its configuration from "${shown}". ${ASK_ELSEWHERE}`;
+  }
   const start = "Start one with: inmesh dev -- node server.js";
   return `No process is registered in "${shown}"${kind === "consul" ? ", or the token may not see it" : ""}. ${start}`;
 }
+
+/** A control plane does not say where its processes are. */
+const ASK_ELSEWHERE = "Ask others by their admin endpoint: --admin HOST:PORT.";

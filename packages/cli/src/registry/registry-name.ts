@@ -19,6 +19,12 @@ export type RegistryName =
       readonly shown: string;
       /** May hold a token: for nobody's eyes. */
       readonly url: string;
+    }
+  | {
+      /** A control plane: it tells what it has, and takes nothing. */
+      readonly kind: "xds";
+      readonly shown: string;
+      readonly url: string;
     };
 
 /** @throws {CliError} for a registry that commands cannot read */
@@ -26,11 +32,12 @@ export function registryName({ config }: { readonly config?: string }, { io }: C
   const text = config ?? (io.env["INMESH_CONFIG"] || undefined) ?? defaultConfig(io);
   const scheme = schemeOf(text);
   if (scheme === "consul" || scheme === "consul+https") return { kind: "consul", shown: shownUrl(text), url: text };
+  if (scheme === "xds") return { kind: "xds", shown: shownUrl(text), url: text };
   if (scheme !== undefined) {
     throw new CliError(
       EXIT.usage,
-      `the registry "${shownUrl(text)}" is neither a folder nor a Consul, and this version of the command reads no other`,
-      "Give the folder of the mesh, or a Consul: --config DIR, --config consul://HOST:8500.",
+      `the registry "${shownUrl(text)}" is no folder, no Consul and no xDS control plane, and this version of the command reads no other`,
+      "Give one: --config DIR, --config consul://HOST:8500, --config xds://HOST:15010.",
     );
   }
   if (text === "") throw new CliError(EXIT.usage, "the registry is empty", "Give its folder: --config DIR.");

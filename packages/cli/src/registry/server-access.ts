@@ -20,6 +20,8 @@ export async function serverAccess(
   { destinations, request, outcome }: Explanation,
 ): Promise<readonly ServerAccess[]> {
   if (outcome !== "route") return [];
+  // A control plane tells of a server's own policy to who has its address.
+  if (registry.profile === "envoy" || registry.profile === "grpc") return [];
   const account = client.serviceAccount ?? client.service;
   const found: ServerAccess[] = [];
   for (const host of new Set(destinations.map((destination) => destination.host))) {

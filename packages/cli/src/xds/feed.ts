@@ -1,11 +1,13 @@
 /** Everything a control plane tells of some types, and of the names that those lead to. */
 
-import type { Watch, XdsClient } from "@inmesh/xds/client";
+import type { Watch, XdsClient, XdsProfile } from "@inmesh/xds/client";
 import { CLUSTERS, ENDPOINTS, ENVOY_URLS, envoyType, LISTENERS, ROUTES, type Told, type XdsType } from "./kinds.js";
 import { namesIn } from "./names.js";
 
 export interface FeedOptions {
   readonly types: readonly XdsType[];
+  /** `grpc`: clusters are asked for by the names that routes give, since nobody tells them all. */
+  readonly profile: XdsProfile;
   /** Of the first type only these, with what they lead to. Empty: all there are. */
   readonly names: readonly string[];
   readonly onChange: (change: FeedChange) => void;
@@ -60,6 +62,11 @@ export class Feed {
       if (names === "*") return answered ? [] : [type.url];
       return [...names].filter((name) => !values.has(name) && !missing.has(name)).map((name) => `${type.url} ${name}`);
     });
+  }
+
+  /** Whether anything has been said of the type, if only that there is nothing. */
+  answered(url: string): boolean {
+    return this.#channels.some((channel) => channel.type.url === url && channel.answered);
   }
 
   /** Names that were asked for and that the control plane has nothing of. */
@@ -118,7 +125,7 @@ function isNamed(name: string, wanted: string): boolean {
 }
 
 /** The types in the order in which they name each other, with those that nobody wants to see and that name what is wanted. */
-function plan({ types, names }: FeedOptions): readonly Channel[] {
+function plan({ types, names, profile }: FeedOptions): readonly Channel[] {
   const at = (type: XdsType) => ENVOY_URLS.indexOf(type.url);
   const wanted = [...types].sort((a, b) => at(a) - at(b));
   const first = wanted[0]?.url;
@@ -128,7 +135,7 @@ function plan({ types, names }: FeedOptions): readonly Channel[] {
     const given = names.length > 0;
     if (given && type.url === first) return channel(type, new Set(names));
     if (type.url === ROUTES) return channel(type, new Set(), LISTENERS);
-    if (type.url === CLUSTERS && given && has(ROUTES)) return channel(type, new Set(), ROUTES);
+    if (type.url === CLUSTERS && has(ROUTES) && (given || profile === "grpc")) return channel(type, new Set(), ROUTES);
     if (type.url === ENDPOINTS) return channel(type, new Set(), CLUSTERS);
     return channel(type, "*");
   });

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { messageOf, systemRandom } from "@inmesh/core";
+import type { ClientContext } from "@inmesh/model";
 import { istioNode } from "@inmesh/xds/api";
 import { type AdsClient, createXdsClient, parseXdsTarget, type XdsNode, type XdsTarget } from "@inmesh/xds/client";
 import type { Cli } from "../cli.js";
@@ -14,41 +15,60 @@ import type { XdsOptions } from "./options.js";
 export interface OpenStream {
   readonly target: XdsTarget;
   readonly client: AdsClient;
+  /** Who it asks as. */
+  readonly node: XdsNode;
+}
+
+/** What opening a stream touches of the world. */
+export interface StreamPorts {
+  readonly env: Cli["io"]["env"];
+  readonly clock: Cli["io"]["clock"];
+  readonly trace: (line: string) => void;
+  readonly warn: (line: string) => void;
 }
 
 /** @throws {CliError} the URL, or the bootstrap that it leads to, cannot be used */
-export function openStream(cli: Cli, url: string, options: XdsOptions): OpenStream {
-  const { io } = cli;
-  const target = readTarget(url, io.env);
-  const cluster = target.cluster ?? io.env["ISTIO_META_CLUSTER_ID"];
-  const node = nodeOf(target, cli, options);
-  cli.trace(`asking ${target.servers[0]?.address ?? ""} (${target.mode}) as ${node.id}`);
+export function openStream(cli: Cli, url: string, options: Pick<XdsOptions, "namespace" | "service">): OpenStream {
+  const { env, clock } = cli.io;
+  const service = options.service ?? (env["INMESH_SERVICE"] || "inmesh");
+  const { trace, warn } = cli;
+  return openStreamAs({ env, clock, trace, warn }, url, { namespace: namespaceOf(options, cli), service, labels: {} });
+}
+
+/** As a process of that service would open it. @throws {CliError} as `openStream` */
+export function openStreamAs(ports: StreamPorts, url: string, who: ClientContext): OpenStream {
+  const { env, clock, trace, warn } = ports;
+  const target = readTarget(url, env);
+  const cluster = target.cluster ?? env["ISTIO_META_CLUSTER_ID"];
+  const node = nodeOf(target, env, who);
+  trace(`asking ${target.servers[0]?.address ?? ""} (${target.mode}) as ${node.id}`);
   const client = createXdsClient(
     { ...target, cluster },
     {
-      ...{ clock: io.clock, random: systemRandom, version: VERSION, node, warn: cli.warn },
+      ...{ clock, random: systemRandom, version: VERSION, node, warn },
       repeatsNames: target.profile === "grpc" && target.mode === "delta",
     },
   );
-  return { target, client };
+  return { target, client, node };
 }
 
-function readTarget(url: string, env: Cli["io"]["env"]): XdsTarget {
+/** @throws {CliError} it cannot be used */
+export function readTarget(url: string, env: Cli["io"]["env"]): XdsTarget {
   try {
     return parseXdsTarget(url, { env, readFile: (path) => readFileSync(path, "utf8") });
   } catch (error) {
-    throw new CliError(EXIT.usage, messageOf(error), "See docs/reference/configuration.md, xDS, for its forms.");
+    throw new CliError(EXIT.usage, messageOf(error), "See docs/reference/xds.md for the forms of its URL.");
   }
 }
 
 /** What a bootstrap says comes first, as in a process. */
-function nodeOf({ node, profile }: XdsTarget, cli: Cli, options: XdsOptions): XdsNode {
-  const { env } = cli.io;
-  const service = options.service ?? (env["INMESH_SERVICE"] || "inmesh");
+function nodeOf({ node, profile }: XdsTarget, env: Cli["io"]["env"], who: ClientContext): XdsNode {
+  const { namespace, labels, locality } = who;
+  const service = who.service || "inmesh";
   const own = istioNode({
-    ...{ env, namespace: namespaceOf(options, cli), labels: { app: service }, member: false, address: addressOf(env) },
+    ...{ env, namespace, labels: { app: service, ...labels }, member: false, address: addressOf(env), locality },
     name: env["POD_NAME"] || `${service}-${process.pid}`,
-    serviceAccount: env["SERVICE_ACCOUNT"],
+    serviceAccount: who.serviceAccount ?? env["SERVICE_ACCOUNT"],
     generator: profile === "grpc" ? "grpc" : undefined,
   });
   return { ...own, ...node, metadata: { ...own.metadata, ...node.metadata } };
@@ -58,4 +78,9 @@ function addressOf(env: Cli["io"]["env"]): string {
   const outside = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   const found = outside.find(({ internal, family }) => !internal && family === "IPv4")?.address;
   return env["INSTANCE_IP"] || env["POD_IP"] || found || "127.0.0.1";
+}
+
+/** How long a stream may fail before there is none, in ms: while there is another server to fall back to. */
+export function failingMs({ servers }: XdsTarget): number {
+  return servers.length > 1 ? 1_500 : 0;
 }

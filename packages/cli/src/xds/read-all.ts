@@ -37,6 +37,7 @@ export async function follow(
       };
       const feed = new Feed(client, {
         types: typesOf(options.type ?? [], target.profile),
+        profile: target.profile,
         names: options.name ?? [],
         onChange: (change) => onChange?.(change),
         onTold: () => onTold(),

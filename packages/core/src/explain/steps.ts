@@ -119,7 +119,9 @@ export function mirroringStep(
 }
 
 function placeText({ name, path, resource, file, line, column }: ExplainedRoute): string {
-  const rule = name === "default" ? path : `"${name}" (${path})`;
+  // Of a table that came compiled nothing says where in a document a rule stood.
+  const rule =
+    name === "default" || name === "" ? path || "the default rule" : path === "" ? `"${name}"` : `"${name}" (${path})`;
   if (resource === null) return rule;
   if (file === "") return `${rule} of ${resource}`;
   // What was translated from another registry's entries has a name and no lines.

@@ -239,7 +239,8 @@ function identity(name: string, istio: Readonly<Record<string, unknown>> | undef
   const service = {
     host,
     name: (text("name") || host).split(".")[0] ?? host,
-    namespace: text("namespace"),
+    // istiod says nothing of it to gRPC clients.
+    namespace: text("namespace") || (/^[^.]+\.([^.]+)\.svc\./.exec(host)?.[1] ?? ""),
     external: istio?.["external"] === true,
   };
   return { host, port, subset, service };

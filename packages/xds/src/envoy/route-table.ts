@@ -75,19 +75,20 @@ export class EnvoyRouteTable implements RouteTable {
   }
 
   all(): readonly VirtualHost[] {
-    const seen = new Set<VirtualHost>();
+    // istiod 1.26 tells a gRPC client every host of a port in the table of each of them.
+    const seen = new Map<string, VirtualHost>();
     for (const listener of this.#resources.listeners.values()) {
       const { http, kind, name } = listener;
       if (http === undefined || kind === "inbound") continue;
       const table = this.#tableOf(listener);
       const port = kind === "api" ? portOf(name) : listener.port;
       for (const host of table?.hosts ?? []) {
-        if (!isPassThrough(host, this.#virtualHost({ host, port, maxStreamMs: http.maxStreamMs }))) {
-          seen.add(this.#virtualHost({ host, port, maxStreamMs: http.maxStreamMs }));
-        }
+        const made = this.#virtualHost({ host, port, maxStreamMs: http.maxStreamMs });
+        const key = `${port} ${made.name}`;
+        if (!seen.has(key) && !isPassThrough(host, made)) seen.set(key, made);
       }
     }
-    return [...seen].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    return [...seen.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
   #find(host: string, port: number): VirtualHost | undefined {

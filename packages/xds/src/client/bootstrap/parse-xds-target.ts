@@ -104,6 +104,7 @@ function addressOf(url: string, place: string): Address {
       fail(url, `a socket has an absolute path, as in xds://unix:/run/xds.sock; found ${path}`);
     return { address: `unix:${path}`, port: "", isLocal: true };
   }
+  if (place.includes("@")) fail(url, "whoever asks is known by token=FILE or cert=FILE, and not by a name before an @");
   const [, host, port = TLS_PORT] = /^(\[[0-9a-f:.]+\]|[^:/[\]@]+)(?::(\d+))?\/?$/i.exec(place) ?? [];
   if (host === undefined || Number(port) > 65_535 || Number(port) === 0) {
     return fail(url, `found ${place}, expected host:port, [IPv6]:port or unix:/path`);
@@ -168,5 +169,8 @@ class Parameters {
 }
 
 function fail(url: string, problem: string): never {
-  throw new MeshError("CONFIG_INVALID", `${url.replace(/token=[^&]*/gi, "token=…")}: ${problem}`);
+  throw new MeshError(
+    "CONFIG_INVALID",
+    `${url.replace(/token=[^&]*/gi, "token=…").replace(/\/\/[^?]*@/, "//")}: ${problem}`,
+  );
 }
