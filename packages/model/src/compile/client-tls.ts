@@ -54,7 +54,7 @@ export function clientTls(
   const names = ofRule.length > 0 ? ofRule : ofEntry;
   if (mode === "ISTIO_MUTUAL") {
     const source = blockPlace("tls", tls, rules) ?? null;
-    return { ...PLAINTEXT, mode, sni, identities: names.length > 0 ? names : identities(), source };
+    return { ...PLAINTEXT, mode, sni, identities: ofRule.length > 0 ? ofRule : identities(), source };
   }
   const { caCertificates = "", caCrl = "", clientCertificate = "", privateKey = "" } = tls;
   return {

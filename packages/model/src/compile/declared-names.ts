@@ -4,6 +4,7 @@ import type { Resource } from "../resource.js";
 import type { Service, ServiceRef } from "../snapshot/workload.js";
 import { getOrMake } from "./get-or-make.js";
 import { type KnownNames, namesOf } from "./known-names.js";
+import { serviceHost } from "./services.js";
 
 /** As last told, by the service as its document makes it: unchanged is the same object. */
 export type ToldServices = WeakMap<Service, Service>;
@@ -44,9 +45,18 @@ export class DeclaredNames {
     if (known.length === 0) return service;
     const pending = known.some(({ loaded }) => !loaded);
     const knownAs = known.map(({ namespace, service: name }): ServiceRef => ({ namespace, service: name }));
+    // Others may be among them by their labels.
+    const { servedBy } = known.find((each) => serviceHost(each.service, each.namespace) === service.host) ?? {};
     const last = this.#told.get(service);
-    if (last !== undefined && (last.pending === true) === pending && sameNames(last.knownAs, knownAs)) return last;
-    const made: Service = { ...service, knownAs, ...(pending && { pending }) };
+    if (
+      last !== undefined &&
+      (last.pending === true) === pending &&
+      sameNames(last.knownAs, knownAs) &&
+      last.servedBy?.join() === servedBy?.join()
+    ) {
+      return last;
+    }
+    const made: Service = { ...service, knownAs, ...(servedBy && { servedBy }), ...(pending && { pending }) };
     this.#told.set(service, made);
     return made;
   }

@@ -61,10 +61,11 @@ function groupAccounts(
 
 /** @param accounts `namespace/account` @param trustDomains the mesh's own, then its aliases */
 export function serviceIdentities(
-  { name, namespace, subjectAltNames }: Service,
+  { name, namespace, subjectAltNames, servedBy }: Service,
   accounts: readonly string[],
   trustDomains: readonly string[],
 ): readonly string[] {
+  if (servedBy !== undefined) return servedBy;
   if (subjectAltNames.length > 0) return subjectAltNames;
   const all = new Set([`${namespace}/${name}`, ...accounts]);
   return trustDomains.flatMap((domain) =>

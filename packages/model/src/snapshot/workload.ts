@@ -40,6 +40,8 @@ export interface ServiceRef {
 export interface KnownService extends ServiceRef {
   /** Whether its instances have been told: all of them, or none because there is none. */
   readonly loaded: boolean;
+  /** SPIFFE ids of whoever may serve it, these and nobody else, where the registry knows. */
+  readonly servedBy?: readonly string[];
 }
 
 export interface Service {
@@ -59,6 +61,8 @@ export interface Service {
   /** Virtual addresses (ServiceEntry.addresses, clusterIP): a call to one of them is a call to the service. */
   readonly addresses: readonly string[];
   readonly subjectAltNames: readonly string[];
+  /** See `KnownService`. */
+  readonly servedBy?: readonly string[];
   /** trafficDistribution: endpoints near the caller come first, outlierDetection or not. Absent: any. */
   readonly prefers?: "sameZone" | "sameNode";
   /** `Kind/ns/name` of what declares it; empty for implicit ones. */

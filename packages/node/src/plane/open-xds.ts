@@ -39,7 +39,8 @@ function openPolicy(
   options: OpenRegistryOptions,
 ): Pick<OpenRegistry, "source" | "feed"> {
   const { profile, serverListenerTemplate: template } = target;
-  if (profile === "api") return { source: new ApiSource({ client, clock: options.clock }) };
+  const { clock, identity } = options;
+  if (profile === "api") return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
   const servers = template === undefined ? undefined : { template, openClient: () => openClient(target, options) };
   return {
     source: new StreamStatus(client),

@@ -4,6 +4,8 @@ import { compile, type Document, type Snapshot, validateDocument } from "@inmesh
 import { describe, expect, it } from "vitest";
 import { assignmentBytes, type TestLocality } from "../client/endpoint/assignment-bytes.test.helper.js";
 import { FakeXdsClient } from "../client/fake-xds-client.test.helper.js";
+import { CLUSTER } from "../envoy/urls.js";
+import { bytesOf } from "../envoy/written.test.helper.js";
 import { ApiSource } from "./api-source.js";
 import { API_KINDS } from "./kinds.js";
 import { onTheWire } from "./on-the-wire.test.helper.js";
@@ -20,10 +22,10 @@ function endpoint(address: string, port: number, more: Partial<TestEndpoint> = {
   return { address, port, ...more };
 }
 
-function setup() {
+function setup({ secured = false } = {}) {
   const clock = new FakeClock();
   const client = new FakeXdsClient();
-  const source = new ApiSource({ client, clock });
+  const source = new ApiSource({ client, clock, secured });
   const views: RegistryView[] = [];
   source.watch((view) => views.push(view));
   const held = new Map<string, Written>();
@@ -74,6 +76,25 @@ function endpointsOf(view: RegistryView, cluster: string): readonly string[] {
   const snapshot = compiled(view);
   const found = snapshot.cluster(cluster);
   return found === undefined ? [] : snapshot.endpoints(found).endpoints.map(({ id }) => id);
+}
+
+/** As a sidecar gets it under auto mTLS. */
+function sidecarCluster(name: string, names: readonly object[]): Uint8Array {
+  const mesh = {
+    "@type": "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+    common_tls_context: {
+      combined_validation_context: {
+        default_validation_context: { match_subject_alt_names: names },
+        validation_context_sds_secret_config: { name: "ROOTCA" },
+      },
+    },
+  };
+  return bytesOf(CLUSTER, {
+    ...{ name, type: "EDS" },
+    transport_socket_matches: [
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transport_socket: { name: "tls", typed_config: mesh } },
+    ],
+  });
 }
 
 describe("ApiSource", () => {
@@ -209,6 +230,42 @@ describe("ApiSource", () => {
     clock.advance(100);
     expect(last().workloads?.[0]).toBe(stays);
     expect(endpointsOf(last(), name(9080))).toEqual(["10.1.0.1:8080"]);
+  });
+
+  it("expects of whoever serves the accounts that a sidecar's cluster names, and nobody else", () => {
+    const { clock, client, source, push, endpoints, last } = setup({ secured: true });
+    push([REVIEWS]);
+    clock.advance(100);
+    expect(client.asked(CLUSTER)).toEqual([]); // who calls nobody need not know
+    source.use(USED);
+    const host = "reviews.shop.svc.cluster.local";
+    for (const port of [9080, 9090])
+      endpoints(`outbound|${port}||${host}`, endpoint("10.1.0.1", port, { tlsMode: "istio" }));
+    clock.advance(100);
+    expect(last().services).toEqual([{ ...USED, loaded: false }]);
+    const expected = () => compiled(last()).cluster(`outbound|9080||${host}`)?.policy.tls.identities;
+    const tell = (...accounts: string[]) => {
+      const names = accounts.map((account) => ({ exact: `spiffe://cluster.local/ns/shop/sa/${account}` }));
+      client.answer(CLUSTER, new Map([[`outbound|9080||${host}`, sidecarCluster(`outbound|9080||${host}`, names)]]));
+      clock.advance(100);
+    };
+    tell("bob", "alice");
+    expect(last().services).toMatchObject([{ loaded: true }]);
+    expect(expected()).toEqual(["spiffe://cluster.local/ns/shop/sa/alice", "spiffe://cluster.local/ns/shop/sa/bob"]);
+    tell("carol");
+    expect(expected()).toEqual(["spiffe://cluster.local/ns/shop/sa/carol"]);
+    tell(); // it names nobody: a name like the service's is all there is to go by
+    expect(expected()).toEqual(["spiffe://cluster.local/ns/shop/sa/reviews"]);
+  });
+
+  it("waits for no clusters of a control plane that has none", () => {
+    const { clock, source, push, endpoints, last } = setup({ secured: true });
+    push([REVIEWS]);
+    source.use(USED);
+    clock.advance(100);
+    for (const port of [9080, 9090]) endpoints(`outbound|${port}||reviews.shop.svc.cluster.local`);
+    clock.advance(6_000);
+    expect(last().services).toEqual([{ ...USED, loaded: true }]);
   });
 
   it("says that it is stale while the stream is gone, and closes the client with itself", async () => {

@@ -15,6 +15,8 @@ export interface ApiSourceOptions {
   /** Closed with the source. */
   readonly client: XdsClient;
   readonly clock: Clock;
+  /** The process has a certificate: who may serve what it calls is asked for, too. @default false */
+  readonly secured?: boolean;
 }
 
 /** One push tells every kind by itself: what changed together is taken together, this long after the last of it, in ms. */
@@ -46,13 +48,13 @@ export class ApiSource implements Source {
   #changed = false;
 
   constructor(options: ApiSourceOptions) {
-    const { client, clock } = options;
+    const { client, clock, secured = false } = options;
     this.#options = options;
     this.#kinds = API_KINDS.map((kind) => ({ kind, resources: new Map(), answered: false }));
     this.#instances = new InstanceWatch({
       client,
       assignments: createEndpointType("envoy"),
-      clock,
+      ...{ clock, secured },
       onChange: () => this.#schedule(),
     });
   }

@@ -3,6 +3,7 @@
 import type { Clock, ServiceRef, Timer } from "@inmesh/core";
 import type { KnownService, Workload } from "@inmesh/model";
 import type { ClusterAssignment, ResourceType, Watch, XdsClient } from "../client/index.js";
+import { AccountWatch } from "./account-watch.js";
 import { assignmentName } from "./assignment.js";
 import { instancesOf } from "./instances.js";
 import { assignmentNames, type ToldService } from "./told-service.js";
@@ -11,6 +12,8 @@ export interface InstanceWatchOptions {
   readonly client: XdsClient;
   readonly assignments: ResourceType<ClusterAssignment>;
   readonly clock: Clock;
+  /** The process has a certificate, and so expects one of whoever serves it. */
+  readonly secured: boolean;
   /** Something was answered. */
   readonly onChange: () => void;
 }
@@ -32,6 +35,7 @@ export class InstanceWatch {
   readonly #look: Timer;
   #wanted: ReadonlySet<string> = new Set();
   #watch: Watch | undefined;
+  #accounts: AccountWatch | undefined;
   #services: readonly ToldService[] = [];
   /** Of those in use, by host, the ones that were told of: they stay so while a new port or subset is asked for. */
   #loaded: ReadonlySet<string> = new Set();
@@ -60,7 +64,7 @@ export class InstanceWatch {
   /** Whether something that is in use has not been answered yet. */
   get unanswered(): boolean {
     for (const name of this.#wanted) if (!this.#answered.has(name)) return true;
-    return false;
+    return this.#accounts?.told === false;
   }
 
   /** What is known now. Workloads and services that did not change keep their objects. */
@@ -73,6 +77,7 @@ export class InstanceWatch {
   close(): void {
     this.#look.cancel();
     this.#watch?.close();
+    this.#accounts?.close();
   }
 
   #workloadsOf(loaded: readonly ToldService[]): readonly Workload[] {
@@ -88,8 +93,10 @@ export class InstanceWatch {
       if (service.ref === undefined) continue;
       const key = keyOf(service.ref);
       const loaded = this.#loaded.has(service.host) && known.get(key)?.loaded !== false;
+      const servedBy = this.#accounts?.servedBy(service);
       const before = this.#known.get(key);
-      known.set(key, before?.loaded === loaded ? before : { ...service.ref, loaded });
+      const isSame = before?.loaded === loaded && before.servedBy?.join() === servedBy?.join();
+      known.set(key, isSame ? before : { ...service.ref, loaded, ...(servedBy && { servedBy }) });
     }
     this.#known = known;
     return [...known.values()];
@@ -100,7 +107,7 @@ export class InstanceWatch {
   }
 
   #isLoaded(service: ToldService): boolean {
-    if (!this.#isUsed(service)) return false;
+    if (!this.#isUsed(service) || this.#accounts?.told === false) return false;
     // Subsets are waited for by whoever shows it, and not for ever.
     const names = service.ports.map(({ number }) => assignmentName(number, "", service.host));
     return this.#loaded.has(service.host) || names.every((name) => this.#answered.has(name));
@@ -124,8 +131,9 @@ export class InstanceWatch {
     }
     if (gone.length > 0) this.#watch?.remove(gone);
     if (added.length === 0) return;
+    const { client, clock, assignments, secured, onChange } = this.#options;
+    if (secured) this.#accounts ??= new AccountWatch({ client, clock, onChange });
     if (this.#watch !== undefined) return this.#watch.add(added);
-    const { client, assignments, onChange } = this.#options;
     this.#watch = client.watch(assignments, {
       names: added,
       onChanges: ({ changed, removed }) => {

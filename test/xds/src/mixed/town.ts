@@ -4,22 +4,15 @@
  */
 
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type GivenCredentials, systemClock, systemRandom } from "@inmesh/core";
-import { createCsr, generateKey, privateKeyPem } from "@inmesh/identity";
 import type { Mesh } from "@inmesh/node";
-import { IstioCaSource } from "@inmesh/xds/identity";
 import { eventually } from "../eventually.js";
-import { makeAuthority, TokenIssuer } from "../istiod/authority.js";
-import { freePort, Istiod } from "../istiod/istiod.js";
+import { CertifiedIstiod } from "../istiod/certified-istiod.js";
+import { freePort } from "../istiod/istiod.js";
 import { document, meshAt } from "../istiod/shop.js";
 import { Sidecar } from "./sidecar.js";
 
 export const SECURITY = "security.istio.io/v1";
-const SERVER_NAME = "istiod.istio-system.svc";
 /** Of loopback, so that each workload has an address of its own, by which istiod knows it. */
 const ADDRESSES = { legacy: "127.0.0.50", v1: "127.0.0.61", v2: "127.0.0.62" } as const;
 const PROFILES = { v1: "api", v2: "envoy" } as const;
@@ -40,12 +33,9 @@ export interface Answer {
 
 export class Town implements AsyncDisposable {
   readonly #disposals: (() => unknown)[] = [];
-  readonly #folder = mkdtempSync(join(tmpdir(), "inmesh-mixed-"));
   readonly #meshes = new Map<Workload, Mesh>();
   readonly #ports = new Map<Workload, number>();
-  #istiod: Istiod | undefined;
-  #sidecar: Sidecar | undefined;
-  #issuer: TokenIssuer | undefined;
+  #authority: CertifiedIstiod | undefined;
   #proxyPort = 0;
   #sets = 0;
   #base: readonly object[] = [];
@@ -61,16 +51,12 @@ export class Town implements AsyncDisposable {
     }
   }
 
-  get sidecar(): Sidecar {
-    return this.#sidecar!; // there once it is open
-  }
-
   /** These on top of the services, and nothing else from before: resolves when all three have them. */
   async rule(documents: readonly object[]): Promise<void> {
     const mark = String(++this.#sets);
     const http = [{ match: [{ uri: { exact: MARK } }], directResponse: { status: 200, body: { string: mark } } }];
     const told = document("VirtualService", "mark", { hosts: ["mark.shop.svc.cluster.local"], http });
-    this.#istiod?.write([...this.#base, ...documents, told]);
+    this.#authority?.istiod.write([...this.#base, ...documents, told]);
     for (const workload of ["legacy", "v1", "v2"] as const)
       await eventually(`${workload} has the set`, async () => (await this.#ask(workload, "mark", MARK)).text === mark);
   }
@@ -87,7 +73,6 @@ export class Town implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const dispose of this.#disposals.reverse()) await dispose();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /** Its sidecar is a proxy to an application, a mesh a function. */
@@ -109,53 +94,41 @@ export class Town implements AsyncDisposable {
   }
 
   async #open(binaries: { readonly istiod: string; readonly envoy: string }): Promise<void> {
-    const authority = makeAuthority("lab");
-    this.#issuer = this.#use(await TokenIssuer.start());
     for (const workload of ["legacy", "v1", "v2"] as const) this.#ports.set(workload, await freePort());
     const appPort = await freePort();
     this.#proxyPort = await freePort();
     this.#base = servicesOf(this.#ports, appPort);
-    this.#istiod = this.#use(
-      await Istiod.start({
-        ...{ binary: binaries.istiod, files: authority.files, documents: this.#base },
-        mesh: { proxyHttpPort: this.#proxyPort },
-        env: {
-          ...{ XDS_AUTH: "true", JWT_RULE: this.#issuer.rule, PILOT_CERT_PROVIDER: "istiod" },
-          ...{ ISTIOD_CUSTOM_HOST: SERVER_NAME },
-          // An Envoy that is not Istio's own lacks these filters.
-          ...{ PILOT_ENABLE_ALPN_FILTER: "false", PILOT_ENABLE_METADATA_EXCHANGE: "false" },
-        },
+    this.#authority = this.#use(
+      await CertifiedIstiod.start({
+        ...{ binary: binaries.istiod, documents: this.#base, mesh: { proxyHttpPort: this.#proxyPort } },
+        // An Envoy that is not Istio's own lacks these filters.
+        env: { PILOT_ENABLE_ALPN_FILTER: "false", PILOT_ENABLE_METADATA_EXCHANGE: "false" },
       }),
     );
-    writeFileSync(join(this.#folder, "root.pem"), authority.root);
-    await this.#openLegacy(binaries.envoy, authority.root, appPort);
-    for (const version of ["v1", "v2"] as const) await this.#openFresh(version);
+    await this.#openLegacy(this.#authority, binaries.envoy, appPort);
+    for (const version of ["v1", "v2"] as const) await this.#openFresh(this.#authority, version);
   }
 
-  async #openLegacy(binary: string, root: string, port: number): Promise<void> {
+  async #openLegacy(authority: CertifiedIstiod, binary: string, port: number): Promise<void> {
     const app = createServer(({ headers }, response) => {
       const told = String(headers["x-forwarded-client-cert"] ?? "");
       response.end(JSON.stringify({ by: "legacy", caller: /URI=([^;]+)$/.exec(told)?.[1] }));
     });
     this.#disposals.push(() => close(app));
     await once(app.listen(port, "127.0.0.1"), "listening");
-    this.#sidecar = this.#use(
+    this.#use(
       await Sidecar.start({
-        ...{ binary, istiod: this.#istiod?.address ?? "", service: "legacy", namespace: "shop" },
+        ...{ binary, istiod: authority.istiod.address, service: "legacy", namespace: "shop" },
         ...{ address: ADDRESSES.legacy, labels: { app: "legacy" } },
-        credentials: await certificate(this.#istiod?.secureAddress ?? "", root, this.#token("legacy")),
+        credentials: await authority.certificate("legacy"),
       }),
     );
   }
 
-  async #openFresh(version: "v1" | "v2"): Promise<void> {
+  async #openFresh(authority: CertifiedIstiod, version: "v1" | "v2"): Promise<void> {
     const account = `fresh-${version}`;
-    const token = join(this.#folder, account);
-    writeFileSync(token, this.#token(account));
-    const ca = join(this.#folder, "root.pem");
-    const query = new URLSearchParams({ profile: PROFILES[version], "server-name": SERVER_NAME, ca, token });
     const mesh = this.#use(
-      await meshAt(`xds://${this.#istiod?.secureAddress}?${query}`, {
+      await meshAt(authority.url(account, PROFILES[version]), {
         ...{ service: "fresh", serviceAccount: account, identity: "istio-ca", address: ADDRESSES[version] },
         labels: { app: "fresh", version },
       }),
@@ -165,10 +138,6 @@ export class Town implements AsyncDisposable {
     const server = mesh.attach(createServer(mesh.handler((_, response) => void response.end(answer()))));
     this.#disposals.push(() => close(server));
     await once(server.listen(this.#ports.get(version), ADDRESSES[version]), "listening");
-  }
-
-  #token(account: string): string {
-    return this.#issuer?.token(`system:serviceaccount:shop:${account}`) ?? "";
   }
 }
 
@@ -201,18 +170,6 @@ function servicesOf(ports: ReadonlyMap<Workload, number>, appPort: number): read
       ],
     }),
   ];
-}
-
-async function certificate(address: string, roots: string, token: string): Promise<GivenCredentials> {
-  const source = new IstioCaSource({
-    ...{ address, cluster: "Kubernetes", clock: systemClock, random: systemRandom },
-    access: async () => ({ tls: { roots, serverName: SERVER_NAME }, token }),
-    makeRequest: () => {
-      const key = generateKey();
-      return { csr: createCsr(key), privateKey: privateKeyPem(key) };
-    },
-  });
-  return await source.obtain(AbortSignal.timeout(20_000));
 }
 
 interface Told {
