@@ -1,6 +1,6 @@
 /** `inmesh tap`: calls and requests of the running processes, while they happen. */
 
-import { tapText } from "@inmesh/core/admin";
+import { tapBeginText, tapText } from "@inmesh/core/admin";
 import { Command, InvalidArgumentError } from "commander";
 import { stringify } from "yaml";
 import type { Cli } from "../cli.js";
@@ -12,14 +12,21 @@ import { formatOf, withCommon, withRegistry } from "../options.js";
 import { type Format, REPORT_FORMATS } from "../output/format.js";
 import { printable } from "../output/paint.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
-import { type TapOptions, type Tapped, tappedLeases, watchProcesses, withTapFilters } from "./watch.js";
+import {
+  type TapOptions,
+  type Tapped,
+  type TappedBegin,
+  tappedLeases,
+  watchProcesses,
+  withTapFilters,
+} from "./watch.js";
 
 interface Options extends TapOptions {
   readonly max?: number;
 }
 
 const EXAMPLES = `
-Each call or request is shown when it is over: > was made, < was served. At most 100 a second of each process; what is left out is
+Each call or request is shown when it is over: > was made, < was served; one that takes longer than a second also while it lasts. At most 100 a second of each process; what is left out is
 counted on stderr. No header, body or query is ever shown.
 Examples:
   inmesh tap web                          what processes of web call, and are asked
@@ -59,9 +66,13 @@ export function tapCommand(ports: CommandPorts): Command {
   );
 }
 
-function textOf(cli: Cli, format: Format, event: Tapped): string {
+function textOf(cli: Cli, format: Format, event: Tapped | TappedBegin): string {
   if (format === "json") return `${JSON.stringify(event)}\n`;
   if (format === "yaml") return `---\n${stringify(event, { lineWidth: 0 })}`;
+  if (event.event === "begin") {
+    const line = cli.paint("dim", printable(tapBeginText(event)));
+    return `${cli.paint("dim", printable(event.process))} ${line}\n`;
+  }
   const failed = event.status >= 500 || event.status === 0 || event.grpcStatus > 0 || event.error !== "";
   const line = printable(tapText(event));
   return `${cli.paint("dim", printable(event.process))} ${failed ? cli.paint("red", line) : line}\n`;

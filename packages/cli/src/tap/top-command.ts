@@ -60,7 +60,9 @@ export function topCommand(ports: CommandPorts): Command {
         const format = formatOf(options);
         const canPaint = io.stdout.isTTY === true && io.env["TERM"] !== "dumb";
         const live = canPaint && format === "table" && options.once !== true;
-        const watching = watchProcesses(cli, client, leases, options, (event) => rows.add(event));
+        const watching = watchProcesses(cli, client, leases, options, (event) => {
+          if (event.event === "end") rows.add(event);
+        });
         const showing = live ? paintUntil(cli, rows, over.signal) : sleep(io.clock, options.interval, io.signal);
         try {
           // Processes that end are no reason to end before the time, unless none can be watched.

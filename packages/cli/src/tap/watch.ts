@@ -1,7 +1,7 @@
 /** Watches calls and requests of several processes at once, as they tell of them at /tap. */
 
 import type { Lease } from "@inmesh/core";
-import type { TapEvent } from "@inmesh/core/admin";
+import type { TapBegin, TapEvent } from "@inmesh/core/admin";
 import type { Command } from "commander";
 import { Option } from "commander";
 import type { Cli } from "../cli.js";
@@ -22,7 +22,16 @@ export interface TapOptions extends RegistryOptions {
 }
 
 /** One event, and who told it. */
-export interface Tapped extends TapEvent {
+export interface Tapped extends TapEvent, Teller {
+  readonly event: "end";
+}
+
+/** That one goes on for a while. */
+export interface TappedBegin extends TapBegin, Teller {
+  readonly event: "begin";
+}
+
+interface Teller {
   /** `namespace/instance`. */
   readonly process: string;
   /** `namespace/service`. */
@@ -70,7 +79,7 @@ export async function watchProcesses(
   client: AdminClient,
   leases: readonly Lease[],
   options: TapOptions,
-  onEvent: (event: Tapped) => void,
+  onEvent: (event: Tapped | TappedBegin) => void,
 ): Promise<void> {
   let failed = 0;
   let reason = "";
@@ -83,7 +92,8 @@ export async function watchProcesses(
         const admin = await client.addressOf(lease);
         if (admin === undefined) throw new AdminError("it has no admin endpoint");
         await client.events(admin, path, (name, data) => {
-          if (name === "end" && isEvent(data)) onEvent({ ...data, process, source });
+          if (name === "end" && isEvent(data)) onEvent({ event: name, ...data, process, source });
+          else if (name === "begin" && isBegin(data)) onEvent({ event: name, ...data, process, source });
           else if (name === "dropped") cli.note(droppedText(process, data));
         });
       } catch (error) {
@@ -107,6 +117,15 @@ function queryOf({ to, path, method, status, direction }: TapOptions): string {
 }
 
 /** What another process said. */
+function isBegin(data: unknown): data is TapBegin {
+  const { direction, method, path, authority, at, endpoint, durationMs } = (data ?? {}) as Partial<TapBegin>;
+  return (
+    (direction === "inbound" || direction === "outbound") &&
+    [method, path, authority, at, endpoint].every((each) => typeof each === "string") &&
+    typeof durationMs === "number"
+  );
+}
+
 function isEvent(data: unknown): data is TapEvent {
   const { direction, method, path, status, durationMs, at, attempts, ledger } = (data ?? {}) as Partial<TapEvent>;
   return (

@@ -58,7 +58,18 @@ export { stackView, virtualHostViews } from "./routing-view.js";
 export type { CallerView, PortSecurityView, ServerSecurityView } from "./security-view.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
-export { statusTest, TAP_RATE, Tap, type TapAttempt, type TapEvent, type TapFilter, tapEvent, tapText } from "./tap.js";
+export {
+  statusTest,
+  TAP_RATE,
+  Tap,
+  type TapAttempt,
+  type TapEvent,
+  type TapFilter,
+  tapBeginText,
+  tapEvent,
+  tapText,
+} from "./tap.js";
+export type { ServedUnderWay, TapBegin } from "./tap-under-way.js";
 export type { Blame } from "./time-blame.js";
 export {
   type RememberedOutcome,

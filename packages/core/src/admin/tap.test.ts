@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { OutcomeRecord } from "../telemetry/outcome-record.js";
 import { FLAG } from "../telemetry/response-flags.js";
-import { FakeClock } from "../testing.js";
-import { statusTest, TAP_RATE, Tap, type TapEvent, type TapFilter, tapEvent, tapText } from "./tap.js";
+import { FakeClock, silent, testEngine } from "../testing.js";
+import { statusTest, TAP_RATE, Tap, type TapEvent, type TapFilter, tapBeginText, tapEvent, tapText } from "./tap.js";
+import type { ServedUnderWay, TapBegin } from "./tap-under-way.js";
 
 const LEDGER = {
   ...{ meshMs: 0.1, faultMs: 0, queueMs: 0, dnsMs: 0, connectMs: 2, tlsMs: 0, waitMs: 9, bodyMs: 0.9, backoffMs: 0 },
@@ -25,12 +26,14 @@ const record = (change: Partial<OutcomeRecord> = {}): OutcomeRecord => ({ ...REC
 function tap(filter: TapFilter = {}) {
   const clock = new FakeClock();
   const events: TapEvent[] = [];
+  const begins: TapBegin[] = [];
   const dropped: number[] = [];
   const made = new Tap(clock, filter, {
+    begin: (event) => begins.push(event),
     event: (event) => events.push(event),
     dropped: (count) => dropped.push(count),
   });
-  return { clock, events, dropped, tap: made };
+  return { clock, begins, events, dropped, tap: made };
 }
 
 describe("Tap", () => {
@@ -78,6 +81,62 @@ describe("Tap", () => {
     expect(tapText(tapEvent(record({ ledger: { ...LEDGER, stallMs: 8 } })))).toContain(
       "this process stood still 8.0ms",
     );
+  });
+});
+
+describe("what is under way", () => {
+  const SERVED: ServedUnderWay = {
+    ...{ request: {}, startedAt: -1_500, method: "GET", authority: "web", target: "/feed?token=secret" },
+    ...{ requestId: "r-1", traceId: "t", peer: "" },
+  };
+
+  it("tells of a call that goes on for a second once, and then of its end", () => {
+    const { engine, send, network, clock } = testEngine({ clusters: { reviews: ["10.0.0.1:80"] } });
+    network.script("*", silent());
+    const [begins, ends]: [TapBegin[], TapEvent[]] = [[], []];
+    const watched = new Tap(
+      clock,
+      {},
+      {
+        begin: (event) => begins.push(event),
+        event: (event) => ends.push(event),
+        dropped: () => {},
+      },
+    );
+    send("reviews", { path: "/before" });
+    engine.sinks.add(watched);
+    const { call } = send("reviews", { path: "/a?token=secret", headers: ["x-request-id", "r-2"] });
+    clock.advance(999);
+    watched.tellUnderWay([]);
+    expect(begins).toEqual([]); // a call that is quick is told of once
+    clock.advance(1);
+    for (let times = 0; times < 2; times++) watched.tellUnderWay([]);
+    expect(begins).toMatchObject([
+      { direction: "outbound", path: "/a", requestId: "r-2", endpoint: "10.0.0.1:80", attempts: 1, durationMs: 1_000 },
+    ]);
+    expect(tapBeginText(begins[0] as TapBegin)).toMatch(/ > GET reviews\/a … 1000ms so far 10\.0\.0\.1:80$/);
+    call.abort(new Error("enough"));
+    expect(ends).toMatchObject([{ path: "/a", requestId: "r-2", flags: "DC", durationMs: 1_000 }]);
+    clock.advance(5_000);
+    watched.tellUnderWay([]);
+    expect(begins).toHaveLength(1);
+  });
+
+  it("tells of a request that is served for a second, as far as the filter wants it", () => {
+    const quick = { ...SERVED, request: {}, startedAt: -10 };
+    for (const [filter, told] of [
+      [{}, 1],
+      [{ direction: "inbound", path: "/feed", method: "GET" }, 1],
+      [{ direction: "outbound" }, 0],
+      [{ service: "web" }, 0],
+      [{ path: "/other" }, 0],
+      [{ status: "5xx" }, 0], // there is none yet
+    ] as const) {
+      const { tap: watched, begins } = tap(filter);
+      for (let times = 0; times < 2; times++) watched.tellUnderWay([quick, SERVED]);
+      expect([filter, begins.length]).toEqual([filter, told]);
+      if (told === 1) expect(begins[0]).toMatchObject({ path: "/feed", durationMs: 1_500, requestId: "r-1" });
+    }
   });
 });
 

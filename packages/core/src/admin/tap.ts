@@ -3,11 +3,13 @@
  * is not there, and as good as nothing when it is: what its filter or the cap leaves out is not even made.
  */
 
+import type { Call } from "../call/call.js";
 import type { Clock } from "../runtime/clock.js";
 import type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "../telemetry/outcome-record.js";
 import { flagsText } from "../telemetry/response-flags.js";
+import { type ServedUnderWay, type TapBegin, UnderWay } from "./tap-under-way.js";
 
-/** An event of GET /tap, sent when the call or request is over. No header, no body, no query. */
+/** An event `end` of GET /tap, sent when the call or request is over. No header, no body, no query. */
 export interface TapEvent {
   readonly direction: "outbound" | "inbound";
   /** ISO 8601, of its start. */
@@ -76,6 +78,8 @@ const MOST_ATTEMPTS = 16;
 const SECOND_MS = 1_000;
 
 export interface TapWatcher {
+  /** It is not over, and has been going on for a while. */
+  begin(event: TapBegin): void;
   event(event: TapEvent): void;
   /** So many were left out since the last time it was said, by the cap. */
   dropped(count: number): void;
@@ -89,11 +93,18 @@ export function statusTest(status: string): ((record: Pick<OutcomeRecord, "statu
   return /^[1-5]\d\d$/.test(status) ? ({ status: got }) => got === Number(status) : undefined;
 }
 
+/** What a filter looks at. */
+type Tappable = Pick<OutcomeRecord, "direction" | "method" | "path" | "authority"> & {
+  readonly host?: string;
+  readonly cluster?: OutcomeRecord["cluster"];
+};
+
 export class Tap implements OutcomeSink {
   readonly #clock: Clock;
   readonly #filter: TapFilter;
   readonly #hasStatus: (record: OutcomeRecord) => boolean;
   readonly #watcher: TapWatcher;
+  readonly #underWay = new UnderWay();
   #secondAt = Number.NEGATIVE_INFINITY;
   #told = 0;
   #dropped = 0;
@@ -105,9 +116,26 @@ export class Tap implements OutcomeSink {
     this.#watcher = watcher;
   }
 
+  began(call: Call): void {
+    this.#underWay.began(call);
+  }
+
   ended(record: OutcomeRecord): void {
-    if (!this.#wants(record)) return;
+    if (record.call !== undefined) this.#underWay.ended(record.call);
+    if (this.#wants(record) && this.#hasStatus(record) && this.#mayTell(this.#clock.now()))
+      this.#watcher.event(tapEvent(record));
+  }
+
+  /** Asked for every second. What has no status yet is not told of where the filter wants one. */
+  tellUnderWay(served: Iterable<ServedUnderWay>): void {
     const now = this.#clock.now();
+    for (const begin of this.#underWay.read(now, this.#clock.wallTime(), served)) {
+      const wanted = this.#filter.status === undefined && this.#wants({ ...begin, host: begin.destination });
+      if (wanted && this.#mayTell(now)) this.#watcher.begin(begin);
+    }
+  }
+
+  #mayTell(now: number): boolean {
     if (now - this.#secondAt >= SECOND_MS) {
       this.#secondAt = now;
       this.#told = 0;
@@ -115,10 +143,10 @@ export class Tap implements OutcomeSink {
     }
     if (this.#told >= TAP_RATE) {
       this.#dropped += 1;
-      return;
+      return false;
     }
     this.#told += 1;
-    this.#watcher.event(tapEvent(record));
+    return true;
   }
 
   /** Also when nothing follows. */
@@ -128,22 +156,21 @@ export class Tap implements OutcomeSink {
     this.#dropped = 0;
   }
 
-  #wants(record: OutcomeRecord): boolean {
+  #wants(record: Tappable): boolean {
     const { direction, service, path, method } = this.#filter;
     return (
       (direction === undefined || record.direction === direction) &&
       (method === undefined || record.method === method) &&
       (path === undefined || record.path.startsWith(path)) &&
-      this.#hasStatus(record) &&
       (service === undefined || isTo(record, service))
     );
   }
 }
 
 /** Told by the cluster, or by what the caller wrote where no cluster was found. */
-function isTo({ cluster, authority, direction }: OutcomeRecord, service: string): boolean {
+function isTo({ host: known, cluster, authority, direction }: Tappable, service: string): boolean {
   if (direction !== "outbound") return false;
-  const host = cluster?.config.host ?? authority.replace(/:\d+$/, "");
+  const host = known || cluster?.config.host || authority.replace(/:\d+$/, "");
   return host === service || host.startsWith(`${service}.`);
 }
 
@@ -212,6 +239,13 @@ export function tapText(event: TapEvent): string {
     ledgerText(event.ledger, durationMs),
   ];
   return parts.filter((part) => part !== "").join(" ");
+}
+
+/** `12:00:01.250 > GET reviews/api/x … 1000ms so far`. */
+export function tapBeginText({ at, direction, method, authority, path, durationMs, endpoint }: TapBegin): string {
+  const [arrow, host] = direction === "outbound" ? [">", authority] : ["<", ""];
+  const so = `… ${durationMs.toFixed(0)}ms so far`;
+  return [at.slice(11, 23), arrow, method, `${host}${path}`, so, endpoint].filter((part) => part !== "").join(" ");
 }
 
 const LEDGER_NAMES = {

@@ -212,6 +212,7 @@ export class Engine {
     const now = this.clock.now();
     call.startedAt = now;
     call.readyAt = now;
+    if (this.sinks.hearsBegins) this.sinks.began(call);
     const context = this.contexts.current();
     if (context !== undefined && this.inForce) {
       call.context = context;

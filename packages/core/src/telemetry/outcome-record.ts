@@ -135,5 +135,7 @@ export interface OutcomeRecord {
 
 /** Hears of each once, at its end, mirrored copies excepted. Must not throw, wait, or keep the record. */
 export interface OutcomeSink {
+  /** A call begins. Heard by few, and while somebody watches. */
+  began?(call: Call): void;
   ended(record: OutcomeRecord): void;
 }

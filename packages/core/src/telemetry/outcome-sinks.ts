@@ -1,5 +1,6 @@
 /** Who hears of what became of calls and requests: a plain list, in the order in which they came. */
 
+import type { Call } from "../call/call.js";
 import { type Clock, systemClock } from "../runtime/clock.js";
 import { throwLater } from "../runtime/throw-later.js";
 import type { OutcomeRecord, OutcomeSink } from "./outcome-record.js";
@@ -7,6 +8,8 @@ import type { OutcomeRecord, OutcomeSink } from "./outcome-record.js";
 export class OutcomeSinks implements OutcomeSink {
   readonly #clock: Clock;
   #sinks: readonly OutcomeSink[] = [];
+  /** Somebody hears of calls that begin. */
+  hearsBegins = false;
 
   constructor(clock: Clock = systemClock) {
     this.#clock = clock;
@@ -19,10 +22,19 @@ export class OutcomeSinks implements OutcomeSink {
 
   /** @returns takes it out again */
   add(sink: OutcomeSink): () => void {
-    this.#sinks = [...this.#sinks, sink];
-    return () => {
-      this.#sinks = this.#sinks.filter((each) => each !== sink);
-    };
+    this.#replace([...this.#sinks, sink]);
+    return () => this.#replace(this.#sinks.filter((each) => each !== sink));
+  }
+
+  /** Asked for where `hearsBegins` says so. */
+  began(call: Call): void {
+    for (const sink of this.#sinks) {
+      try {
+        sink.began?.(call);
+      } catch (error) {
+        throwLater(this.#clock, error);
+      }
+    }
   }
 
   /** Whatever one of them does, the others hear of it, and the caller gets its answer. */
@@ -34,5 +46,10 @@ export class OutcomeSinks implements OutcomeSink {
         throwLater(this.#clock, error);
       }
     }
+  }
+
+  #replace(sinks: readonly OutcomeSink[]): void {
+    this.#sinks = sinks;
+    this.hearsBegins = sinks.some(({ began }) => began !== undefined);
   }
 }

@@ -19,7 +19,7 @@ import {
   type Passage,
   type Rejection,
 } from "@inmesh/core";
-import type { InboundStats } from "@inmesh/core/admin";
+import type { InboundStats, ServedUnderWay } from "@inmesh/core/admin";
 import { Histogram, ObservedCalls } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
 import { editRequest, editStream } from "./edit-head.js";
@@ -300,6 +300,18 @@ export class Inbound {
       this.#waiting.add(done);
       signal.addEventListener("abort", done);
     });
+  }
+
+  /** Requests that are being served, the newest first; for who taps. */
+  *underWay(): Iterable<ServedUnderWay> {
+    for (let request = this.#newest; request !== undefined; request = request.next) {
+      const { facts, untold, startedAt, requestId, peer, span } = request;
+      if (facts === undefined || untold) continue;
+      const { method, target } = facts;
+      const authority = facts.header(":authority") ?? facts.header("host") ?? "";
+      const traceId = span?.traceId ?? facts.traceparent.split("-")[1] ?? "";
+      yield { request, startedAt, method, authority, target, requestId, traceId, peer: peer?.id ?? "" };
+    }
   }
 
   /** Ends the count of requests whose end nobody told us of. */

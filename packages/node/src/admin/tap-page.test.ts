@@ -64,6 +64,22 @@ describe("GET /tap", () => {
     expect(engine.sinks.any).toBe(before);
   });
 
+  it("finds what is being served", async () => {
+    const { mesh } = await tapped();
+    const server = mesh.attach(createServer((_, response) => void response.write("for long")));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as { port: number };
+    const over = new AbortController();
+    const headers = { "x-request-id": "r-1" };
+    await fetch(`http://127.0.0.1:${port}/feed?a=1`, { signal: over.signal, headers });
+    const { inbound } = (mesh as ConnectedMesh)[PLANE];
+    const target = { method: "GET", target: "/feed?a=1", requestId: "r-1", authority: `127.0.0.1:${port}`, peer: "" };
+    expect([...inbound.underWay()]).toMatchObject([target]);
+    over.abort();
+    await expect.poll(() => [...inbound.underWay()]).toEqual([]);
+    server.close();
+  });
+
   it("ends after max events, refuses what is no filter, and a ninth watcher", async () => {
     const { engine, open } = await tapped();
     const { all } = await open("?max=2");

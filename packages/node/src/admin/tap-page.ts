@@ -2,7 +2,7 @@
 
 import type { Writable } from "node:stream";
 import { MeshError } from "@inmesh/core";
-import { statusTest, Tap, type TapEvent, type TapFilter, tapText } from "@inmesh/core/admin";
+import { statusTest, Tap, type TapFilter, tapBeginText, tapText } from "@inmesh/core/admin";
 import type { DataPlane } from "../plane/data-plane.js";
 import { failedPage, type Page } from "./page.js";
 
@@ -55,13 +55,20 @@ interface Watch {
   readonly closed: () => void;
 }
 
-function watch({ engine, clock }: DataPlane, response: Writable, of: Watch): void {
+function watch({ engine, clock, inbound }: DataPlane, response: Writable, of: Watch): void {
   const { filter, most, asText, allowed, closed } = of;
   let told = 0;
   let slow = 0;
-  const write = asText
-    ? (event: TapEvent) => response.write(`${tapText(event)}\n`)
-    : (event: TapEvent) => response.write(`event: end\ndata: ${JSON.stringify(event)}\n\n`);
+  const write = (name: "begin" | "end", event: object, text: () => string): void => {
+    if (told >= most) return;
+    if (response.writableLength > MOST_WAITING) {
+      slow += 1;
+      return;
+    }
+    told += 1;
+    response.write(asText ? `${text()}\n` : `event: ${name}\ndata: ${JSON.stringify(event)}\n\n`);
+    if (told >= most) response.end();
+  };
   const dropped = (count: number, why: string): void => {
     const text = asText
       ? `# ${count} left out: ${why}\n`
@@ -69,16 +76,8 @@ function watch({ engine, clock }: DataPlane, response: Writable, of: Watch): voi
     response.write(text);
   };
   const tap = new Tap(clock, filter, {
-    event(event) {
-      if (told >= most) return;
-      if (response.writableLength > MOST_WAITING) {
-        slow += 1;
-        return;
-      }
-      told += 1;
-      write(event);
-      if (told >= most) response.end();
-    },
+    begin: (event) => write("begin", event, () => tapBeginText(event)),
+    event: (event) => write("end", event, () => tapText(event)),
     dropped: (count) => {
       if (!response.writableEnded) dropped(count, "more than may be told in a second");
     },
@@ -88,6 +87,8 @@ function watch({ engine, clock }: DataPlane, response: Writable, of: Watch): voi
   const timer = clock.every(SECOND_MS, () => {
     if (response.writableEnded) return;
     if (!allowed()) return void response.end();
+    tap.tellUnderWay(inbound.underWay());
+    if (response.writableEnded) return; // it was the last one
     tap.tellDropped();
     if (slow > 0 && response.writableLength <= MOST_WAITING) {
       dropped(slow, "the reader is slow");
