@@ -105,7 +105,7 @@ describe.skipIf(!cabled)("a process in another network namespace", () => {
       INMESH_SERVICE: "cart",
     });
     await once(cart.stdout as NonNullable<typeof cart.stdout>, "data");
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     for (const child of children) {
