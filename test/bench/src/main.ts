@@ -10,6 +10,7 @@ import { compileBench } from "./row/compile.js";
 import { consulBench } from "./row/consul.js";
 import { envoy } from "./row/envoy.js";
 import { grpc } from "./row/grpc.js";
+import { grpcXds } from "./row/grpc-xds.js";
 import { idle } from "./row/idle.js";
 import { leaves } from "./row/leaves.js";
 import { match } from "./row/match.js";
@@ -38,6 +39,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   resilience,
   mtls,
   grpc,
+  "grpc-xds": grpcXds,
   idle,
   clients,
   rivals,
