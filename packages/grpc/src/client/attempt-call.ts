@@ -1,10 +1,12 @@
 /** One attempt of a call on its endpoint's channel: tells the engine how it goes, and its owner what is for the caller. */
 
 import type { Attempt } from "@inmesh/core";
+import { DirectCall, type StreamListener } from "./direct-call.js";
 import type { EndpointChannel, Waiter } from "./endpoint-channel.js";
-import type { AnswerListener, GrpcCall, Metadata, MetadataOptions, StatusObject } from "./grpc-call.js";
+import type { CallCredentials, GrpcCall, Metadata, MetadataOptions, StatusObject } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
-import { isGrpcHead, readerOf, toMetadata } from "./headers.js";
+import { isGrpcHead, readerOf, toMetadata, WireHeaders } from "./headers.js";
+import type { StreamCall } from "./inner-channel.js";
 import type { MessageReader, RequestMessages } from "./request-messages.js";
 
 /** Whose attempt it is. */
@@ -18,8 +20,8 @@ export interface AttemptOwner {
   readonly reading: boolean;
   /** Answers that nobody gets are let come to their end. */
   readonly drains: boolean;
-  /** The caller's, with all that `Client` has set on the call. */
-  prepare(child: GrpcCall): void;
+  /** Of this call alone. */
+  readonly credentials: CallCredentials | undefined;
   /** This attempt's answer is the one that the caller gets. */
   answered(attempt: AttemptCall): void;
   head(metadata: Metadata): void;
@@ -30,17 +32,22 @@ export interface AttemptOwner {
 /** grpc-js's words for a connection that ended under a call; and for a stream that the server refused. */
 const DROPPED = /^Connection dropped$|RST_STREAM|^read E|^write E|ECONNRESET|ETIMEDOUT/;
 const REFUSED = "Stream refused by server";
+const CANCELLED_THERE = "Call cancelled";
+/** Of the time that servers are told they have: whole ones. */
+const ROUNDING_MS = 1;
 const HTTP_STATUS = /^Received HTTP status code (\d{3})/;
 const ERROR_CODE = /\b(E[A-Z]{3,})\b/;
 const CANCELLED = 1;
+const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
 const OK = 200;
 
-export class AttemptCall implements AnswerListener, Waiter {
+export class AttemptCall implements StreamListener, Waiter {
   readonly attempt: Attempt;
   readonly #owner: AttemptOwner;
   readonly #endpoint: EndpointChannel;
-  readonly #child: GrpcCall;
+  /** Undefined until it is started. */
+  #child: StreamCall | undefined = undefined;
   #reader: MessageReader | undefined = undefined;
   #waits = false;
   #wanted = true;
@@ -49,44 +56,58 @@ export class AttemptCall implements AnswerListener, Waiter {
   readonly #abort = (reason: Error): void => this.#cancel(reason.message);
 
   constructor(owner: AttemptOwner, attempt: Attempt, endpoint: EndpointChannel) {
-    const { call } = attempt;
     this.#owner = owner;
     this.attempt = attempt;
     this.#endpoint = endpoint;
-    // Deadlines are the engine's: the channel would count them once more, with a timer for each call.
-    this.#child = endpoint.channel.createCall(call.path, Number.POSITIVE_INFINITY, call.authority, null, 0);
-    owner.prepare(this.#child);
   }
 
   start(): void {
     const { attempt } = this;
     const owner = this.#owner;
-    const { number, headers } = attempt;
     attempt.abort = this.#abort;
-    const metadata =
-      (number === 1 ? owner.asGiven(headers) : undefined) ??
-      toMetadata(owner.grpc, headers, owner.metadataOptions, number);
     if (this.#endpoint.ready) this.connected();
     else {
       this.#waits = true;
       this.#endpoint.await(this);
     }
     if (attempt.phase === "settled") return;
-    this.#child.start(metadata, this);
-    if (owner.reading) this.#child.startRead();
-    this.#reader = owner.messages.open(this.#child, attempt);
+    const child = this.#direct() ?? this.#byChannel();
+    this.#child = child;
+    if (owner.reading) child.startRead();
+    this.#reader = owner.messages.open(child, attempt);
+  }
+
+  /** On a connection that stands, unless grpc-js's layers have something to do with the call. */
+  #direct(): StreamCall | undefined {
+    const { inner } = this.#endpoint;
+    const { corked } = this.#owner.metadataOptions;
+    if (inner === undefined || this.#waits || this.#owner.credentials !== undefined || corked === true)
+      return undefined;
+    const { call, headers, number } = this.attempt;
+    return DirectCall.open(inner, new WireHeaders(headers, number), call.authority, call.path, this);
+  }
+
+  #byChannel(): GrpcCall {
+    const owner = this.#owner;
+    const { call, headers, number } = this.attempt;
+    // Deadlines are the engine's: the channel would count them once more, with a timer for each call.
+    const child = this.#endpoint.channel.createCall(call.path, Number.POSITIVE_INFINITY, call.authority, null, 0);
+    if (owner.credentials !== undefined) child.setCredentials(owner.credentials);
+    const given = number === 1 ? owner.asGiven(headers) : undefined;
+    child.start(given ?? toMetadata(owner.grpc, headers, owner.metadataOptions, number), this);
+    return child;
   }
 
   startRead(): void {
-    this.#child.startRead();
+    this.#child?.startRead();
   }
 
   getPeer(): string {
-    return this.#child.getPeer();
+    return this.#child?.getPeer() ?? this.#endpoint.target;
   }
 
   getAuthContext(): ReturnType<GrpcCall["getAuthContext"]> {
-    return this.#child.getAuthContext();
+    return this.#child?.getAuthContext() ?? null;
   }
 
   // ---- from the endpoint's channel ----
@@ -125,15 +146,25 @@ export class AttemptCall implements AnswerListener, Waiter {
     this.#owner.message(message);
   }
 
+  /** gRFC A6: sent once more whatever the rule says; what comes then is the endpoint's. */
+  onRefused({ details }: StatusObject): void {
+    const { attempt } = this;
+    this.#reader?.close();
+    if (!this.#wanted || attempt.phase === "settled") return;
+    this.#wanted = false;
+    attempt.refuse(new Error(details), !attempt.call.replayed);
+  }
+
   onReceiveStatus(status: StatusObject): void {
     const { attempt } = this;
     this.#unwait();
     this.#reader?.close();
     if (!this.#wanted || attempt.phase === "settled") return;
     if (attempt.phase === "answered") return this.#finished(status);
-    const peer = this.#child.getPeer();
+    const peer = this.getPeer();
     if (peer === this.#endpoint.target || peer === "unknown") return this.#unsent(status);
     this.connected();
+    if (this.#tooLate(status)) return;
     const { code, details, metadata } = status;
     if (code === UNAVAILABLE && details === REFUSED) return attempt.refuse(new Error(details), false);
     const http = HTTP_STATUS.exec(details);
@@ -157,8 +188,24 @@ export class AttemptCall implements AnswerListener, Waiter {
   }
 
   #finished(status: StatusObject): void {
+    if (this.#tooLate(status)) return;
     if (status.code === UNAVAILABLE && DROPPED.test(status.details)) return this.attempt.fail(resetOf(status));
     this.#over(status);
+  }
+
+  /**
+   * Servers end what they were told is over, and may be quicker to see it than the engine's timer, which says it as policy means it.
+   * @returns whether it has
+   */
+  #tooLate({ code, details }: StatusObject): boolean {
+    if (code !== DEADLINE_EXCEEDED && details !== CANCELLED_THERE && !DROPPED.test(details)) return false;
+    const { attempt } = this;
+    const { call } = attempt;
+    const now = call.engine.clock.now() + ROUNDING_MS;
+    if (now >= call.deadlineAt) call.onTimeout();
+    else if (attempt.wheelTick >= 0 && now >= attempt.wheelAt) attempt.onTimeout();
+    else return false;
+    return true;
   }
 
   #over(status: StatusObject): void {
@@ -182,7 +229,7 @@ export class AttemptCall implements AnswerListener, Waiter {
     this.#wanted = false;
     this.#unwait();
     this.#reader?.close();
-    this.#child.cancelWithStatus(CANCELLED, details);
+    this.#child?.cancelWithStatus(CANCELLED, details);
   }
 
   #unwait(): void {

@@ -8,6 +8,7 @@ import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { Channel, ChannelOptions } from "../grpc-js.js";
 import { type Connectors, endpointCredentials } from "./endpoint-credentials.js";
 import type { GrpcModule } from "./grpc-module.js";
+import { InnerChannel } from "./inner-channel.js";
 import { originalChannel } from "./original.js";
 
 /** What waits for the channel's first connection, or its next. */
@@ -45,6 +46,8 @@ const UNIX = "unix://";
 
 export class EndpointChannel {
   readonly channel: Channel;
+  /** Undefined: calls are made by the channel. */
+  readonly inner: InnerChannel | undefined;
   /** As `getPeer` of a call says while it is on no connection. */
   readonly target: string;
   readonly dial: SecuredDial | undefined;
@@ -75,6 +78,7 @@ export class EndpointChannel {
       channel.getConnectivityState(true); // begins to connect, here
       return channel;
     });
+    this.inner = InnerChannel.of(grpc, this.channel, options.options);
   }
 
   get ready(): boolean {

@@ -4,6 +4,7 @@ import type { HeaderReader } from "@inmesh/core";
 import { TIMEOUT_HEADER } from "@inmesh/core/internal";
 import type { Metadata, MetadataOptions } from "../grpc-js.js";
 import type { GrpcModule } from "./grpc-module.js";
+import type { StreamHeaders } from "./inner-channel.js";
 
 const CONTENT_TYPE = "content-type";
 const GRPC = "application/grpc";
@@ -22,6 +23,45 @@ export function toHeaders(metadata: Metadata): string[] {
     else if (value !== undefined) headers.push(name, String(value));
   }
   return headers;
+}
+
+/** What grpc-js's own layers add to every call. */
+const ACCEPTED_ENCODINGS = "identity,deflate,gzip";
+const ACCEPT_ENCODING = "accept-encoding";
+const GRPC_ACCEPT_ENCODING = "grpc-accept-encoding";
+const GRPC_ENCODING = "grpc-encoding";
+const WRITTEN_HERE: ReadonlySet<string> = new Set([CONTENT_TYPE, ACCEPT_ENCODING, GRPC_ACCEPT_ENCODING, GRPC_ENCODING]);
+
+/** The same as lines for HTTP/2, where no layer of grpc-js is to see them before. */
+export class WireHeaders implements StreamHeaders {
+  readonly #headers: readonly string[];
+  readonly #attempt: number;
+
+  /** @param attempt 1 for the first */
+  constructor(headers: readonly string[], attempt: number) {
+    this.#headers = headers;
+    this.#attempt = attempt;
+  }
+
+  toHttp2Headers(): Record<string, string | string[]> {
+    const lines: Record<string, string | string[]> = {
+      [GRPC_ACCEPT_ENCODING]: ACCEPTED_ENCODINGS,
+      [ACCEPT_ENCODING]: "identity",
+    };
+    const headers = this.#headers;
+    for (let index = 0; index < headers.length; index += 2) {
+      const name = headers[index]!.toLowerCase(); // flat pairs
+      const value = headers[index + 1]!;
+      if (WRITTEN_HERE.has(name)) continue;
+      const known = lines[name];
+      if (known === undefined) lines[name] = value;
+      else if (typeof known === "string") lines[name] = [known, value];
+      else known.push(value);
+      if (name === TIMEOUT_HEADER) lines[GRPC_TIMEOUT] = timeoutText(Number(value));
+    }
+    if (this.#attempt > 1) lines[PREVIOUS_ATTEMPTS] = String(this.#attempt - 1);
+    return lines;
+  }
 }
 
 /** @param attempt 1 for the first */

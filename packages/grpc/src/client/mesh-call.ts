@@ -38,6 +38,9 @@ const PROPAGATE_DEADLINE = 1;
 const PROPAGATE_CANCELLATION = 8;
 const PROPAGATE_DEFAULTS = 0xffff;
 const CANCELLED = 1;
+const RESOURCE_EXHAUSTED = 8;
+/** Of a channel's sizes. */
+const UNLIMITED = -1;
 
 /** Nobody was there to send it to: what a call that waits for ready waits out. */
 const UNREADY: ReadonlySet<string> = new Set<MeshErrorCode>(["NO_ENDPOINT", "CONNECT_FAILED", "CONFIG_UNAVAILABLE"]);
@@ -58,7 +61,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   readonly #asked: CreateCall;
   #call: Call | undefined = undefined;
   #listener: AnswerListener | undefined = undefined;
-  #credentials: CallCredentials | undefined = undefined;
+  credentials: CallCredentials | undefined = undefined;
   /** The last attempt that was sent; later the one that is answered. */
   #current: AttemptCall | undefined = undefined;
   /** The call without the mesh, where it is none of its business. */
@@ -105,8 +108,13 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
-    if (this.#plain !== undefined) this.#plain.sendMessageWithContext(context, message);
-    else if (this.#ended) context.callback?.();
+    if (this.#plain !== undefined) return this.#plain.sendMessageWithContext(context, message);
+    const most = this.#channel.mostSendBytes;
+    if (most !== UNLIMITED && message.length > most && !this.#ended) {
+      // In grpc-js's words, and before it is anybody's: no endpoint is to blame, and none would take it.
+      this.cancelWithStatus(RESOURCE_EXHAUSTED, `Attempted to send message with a size larger than ${most}`);
+    }
+    if (this.#ended) context.callback?.();
     else this.messages.send(context, message);
   }
 
@@ -141,7 +149,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   }
 
   setCredentials(credentials: CallCredentials): void {
-    this.#credentials = credentials;
+    this.credentials = credentials;
   }
 
   // ---- from the engine ----
@@ -163,15 +171,13 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
 
   mirror(): MirrorExchange {
     const copy = this.messages.copy(REPLAY_CAP_BYTES);
-    return new MirroredCall(this.#channel, this.metadataOptions, copy, REPLAY_CAP_BYTES, (child) =>
-      this.prepare(child),
-    );
+    return new MirroredCall(this.#channel, this.metadataOptions, copy, REPLAY_CAP_BYTES, this.credentials);
   }
 
   passThrough(): void {
     const child = this.#channel.createPlainCall(this.#asked);
     if (child === undefined) return this.fail(this.#channel.unknown());
-    this.prepare(child);
+    if (this.credentials !== undefined) child.setCredentials(this.credentials);
     this.#plain = child;
     child.start(toMetadata(this.grpc, this.#givenHeaders, this.metadataOptions, 1), {
       onReceiveMetadata: (metadata) => this.head(metadata),
@@ -197,10 +203,6 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
 
   asGiven(headers: readonly string[]): Metadata | undefined {
     return headers === this.#givenHeaders ? this.#given : undefined;
-  }
-
-  prepare(child: GrpcCall): void {
-    if (this.#credentials !== undefined) child.setCredentials(this.#credentials);
   }
 
   answered(attempt: AttemptCall): void {

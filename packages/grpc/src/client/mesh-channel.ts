@@ -18,6 +18,8 @@ export class MeshChannel implements GrpcChannel {
   readonly engine: Engine;
   readonly origin: Origin;
   readonly authority: string;
+  /** Bytes of one message; -1 for any number. */
+  readonly mostSendBytes: number;
   readonly #client: GrpcClient;
   readonly #target: Target;
   readonly #kind: ChannelKind;
@@ -38,6 +40,7 @@ export class MeshChannel implements GrpcChannel {
     this.engine = client.engine;
     this.origin = origin;
     this.authority = options["grpc.default_authority"] ?? target.authority;
+    this.mostSendBytes = options["grpc.max_send_message_length"] ?? -1;
     this.#client = client;
     this.#target = target;
     this.#kind = kind;

@@ -3,7 +3,7 @@
 import type { Attempt, MirrorExchange } from "@inmesh/core";
 import type { BodyLoss } from "@inmesh/core/admin";
 import { AttemptCall, type AttemptOwner } from "./attempt-call.js";
-import type { GrpcCall, MetadataOptions } from "./grpc-call.js";
+import type { CallCredentials, MetadataOptions } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import type { MeshChannel } from "./mesh-channel.js";
 import type { MessageCopy, RequestMessages } from "./request-messages.js";
@@ -16,7 +16,7 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
   readonly drains = true;
   readonly #channel: MeshChannel;
   readonly #copy: MessageCopy;
-  readonly #prepare: (child: GrpcCall) => void;
+  readonly credentials: CallCredentials | undefined;
 
   /** @param limit bytes that the copy keeps alive at most */
   constructor(
@@ -24,14 +24,14 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
     metadataOptions: MetadataOptions,
     copy: MessageCopy,
     limit: number,
-    prepare: (child: GrpcCall) => void,
+    credentials: CallCredentials | undefined,
   ) {
     this.grpc = channel.grpc;
     this.#channel = channel;
     this.metadataOptions = metadataOptions;
     this.#copy = copy;
     this.bytes = limit;
-    this.#prepare = prepare;
+    this.credentials = credentials;
   }
 
   get messages(): RequestMessages {
@@ -48,10 +48,6 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
 
   canReplay(): boolean {
     return true;
-  }
-
-  prepare(child: GrpcCall): void {
-    this.#prepare(child);
   }
 
   asGiven(): undefined {}

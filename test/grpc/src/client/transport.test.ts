@@ -1,0 +1,235 @@
+/**
+ * What happens on the wire, on the lowest and the highest copy of grpc-js that the mesh allows: the mesh's channels lean on parts of
+ * it that it does not promise, so each claim here is a claim about both.
+ */
+
+import { once } from "node:events";
+import { constants } from "node:http2";
+import { createRequire } from "node:module";
+import { Duplex } from "node:stream";
+import { gunzipSync, gzipSync } from "node:zlib";
+import type * as Grpc from "@grpc/grpc-js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ECHO, type EchoServer, echoServer } from "../lib/echo.js";
+import { grpcClientOf } from "../lib/mesh-of.js";
+import { answer, framed, type RawCall, rawServer, relayTo } from "../lib/raw-server.js";
+import { destination, meshOfYaml, rules, serviceAt } from "../lib/yaml-mesh.js";
+
+const require = createRequire(import.meta.url);
+const HOST = "echo.shop";
+const TO = `route: [{ destination: { host: ${HOST} } }]`;
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+describe.each(["@grpc/grpc-js", "grpc-js-lowest"])("%s", (copy) => {
+  const grpc = require(copy) as typeof Grpc;
+  const { Metadata } = grpc;
+
+  async function clientOf(port: number, options: Grpc.ClientOptions = {}, ...policy: string[]) {
+    const mesh = await meshOfYaml([serviceAt(HOST, [port]), ...policy], closing);
+    const channelFactoryOverride: Grpc.ClientOptions["channelFactoryOverride"] = (address, credentials, given) =>
+      grpcClientOf(mesh).hooked(grpc, address, credentials, given)!; // it is known to the mesh
+    const Client = grpc.makeGenericClientConstructor(ECHO, "Echo");
+    const client = new Client(`${HOST}:50051`, grpc.credentials.createInsecure(), {
+      channelFactoryOverride,
+      ...options,
+    });
+    closing.push(() => client.close());
+    return { client, mesh };
+  }
+
+  type Client = Awaited<ReturnType<typeof clientOf>>["client"];
+
+  /** Resolves with the answer's text, or with its code and details. */
+  function say(client: Client, text: string, options: Grpc.CallOptions = {}, metadata = new Metadata()) {
+    return new Promise<string>((resolve) => {
+      client["say"]!(text, metadata, options, (error: Grpc.ServiceError | null, value: string) =>
+        resolve(error === null ? value : `${error.code} ${error.details}`),
+      );
+    });
+  }
+
+  async function echo(options: Grpc.ClientOptions = {}): Promise<{ client: Client; server: EchoServer }> {
+    const server = await echoServer("a", closing);
+    return { ...(await clientOf(server.port, options)), server };
+  }
+
+  it("asks the connection that stands for a stream, past the layers of the channel", async () => {
+    const asked = vi.spyOn(grpc.Channel.prototype, "createCall");
+    const { client } = await echo();
+    expect(await say(client, "one")).toBe("a: one"); // it waits for the connection, as the channel lets it
+    const before = asked.mock.calls.length;
+    for (const word of ["two", "three"]) expect(await say(client, word)).toBe(`a: ${word}`);
+    expect(asked.mock.calls.length).toBe(before);
+  });
+
+  it("goes by the channel where credentials of a call are to be made for it", async () => {
+    const { client, server } = await echo();
+    await say(client, "one");
+    const credentials = grpc.credentials.createFromMetadataGenerator((_, callback) => {
+      const metadata = new Metadata();
+      metadata.set("by", "generator");
+      callback(null, metadata);
+    });
+    expect(await say(client, "two", { credentials })).toBe("a: two");
+    expect(server.calls[1]!.get("by")).toEqual(["generator"]);
+  });
+
+  it("says on every path what grpc-js says without the mesh", async () => {
+    const bare = new (grpc.makeGenericClientConstructor(ECHO, "Echo"))(
+      `127.0.0.1:${(await heard()).port}`,
+      grpc.credentials.createInsecure(),
+    );
+    closing.push(() => bare.close());
+    const metadata = new Metadata();
+    metadata.set("one", "1");
+    metadata.add("two", "a");
+    metadata.add("two", "b");
+    metadata.set("bytes-bin", Buffer.from([0, 255]));
+    await say(bare, "x", {}, metadata);
+    const [expected] = lines;
+    const server = await heard();
+    const { client } = await clientOf(server.port);
+    await say(client, "x", {}, metadata); // by the channel
+    await say(client, "x", {}, metadata); // directly
+    expect([lines[1], lines[2]]).toEqual([expected, expected]);
+  });
+
+  const lines: unknown[] = [];
+  async function heard() {
+    return rawServer((call) => {
+      const { ":authority": _, traceparent: __, ...rest } = call.headers;
+      lines.push(rest);
+      answer(call, framed(Buffer.from("heard")));
+    }, closing);
+  }
+
+  it("takes messages that come compressed, beside such that do not", async () => {
+    const server = await rawServer((call: RawCall, number) => {
+      const packed = framed(gzipSync(`packed ${number}`), true);
+      answer(call, number === 2 ? framed(Buffer.from("plain")) : packed, { "grpc-encoding": "gzip" });
+    }, closing);
+    const { client } = await clientOf(server.port);
+    for (const text of ["packed 0", "packed 1", "plain"]) expect(await say(client, "x")).toBe(text);
+  });
+
+  it("fails what is compressed in no way that its head names", async () => {
+    const server = await rawServer((call) => answer(call, framed(gzipSync("packed"), true)), closing);
+    const { client } = await clientOf(server.port);
+    await say(client, "x");
+    expect(await say(client, "x")).toMatch(/^13 .*compressed/);
+  });
+
+  it("compresses what the application has compressed", async () => {
+    const server = await rawServer(async (call) => {
+      const body = await call.body();
+      const text = body[0] === 1 ? gunzipSync(body.subarray(5)).toString() : "not compressed";
+      answer(call, framed(Buffer.from(`${call.headers["grpc-encoding"]}: ${text}`)));
+    }, closing);
+    const { client } = await clientOf(server.port, { "grpc.default_compression_algorithm": 2 });
+    for (let index = 0; index < 2; index++) expect(await say(client, "words")).toBe("gzip: words");
+  });
+
+  it("sends what is large without a copy of it", async () => {
+    const { client } = await echo({ "grpc.max_receive_message_length": -1 });
+    await say(client, "one");
+    const written = vi.spyOn(Duplex.prototype, "write");
+    const large = Buffer.alloc(1024 * 1024, "x");
+    const serialised = vi.spyOn(Buffer, "from").mockReturnValueOnce(large as never);
+    const answered = say(client, "replaced by the buffer above");
+    serialised.mockRestore();
+    expect((await answered).length).toBe("a: ".length + large.length);
+    expect(written.mock.calls.some(([chunk]) => chunk === large)).toBe(true);
+  });
+
+  it.each([
+    ["a message longer than it may send", { "grpc.max_send_message_length": 10 }, /^8 .*larger than 10/],
+    [
+      "a message longer than it may receive",
+      { "grpc.max_receive_message_length": 10 },
+      /^8 .*larger than max \(2\d vs 10\)/,
+    ],
+  ])("fails %s, and neither blames the endpoint nor tries again", async (_, options, text) => {
+    const { client, server } = await echo(options);
+    await say(client, "x");
+    const said = server.calls.length;
+    expect(await say(client, "a long line of words")).toMatch(text);
+    expect(server.calls.length - said).toBeLessThanOrEqual(1);
+    expect(await say(client, "y")).toBe("a: y");
+  });
+
+  it("sends a stream that was refused once more, whatever the rule", async () => {
+    const server = await rawServer((call, number) => {
+      if (number === 1) call.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      else answer(call, framed(Buffer.from(`call ${number}`)));
+    }, closing);
+    const { client } = await clientOf(server.port, {}, rules(HOST, `[{ ${TO}, retries: { attempts: 0 } }]`));
+    expect(await say(client, "x")).toBe("call 0");
+    expect(await say(client, "x")).toBe("call 2");
+  });
+
+  it("fails by the rule what is refused again", async () => {
+    const server = await rawServer((call, number) => {
+      if (number > 0) call.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      else answer(call, framed(Buffer.from("first")));
+    }, closing);
+    const { client } = await clientOf(server.port, {}, rules(HOST, `[{ ${TO}, retries: { attempts: 0 } }]`));
+    await say(client, "x");
+    expect(await say(client, "x")).toMatch(/^14 .*refused.*\(STREAM_REFUSED\)/);
+    expect(server.calls.length).toBe(3);
+  });
+
+  it("goes on over a new connection where the server leaves by GOAWAY, with what it has not taken", async () => {
+    const held: RawCall[] = [];
+    const server = await rawServer((call, number) => {
+      if (number === 1) {
+        held.push(call);
+        // The one after it came too late: HTTP/2 has it reset at the client, as not processed.
+        server.sessions[0]!.goaway(constants.NGHTTP2_NO_ERROR, call.stream.id);
+      } else answer(call, framed(Buffer.from(`call ${number}`)));
+    }, closing);
+    const { client } = await clientOf(server.port, {}, rules(HOST, `[{ ${TO}, retries: { attempts: 0 } }]`));
+    expect(await say(client, "x")).toBe("call 0");
+    const both = [say(client, "taken"), say(client, "too late")];
+    expect(await both[1]).toMatch(/^call [23]$/);
+    answer(held[0]!, framed(Buffer.from("taken"))); // streams that it took end well
+    expect(await both[0]).toBe("taken");
+    expect(server.sessions.length).toBe(2);
+  });
+
+  it("keeps to http2MaxRequests, and counts streams under way", async () => {
+    const server = await echoServer("a", closing);
+    const limit = destination(HOST, "trafficPolicy: { connectionPool: { http: { http2MaxRequests: 1 } } }");
+    const { client } = await clientOf(server.port, {}, limit);
+    expect(await say(client, "x")).toBe("a: x");
+    const talk = client["talk"]!();
+    talk.write("hello");
+    await once(talk, "data");
+    expect(await say(client, "y")).toMatch(/^\d+ .*\(OVERFLOW\)/);
+    const over = once(talk, "status");
+    talk.end();
+    talk.resume();
+    await over;
+    expect(await say(client, "z")).toBe("a: z");
+  });
+
+  it("pings a connection in use as the application asks for, and leaves one whose pings nobody answers", async () => {
+    const server = await rawServer((call, number) => {
+      if (number === 1)
+        line.cut(); // it hears nothing any more, and says nothing
+      else answer(call, framed(Buffer.from(`call ${number}`)));
+    }, closing);
+    const line = await relayTo(server.port, closing);
+    const { client } = await clientOf(line.port, {
+      "grpc.keepalive_time_ms": 100,
+      "grpc.keepalive_timeout_ms": 100,
+    });
+    expect(await say(client, "x")).toBe("call 0");
+    expect(await say(client, "x")).toMatch(/^14 .*\(UPSTREAM_RESET\)/);
+    expect(await say(client, "x")).toBe("call 2");
+  });
+});
