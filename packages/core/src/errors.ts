@@ -183,6 +183,14 @@ export const MESH_ERRORS = {
     "local_rate_limited",
     "a RateLimit of the server allows no more requests of this kind for now; its application has not seen the request",
   ),
+  RATE_LIMIT_UNAVAILABLE: info(
+    500,
+    2,
+    false,
+    "RLSE",
+    "rate_limiter_error",
+    "the rate limit service that a RateLimit of the server names did not answer, and failureModeDeny is set; its application has not seen the request",
+  ),
   OVERLOADED: info(
     503,
     8,

@@ -120,6 +120,8 @@ export {
   type RateLimitPolicy,
   type RetryRatePolicy,
   type ServerPolicy,
+  type SharedLimitPolicy,
+  type SharedLimitService,
 } from "./snapshot/resilience.js";
 export type {
   CorsPolicy,

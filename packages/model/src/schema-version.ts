@@ -5,7 +5,7 @@
 
 import type { Kind } from "./resource.js";
 
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 /** Version that brought each kind. */
 const SINCE: Readonly<Record<Kind, number>> = {

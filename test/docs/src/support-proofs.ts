@@ -50,6 +50,7 @@ export const PROOFS = {
   names: "packages/node/src/names.test.ts",
   "names, looked up": "packages/core/src/cluster/by-name.test.ts",
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
+  "shared limits": "test/grpc/src/service/shared-limits.test.ts",
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
   "limits, beside Envoy": "test/istio/src/limits.test.ts",
@@ -408,7 +409,14 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("retry", "retries and hedging", "our kinds, validation"),
     yes("hedging", "retries and hedging", "our kinds, validation"),
   ],
-  RateLimit: [yes("host", "our kinds"), yes("rules", "our kinds", "our kinds, validation")],
+  RateLimit: [
+    yes("host", "our kinds"),
+    yes("rules", "our kinds", "our kinds, validation"),
+    {
+      ...yes("service", "our kinds", "our kinds, validation", "shared limits"),
+      how: "Headers and bodies that the service wants added to answers are not.",
+    },
+  ],
   PeerAuthentication: ["selector", "mtls", "portLevelMtls"].map((path) => yes(path, "security, compiled")),
   RequestAuthentication: [
     yes("selector", "security, compiled"),

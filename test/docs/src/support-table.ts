@@ -39,7 +39,7 @@ const WHAT: Readonly<Record<(typeof KINDS)[number], string>> = {
   Resilience:
     "Ours: what Istio has no field for ([resilience](resilience.md)). All but `server` is for the callers of a host, found as a CircuitBreaker is; `server` is for its own processes, and only their namespace and the root namespace may write it.",
   RateLimit:
-    "Ours: how many requests the processes of a host take, each by itself ([resilience](resilience.md)). Their namespace and the root namespace may write it; all of them hold.",
+    "Ours: how many requests the processes of a host take, each by itself, or all together by Envoy's rate limit service ([resilience](resilience.md)). Their namespace and the root namespace may write it; all of them hold.",
   PeerAuthentication:
     "DISABLE, PERMISSIVE and STRICT for the mesh (root namespace), a namespace, a workload by selector, and its ports; the oldest of a scope holds. Callers go by those of the mesh and of the service's namespace.",
   RequestAuthentication:

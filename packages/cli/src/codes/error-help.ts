@@ -116,6 +116,12 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
     example:
       'local_rate_limited: rate limit "shop/reviews/by-source" allows 100 requests per 60000 ms and they are used up: try again in 3 s (RATE_LIMITED)',
   },
+  RATE_LIMIT_UNAVAILABLE: {
+    remedy:
+      "a [RateLimit](resilience.md) of the server names a rate limit service that did not answer in `timeout`, and has `failureModeDeny`. The server's log says why. Without that field requests pass meanwhile.",
+    example:
+      "rate_limiter_error: the rate limit service limits.infra.svc.cluster.local:8081 did not answer, and nobody passes without its word (failureModeDeny) (RATE_LIMIT_UNAVAILABLE)",
+  },
   OVERLOADED: {
     remedy:
       "the server sheds load, as its [Resilience](resilience.md) says: the message names what there was too much of. The application has not seen the request, and the answer says so (`x-inmesh-not-processed`), so that a caller in the mesh sends it to another endpoint, even a POST. More processes help, or a higher limit; `inmesh describe SERVICE` shows both.",

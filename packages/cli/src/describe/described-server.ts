@@ -17,6 +17,17 @@ export interface DescribedServer {
     readonly perMs: number;
     readonly burst: number;
   }[];
+  /** Counted by a service, for all processes together. */
+  readonly sharedLimits: readonly {
+    readonly name: string;
+    readonly resource: string;
+    readonly path: string;
+    readonly by: readonly string[];
+    /** `host:port`. */
+    readonly service: string;
+    readonly domain: string;
+    readonly failureModeDeny: boolean;
+  }[];
   readonly admission: {
     readonly resource: string;
     /** 0: no fixed limit. */
@@ -41,16 +52,21 @@ export interface DescribedServer {
  * @returns null when every request is let in; then no process is asked
  */
 export async function describeServer(
-  { rateLimits, admission }: ServerPolicy,
+  { rateLimits, sharedLimits = [], admission }: ServerPolicy,
   own: readonly Lease[],
   client: AdminClient,
 ): Promise<DescribedServer | null> {
-  if (rateLimits.length === 0 && admission === undefined) return null;
+  if (rateLimits.length === 0 && sharedLimits.length === 0 && admission === undefined) return null;
   const readings = await readProcesses<StatsView>(client, own, "/stats", ["atMs", "inbound"]);
   return {
     rateLimits: rateLimits.map(({ name, resource, keys, requests, perMs, burst }) => ({
       ...{ name, requests, perMs, burst, by: keys.map(written) },
       ...{ resource: resourceKey(resource.resource), path: resource.path },
+    })),
+    sharedLimits: sharedLimits.map(({ name, resource, keys, service }) => ({
+      ...{ name, resource: resourceKey(resource.resource), path: resource.path, by: keys.map(written) },
+      ...{ service: `${service.host}:${service.port}`, domain: service.domain },
+      failureModeDeny: service.failureModeDeny,
     })),
     admission: admission
       ? {

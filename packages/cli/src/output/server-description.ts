@@ -5,7 +5,7 @@ import type { DescribedServer } from "../describe/described-server.js";
 import { count, formatMs } from "./format.js";
 
 export function serverLines(
-  { rateLimits, admission, processes }: DescribedServer,
+  { rateLimits, sharedLimits, admission, processes }: DescribedServer,
   at: (key: string) => string,
 ): string[] {
   return [
@@ -13,6 +13,11 @@ export function serverLines(
       const each = by.length === 0 ? "" : ` for each ${by.join(" and ")}`;
       const more = burst === requests ? "" : `, ${burst} at once`;
       return `takes ${count(requests, "request")} per ${formatMs(perMs)}${each}${more}: rule ${ruleOf(name)} of ${at(resource)}`;
+    }),
+    ...sharedLimits.map(({ name, resource, by, service, domain, failureModeDeny }) => {
+      const each = by.length === 0 ? "" : ` for each ${by.join(" and ")}`;
+      const silent = failureModeDeny ? "nothing" : "everything";
+      return `takes what ${service} allows in domain ${domain}${each}, ${silent} while that is silent: rule ${ruleOf(name)} of ${at(resource)}`;
     }),
     ...(admission === null ? [] : [`${admissionText(admission)}: ${at(admission.resource)}`]),
     ...processes.flatMap(({ name, gate, failure }) =>
@@ -36,7 +41,7 @@ function admissionText({
   return limits.length === 0 ? "sheds no load, and knows priorities" : `sheds load beyond ${limits.join(", ")}`;
 }
 
-function gateText({ rateLimits, admission }: GateReading): string {
+function gateText({ rateLimits, sharedLimits = [], admission }: GateReading): string {
   const parts: string[] = [];
   if (admission !== null) {
     const { inFlight, adaptiveLimit, loopDelayMs, admitted, refused, reasons } = admission;
@@ -49,6 +54,10 @@ function gateText({ rateLimits, admission }: GateReading): string {
   }
   for (const { name, buckets, passed, refused } of rateLimits) {
     parts.push(`${ruleOf(name)}: ${passed} passed, ${refused} refused, ${count(buckets, "bucket")}`);
+  }
+  for (const { name, service, passed, refused, failed } of sharedLimits) {
+    const silent = failed === 0 ? "" : `, ${failed} of which ${service} said nothing`;
+    parts.push(`${ruleOf(name)}: ${passed} passed, ${refused} refused${silent}`);
   }
   return parts.join("; ");
 }

@@ -5,6 +5,7 @@
 
 import type { MatchRequest, Priority, Snapshot } from "@inmesh/model";
 import { type RateLimitReading, RateLimits, type TakenTokens } from "../rate-limit/rate-limits.js";
+import { type RateLimitServices, type SharedLimitReading, SharedLimits } from "../rate-limit/shared-limits.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { Admission, type AdmissionReading } from "./admission.js";
@@ -22,12 +23,15 @@ export interface GateOptions {
 
 export interface GateReading {
   readonly rateLimits: readonly RateLimitReading[];
+  /** Absent where none are asked elsewhere, and from older processes. */
+  readonly sharedLimits?: readonly SharedLimitReading[];
   /** Null where policy sheds no load. */
   readonly admission: AdmissionReading | null;
 }
 
 export class Gate {
   readonly #rateLimits = new RateLimits();
+  readonly #shared: SharedLimits;
   readonly #admission: Admission;
   readonly #shedding: Shedding;
   readonly #clock: Clock;
@@ -38,6 +42,7 @@ export class Gate {
     this.#clock = clock;
     this.#admission = new Admission({ clock, random });
     this.#shedding = new Shedding(clock, onShedding);
+    this.#shared = new SharedLimits(clock, onShedding);
   }
 
   /** False: every request passes, and `enter` need not be asked. */
@@ -45,12 +50,18 @@ export class Gate {
     return this.#active;
   }
 
+  /** Who asks services that count for all processes. */
+  set rateLimitServices(services: RateLimitServices | undefined) {
+    this.#shared.services = services;
+  }
+
   /** @param snapshot undefined: nothing is asked for any more */
   update(snapshot: Snapshot | undefined): void {
-    const { rateLimits = [], admission } = snapshot?.server ?? {};
+    const { rateLimits = [], sharedLimits = [], admission } = snapshot?.server ?? {};
     this.#rateLimits.update(rateLimits);
+    this.#shared.update(sharedLimits);
     this.#admission.update(admission);
-    this.#active = this.#rateLimits.any || admission !== undefined;
+    this.#active = this.#rateLimits.any || this.#shared.any || admission !== undefined;
     if (this.#active && snapshot !== undefined) this.#healthPaths = healthPaths(snapshot);
   }
 
@@ -81,6 +92,15 @@ export class Gate {
     return new Admitted(this.#admission, this.#admission.begin(), tokens, carried, now);
   }
 
+  /**
+   * What is counted elsewhere, for a request that `enter` let in.
+   * @returns undefined: nobody has to be asked. Else why it does not pass; never rejects
+   */
+  askElsewhere(request: MatchRequest, source: string): Promise<Rejection | undefined> | undefined {
+    if (!this.#shared.any || asksForHealth(request, this.#healthPaths)) return undefined;
+    return this.#shared.ask(request, source);
+  }
+
   close(): void {
     this.#admission.close();
     this.#shedding.close();
@@ -89,7 +109,11 @@ export class Gate {
   /** Undefined while policy asks nothing. */
   read(): GateReading | undefined {
     if (!this.#active) return undefined;
-    return { rateLimits: this.#rateLimits.read(), admission: this.#admission.read(this.#clock.now()) ?? null };
+    return {
+      rateLimits: this.#rateLimits.read(),
+      ...(this.#shared.any && { sharedLimits: this.#shared.read() }),
+      admission: this.#admission.read(this.#clock.now()) ?? null,
+    };
   }
 }
 
@@ -100,7 +124,7 @@ export class Admitted {
   readonly #admission: Admission | undefined;
   readonly #epoch: number;
   readonly #tokens: TakenTokens | undefined;
-  readonly #startedAt: number;
+  #startedAt: number;
   #open = true;
 
   constructor(
@@ -115,6 +139,16 @@ export class Admitted {
     this.#epoch = epoch;
     this.#tokens = tokens;
     this.#startedAt = startedAt;
+  }
+
+  /** Somebody else had to be asked about it: its time begins now. */
+  waited(now: number): void {
+    this.#startedAt = now;
+  }
+
+  /** It is not served after all: its tokens are there for others. */
+  giveBack(): void {
+    this.#tokens?.giveBack();
   }
 
   /** What the answer says of rate limits, flat; undefined where none concerns it. */

@@ -3,6 +3,7 @@
 import type { RateLimitPolicy } from "@inmesh/model";
 import { NOT_PROCESSED_HEADER } from "../call/mesh-headers.js";
 import { MESH_ERRORS, type MeshErrorCode } from "../errors.js";
+import { wholeSeconds } from "../rate-limit/rate-limit-headers.js";
 import type { TakenTokens } from "../rate-limit/rate-limits.js";
 import type { Overload } from "./admission.js";
 
@@ -10,6 +11,7 @@ export interface Rejection {
   readonly code: Extract<
     MeshErrorCode,
     | "RATE_LIMITED"
+    | "RATE_LIMIT_UNAVAILABLE"
     | "OVERLOADED"
     | "DEADLINE_EXCEEDED"
     | "ACCESS_DENIED"
@@ -39,6 +41,26 @@ export function rateLimited({ policy }: { readonly policy: RateLimitPolicy }, ta
     "local_rate_limited",
     `rate limit "${name}" allows ${requests} requests per ${perMs} ms and they are used up: try again in ${retryAfter} s`,
     ["Retry-After", String(retryAfter), ...taken.headers(), "x-envoy-ratelimited", "true"],
+  );
+}
+
+/** @param waitMs until its window ends, as the service has it; 0: it does not say */
+export function sharedLimitReached(name: string, service: string, waitMs: number): Rejection {
+  const seconds = wholeSeconds(waitMs);
+  return rejection(
+    "RATE_LIMITED",
+    "rate_limited",
+    `rate limit "${name}" is used up for all processes together, ${service} says: try again in ${seconds} s`,
+    ["Retry-After", String(seconds), "x-envoy-ratelimited", "true"],
+  );
+}
+
+export function rateLimitUnavailable(service: string): Rejection {
+  return rejection(
+    "RATE_LIMIT_UNAVAILABLE",
+    "rate_limiter_error",
+    `the rate limit service ${service} did not answer, and nobody passes without its word (failureModeDeny)`,
+    [],
   );
 }
 

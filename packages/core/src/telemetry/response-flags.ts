@@ -41,6 +41,8 @@ export const FLAG = {
   UMSDR: 1 << 18,
   /** This process is shutting down. */
   LH: 1 << 19,
+  /** The rate limit service did not answer. */
+  RLSE: 1 << 20,
 } as const;
 
 export type FlagName = keyof typeof FLAG;

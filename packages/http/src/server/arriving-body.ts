@@ -14,7 +14,7 @@ export class ArrivingBody {
   readonly #push: Readable["push"];
   /** Its end has come and is kept from the stream. */
   #heldEnd = false;
-  #holds = false;
+  #holds = 0;
   /** Told of every chunk, a copy, and of null at the end. */
   #watcher: ((chunk: Buffer | null) => void) | undefined;
 
@@ -34,12 +34,13 @@ export class ArrivingBody {
 
   /** Keeps the end back until `release`. */
   hold(): void {
-    this.#holds = true;
+    this.#holds += 1;
     this.#install();
   }
 
   release(): void {
-    this.#holds = false;
+    this.#holds -= 1;
+    if (this.#holds > 0) return; // somebody else is still asked
     this.#uninstall();
     if (this.#heldEnd && !this.#stream.destroyed) this.#push.call(this.#stream, null);
   }
@@ -87,12 +88,12 @@ export class ArrivingBody {
   }
 
   #uninstall(): void {
-    if (!this.#holds && this.#watcher === undefined) Reflect.deleteProperty(this.#stream, "push");
+    if (this.#holds === 0 && this.#watcher === undefined) Reflect.deleteProperty(this.#stream, "push");
   }
 
   #pass(chunk: unknown, encoding: BufferEncoding | undefined): boolean {
     let more = false;
-    if (chunk === null && this.#holds) this.#heldEnd = true;
+    if (chunk === null && this.#holds > 0) this.#heldEnd = true;
     else more = this.#push.call(this.#stream, chunk, encoding);
     const watcher = this.#watcher;
     if (watcher === undefined) return more;

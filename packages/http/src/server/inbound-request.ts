@@ -40,7 +40,7 @@ export interface InboundEngine {
   /** Who may come in; absent: everybody. Asked before the gate, in every mode. */
   readonly guard?: Pick<Guard, "active" | "enter"> & Partial<Pick<Guard, "foldsCase">>;
   /** What policy puts before the application; absent: nothing. */
-  readonly gate?: Pick<Gate, "active" | "enter">;
+  readonly gate?: Pick<Gate, "active" | "enter"> & Partial<Pick<Gate, "askElsewhere">>;
   /** Who hears what became of requests; absent: nobody. */
   readonly sinks?: Pick<OutcomeSinks, "any" | "ended">;
   /** Absent: headers of traces are passed on, and that is all. */

@@ -205,8 +205,13 @@ export class Inbound {
         (rejection) => this.#refuse(() => rejectStream(stream, head, rejection)),
         (passage) => {
           if (passage !== undefined) editStream(head, passage);
-          const rejection = this.#judgeLeaving(ServedHead.ofStream(head), socket?.remoteAddress);
-          return rejection === undefined ? this.uncounted(head, work, socket) : rejectStream(stream, head, rejection);
+          return this.#letLeave(
+            ServedHead.ofStream(head),
+            socket?.remoteAddress,
+            (rejection) => rejectStream(stream, head, rejection),
+            () => this.uncounted(head, work, socket),
+            () => stream.destroyed,
+          );
         },
         () => stream.destroyed,
       );
@@ -272,10 +277,17 @@ export class Inbound {
       guard?.active === true ? guard.enter(ServedArrival.of(request), clock.now()) : undefined,
       (rejection) => this.#refuse(() => answerUpgrade(socket, rejection)),
       (passage) => {
-        socket.removeListener("error", ignore);
         if (passage !== undefined) editRequest(request, passage);
-        const rejection = this.#judgeLeaving(ServedHead.of(request), socket.remoteAddress);
-        return rejection === undefined ? this.uncounted(request, work, socket) : answerUpgrade(socket, rejection);
+        return this.#letLeave(
+          ServedHead.of(request),
+          socket.remoteAddress,
+          (rejection) => answerUpgrade(socket, rejection),
+          () => {
+            socket.removeListener("error", ignore);
+            return this.uncounted(request, work, socket);
+          },
+          () => socket.destroyed,
+        );
       },
       () => socket.destroyed,
     );
@@ -435,10 +447,25 @@ export class Inbound {
     }
     this.#observe(inbound, request.method, request.url);
     if (this.#concerns(inbound) && !response.headersSent) {
-      const rejection = this.#judge(inbound, ServedHead.of(request), request.socket.remoteAddress);
+      const served = ServedHead.of(request);
+      const source = request.socket.remoteAddress;
+      const rejection = this.#judge(inbound, served, source);
       if (rejection !== undefined) return rejectRequest(response, rejection);
       const headers = inbound.admitted?.answerHeaders() ?? NONE;
       for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
+      const asked = this.#engine.gate?.askElsewhere?.(served, source ?? "");
+      if (asked !== undefined) {
+        const refuse = (found: Rejection): true => rejectRequest(response, this.#turnedAway(inbound, found));
+        return this.#admitted(
+          asked,
+          (found) => (response.headersSent ? true : refuse(found)),
+          () => {
+            inbound.admitted?.waited(this.#engine.clock.now());
+            return this.#hand(inbound, work);
+          },
+          () => inbound.over,
+        );
+      }
     }
     return this.#hand(inbound, work);
   }
@@ -459,11 +486,36 @@ export class Inbound {
     }
     this.#observe(inbound, head.headers[":method"], head.headers[":path"]);
     if (this.#concerns(inbound) && !stream.headersSent) {
-      const rejection = this.#judge(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress);
+      const served = ServedHead.ofStream(head);
+      const source = stream.session?.socket.remoteAddress;
+      const rejection = this.#judge(inbound, served, source);
       if (rejection !== undefined) return rejectStream(stream, head, rejection);
       const headers = inbound.admitted?.answerHeaders();
       if (headers !== undefined) addToStream(stream, headers);
+      const asked = this.#engine.gate?.askElsewhere?.(served, source ?? "");
+      if (asked !== undefined) {
+        const refuse = (found: Rejection): true => rejectStream(stream, head, this.#turnedAway(inbound, found));
+        return this.#admitted(
+          asked,
+          (found) => (stream.headersSent ? true : refuse(found)),
+          () => {
+            inbound.admitted?.waited(this.#engine.clock.now());
+            return this.#handStream(inbound, stream, head, work);
+          },
+          () => inbound.over,
+          stream,
+        );
+      }
     }
+    return this.#handStream(inbound, stream, head, work);
+  }
+
+  #handStream<Result>(
+    inbound: InboundRequest,
+    stream: ServerHttp2Stream,
+    head: RequestHead,
+    work: () => Result,
+  ): Result {
     // Its library calls the handler out of an event of the stream, which Node emits in nobody's context.
     const path = head.headers[":path"];
     if (this.health !== undefined && asksGrpcHealth(path)) {
@@ -568,6 +620,34 @@ export class Inbound {
     if (rejection === DEADLINE_PASSED) this.#expired += 1;
     else this.#refused += 1;
     return rejection;
+  }
+
+  /** By somebody who counts for others, too, after it was let in here. */
+  #turnedAway(inbound: InboundRequest, rejection: Rejection): Rejection {
+    inbound.admitted?.giveBack();
+    inbound.refused = true;
+    if (inbound.facts !== undefined) inbound.facts.refusal = rejection;
+    this.#refused += 1;
+    return rejection;
+  }
+
+  /** Limits, before a connection leaves HTTP. */
+  #letLeave<Result>(
+    head: ServedHead,
+    source: string | undefined,
+    refuse: (rejection: Rejection) => true,
+    pass: () => Result,
+    gone: () => boolean,
+  ): Result | true {
+    const rejection = this.#judgeLeaving(head, source);
+    if (rejection !== undefined) return refuse(rejection);
+    const asked = this.#engine.gate?.askElsewhere?.(head, source ?? "");
+    if (asked === undefined) return pass();
+    const refused = (found: Rejection): true => {
+      this.#refused += 1;
+      return refuse(found);
+    };
+    return this.#admitted(asked, refused, pass, gone);
   }
 
   /** Of a request after which its connection leaves HTTP. */

@@ -39,6 +39,15 @@ describe("analyze, our own kinds", () => {
     expect(found(document("RateLimit", "shop/a", `{host: revews, ${LIMIT}}`))).toEqual([
       expect.stringMatching(/^IM0311 RateLimit\/shop\/a spec.host "revews".*Did you mean "reviews"/),
     ]);
+    const service = (more: string) => `{host: limits, port: 8081, domain: shop${more}}`;
+    const shared = (more: string) =>
+      document("RateLimit", "shop/a", `{host: reviews, service: ${service(more)}, rules: [{name: a}]}`);
+    expect(found(shared(""))).toEqual([
+      expect.stringMatching(/^IM0311 RateLimit\/shop\/a spec.service.host .*"limits".*: nothing is limited/),
+    ]);
+    expect(found(shared(", failureModeDeny: true"))).toEqual([
+      expect.stringMatching(/all these requests are turned away/),
+    ]);
   });
 
   it("warns of orders to the servers of another namespace", () => {

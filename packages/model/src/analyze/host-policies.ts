@@ -27,6 +27,7 @@ export function checkHostPolicies(
   report: Finding,
 ): void {
   for (const resource of [...breakers, ...resiliences, ...rateLimits]) checkHost(resource, set, report);
+  for (const resource of rateLimits) checkLimitService(resource, set, report);
   checkTwins(breakers, ({ spec }) => spec.subset ?? "", report);
   checkTwins(resiliences, () => "", report);
   for (const resource of rateLimits) checkNamespace(resource, ["spec"], set, rootNamespace, report);
@@ -48,6 +49,19 @@ function checkHost(resource: Named, set: AnalyzedSet, report: Finding): void {
   );
   const message = `"${spec.host}" (${host}) is no Service, no ServiceEntry and no running process. The document has no effect now.${suggestion(near)} Correct the host, or declare it.`;
   report(resource, ["spec", "host"], UNKNOWN_HOST, "warning", message);
+}
+
+/** Who counts for others has to be found by them. */
+function checkLimitService(resource: Resource<RateLimitSpec>, set: AnalyzedSet, report: Finding): void {
+  const { namespace, spec } = resource;
+  const named = spec.service?.host;
+  if (named === undefined || !set.live) return;
+  const host = qualifiedHost(named, namespace);
+  if (serviceOf(host, namespace, set) !== undefined) return;
+  const meanwhile =
+    spec.service?.failureModeDeny === true ? "all these requests are turned away" : "nothing is limited";
+  const message = `the rate limit service "${named}" (${host}) is no Service, no ServiceEntry and no running process: ${meanwhile}. Correct the host, or declare it.`;
+  report(resource, ["spec", "service", "host"], UNKNOWN_HOST, "warning", message);
 }
 
 /** @param part documents that differ in it do not meet */

@@ -181,6 +181,31 @@ describe("compile, what concerns the client's own servers", () => {
     expect([matches("/x?q=1", { "x-a": "a" }), matches("/api?q=1", { "x-a": "a", "x-b": "" })]).toEqual([false, false]);
   });
 
+  it("has limits that a service counts apart from its own", () => {
+    const service = "{host: limits, port: 8081, domain: shop}";
+    const shared = resource(
+      "RateLimit",
+      "shop/s",
+      `{host: ${REVIEWS}, service: ${service}, rules: [{name: a, by: [METHOD], match: [{uri: {prefix: /a}}]}, {name: b}]}`,
+    );
+    const { rateLimits, sharedLimits } = serverOf([shared, limit("shop/b", "{name: own, requests: 1, per: 1s}")]);
+    expect(rateLimits.map(({ name }) => name)).toEqual(["shop/b/own"]);
+    expect(sharedLimits).toMatchObject([
+      {
+        ...{ name: "shop/s/a", rule: "a", keys: [{ kind: "method" }], resource: { path: "spec.rules[0]" } },
+        service: {
+          ...{ host: "limits.shop.svc.cluster.local", port: 8081, domain: "shop" },
+          ...{ timeoutMs: 20, failureModeDeny: false },
+        },
+      },
+      { name: "shop/s/b", keys: [] },
+    ]);
+    expect(sharedLimits?.[1]?.service).toBe(sharedLimits?.[0]?.service);
+    expect([sharedLimits?.[0]?.matches(request("/a", {})), sharedLimits?.[0]?.matches(request("/b", {}))]).toEqual([
+      ...[true, false],
+    ]);
+  });
+
   it("is the admission that a Resilience of its namespace asks for", () => {
     const server =
       "{maxConcurrency: 100, adaptiveConcurrency: {enabled: true, min: 4, max: 64}, maxEventLoopDelay: 200ms, priorityHeader: X-Priority, priorities: [{priority: SHEDDABLE, match: [{uri: {prefix: /batch}}]}]}";

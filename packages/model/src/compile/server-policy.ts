@@ -10,11 +10,15 @@ import {
   type Priority,
   type RateLimitPolicy,
   type ServerPolicy,
+  type SharedLimitPolicy,
 } from "../snapshot/resilience.js";
 import type { MatchRequest, RuleRef } from "../snapshot/route.js";
 import { durationMs } from "./duration-ms.js";
+import { qualifiedHost } from "./host.js";
 import { RequestMatch } from "./request-match.js";
 
+/** Envoy's. */
+const LIMIT_SERVICE_TIMEOUT_MS = 20;
 const ADAPTIVE = { min: 5, max: 1_000 };
 
 /** @param limits of the host, of whatever namespaces may speak for it */
@@ -23,13 +27,35 @@ export function compileServerPolicy(
   resilience: Resource<ResilienceSpec> | undefined,
 ): ServerPolicy {
   const rateLimits = limits
+    .filter(({ spec }) => spec.service === undefined)
     .flatMap((resource) =>
       (resource.spec.rules ?? []).map((rule, index) => compileRule(rule, refOf(resource, `spec.rules[${index}]`))),
     )
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
+    .sort(byName);
+  const sharedLimits = limits.flatMap(compileShared).sort(byName);
   const admission = resilience && compileAdmission(resilience);
-  if (rateLimits.length === 0 && admission === undefined) return NO_SERVER_POLICY;
-  return { rateLimits, ...(admission && { admission }) };
+  if (rateLimits.length === 0 && sharedLimits.length === 0 && admission === undefined) return NO_SERVER_POLICY;
+  return { rateLimits, ...(sharedLimits.length > 0 && { sharedLimits }), ...(admission && { admission }) };
+}
+
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function compileShared(resource: Resource<RateLimitSpec>): readonly SharedLimitPolicy[] {
+  const { namespace, name: document, spec } = resource;
+  if (spec.service === undefined) return [];
+  const { host = "", port = 0, domain = "", timeout, failureModeDeny = false } = spec.service;
+  const service = {
+    ...{ host: qualifiedHost(host, namespace), port, domain, failureModeDeny },
+    timeoutMs: durationMs(timeout, LIMIT_SERVICE_TIMEOUT_MS),
+  };
+  return (spec.rules ?? []).map(({ name = "", match, by = [] }, index) => ({
+    ...{ name: `${namespace}/${document}/${name}`, rule: name, service },
+    matches: anyOf(match),
+    keys: by.flatMap((key) => parseRateLimitKey(key) ?? []), // validation has refused what is none
+    resource: refOf(resource, `spec.rules[${index}]`),
+  }));
 }
 
 function compileRule({ name = "", match, by = [], requests = 0, per, burst }: RateLimitRuleSpec, resource: RuleRef) {

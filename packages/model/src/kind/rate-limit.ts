@@ -1,7 +1,7 @@
-/** RateLimit (inmesh.dev): how many requests the processes of a host take, each by itself. docs/reference/resilience.md. */
+/** RateLimit (inmesh.dev): how many requests the processes of a host take, each by itself or all together. docs/reference/resilience.md. */
 
 import * as z from "zod/mini";
-import { duration, message, text, uint32 } from "./field.js";
+import { duration, flag, message, text, uint32 } from "./field.js";
 import { requestMatch } from "./request-match.js";
 
 const rule = message({
@@ -14,7 +14,16 @@ const rule = message({
   burst: uint32,
 });
 
-export const rateLimit = message({ host: text, rules: z.array(rule) });
+/** Who counts for all processes: Envoy's rate limit service, under the names that Envoy's filter has for it. */
+const service = message({
+  host: text,
+  port: uint32,
+  domain: text,
+  timeout: duration,
+  failureModeDeny: flag,
+});
+
+export const rateLimit = message({ host: text, service, rules: z.array(rule) });
 
 export type RateLimitSpec = z.infer<typeof rateLimit>;
 export type RateLimitRuleSpec = z.infer<typeof rule>;

@@ -77,6 +77,8 @@ export interface HedgingPolicy {
 export interface ServerPolicy {
   /** In order of their names. */
   readonly rateLimits: readonly RateLimitPolicy[];
+  /** Counted by somebody else, for all processes together; in order of their names. Absent: none are. */
+  readonly sharedLimits?: readonly SharedLimitPolicy[];
   /** Absent: whoever comes is served. */
   readonly admission?: AdmissionPolicy;
 }
@@ -100,6 +102,28 @@ export interface RateLimitPolicy {
   readonly perMs: number;
   /** Size of the bucket. @default `requests` */
   readonly burst: number;
+  readonly resource: RuleRef;
+}
+
+/** Envoy's rate limit service (v3), as clients of the mesh name it. One object for all rules that it is asked about at once. */
+export interface SharedLimitService {
+  readonly host: string;
+  readonly port: number;
+  readonly domain: string;
+  /** @default 20, as Envoy's */
+  readonly timeoutMs: number;
+  /** Without an answer requests are turned away. @default false, as Envoy's */
+  readonly failureModeDeny: boolean;
+}
+
+export interface SharedLimitPolicy {
+  /** `ns/name/rule`. */
+  readonly name: string;
+  /** What the service knows the rule by. */
+  readonly rule: string;
+  matches(request: MatchRequest): boolean;
+  readonly keys: readonly RateLimitKey[];
+  readonly service: SharedLimitService;
   readonly resource: RuleRef;
 }
 

@@ -92,7 +92,23 @@ describe("validation of RateLimit", () => {
     ).toEqual([]);
   });
 
+  const shared = (service: string, rule = "{name: a}") => `{host: reviews, service: {${service}}, rules: [${rule}]}`;
+  const SERVICE = "host: limits, port: 8081, domain: shop";
+
+  it("takes rules that a service counts, without numbers of their own", () => {
+    const more = "timeout: 50ms, failureModeDeny: true";
+    expect(faults("RateLimit", shared(`${SERVICE}, ${more}`, "{name: a, by: ['header:x-key']}"))).toEqual([]);
+  });
+
   it.each([
+    [shared("port: 8081, domain: shop"), "spec.service 4"],
+    [shared("host: limits, domain: shop"), "spec.service 4"],
+    [shared("host: limits, port: 70000, domain: shop"), "spec.service.port 4"],
+    [shared("host: limits, port: 8081"), "spec.service 4 the service is asked about a domain"],
+    [shared(SERVICE, "{name: a, requests: 5}"), "spec.rules[0].requests 4 the service at spec.service counts"],
+    [shared(SERVICE, "{name: a, per: 5s}"), "spec.rules[0].per 4 the service at spec.service counts"],
+    [shared(SERVICE, "{name: a, burst: 5}"), "spec.rules[0].burst 4 the service at spec.service counts"],
+    [shared(`${SERVICE}, timeout: 0s`), "spec.service.timeout 4"],
     ["{host: reviews}", "spec 4 it has no rules"],
     [one("{requests: 1, per: 1s}"), 'spec.rules[0] 4 found name ""'],
     [one("{name: a, per: 1s}"), "spec.rules[0] 4 the rule names no number of requests"],

@@ -104,6 +104,8 @@ export function checkRateLimit(spec: RateLimitSpec, path: Path, report: Report):
   const { rules = [] } = spec;
   if (rules.length === 0) report.error(path, "it has no rules. Write rules: [{name: all, requests: 100, per: 1s}].");
   const names = new Set<string>();
+  const { service } = spec;
+  if (service !== undefined) checkLimitService(service, [...path, "service"], report);
   for (const [index, { name = "", match, by = [], requests = 0, per, burst }] of rules.entries()) {
     const at = [...path, "rules", index];
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name)) {
@@ -117,10 +119,28 @@ export function checkRateLimit(spec: RateLimitSpec, path: Path, report: Report):
       const expected = "SOURCE_IP, METHOD, PATH or header:NAME";
       report.error([...at, "by", which], `found ${quote(key)}, expected ${expected}. Correct it.`);
     }
+    if (service !== undefined) {
+      for (const [field, value] of Object.entries({ requests: requests || undefined, per, burst })) {
+        const elsewhere = `the service at spec.service counts, and its own configuration says how many. Remove ${field}.`;
+        if (value !== undefined) report.error([...at, field], elsewhere);
+      }
+      continue;
+    }
     if (requests === 0) report.error(at, "the rule names no number of requests. Write requests: 100.");
     if (per === undefined) report.error(at, "the rule does not say per what time. Write per: 1s.");
     if (burst !== undefined && burst < 1) report.error([...at, "burst"], "expected at least 1. Raise it.");
   }
+}
+
+function checkLimitService(
+  { host = "", port = 0, domain = "" }: NonNullable<RateLimitSpec["service"]>,
+  path: Path,
+  report: Report,
+): void {
+  checkHost(host, path, report);
+  report.check(port === 0 ? path : [...path, "port"], portFault(port));
+  if (domain === "")
+    report.error(path, "the service is asked about a domain. Write domain: shop, as its limits are filed.");
 }
 
 function checkMatches(matches: readonly RequestMatchSpec[] | undefined, path: Path, report: Report): void {

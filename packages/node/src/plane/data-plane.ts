@@ -44,6 +44,7 @@ import { type DiskWarning, DiskWarnings } from "./disk-warnings.js";
 import { type DrainResult, drain } from "./drain.js";
 import { compileExclusion } from "./exclusion.js";
 import { LazyAuthorizer } from "./lazy-authorizer.js";
+import { lazyRateLimits } from "./lazy-rate-limits.js";
 import { LazyTokens } from "./lazy-tokens.js";
 import { LeaseKeeper, type LeaseState } from "./lease-keeper.js";
 import type { OpenRegistry } from "./open-registry.js";
@@ -205,6 +206,7 @@ export class DataPlane {
       grpc: new LazyAuthorizer(this),
       onNotice: noticed("access"),
     });
+    this.engine.gate.rateLimitServices = lazyRateLimits(this);
     const { tlsVisible } = settings;
     const snapshots = this.store;
     this.security = new ServerSecurity({

@@ -134,8 +134,9 @@ function inboundSamples({ engine, inbound, security, settings, transport }: Data
     samples.add("inmesh_inbound_shed_total", ["reason", reason], count);
   }
   let limited = 0;
-  for (const { refused } of gate?.rateLimits ?? []) limited += refused;
-  if (gate !== undefined && gate.rateLimits.length > 0) {
+  const limits = [...(gate?.rateLimits ?? []), ...(gate?.sharedLimits ?? [])];
+  for (const { refused } of limits) limited += refused;
+  if (limits.length > 0) {
     samples.add(
       "inmesh_rate_limited_total",
       ["direction", "inbound", "service", settings.service, "mode", "enforced"],

@@ -15,6 +15,8 @@ export function refusalFlags(code: MeshErrorCode | undefined, rule: AccessRule |
   switch (code) {
     case "RATE_LIMITED":
       return FLAG.RL;
+    case "RATE_LIMIT_UNAVAILABLE":
+      return FLAG.RLSE;
     case "OVERLOADED":
       return FLAG.OM;
     case "DEADLINE_EXCEEDED":
@@ -30,6 +32,8 @@ export function refusalDetails({ code, body }: Refusal, rule: AccessRule | null)
   switch (code) {
     case "RATE_LIMITED":
       return "request_rate_limited";
+    case "RATE_LIMIT_UNAVAILABLE":
+      return "rate_limiter_error";
     case "OVERLOADED":
       return "overload";
     case "DEADLINE_EXCEEDED":
