@@ -67,6 +67,7 @@ export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./
 export { RememberedServices } from "./snapshot/remembered-services.js";
 export { sameItems } from "./snapshot/same-items.js";
 export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
+export type { KeptResource } from "./snapshot/state-text.js";
 export { type ParseDocuments, type ParsedText, succeedingDocuments } from "./snapshot/succeeding-documents.js";
 export { uniqueDocuments } from "./snapshot/unique.js";
 export { isLoopback, type Origin, Origins } from "./stack/origin.js";

@@ -78,6 +78,16 @@ describe("StateFile", () => {
     expect((await open().load())?.services).toBeUndefined();
   });
 
+  it("keeps what a control plane sent, byte by byte", async () => {
+    const { open } = await setup();
+    const state = open();
+    const bytes = Uint8Array.of(0, 10, 255, 128);
+    const resources = [{ stream: "", type: "envoy.config.cluster.v3.Cluster", name: "a", bytes, since: 5 }];
+    state.save({ documents: [], leases: [], resources });
+    await state.close();
+    expect((await open().load())?.resources).toEqual(resources);
+  });
+
   it("gives back which services were in use", async () => {
     const { open, clock } = await setup();
     const used = [{ namespace: "shop", service: "db", idleMs: 600_000 }];

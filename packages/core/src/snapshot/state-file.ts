@@ -206,7 +206,8 @@ export class StateFile {
     await handle.write(stateTrailer(hash.digest("hex")));
   }
 
-  #line({ item, value }: StateItem): string {
+  #line({ item, value, long = false }: StateItem): string {
+    if (long) return `${JSON.stringify(value())}\n`;
     let line = this.#lines.get(item);
     if (line === undefined) {
       line = `${JSON.stringify(value())}\n`;

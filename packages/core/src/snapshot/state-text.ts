@@ -16,6 +16,20 @@ export interface StateContent {
   readonly services?: readonly KnownService[];
   /** Services that were called, of a registry that tells instances only of those. @default none */
   readonly used?: readonly UsedService[];
+  /** What a control plane sent, where policy arrives compiled. @default none */
+  readonly resources?: readonly KeptResource[];
+}
+
+/** A resource of a control plane, as it came. */
+export interface KeptResource {
+  /** Which of the process's streams told it. */
+  readonly stream: string;
+  /** Type URL without what is before the last `/`. */
+  readonly type: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Told to an earlier run, and not to this one yet: wall time of when that was so first, ms since 1970. */
+  readonly since?: number;
 }
 
 /** Whose state it is. Stands in the file, so that one of another registry or service is seen to be that. */
@@ -36,6 +50,8 @@ export interface StateItem {
   /** While it is the same object, so is its line. */
   readonly item: object;
   readonly value: () => object;
+  /** Made anew each time: keeping it would cost more than making it. */
+  readonly long?: boolean;
 }
 
 const FORMAT = "inmesh-state";
@@ -58,7 +74,8 @@ export function stateHeader(savedAt: number, owner: StateOwner, { services }: St
   return `${JSON.stringify({ format: FORMAT, schema: SCHEMA, savedAt, owner, ...lists })}\n`;
 }
 
-export function stateItems({ documents, leases, workloads = [], services = [], used = [] }: StateContent): StateItem[] {
+export function stateItems(content: StateContent): StateItem[] {
+  const { documents, leases, workloads = [], services = [], used = [], resources = [] } = content;
   const items = <Item extends object>(list: readonly Item[], value: (item: Item) => object): StateItem[] =>
     list.map((item) => ({ item, value: () => value(item) }));
   return [
@@ -67,6 +84,9 @@ export function stateItems({ documents, leases, workloads = [], services = [], u
     ...items(workloads, (workload) => ({ workload })),
     ...items(services, (service) => ({ service })),
     ...items(used, (one) => ({ used: one })),
+    ...items(resources, (sent) => ({ sent: { ...sent, bytes: Buffer.from(sent.bytes).toString("base64") } })).map(
+      (item) => ({ ...item, long: true }),
+    ),
   ];
 }
 
@@ -93,6 +113,7 @@ export function parseState(text: string, owner: StateOwner): SavedState {
   const workloads: Workload[] = [];
   const services: KnownService[] = [];
   const used: UsedService[] = [];
+  const resources: KeptResource[] = [];
   for (const line of lines) {
     const { document, lease, workload, service, ...rest } = parseLine(line);
     if (document !== undefined) documents.push(unflatten(document as Flat));
@@ -100,9 +121,14 @@ export function parseState(text: string, owner: StateOwner): SavedState {
     if (workload !== undefined) workloads.push(workload as Workload);
     if (service !== undefined) services.push(service as KnownService);
     if (rest["used"] !== undefined) used.push(rest["used"] as UsedService);
+    if (rest["sent"] !== undefined) resources.push(keptResource(rest["sent"] as Record<string, unknown>));
   }
   const tellsServices = Array.isArray(lists) && lists.includes("services");
-  return { documents, leases, workloads, ...(tellsServices && { services }), used, savedAt };
+  return { documents, leases, workloads, ...(tellsServices && { services }), used, resources, savedAt };
+}
+
+function keptResource({ bytes, ...rest }: Record<string, unknown>): KeptResource {
+  return { ...(rest as unknown as KeptResource), bytes: new Uint8Array(Buffer.from(String(bytes), "base64")) };
 }
 
 /** The folder's name says the same, but a file can be copied. */
@@ -153,6 +179,7 @@ export function sameContent(a: StateContent, b: StateContent): boolean {
     sameItems(a.leases, b.leases) &&
     sameItems(a.workloads, b.workloads) &&
     sameServices(a.services, b.services) &&
-    sameItems(a.used, b.used)
+    sameItems(a.used, b.used) &&
+    sameItems(a.resources, b.resources)
   );
 }

@@ -75,8 +75,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<OpenRe
   }
   if (isXds(config)) {
     const { openXds } = await import("./open-xds.js");
-    const xds = openXds(config, options);
-    return { ...xds, state: xds.feed === undefined ? stateOf(xds.url, options) : undefined };
+    return openXds(config, options, (registry) => stateOf(registry, options));
   }
   // Nobody named this folder, so nobody else makes it. A path that was named and is missing may still be mounted.
   if (ownConfig) {

@@ -1,4 +1,5 @@
 import { seededRandom } from "@inmesh/core";
+import { StateFile } from "@inmesh/core/internal";
 import { FakeClock } from "@inmesh/core/testing";
 import { expect, it } from "vitest";
 import { parseDocument } from "yaml";
@@ -11,7 +12,9 @@ function open(url: string) {
     { env: {}, cwd: "/", parseYaml: () => parseDocument },
   );
   const options = { settings, clock: new FakeClock(), random: seededRandom(1), env: {}, onWarning: () => {} };
-  return openXds(url, { ...options, locality: undefined, identity: undefined });
+  const owner = { namespace: "default", service: "web" };
+  const stateOf = (registry: string) => new StateFile({ directory: "/nowhere", owner: { registry, ...owner } });
+  return openXds(url, { ...options, locality: undefined, identity: undefined }, stateOf);
 }
 
 it("is shown without its token, and leaves the way to its server alone", async () => {

@@ -4,8 +4,16 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Registrar, Source, SourceStatus } from "@inmesh/core";
+import type { StateFile } from "@inmesh/core/internal";
 import { ApiSource, istioNode } from "@inmesh/xds/api";
-import { createXdsClient, parseXdsTarget, type XdsClient, type XdsNode, type XdsTarget } from "@inmesh/xds/client";
+import {
+  createXdsClient,
+  KeptResources,
+  parseXdsTarget,
+  type XdsClient,
+  type XdsNode,
+  type XdsTarget,
+} from "@inmesh/xds/client";
 import { createEnvoyFeed } from "@inmesh/xds/envoy";
 import { shownConfig } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
@@ -18,14 +26,20 @@ const NO_LEASES: Registrar = {
 };
 
 /** @throws {MeshError} CONFIG_INVALID when the URL, or the bootstrap that it leads to, cannot be used */
-export function openXds(url: string, options: OpenRegistryOptions): Omit<OpenRegistry, "state"> {
+export function openXds(
+  url: string,
+  options: OpenRegistryOptions,
+  stateOf: (registry: string) => StateFile,
+): OpenRegistry {
   const { env } = options;
   const target = parseXdsTarget(url, { env, readFile: (path) => readFileSync(path, "utf8") });
   const client = openClient(target, options);
   const address = target.servers[0]?.address ?? "";
+  const state = stateOf(shownConfig(url));
   return {
     url: shownConfig(url),
-    ...openPolicy(target, client, options),
+    state,
+    ...openPolicy(target, client, options, state),
     registrar: NO_LEASES,
     registersElsewhere: "no lease is written: the control plane learns of this process from the platform that runs it",
     ...(!address.startsWith("unix:") && { server: address, shared: sharedServer(address) }),
@@ -37,15 +51,21 @@ function openPolicy(
   target: XdsTarget,
   client: XdsClient,
   options: OpenRegistryOptions,
+  state: StateFile,
 ): Pick<OpenRegistry, "source" | "feed"> {
   const { profile, serverListenerTemplate: template } = target;
   const { clock, identity } = options;
   if (profile === "api") return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
-  const servers = template === undefined ? undefined : { template, openClient: () => openClient(target, options) };
+  const kept = new KeptResources({ state, clock });
+  const openOwn = (): XdsClient => kept.around(openClient(target, options), "servers");
+  const servers = template === undefined ? undefined : { template, openClient: openOwn };
   return {
     source: new StreamStatus(client),
     feed: ({ store, client: context, clock: time }) =>
-      createEnvoyFeed({ client, profile, servers, store, context, clock: time }),
+      createEnvoyFeed({
+        ...{ client: kept.around(client, "calls"), kept, profile, servers },
+        ...{ store, context, clock: time },
+      }),
   };
 }
 

@@ -24,6 +24,7 @@ export type {
 } from "./endpoint/assignment.js";
 export { createEndpointType, type EndpointRules } from "./endpoint/endpoint-type.js";
 export { firstText } from "./first-text.js";
+export { KeptResources, type KeptResourcesOptions } from "./kept-resources.js";
 export type {
   ResourceChanges,
   ResourceState,

@@ -11,6 +11,7 @@ import { type ListeningAddress, type PolicyFeed, sameItems } from "@inmesh/core/
 import type { ClientContext, ServiceRef } from "@inmesh/model";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { createEndpointType } from "../client/endpoint/endpoint-type.js";
+import type { KeptResources } from "../client/kept-resources.js";
 import type { ResourceStatus, XdsClient } from "../client/watch.js";
 import { clusterType, type DiscoveredCluster } from "./cluster.js";
 import { CLUSTER_IN_USE, EnvoySnapshot, envoySnapshot } from "./envoy-snapshot.js";
@@ -40,6 +41,8 @@ export interface EnvoyFeedOptions {
    * say about servers. @default none is asked for, so all is denied
    */
   readonly servers?: ServerListeners | "open" | undefined;
+  /** Stands in for a control plane that is away at the start; closed with the feed. Its clients are those of here. */
+  readonly kept?: Pick<KeptResources, "standsInSince" | "close"> | undefined;
 }
 
 /** Tables of routes that are asked for before anybody calls: istiod has one for each port. */
@@ -121,19 +124,24 @@ class EnvoyFeed implements PolicyFeed {
   }
 
   get status(): PipelineStatus {
-    const { client, store } = this.#options;
+    const { client, store, kept } = this.#options;
     const { state, since, reason } = client.status;
+    const savedAt = kept?.standsInSince;
     const snapshot = store.current;
     const refused = [...refusals(this.#resources()), ...takenBack(this.#own?.kept ?? [])];
     const notices = snapshot?.problems ?? [];
     const isDegraded = refused.length > 0 || this.#failure !== undefined;
     return {
       state: snapshot === undefined ? "starting" : isDegraded ? "degraded" : "ok",
-      source: { state, since, ...(reason !== undefined && { reason }) },
+      source: {
+        state: savedAt !== undefined && state === "connecting" ? "stale" : state,
+        since,
+        ...(reason !== undefined && { reason }),
+      },
       version: snapshot?.version ?? 0,
       revision: snapshot?.revision ?? "",
-      fromState: false,
-      stateSavedAt: undefined,
+      fromState: savedAt !== undefined,
+      stateSavedAt: savedAt,
       publishedAt: this.#publishedAt,
       services: { known: this.#told?.clusters.values.size ?? 0, loaded: this.#told?.endpoints.values.size ?? 0 },
       ...this.#counts,
@@ -153,6 +161,7 @@ class EnvoyFeed implements PolicyFeed {
     for (const timer of this.#timers) timer.cancel();
     for (const watched of Object.values(this.#told ?? {})) watched.close();
     await Promise.all([this.#options.client.close(), this.#own?.close()]);
+    await this.#options.kept?.close();
   }
 
   #changed(): void {

@@ -1,0 +1,73 @@
+/** Real istiod, profiles `envoy` and `grpc`: a process that starts while it is away calls and serves by what an earlier run was told. */
+
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMesh, type Mesh } from "@inmesh/node";
+import { expect, it } from "vitest";
+import { eventually } from "../eventually.js";
+import { findIstiod } from "./find-istiod.js";
+import { freePort, Istiod } from "./istiod.js";
+import { ask, backend, document, routeTo, serviceOf, subsetsOf } from "./shop.js";
+
+const binary = findIstiod("a start while the control plane is away");
+const ADDRESS = "127.0.0.72";
+const URL = "http://reviews.shop.svc.cluster.local/";
+
+it.skipIf(binary === undefined).each(["envoy", "grpc"])("starts without its istiod, profile %s", async (profile) => {
+  const stateDir = mkdtempSync(join(tmpdir(), "inmesh-cold-"));
+  const backends = await Promise.all(["v1", "v2"].map(backend));
+  const port = await freePort();
+  const own = { address: ADDRESS, ports: { http: port }, labels: { app: "app" } };
+  const rules = [{ to: [{ operation: { paths: ["/admin*"] } }] }];
+  const denied = { selector: { matchLabels: { app: "app" } }, action: "DENY", rules };
+  const documents = [
+    ...[serviceOf("reviews", backends), subsetsOf("reviews", ["v1", "v2"])],
+    ...[serviceOf("app", [], { endpoints: [own] })],
+    document("AuthorizationPolicy", "no-admin", denied, "security.istio.io/v1"),
+  ];
+  await using istiod = await Istiod.start({
+    binary: binary ?? "",
+    documents: [...documents, routeTo("reviews", "v2")],
+  });
+  const options = {
+    ...{ service: "app", namespace: "shop", address: ADDRESS, stateDir, labels: { app: "app" } },
+    ...({ admin: "off", log: "error", propagationDelayMs: 0 } as const),
+    config: `xds://${istiod.address}?profile=${profile}`,
+  };
+  /** One run of the process. */
+  const run = async (use: (mesh: Mesh, served: (path: string) => Promise<number>) => Promise<void>): Promise<void> => {
+    const mesh = await createMesh(options);
+    const server = mesh.attach(createServer(mesh.handler((_, response) => void response.end("own"))));
+    try {
+      await once(server.listen(port, ADDRESS), "listening");
+      await mesh.ready();
+      await use(mesh, async (path) => (await fetch(`http://${ADDRESS}:${port}${path}`)).status);
+    } finally {
+      await mesh.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  };
+  try {
+    await run(async (mesh, served) => {
+      await eventually("the rule is in force", async () => (await ask(mesh, URL)) === "v2");
+      await eventually("it serves", async () => (await served("/")) === 200);
+    });
+    await istiod.stop();
+    await run(async (mesh, served) => {
+      expect(await ask(mesh, URL)).toBe("v2");
+      expect([await served("/"), await served("/admin/x")]).toEqual([200, 403]);
+      expect(mesh.status).toMatchObject({ state: "degraded", registry: { state: "stale" } });
+      istiod.write([...documents, routeTo("reviews", "v1")]);
+      await istiod.run();
+      await eventually("it rules again", async () => (await ask(mesh, URL)) === "v1");
+      await eventually("all is well", () => mesh.status.state === "ready");
+    });
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true });
+    for (const each of backends) await each[Symbol.asyncDispose]();
+  }
+});
