@@ -9,7 +9,7 @@ import {
 import { outcomeView, tapEvent } from "@inmesh/core/admin";
 import { answers, cuts, inTurn, refuses, resets, silent, testEngine } from "@inmesh/core/testing";
 import { expect, it } from "vitest";
-import { jsonLine } from "./access-log/json-line.js";
+import { jsonLines } from "./access-log/json-line.js";
 import { record } from "./access-log/testing/record.js";
 import { MeshMetrics } from "./metrics/mesh-metrics.js";
 import { clusterOf, endpointOf } from "./metrics/outcome.test.helper.js";
@@ -17,7 +17,7 @@ import { PeerMetadata } from "./metrics/peer-metadata.js";
 import { workloadLabels } from "./metrics/workload-labels.js";
 import { type SpanOptions, tellCall, tellRequest } from "./tracing/attributes.js";
 
-const CONTEXT = { service: "cart.shop", workload: "cart-1", query: false };
+const jsonLine = jsonLines({ service: "cart.shop", workload: "cart-1", query: false });
 const SPAN = {
   envoyTags: true,
   redaction: { url: (scheme: string, host: string, path: string) => `${scheme}://${host}${path}`, query: () => "" },
@@ -64,7 +64,7 @@ interface Said {
 /** What everybody makes of one outcome, which they have to agree on. */
 function said(outcome: OutcomeRecord): Said {
   const metric = counted(outcome);
-  const line = JSON.parse(jsonLine(outcome, CONTEXT)) as Record<string, unknown>;
+  const line = JSON.parse(jsonLine(outcome)) as Record<string, unknown>;
   const span = toldOfSpan(outcome);
   const view = outcomeView(outcome);
   const tapped = tapEvent(outcome);

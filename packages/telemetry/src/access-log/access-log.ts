@@ -11,7 +11,7 @@ import { entryOf } from "./entry.js";
 import type { LineContext } from "./fields.js";
 import { FileSink } from "./file-sink.js";
 import { compileJson, compileText, DEFAULT_TEXT, type WriteLine } from "./format-line.js";
-import { jsonLine } from "./json-line.js";
+import { jsonLines } from "./json-line.js";
 import { LateLogs } from "./late-logs.js";
 import type { LineSink } from "./line-sink.js";
 import { LineWriter } from "./line-writer.js";
@@ -259,5 +259,5 @@ function lineOf(
   if (typeof format === "string") return compileText(format, context.query);
   if (format !== undefined) return compileJson(format, context.query);
   if (encoding === "text") return compileText(DEFAULT_TEXT, context.query);
-  return (record) => jsonLine(record, context);
+  return jsonLines(context);
 }

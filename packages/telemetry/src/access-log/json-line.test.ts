@@ -3,10 +3,11 @@ import { seededRandom } from "@inmesh/core";
 import { expect, it } from "vitest";
 import { entryOf } from "./entry.js";
 import { REDACTED } from "./fields.js";
-import { jsonLine } from "./json-line.js";
+import { jsonLines } from "./json-line.js";
 import { NO_TIME, record } from "./testing/record.js";
 
 const CONTEXT = { service: "cart.shop", workload: "cart-1", query: false };
+const jsonLine = jsonLines(CONTEXT);
 
 it("is the entry, byte for byte, whatever a record holds", () => {
   const random = seededRandom(20_261_128);
@@ -83,7 +84,7 @@ it("is the entry, byte for byte, whatever a record holds", () => {
       requestHeaders: { "user-agent": word(), "x-forwarded-for": word() },
       responseHeaders: { "grpc-message": word() },
     });
-    expect(jsonLine(some, CONTEXT)).toBe(`${JSON.stringify(entryOf(some, CONTEXT))}\n`);
+    expect(jsonLine(some)).toBe(`${JSON.stringify(entryOf(some, CONTEXT))}\n`);
   }
 });
 
@@ -103,7 +104,7 @@ it("tells each attempt, and why the last one was none", () => {
       ledger: NO_TIME,
     }) as unknown as AttemptRecord;
   const attempts = [attempt("10.1.0.7:9080", 12, 0, "reset"), attempt("10.1.0.9:9080", 21, 200, "answered 200")];
-  const line = JSON.parse(jsonLine(record({ attempts, attemptCount: 2 }), CONTEXT));
+  const line = JSON.parse(jsonLine(record({ attempts, attemptCount: 2 })));
   expect(line).toMatchObject({
     duration: 41,
     duration_us: 41_250,

@@ -1,7 +1,7 @@
 /** What the access log's JSON line costs a call: the engine over a null transport, with and without it. */
 
 import { Call, Engine, type OutcomeRecord, SnapshotStore } from "@inmesh/core";
-import { jsonLine } from "@inmesh/telemetry/access-log";
+import { jsonLines } from "@inmesh/telemetry/access-log";
 import { loop } from "../lib/loop.js";
 import { manyRoutes, resources, snapshot, workloads } from "../lib/policy.js";
 import type { Report } from "../lib/table.js";
@@ -12,7 +12,7 @@ const HEADERS = [
   ...["x-request-id", "6f0c5c2e-0f0b-4b3a-9c80-2f9d54b6a3b1"],
   ...["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
 ];
-const CONTEXT = { service: "web.default", workload: "web-1f2e3d", query: false };
+const lineOf = jsonLines({ service: "web.default", workload: "web-1f2e3d", query: false });
 
 export async function accessLog(): Promise<Report> {
   const store = new SnapshotStore();
@@ -24,7 +24,7 @@ export async function accessLog(): Promise<Report> {
   let line = "";
   const sink = {
     ended: (record: OutcomeRecord): void => {
-      line = jsonLine(record, CONTEXT);
+      line = lineOf(record);
     },
   };
   const silent = {
