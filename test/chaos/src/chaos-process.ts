@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 export interface ChaosProcessOptions {
   /** `shelf-1`. */
   readonly name: string;
-  readonly program: "backend" | "caller";
+  readonly program: "backend" | "caller" | "crowd";
   /** Under the mesh without a line of its own. */
   readonly register: boolean;
   readonly env: Readonly<Record<string, string>>;

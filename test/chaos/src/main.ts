@@ -1,4 +1,4 @@
-/** `npm run chaos -- [faults|metastable|compare|consul|identity …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX]` */
+/** `npm run chaos -- [faults|metastable|compare|consul|identity|crowd …] [--per-second 500] [--seconds 20] [--patience 1] [--after 12] [--only REGEX] [--callers 200]` */
 
 import { parseArgs } from "node:util";
 import { findConsul } from "@inmesh-test/consul/peer";
@@ -6,6 +6,7 @@ import { inFull, recoveries } from "./chaos.js";
 import { compare, printCompared, writePage } from "./compare.js";
 import { printQuorumStory } from "./consul/print.js";
 import { quorumStory } from "./consul/quorum-story.js";
+import { crowdStory, printCrowdStory } from "./crowd/crowd-story.js";
 import { identityStories, printIdentityStory } from "./identity/run-identity.js";
 import { printRecoveries, printVerdicts } from "./report.js";
 
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     patience: { type: "string", default: "1" },
     only: { type: "string", default: "." },
     after: { type: "string", default: "12" },
+    callers: { type: "string", default: "200" },
   },
 });
 const form = {
@@ -58,7 +60,11 @@ for (const part of parts) {
     const stories = await identityStories(asked, only, (event) => console.error(event));
     for (const story of stories) console.log(printIdentityStory(story));
     broken ||= stories.some((story) => story.broken.length > 0);
-  } else usage(`"${part}" is none of faults, metastable, compare, consul, identity`);
+  } else if (part === "crowd") {
+    const story = await crowdStory({ callers: Number(values.callers), processes: 4 }, (event) => console.error(event));
+    console.log(printCrowdStory(story));
+    broken ||= story.broken.length > 0;
+  } else usage(`"${part}" is none of faults, metastable, compare, consul, identity, crowd`);
 }
 if (broken) process.exitCode = 1;
 

@@ -27,9 +27,36 @@ export type ToBackend =
   /** One request takes so long, in ms, from now on. */
   | { readonly type: "work-ms"; readonly ms: number }
   /** Forgets what was cached. */
-  | { readonly type: "forget" };
+  | { readonly type: "forget" }
+  /** Asks how late the event loop came since this was asked last, or since it listens. */
+  | { readonly type: "lateness" };
 
-export type FromBackend = { readonly type: "listening"; readonly port: number };
+export type FromBackend =
+  | { readonly type: "listening"; readonly port: number }
+  /** With how many connections were handed to the application since: their handshakes are over. */
+  | ({ readonly type: "lateness"; readonly connections: number } & Lateness);
+
+/** Of an event loop, in ms. */
+export interface Lateness {
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Of the part for which the process itself was at work. */
+  readonly ownP99Ms: number;
+  readonly ownMaxMs: number;
+}
+
+/** To a process that is many callers. */
+export type ToCrowd = { readonly type: "finish" };
+
+export type FromCrowd =
+  /** Each of them has been answered once. */
+  | { readonly type: "ready" }
+  | {
+      readonly type: "ended";
+      readonly sent: number;
+      /** By reason. */
+      readonly failures: Readonly<Record<string, number>>;
+    };
 
 export interface Load {
   /** First part of the ids of its requests, unique in a run. */

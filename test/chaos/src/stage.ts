@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ChaosProcess } from "./chaos-process.js";
 import { readLedger } from "./ledger.js";
-import type { ClientKind, FromBackend, FromCaller, Load, ToBackend, ToCaller } from "./messages.js";
+import type { ClientKind, FromBackend, FromCaller, FromCrowd, Load, ToBackend, ToCaller, ToCrowd } from "./messages.js";
 import type { WorkshopOptions } from "./program/workshop.js";
 import { type Tally, tally } from "./tally.js";
 
@@ -26,7 +26,9 @@ export interface Backend {
   readonly number: number;
 }
 
+export type ServerLateness = Extract<FromBackend, { type: "lateness" }>;
 export type Caller = ChaosProcess<ToCaller, FromCaller>;
+export type Crowd = ChaosProcess<ToCrowd, FromCrowd>;
 
 export class Stage implements AsyncDisposable {
   readonly backends: Backend[] = [];
@@ -76,7 +78,7 @@ export class Stage implements AsyncDisposable {
       },
     });
     this.#all.push(started as never);
-    const { port } = await started.hear((message): message is FromBackend => message.type === "listening");
+    const { port } = await started.hear(isListening);
     return { process: started, origin: `http://127.0.0.1:${port}`, number };
   }
 
@@ -99,6 +101,22 @@ export class Stage implements AsyncDisposable {
     this.#all.push(started as never);
     await started.hear((message): message is FromCaller => message.type === "ready");
     return started;
+  }
+
+  /** Many callers in one process, each a mesh with connections of its own, and calling already. @param more variables of its own */
+  async startCrowd(name: string, more: Readonly<Record<string, string>>): Promise<Crowd> {
+    const env = { ...this.#environment(), ...(await this.#more("caller")), ...more };
+    const started: Crowd = new ChaosProcess({ name, program: "crowd", register: false, env });
+    this.#all.push(started as never);
+    await started.hear((message): message is Extract<FromCrowd, { type: "ready" }> => message.type === "ready", 60_000);
+    return started;
+  }
+
+  /** How late its event loop came since it was asked last. */
+  async latenessOf({ process }: Backend): Promise<ServerLateness> {
+    const heard = process.hear((message): message is ServerLateness => message.type === "lateness");
+    process.send({ type: "lateness" });
+    return await heard;
   }
 
   /** One load, from its first request to its last answer. */
@@ -135,4 +153,8 @@ export class Stage implements AsyncDisposable {
       INMESH_NAMESPACE: "shop",
     };
   }
+}
+
+function isListening(message: FromBackend): message is Extract<FromBackend, { type: "listening" }> {
+  return message.type === "listening";
 }

@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Fault, FromBackend, ToBackend } from "../messages.js";
 import { FAULT_HEADER } from "./fault-header.js";
+import { LatenessWatch } from "./lateness.js";
 import { Workshop } from "./workshop.js";
 
 const { CHAOS_LOG = "", CHAOS_NUMBER = "0", CHAOS_WORK = "{}" } = process.env;
@@ -20,6 +21,9 @@ const workshop = new Workshop(JSON.parse(CHAOS_WORK));
 const SLOW_BYTE_MS = 400;
 const STALL_MS = 300;
 
+const watch = new LatenessWatch();
+
+let connections = 0;
 let gone = false;
 let drawn = number + 1;
 
@@ -29,9 +33,11 @@ const server = createServer((request, response) => {
   });
 });
 server.on("connection", (socket: Socket) => {
+  connections += 1;
   if (gone) socket.resetAndDestroy();
 });
 server.listen(0, "127.0.0.1", () => {
+  watch.take();
   const said: FromBackend = { type: "listening", port: (server.address() as AddressInfo).port };
   process.send?.(said);
 });
@@ -39,10 +45,17 @@ server.listen(0, "127.0.0.1", () => {
 process.on("message", (message: ToBackend) => {
   if (message.type === "half-open") gone = true;
   else if (message.type === "forget") workshop.forget();
+  else if (message.type === "lateness") tellLateness();
   else workshop.workMs = message.ms;
 });
 process.on("disconnect", () => process.exit(1)); // the chaos is gone
 (process as unknown as { channel?: { unref(): void } }).channel?.unref();
+
+function tellLateness(): void {
+  const said: FromBackend = { type: "lateness", connections, ...watch.take() };
+  connections = 0;
+  process.send?.(said);
+}
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (gone) return; // it never even reads it
