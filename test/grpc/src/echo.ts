@@ -25,6 +25,8 @@ export interface EchoLog {
   readonly calls: string[];
   readonly cancelled: string[];
   metadata: Record<string, Grpc.MetadataValue>;
+  /** Whose connection the last unary call came by. */
+  peer?: string;
   /** Done before a Say is answered. */
   onSay?: () => Promise<void>;
 }
@@ -33,6 +35,7 @@ export function echoHandlers(log: EchoLog): Grpc.UntypedServiceImplementation {
   const unary: (name: string) => Unary = (name) => (call, done) => {
     log.calls.push(name);
     log.metadata = call.metadata.getMap();
+    log.peer = call.getPeer();
     const answer = (): void => done(null, call.request);
     void (log.onSay?.() ?? Promise.resolve()).then(answer, done);
   };

@@ -27,14 +27,19 @@ export class ServedMesh implements AsyncDisposable {
   }
 
   /** @param module whose Server it is @default one made by the mesh itself */
-  static async start(yaml: string, options: MeshOptions = {}, module?: GrpcModule): Promise<ServedMesh> {
+  static async start(
+    yaml: string,
+    options: MeshOptions = {},
+    module?: GrpcModule,
+    serverOptions: grpc.ServerOptions = {},
+  ): Promise<ServedMesh> {
     const folder = mkdtempSync(join(tmpdir(), "inmesh-grpc-"));
     if (yaml !== "") writeFileSync(join(folder, "policy.yaml"), yaml);
     const mesh = await createMesh({
       ...{ service: "echo", config: folder, propagationDelayMs: 0, log: "error", identity: "off" },
       ...options,
     });
-    const server = module === undefined ? mesh.grpc.server() : mesh.grpc.attach(new module.Server());
+    const server = module === undefined ? mesh.grpc.server(serverOptions) : mesh.grpc.attach(new module.Server());
     const log: EchoLog = { calls: [], cancelled: [], metadata: {} };
     server.addService(ECHO, echoHandlers(log));
     const credentials = (module ?? grpc).ServerCredentials.createInsecure();
@@ -73,9 +78,10 @@ export function clientOf(
   port: number,
   credentials = grpc.credentials.createInsecure(),
   options: grpc.ClientOptions = {},
+  target = `127.0.0.1:${port}`,
 ): EchoClient & grpc.Client {
   const Client = grpc.makeGenericClientConstructor(ECHO, "Echo");
-  return new Client(`127.0.0.1:${port}`, credentials, {
+  return new Client(target, credentials, {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.enable_retries": 0,
     ...options,
