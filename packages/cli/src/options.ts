@@ -18,6 +18,9 @@ export interface RegistryOptions extends CommonOptions {
   readonly config?: string;
   readonly namespace?: string;
   readonly allNamespaces?: boolean;
+  /** Of commands that ask processes: those that the registry does not tell of. */
+  readonly admin?: readonly string[];
+  readonly remote?: boolean;
   /** In ms. */
   readonly timeout: number;
 }

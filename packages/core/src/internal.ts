@@ -62,6 +62,7 @@ export { leaseWorkload } from "./snapshot/lease-workload.js";
 export { Pipeline, type PipelineOptions, type PipelineSteps } from "./snapshot/pipeline.js";
 export type { ListeningAddress, PolicyFeed } from "./snapshot/policy-feed.js";
 export { PolicyTexts, type PolicyTextsOptions, type TextChange, type TextEdit } from "./snapshot/policy-texts.js";
+export { ProcessNotes, type ProcessNotesOptions, readProcessNotes } from "./snapshot/process-notes.js";
 export { ProtectedSource, type Protection } from "./snapshot/protected-source.js";
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { RememberedServices } from "./snapshot/remembered-services.js";

@@ -55,6 +55,12 @@ const ENVOY_ROOTS = [
   ["extensions/load_balancing_policies/wrr_locality/v3/wrr_locality", "WrrLocality"],
 ];
 
+/** How filters of others are configured; shown, and otherwise passed over. */
+const TYPED_STRUCTS = [
+  ["xds/type/v3/typed_struct.proto", "xds.type.v3.TypedStruct"],
+  ["udpa/type/v1/typed_struct.proto", "udpa.type.v1.TypedStruct"],
+];
+
 /**
  * One table: the messages named, and all that they reach but for what `without` says. Of `hollow` ones no field is kept.
  * @type {readonly { file: string, title: string, input: string, includes: readonly string[], protos: readonly string[], roots: readonly string[], without: RegExp, hollow?: RegExp, jsonNames: boolean }[]}
@@ -75,16 +81,31 @@ const TABLES = [
     without: /^(?:xds\.annotations|udpa\.annotations|validate)\./,
     jsonNames: false,
   },
+  {
+    file: "status.ts",
+    title: "Messages of the client status discovery service",
+    input: `the .proto files of @grpc/grpc-js-xds ${XDS_VERSION}`,
+    includes: INCLUDES,
+    protos: ["envoy/service/status/v3/csds.proto"],
+    roots: ["envoy.service.status.v3.ClientStatusRequest", "envoy.service.status.v3.ClientStatusResponse"],
+    // Generic configurations say the same of every type (gRFC A40).
+    without: /^(?:xds\.annotations|udpa\.annotations|validate)\.|\.PerXdsConfig$/,
+    hollow: /^envoy\.type\.matcher\./, // whether there are any is all that is asked
+    jsonNames: false,
+  },
   ...(ISTIO === undefined ? [] : [istioTable(ISTIO)]),
   {
     file: "envoy.ts",
     title: "Listeners, routes, clusters, endpoints, and the extensions in them that are honoured",
     input: `the .proto files of @grpc/grpc-js-xds ${XDS_VERSION}`,
     includes: INCLUDES,
-    protos: ENVOY_ROOTS.map(([proto]) => `envoy/${proto}.proto`),
-    roots: ENVOY_ROOTS.flatMap(([proto, ...names]) =>
-      names.map((name) => `envoy.${proto.split("/").slice(0, -1).join(".")}.${name}`),
-    ),
+    protos: [...ENVOY_ROOTS.map(([proto]) => `envoy/${proto}.proto`), ...TYPED_STRUCTS.map(([proto]) => proto)],
+    roots: [
+      ...ENVOY_ROOTS.flatMap(([proto, ...names]) =>
+        names.map((name) => `envoy.${proto.split("/").slice(0, -1).join(".")}.${name}`),
+      ),
+      ...TYPED_STRUCTS.map(([, name]) => name),
+    ],
     without: /^(?:xds\.annotations|udpa\.annotations|validate)\./,
     // Known to be there, and no more: nobody reads what is in them.
     hollow:

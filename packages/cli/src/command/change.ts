@@ -7,7 +7,7 @@ import type { Cli } from "../cli.js";
 import { CliError, EXIT, type ExitCode } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { type ProcessState, waitForProcesses } from "../live/wait.js";
-import { formatOf, type RegistryOptions } from "../options.js";
+import { collect, formatOf, type RegistryOptions } from "../options.js";
 import { count, formatMs, printData } from "../output/format.js";
 import { problemLine, sortProblems } from "../output/problems.js";
 import { formatTable } from "../output/table.js";
@@ -52,7 +52,14 @@ export function noteOf({ as, reason }: Pick<ChangeOptions, "as" | "reason">, { i
 const MOST_NOTE = 1_000;
 
 export function withRemote(command: Command): Command {
-  return command.addOption(new Option("--remote", "contact admin endpoints on other machines, too"));
+  return command
+    .addOption(new Option("--remote", "contact admin endpoints on other machines, too"))
+    .addOption(
+      new Option(
+        "--admin <address>",
+        "a process that the registry does not tell of: host:port of its admin endpoint, or unix:/path (repeatable)",
+      ).argParser(collect),
+    );
 }
 
 export async function finishChange(

@@ -1,7 +1,7 @@
 /** `inmesh status`: every process of the mesh, and whether it runs the policy that the registry holds. */
 
 import type { RegistryView } from "@inmesh/core";
-import { registryDetails, type ServerInfo, type SnapshotView } from "@inmesh/core/admin";
+import { registryDetails, type ServerInfo, type SnapshotView, type XdsReading } from "@inmesh/core/admin";
 import type { Problem } from "@inmesh/model";
 import { Command } from "commander";
 import { EXIT } from "../exit.js";
@@ -21,6 +21,7 @@ import { snapshotSeen } from "../registry/client-context.js";
 import { noProcess, withOpenRegistry } from "../registry/open-registry.js";
 import { configText, withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
+import { awaitedText, XDS_COLUMNS, xdsLines } from "./status-xds.js";
 
 interface StatusOptions extends RegistryOptions {
   readonly remote?: boolean;
@@ -47,6 +48,8 @@ export interface DataPlane {
   readonly uptimeMs: number | null;
   readonly state: DataPlaneState;
   readonly reason: string;
+  /** How it and its control plane stand; null where its registry is none. */
+  readonly xds: XdsReading | null;
 }
 
 const EXAMPLES = `
@@ -56,6 +59,8 @@ States:
   degraded      works, but something written is not in force there, or its registry is away
                 Instances that a process goes on to use although the registry lost them are told beside its state.
   unreachable   registered, but its admin endpoint does not answer
+Under a control plane (xds://) those of this user and machine are listed, and others by --admin. SYNC is what it acknowledged of
+each type, with what is awaited, missing or refused; the lines below name what is refused and what is passed over.
 `;
 
 export function statusCommand(ports: CommandPorts): Command {
@@ -93,11 +98,13 @@ export function statusCommand(ports: CommandPorts): Command {
             { title: "CONFIG", cell: ({ config }) => (config === null ? "" : configText(config)) },
             { title: "AGE", cell: ({ uptimeMs }) => (uptimeMs === null ? "" : formatMs(uptimeMs)), align: "right" },
             { title: "STATE", cell: stateText, paint: (text, { state }) => cli.paint(STYLES[state], text) },
+            ...(rows.some(({ xds }) => xds !== null) ? XDS_COLUMNS : []),
             { title: "PID", cell: ({ pid }) => `${pid}`, wide: true, align: "right" },
             { title: "MODE", cell: ({ mode }) => mode, wide: rows.every(({ mode }) => mode === "on" || mode === "") },
             { title: "ADMIN", cell: ({ admin }) => admin ?? "", wide: true },
           ],
         });
+        for (const row of rows) for (const line of xdsLines(row)) cli.note(line);
         if (problems.length > 0) cli.warn(`the registry holds ${count(problems.length, "problem")}:`);
         for (const problem of problems) cli.note(`  ${problemLine(problem, cli.paintNote)}`);
         return EXIT.ok;
@@ -143,15 +150,23 @@ function dataPlane(
     ...{ name: processName(lease), namespace, service, instance, pid, version: inmeshVersion, schemaVersion },
     ...{ address, ports: ports.map(({ number }) => number), admin },
   };
-  const away = { ...base, config: null, mode: "", uptimeMs: null, state: "unreachable" as const };
+  const away = { ...base, xds: null, config: null, mode: "", uptimeMs: null, state: "unreachable" as const };
   if (info === undefined) return { ...away, reason: failure };
   if (info.instance !== instance) return { ...away, reason: `another process answers at ${admin}` };
   const { version, revision } = info.snapshot;
   return {
     ...{ ...base, config: { version, revision }, mode: info.mode, uptimeMs: info.uptimeMs },
-    ...judge(info, snapshot, wanted),
+    xds: info.registry.xds ?? null,
+    ...judge(info, snapshot, isCompiled(info) ? NOTHING_WANTED : wanted),
   };
 }
+
+/** Its policy came compiled: there are no documents to compare. */
+function isCompiled({ registry: { xds } }: ServerInfo): boolean {
+  return xds !== undefined && xds.profile !== "api";
+}
+
+const NOTHING_WANTED: WantedPolicy = { hashes: new Map(), isKnown: undefined };
 
 /** The first that holds: what a process says of itself, then what it lacks, then what it could not use. */
 function judge(
@@ -176,6 +191,8 @@ function judge(
     return { state: "behind", reason: refusal === undefined ? text : `${text} (${refusal.code})` };
   }
   const doubt = registryDetails(info.registry).join("; ");
+  const awaited = awaitedText(info.registry.xds);
+  if (awaited !== "" && error === undefined) return { state: "behind", reason: awaited };
   if (error !== undefined) return { state: "degraded", reason: `${error.code} ${error.resource || error.file}`.trim() };
   return info.state === "degraded" ? { state: "degraded", reason: "it says so" } : { state: "synced", reason: doubt };
 }

@@ -2,6 +2,7 @@
 
 import type { ClustersView, ConfigKind, ConfigSection } from "@inmesh/core/admin";
 import { outText } from "@inmesh/core/admin";
+import { chainsOf, routeMatchText } from "./raw-rows.js";
 
 /** Cells by title, in the order in which they are printed. */
 export interface ConfigRow {
@@ -49,9 +50,12 @@ export function rowsOf(kind: ConfigKind, section: ConfigSection, input: RowsInpu
 
 const READ: Readonly<Record<ConfigKind, (section: Json, input: RowsInput) => ConfigRow[]>> = {
   bootstrap: bootstrapRows,
-  clusters: (section) => items(section["dynamic_active_clusters"]).map(({ cluster }) => clusterRow(cluster)),
+  clusters: (section) =>
+    items(section["dynamic_active_clusters"]).flatMap(({ cluster }) =>
+      cluster === undefined ? [] : clusterRow(cluster),
+    ),
   listeners: (section) =>
-    items(section["dynamic_listeners"]).map((part) => listenerRow(part["active_state"]?.["listener"])),
+    items(section["dynamic_listeners"]).flatMap((part) => listenerRows(part["active_state"]?.["listener"])),
   routes: (section) => items(section["dynamic_route_configs"]).flatMap((part) => routeRows(part["route_config"])),
   endpoints: (section, { clusters }) =>
     items(section["dynamic_endpoint_configs"]).flatMap((part) => endpointRows(part["endpoint_config"], clusters)),
@@ -79,7 +83,7 @@ function bootstrapRows({ bootstrap }: Json): ConfigRow[] {
     ["mode", text(own?.["mode"])],
     ["patched", items(own?.["patched"]).map(text).join(",")],
     ["registry", text(own?.["registry"])],
-    ["admin", text(bootstrap?.["admin"]?.["address"])],
+    ["admin", text(own?.["admin"]) || text(bootstrap?.["admin"]?.["address"])],
   ];
   return fields.map(([field, value]) => ({
     name: field.replace(" ", "-"),
@@ -96,10 +100,10 @@ function clusterRow(cluster: Json | undefined): ConfigRow {
   return {
     ...{ name, host, port, subset },
     cells: {
-      "SERVICE FQDN": host,
-      PORT: `${port}`,
+      "SERVICE FQDN": host || name,
+      PORT: port === 0 ? "" : `${port}`,
       SUBSET: subset,
-      DIRECTION: direction,
+      DIRECTION: host === "" ? "" : direction,
       TYPE: text(cluster?.["type"]),
       "DESTINATION RULE": resourceOf(cluster),
     },
@@ -107,7 +111,29 @@ function clusterRow(cluster: Json | undefined): ConfigRow {
   };
 }
 
-function listenerRow(listener: Json | undefined): ConfigRow {
+function listenerRows(listener: Json | undefined): ConfigRow[] {
+  if (listener === undefined) return [];
+  return ownOf(listener) === undefined ? rawListenerRows(listener) : [listenerRow(listener)];
+}
+
+function rawListenerRows(listener: Json): ConfigRow[] {
+  const { address = "", port_value = 0 } = (listener["address"]?.["socket_address"] ?? {}) as Record<string, unknown>;
+  const name = text(listener["name"]);
+  const port = Number(port_value) || Number(/:(\d+)$/.exec(name)?.[1] ?? 0);
+  return chainsOf(listener).map(({ match, destination }) => ({
+    ...{ name, port },
+    // One for gRPC clients has no address but the name that they dial.
+    cells: {
+      ADDRESSES: text(address) || name,
+      PORT: port === 0 ? "" : `${port}`,
+      MATCH: match,
+      DESTINATION: destination,
+    },
+    wide: {},
+  }));
+}
+
+function listenerRow(listener: Json): ConfigRow {
   const { address = "", port_value = 0 } = (listener?.["address"]?.["socket_address"] ?? {}) as Record<string, unknown>;
   const port = Number(port_value);
   const own = ownOf(listener);
@@ -138,7 +164,7 @@ function routeRows(config: Json | undefined): ConfigRow[] {
           NAME: text(config?.["name"]),
           "VHOST NAME": vhost,
           DOMAINS: others.length === 0 ? first : `${first} + ${others.length} more...`,
-          MATCH: alternatives.join(" or ") || "/*",
+          MATCH: alternatives.join(" or ") || routeMatchText(route["match"]),
           "VIRTUAL SERVICE": resourceOf(route),
         },
         wide: { ACTION: actionText(route) },
@@ -170,7 +196,7 @@ function endpointRows(config: Json | undefined, clusters: ClustersView | undefin
         ...{ name: id, host, port, subset },
         cells: {
           ENDPOINT: id,
-          STATUS: isSick ? "UNHEALTHY" : text(part["health_status"]),
+          STATUS: isSick ? "UNHEALTHY" : text(part["health_status"]) || "HEALTHY",
           "OUTLIER CHECK":
             out.length > 0 ? `FAILED: ${out.map(outText).join("; ")}` : ejectedForMs > 0 ? "FAILED" : "OK",
           CLUSTER: cluster,

@@ -1,6 +1,6 @@
 /** The registry behind a name: a folder, a Consul, or a control plane; the packages of the last two are loaded only for one. */
 
-import type { Clock, ServiceRef, Source, Store } from "@inmesh/core";
+import type { Clock, Lease, ServiceRef, Source, Store } from "@inmesh/core";
 import { MeshError } from "@inmesh/core";
 import { FolderRegistry } from "@inmesh/core/folder";
 import type { ClientContext, ParsedDocuments, ParseOptions, Problem } from "@inmesh/model";
@@ -15,6 +15,8 @@ export interface MeshRegistry {
   readonly shown: string;
   readonly source: Source;
   readonly store: Required<Store>;
+  /** Of one that keeps no leases: those of its processes that can be found from here. Never rejects. */
+  readonly processes?: () => Promise<readonly Lease[]>;
   /** Why policy of a namespace cannot be written with this command's rights, where the registry can be asked. */
   readonly obstacle?: (namespace: string) => Promise<string | undefined>;
   /** Of a control plane. `api`: it tells documents; else what was compiled of them. */

@@ -4,6 +4,7 @@ import {
   type ApplyResult,
   type ChangeNote,
   type Clock,
+  type Lease,
   MeshError,
   type RegistryView,
   type Revision,
@@ -12,6 +13,7 @@ import {
 import type { ClientContext, Document } from "@inmesh/model";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
+import { namedProcesses } from "../live/known-processes.js";
 import { namespaceOf, type RegistryOptions } from "../options.js";
 import { count, formatMs } from "../output/format.js";
 import type { ClientView } from "./client-view.js";
@@ -35,7 +37,17 @@ export class OpenRegistry {
   readonly #passedOver: PassedOver;
   #view: RegistryView;
 
-  constructor(registry: MeshRegistry, passedOver: PassedOver, first: RegistryView, clock: Clock) {
+  readonly #untold: readonly Lease[];
+  /** With the processes that it does not tell of. */
+  #shownView: { readonly of: RegistryView; readonly view: RegistryView } | undefined;
+
+  /** @param untold processes that the registry does not tell of: they are asked, and are no part of what is compiled */
+  constructor(
+    registry: MeshRegistry,
+    passedOver: PassedOver,
+    first: RegistryView,
+    { clock, untold }: { readonly clock: Clock; readonly untold: readonly Lease[] },
+  ) {
     this.kind = registry.kind;
     this.shown = registry.shown;
     this.profile = registry.profile;
@@ -43,6 +55,7 @@ export class OpenRegistry {
     this.#passedOver = passedOver;
     this.#view = first;
     this.#clock = clock;
+    this.#untold = untold;
     registry.source.watch((view) => {
       this.#view = view;
       this.#snapshots.clear();
@@ -51,7 +64,13 @@ export class OpenRegistry {
 
   /** The latest one: the registry is watched until `close`, a Consul only by commands that wait for something. */
   get view(): RegistryView {
-    return this.#view;
+    if (this.#untold.length === 0) return this.#view;
+    if (this.#shownView?.of !== this.#view) {
+      const told = new Set(this.#view.leases.map(({ instance, namespace }) => `${namespace}/${instance}`));
+      const others = this.#untold.filter(({ instance, namespace }) => !told.has(`${namespace}/${instance}`));
+      this.#shownView = { of: this.#view, view: { ...this.#view, leases: [...this.#view.leases, ...others] } };
+    }
+    return this.#shownView.view;
   }
 
   /** Documents of kinds without effect. Undefined where a file cannot be read, which the view's problems say. */
@@ -155,6 +174,7 @@ export async function openRegistry(
     asker: { namespace: namespaceOf(options, cli), service: env["INMESH_SERVICE"] || "inmesh" },
   });
   const { shown, source } = registry;
+  let untold: readonly Lease[] = [];
   let first: RegistryView | undefined;
   source.watch((view) => {
     first = view;
@@ -162,6 +182,7 @@ export async function openRegistry(
   const openedAt = clock.now();
   const giveUpAt = openedAt + options.timeout;
   try {
+    untold = distinct([...((await registry.processes?.()) ?? []), ...(await namedProcesses(cli, options))]);
     while (first === undefined) {
       const { state, reason = "it cannot be read" } = source.status;
       if (state === "stale") {
@@ -181,10 +202,15 @@ export async function openRegistry(
     await registry.close();
     throw error;
   }
-  const { documents, leases } = first;
+  const { documents } = first;
+  const leases = [...first.leases, ...untold];
   const found = `${count(documents.length, "document")}, ${count(leases.length, "registered process", "registered processes")}`;
   cli.trace(`registry ${shown}: ${found}, read in ${formatMs(clock.now() - openedAt)}`);
-  return new OpenRegistry(registry, passedOver, first, clock);
+  return new OpenRegistry(registry, passedOver, first, { clock, untold });
+}
+
+function distinct(leases: readonly Lease[]): readonly Lease[] {
+  return [...new Map(leases.map((lease) => [`${lease.namespace}/${lease.instance}`, lease])).values()];
 }
 
 /** Runs `use` with the registry open, and closes it on every way out. */

@@ -7,6 +7,7 @@ import { type Clock, MeshError, type RegistryView, type Source, type SourceStatu
 import type { ClientContext } from "@inmesh/model";
 import { ApiSource } from "@inmesh/xds/api";
 import type { AdsClient } from "@inmesh/xds/client";
+import { notedProcesses } from "../live/known-processes.js";
 import { failingMs, openStreamAs, readTarget, type StreamPorts } from "../xds/open-stream.js";
 import type { MeshRegistry, MeshRegistryOptions } from "./mesh-registry.js";
 import type { RegistryName } from "./registry-name.js";
@@ -25,7 +26,8 @@ export function xdsRegistry(
   const target = readTarget(url, env);
   const { profile } = target;
   const self: ClientContext = { ...asker, labels: {} };
-  const base = { kind: "xds" as const, shown, adviceFor: () => ADVICE };
+  const processes = () => notedProcesses(env, shown);
+  const base = { kind: "xds" as const, shown, adviceFor: () => ADVICE, processes };
   if (profile !== "api") {
     const source = new NoDocuments(clock);
     return {

@@ -96,6 +96,8 @@ export class FakeProcess {
   /** By path; a function is called for each request, text is sent as it is. */
   answers: Answers;
   readonly asked: string[] = [];
+  /** Of its admin endpoint. */
+  url = "";
   readonly #close: () => Promise<void>;
 
   private constructor(answers: Answers, close: () => Promise<void>) {
@@ -121,6 +123,7 @@ export class FakeProcess {
       await registry.close();
       await new Promise((resolve) => server.close(resolve));
     });
+    process_.url = `http://127.0.0.1:${port}`;
     return process_;
   }
 

@@ -22,6 +22,7 @@ export {
   routeConfigs,
 } from "./config-dump.js";
 export { endpointsOut } from "./endpoints-out.js";
+export { clusterStatuses, listenerStatuses } from "./envoy-status.js";
 export { EventLog, type MeshEvent } from "./event-log.js";
 export {
   type Graph,
@@ -106,4 +107,6 @@ export type {
   StackView,
   StatsView,
   VirtualHostView,
+  XdsReading,
+  XdsTypeReading,
 } from "./views.js";

@@ -1,4 +1,7 @@
-/** GET /config_dump: what is in force in this process, Envoy-shaped. Keys are never in it. */
+/**
+ * GET /config_dump: what is in force in this process, Envoy-shaped; under a control plane that tells Envoy's resources, these
+ * as they came. Keys are never in it.
+ */
 
 import { MeshError } from "@inmesh/core";
 import {
@@ -19,6 +22,7 @@ import type { DataPlane } from "../plane/data-plane.js";
 import { shownConfig } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
 import { certsView } from "./certs-view.js";
+import { rawResources, rawSection } from "./raw-dump.js";
 
 const LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -52,6 +56,11 @@ function kindsOf(resource: string | null): readonly ConfigKind[] {
 function sectionOf(plane: DataPlane, kind: ConfigKind, isNamed: (name: string) => boolean): ConfigSection {
   const type = { "@type": CONFIG_TYPES[kind] };
   if (kind === "bootstrap") return { ...type, bootstrap: bootstrapOf(plane) };
+  const raw = kind === "secrets" ? undefined : rawResources(plane.xds, kind);
+  if (raw !== undefined && kind !== "secrets" && plane.xds !== undefined) {
+    const named = raw.filter(({ name }) => isNamed(name));
+    return { ...type, ...rawSection(plane.xds, kind, named) };
+  }
   const { version = 0 } = plane.pipeline ?? {};
   const parts = PARTS[kind](plane).filter(({ name }) => isNamed(name));
   return { ...type, [FIELDS[kind]]: parts.map((part) => WRAPPED[kind](part, `${version}`)) };
@@ -94,18 +103,26 @@ function bootstrapOf(plane: DataPlane): unknown {
   const { settings, instance, patched, registryUrl, adminUrl = "" } = plane;
   const { namespace, service, labels, mode, locality = "" } = settings;
   const [region, zone, subZone] = locality.split("/");
+  const own = { NAMESPACE: namespace, LABELS: { ...labels }, INMESH_VERSION: VERSION, NODE_VERSION: process.version };
   return {
     node: {
-      id: `${namespace}/${service}/${instance}`,
-      cluster: `${service}.${namespace}`,
+      id: plane.xds?.node.id ?? `${namespace}/${service}/${instance}`,
+      cluster: plane.xds?.node.cluster ?? `${service}.${namespace}`,
       ...(locality.includes("/") && { locality: { region, zone, ...(subZone && { sub_zone: subZone }) } }),
-      metadata: { NAMESPACE: namespace, LABELS: { ...labels }, INMESH_VERSION: VERSION, NODE_VERSION: process.version },
+      metadata: { ...own, ...plane.xds?.node.metadata },
       user_agent_name: "inmesh",
       user_agent_version: VERSION,
     },
-    admin: { address: adminUrl },
-    ...istioMetadata(undefined, { registry: shownConfig(registryUrl), mode, patched: [...patched] }),
+    admin: addressOf(adminUrl),
+    ...istioMetadata(undefined, { registry: shownConfig(registryUrl), mode, patched: [...patched], admin: adminUrl }),
   };
+}
+
+/** A core.v3.Address; ours is a URL, which has no field of its own. */
+function addressOf(url: string): unknown {
+  const [, host, port] = /^http:\/\/\[?(.*?)\]?:(\d+)$/.exec(url) ?? [];
+  if (host !== undefined) return { address: { socket_address: { address: host, port_value: Number(port) } } };
+  return url.startsWith("unix:") ? { address: { pipe: { path: url.slice("unix:".length) } } } : {};
 }
 
 function listenerConfig({ security }: DataPlane, { address, port, protocol }: Listener): NamedConfig {

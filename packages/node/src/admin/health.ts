@@ -9,6 +9,7 @@ import type { Inbound } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
 import { identityView } from "./certs-view.js";
 import type { Page } from "./page.js";
+import { xdsReading } from "./xds-view.js";
 
 export interface Condition {
   readonly name: "config" | "identity" | "draining" | "failing";
@@ -63,8 +64,10 @@ export function grpcHealth(plane: DataPlane): NonNullable<Inbound["health"]> {
   };
 }
 
-export function registryOf({ pipeline, registryUrl, clock }: DataPlane): RegistryReading {
-  return registryReading(pipeline, registryUrl, clock);
+export function registryOf(plane: DataPlane): RegistryReading {
+  const { pipeline, registryUrl, clock } = plane;
+  const xds = xdsReading(plane);
+  return { ...registryReading(pipeline, registryUrl, clock), ...(xds && { xds }) };
 }
 
 /** Configuration that is old is in force all the same: it makes nobody unready. */

@@ -2,8 +2,12 @@
 
 import { type Explanation, explain, MeshError } from "@inmesh/core";
 import {
+  type ClustersView,
+  clusterStatuses,
+  clustersOf,
   clustersView,
   endpointsOut,
+  listenerStatuses,
   type OutcomesView,
   outcomesOf,
   requestsView,
@@ -30,6 +34,7 @@ import {
   statsText,
 } from "./page-text.js";
 import { memoryPage, Profiler } from "./profile.js";
+import { rawResources } from "./raw-dump.js";
 import { serverInfo } from "./server-info.js";
 
 export type { Page } from "./page.js";
@@ -55,10 +60,7 @@ const READ: Readonly<Record<string, Show>> = {
   ),
   "/config_dump": asJson(configDump),
   "/registry": asJson(registryOf),
-  "/clusters": withText(
-    ({ engine, pipeline, clock }) => clustersView(engine, suspectsOf(pipeline, clock.now())),
-    clustersText,
-  ),
+  "/clusters": withText(clustersPage, clustersText),
   "/listeners": withText(listenersOf, listenersText),
   "/stats": withText((plane) => {
     const { engine, inbound, security, settings, identity } = plane;
@@ -160,13 +162,28 @@ function metricsPage({ metrics }: DataPlane, query: URLSearchParams): Page {
   return { ...okPage({}), pieces: (accept) => metrics.scrape({ accept, usedOnly, ...filter }) };
 }
 
-function listenersOf({ servers, inbound, security }: DataPlane) {
+/** Whoever asks for JSON as Envoy is asked for it gets what Envoy has, too. */
+function clustersPage(
+  plane: DataPlane,
+  query: URLSearchParams,
+): ClustersView & { cluster_statuses?: readonly unknown[] } {
+  const { engine, pipeline, clock, store } = plane;
+  const view = clustersView(engine, suspectsOf(pipeline, clock.now()));
+  const { current } = store;
+  if (query.get("format") !== "json" || current === undefined) return view;
+  const seen = snapshotInUse(current, engine.clusters);
+  const told = rawResources(plane.xds, "clusters")?.flatMap(({ name }) => seen.cluster(name) ?? []);
+  return { ...view, cluster_statuses: clusterStatuses(seen, told ?? clustersOf(seen), view) };
+}
+
+function listenersOf({ servers, inbound, security }: DataPlane, query: URLSearchParams) {
   const { ports } = security.read();
   const listeners = servers.listeners.map((listener) => {
     const { mode = "PERMISSIVE", source = "", tls = "mesh" } = ports.find(({ port }) => port === listener.port) ?? {};
     return { ...listener, mtls: mode, source, tls };
   });
-  return { listeners, inFlight: inbound.inFlight };
+  const known = query.get("format") === "json" ? { listener_statuses: listenerStatuses(listeners) } : {};
+  return { listeners, inFlight: inbound.inFlight, ...known };
 }
 
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */

@@ -1,11 +1,11 @@
 /** Who this process is and how it is doing, for the admin endpoint and `mesh.status`. */
 
 import type { ServerInfo } from "@inmesh/core/admin";
-import { registryReading } from "@inmesh/core/admin";
 import { resourceKey, SCHEMA_VERSION } from "@inmesh/model";
 import type { DataPlane } from "../plane/data-plane.js";
 import { VERSION } from "../version.js";
 import { identityView } from "./certs-view.js";
+import { registryOf } from "./health.js";
 
 export function serverInfo(plane: DataPlane): ServerInfo {
   const { settings, pipeline, clock } = plane;
@@ -23,7 +23,7 @@ export function serverInfo(plane: DataPlane): ServerInfo {
     ports: plane.ports,
     patched: plane.patched,
     state: plane.state,
-    registry: registryReading(pipeline, plane.registryUrl, clock),
+    registry: registryOf(plane),
     snapshot: { version: pipeline?.version ?? 0, revision: pipeline?.revision ?? "" },
     problems: pipeline?.problems.length ?? 0,
     identity: identityView(plane),

@@ -47,7 +47,7 @@ import { LazyAuthorizer } from "./lazy-authorizer.js";
 import { lazyRateLimits } from "./lazy-rate-limits.js";
 import { LazyTokens } from "./lazy-tokens.js";
 import { LeaseKeeper, type LeaseState } from "./lease-keeper.js";
-import type { OpenRegistry } from "./open-registry.js";
+import type { OpenRegistry, XdsInsight } from "./open-registry.js";
 import { namedPorts } from "./port-names.js";
 import { atMost, hold, propagated } from "./propagation.js";
 import type { RegistryGuard } from "./registry-guard.js";
@@ -232,6 +232,11 @@ export class DataPlane {
   get registryUrl(): string {
     const { config } = this.settings;
     return this.#registry?.url ?? (typeof config === "string" ? shownConfig(config) : "memory");
+  }
+
+  /** Undefined: its registry is no control plane, or is not open yet. */
+  get xds(): XdsInsight | undefined {
+    return this.#registry?.xds;
   }
 
   /** Undefined: this process has none to write. */

@@ -15,6 +15,7 @@ import {
 import { FolderRegistry } from "@inmesh/core/folder";
 import { type PolicyFeed, StateFile, stateDirectory } from "@inmesh/core/internal";
 import { type ClientContext, type Locality, type Problem, parseDocuments } from "@inmesh/model";
+import type { ResourceStatus, XdsNode, XdsStatus } from "@inmesh/xds/client";
 import { homeDirectory } from "../settings/home-directory.js";
 import { isConsul, isXds } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
@@ -35,8 +36,22 @@ export interface OpenRegistry {
   readonly shared?: SharedServer;
   /** Processes write no lease there: in words who tells it of them. Absent: they do. */
   readonly registersElsewhere?: string;
+  /** Of a control plane: what stands between it and this process. */
+  readonly xds?: XdsInsight;
   /** Of one whose policy arrives compiled: what fills the store in place of a pipeline over `source`. */
   readonly feed?: (options: FeedOptions) => PolicyFeed;
+}
+
+/** What is known of a control plane, resource by resource. */
+export interface XdsInsight {
+  readonly profile: "api" | "envoy" | "grpc";
+  /** Who this process is there, as a Node message says it. */
+  readonly node: XdsNode;
+  readonly status: XdsStatus;
+  /** Of a resource of Envoy's. @throws {WireError} */
+  json(url: string, bytes: Uint8Array): Readonly<Record<string, unknown>>;
+  /** All that are wanted or known, of every stream. */
+  resources(): readonly ResourceStatus[];
 }
 
 export interface FeedOptions {

@@ -3,10 +3,12 @@
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import type { Registrar, Source, SourceStatus } from "@inmesh/core";
-import type { StateFile } from "@inmesh/core/internal";
+import { dirname } from "node:path";
+import type { Source, SourceStatus } from "@inmesh/core";
+import { ProcessNotes, type StateFile } from "@inmesh/core/internal";
 import { ApiSource, istioNode } from "@inmesh/xds/api";
 import {
+  type AdsClient,
   createXdsClient,
   KeptResources,
   parseXdsTarget,
@@ -14,16 +16,11 @@ import {
   type XdsNode,
   type XdsTarget,
 } from "@inmesh/xds/client";
-import { createEnvoyFeed } from "@inmesh/xds/envoy";
+import { createEnvoyFeed, envoyJson } from "@inmesh/xds/envoy";
 import { shownConfig } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
 import { foundAddress } from "../whereabouts/found-address.js";
 import type { OpenRegistry, OpenRegistryOptions } from "./open-registry.js";
-
-/** It learns of processes from where they run: there is nothing to write. */
-const NO_LEASES: Registrar = {
-  register: async () => ({ update: async () => {}, remove: async () => {} }),
-};
 
 /** @throws {MeshError} CONFIG_INVALID when the URL, or the bootstrap that it leads to, cannot be used */
 export function openXds(
@@ -33,14 +30,33 @@ export function openXds(
 ): OpenRegistry {
   const { env } = options;
   const target = parseXdsTarget(url, { env, readFile: (path) => readFileSync(path, "utf8") });
-  const client = openClient(target, options);
+  const node = nodeOf(target, options);
+  const clients: AdsClient[] = [];
+  const open = (): AdsClient => {
+    const opened = openClient(target, node, options);
+    clients.push(opened);
+    return opened;
+  };
+  const client = open();
   const address = target.servers[0]?.address ?? "";
   const state = stateOf(shownConfig(url));
   return {
     url: shownConfig(url),
     state,
-    ...openPolicy(target, client, options, state),
-    registrar: NO_LEASES,
+    ...openPolicy(target, client, open, options, state),
+    xds: {
+      ...{ profile: target.profile, node },
+      get status() {
+        return client.status;
+      },
+      json: envoyJson,
+      resources: () => clients.flatMap((each) => each.resources()),
+    },
+    // It learns of processes from where they run: what is written is for operators on this machine.
+    registrar: new ProcessNotes({
+      ...{ directory: dirname(state.directory), registry: shownConfig(url) },
+      wallTime: () => options.clock.wallTime(),
+    }),
     registersElsewhere: "no lease is written: the control plane learns of this process from the platform that runs it",
     ...(!address.startsWith("unix:") && { server: address, shared: sharedServer(address) }),
   };
@@ -50,6 +66,7 @@ export function openXds(
 function openPolicy(
   target: XdsTarget,
   client: XdsClient,
+  openClient: () => XdsClient,
   options: OpenRegistryOptions,
   state: StateFile,
 ): Pick<OpenRegistry, "source" | "feed"> {
@@ -57,7 +74,7 @@ function openPolicy(
   const { clock, identity } = options;
   if (profile === "api") return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
   const kept = new KeptResources({ state, clock });
-  const openOwn = (): XdsClient => kept.around(openClient(target, options), "servers");
+  const openOwn = (): XdsClient => kept.around(openClient(), "servers");
   const servers = template === undefined ? undefined : { template, openClient: openOwn };
   return {
     source: new StreamStatus(client),
@@ -89,13 +106,13 @@ class StreamStatus implements Source {
   }
 }
 
-function openClient(target: XdsTarget, options: OpenRegistryOptions): XdsClient {
+function openClient(target: XdsTarget, node: XdsNode, options: OpenRegistryOptions): AdsClient {
   const { clock, random, env, identity, settings, onWarning } = options;
   const cluster = target.cluster ?? env["ISTIO_META_CLUSTER_ID"];
   return createXdsClient(
     { ...target, cluster },
     {
-      ...{ clock, random, version: VERSION, node: nodeOf(target, options) },
+      ...{ clock, random, version: VERSION, node },
       // The generator forgets names that a later request does not repeat.
       repeatsNames: target.profile === "grpc" && target.mode === "delta",
       warn: (message) => onWarning({ code: "", message }),

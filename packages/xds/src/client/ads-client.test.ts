@@ -47,7 +47,10 @@ describe("the state-of-the-world form", () => {
     await settle();
     expect(server.asked()).toEqual([{ version_info: "1", response_nonce: "n2", resource_names: ["a", "b", "c"] }]);
     expect(client.status.resources.filter(({ state }) => state === "NACKED")).toMatchObject([
-      { name: "a", version: "1", error: "a is bad", bytes: thing("a", "one") },
+      {
+        ...{ name: "a", version: "1", error: "a is bad", bytes: thing("a", "one") },
+        refused: { version: "2", bytes: thing("a", "bad") },
+      },
     ]);
   });
 

@@ -55,6 +55,7 @@ export interface ResourceStatus {
   readonly url: string;
   readonly name: string;
   readonly state: ResourceState;
+  /** Its own, else that of the answer that held it. */
   readonly version: string;
   /** The last good bytes; absent where there are none. */
   readonly bytes?: Uint8Array;
@@ -62,6 +63,14 @@ export interface ResourceStatus {
   readonly error?: string;
   /** Wall ms of the last good update; 0 before. */
   readonly updatedAt: number;
+  /** Of a NACKED one: what was refused last. */
+  readonly refused?: {
+    readonly version: string;
+    /** Wall ms. */
+    readonly at: number;
+    /** Absent where the same name came twice. */
+    readonly bytes?: Uint8Array;
+  };
 }
 
 export interface XdsStatus {

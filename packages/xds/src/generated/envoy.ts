@@ -550,9 +550,11 @@ export const ENVOY: SchemaTables = {
       "1 max_tokens uint32;2 tokens_per_fill google.protobuf.UInt32Value;3 fill_interval google.protobuf.Duration",
     "google.api.expr.v1alpha1.CheckedExpr": "",
     "google.api.expr.v1alpha1.Expr": "",
+    "udpa.type.v1.TypedStruct": "1 type_url string;2 value google.protobuf.Struct",
     "xds.core.v3.Authority": "",
     "xds.core.v3.TypedExtensionConfig": "",
     "xds.type.matcher.v3.Matcher": "",
+    "xds.type.v3.TypedStruct": "1 type_url string;2 value google.protobuf.Struct",
   },
   enums: {
     "envoy.config.accesslog.v3.ComparisonFilter.Op": "0 EQ;1 GE;2 LE",

@@ -18,6 +18,11 @@ export function findSpire(untested: string): string | undefined {
   return find("INMESH_SPIRE", "spire-1.5.4", "install-spire", untested);
 }
 
+/** A real istioctl, to read what a process dumps. Otherwise as `findIstiod`. */
+export function findIstioctl(untested: string): string | undefined {
+  return find("INMESH_ISTIOCTL", "istioctl-1.26.0/istioctl", "install-istioctl", untested);
+}
+
 function find(variable: string, place: string, installer: string, untested: string): string | undefined {
   const { INMESH_TOOLS_DIR, XDG_CACHE_HOME, INMESH_REQUIRE_PEERS } = process.env;
   const tools = INMESH_TOOLS_DIR ?? join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "inmesh-tools");

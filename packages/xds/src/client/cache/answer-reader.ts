@@ -25,6 +25,8 @@ export interface ReadProblem {
   readonly name: string | undefined;
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
+  /** Its own; empty where it has none. */
+  readonly version: string;
 }
 
 /** Of the text that a server gets, in characters: it logs it, and some limit what a request may hold. */
@@ -58,7 +60,7 @@ export class AnswerReader<Value> {
     const name = this.#nameOf(resource, index);
     if (name === undefined) return;
     if (this.#seen.has(name)) {
-      this.problems.push({ name, text: "it is there more than once", bytes: undefined });
+      this.problems.push({ name, text: "it is there more than once", bytes: undefined, version: resource.version });
       return;
     }
     this.#seen.add(name);
@@ -74,13 +76,13 @@ export class AnswerReader<Value> {
     return message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)}...`;
   }
 
-  #nameOf({ type, value, name }: SentResource, index: number): string | undefined {
+  #nameOf({ type, value, name, version }: SentResource, index: number): string | undefined {
     const { type: known } = this.#cache;
     const { url } = known;
     // Istio's own kinds come in an envelope of another type, whose name is the wrapper's.
     const isOwnKind = url.includes("/");
     const refuse = (text: string) => {
-      this.problems.push({ name: name === "" ? undefined : name, text, bytes: value });
+      this.problems.push({ name: name === "" ? undefined : name, text, bytes: value, version });
       return undefined;
     };
     if (value === undefined) return name ? name : refuse(`resource ${index + 1} has neither a message nor a name`);
@@ -103,7 +105,7 @@ export class AnswerReader<Value> {
     } else if (sameBytes(entry?.bytes, value)) {
       this.findings.push({ kind: "same", name, version, ttlMs });
     } else if (sameBytes(entry?.refused, value)) {
-      this.problems.push({ name, text: entry?.error ?? "refused", bytes: entry?.refused });
+      this.problems.push({ name, text: entry?.error ?? "refused", bytes: entry?.refused, version });
     } else {
       const bytes = new Uint8Array(value);
       const { type } = this.#cache;
@@ -114,7 +116,7 @@ export class AnswerReader<Value> {
         if (alike) this.findings.push({ kind: "alike", name, version, ttlMs, bytes });
         else this.findings.push({ kind: "changed", name, version, ttlMs, bytes, value: decoded });
       } catch (error) {
-        this.problems.push({ name, text: messageOf(error), bytes });
+        this.problems.push({ name, text: messageOf(error), bytes, version });
       }
     }
   }

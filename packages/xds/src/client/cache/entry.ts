@@ -14,6 +14,11 @@ export interface Entry<Value> {
   value: Value | undefined;
   /** Bytes that were refused last, so that the same ones cost nothing. */
   refused: Uint8Array | undefined;
+  /** Of the answer that held them, and wall ms of it. */
+  refusedVersion: string;
+  refusedAt: number;
+  /** Of the answer that held the last good bytes: where resources have no versions of their own, all there is. */
+  answerVersion: string;
   error: string | undefined;
   /** Wall ms. */
   updatedAt: number;
@@ -28,6 +33,9 @@ export function emptyEntry<Value>(name: string): Entry<Value> {
     bytes: undefined,
     value: undefined,
     refused: undefined,
+    refusedVersion: "",
+    refusedAt: 0,
+    answerVersion: "",
     error: undefined,
     updatedAt: 0,
     ttl: undefined,
@@ -35,13 +43,16 @@ export function emptyEntry<Value>(name: string): Entry<Value> {
 }
 
 export function entryStatus(url: string, entry: Entry<unknown>): ResourceStatus {
-  const { name, state, version, bytes, error, updatedAt } = entry;
+  const { name, state, version, answerVersion, bytes, error, updatedAt, refused, refusedVersion, refusedAt } = entry;
   return {
     url,
     name,
     state,
-    version,
+    version: version || answerVersion,
     updatedAt,
+    ...(state === "NACKED" && {
+      refused: { version: refusedVersion, at: refusedAt, ...(refused === undefined ? {} : { bytes: refused }) },
+    }),
     ...(bytes === undefined ? {} : { bytes }),
     ...(error === undefined ? {} : { error }),
   };

@@ -99,7 +99,7 @@ export class TypeCache<Value = unknown> {
   commit({ findings, problems, isComplete }: AnswerReader<Value>, answer: AdsAnswer): ResourceChanges<Value> {
     const changes = new Changes<Value>();
     this.isAnswered = true;
-    for (const finding of findings) this.#take(finding, changes);
+    for (const finding of findings) this.#take(finding, answer.version, changes);
     for (const name of answer.removed) this.#remove(name, "the server says that there is none", changes);
     for (const error of answer.errors) this.#fail(error, changes);
     // Whatever could not be named may be one of those that seem to be missing.
@@ -111,7 +111,9 @@ export class TypeCache<Value = unknown> {
         }
       }
     }
-    for (const { name, text, bytes } of problems) if (name !== undefined) this.#refuse(name, text, bytes, changes);
+    for (const { name, text, bytes, version } of problems) {
+      if (name !== undefined) this.#refuse(name, { text, bytes, version: version || answer.version }, changes);
+    }
     return changes;
   }
 
@@ -150,7 +152,7 @@ export class TypeCache<Value = unknown> {
     this.#watchers.clear();
   }
 
-  #take(finding: Finding<Value>, changes: Changes<Value>): void {
+  #take(finding: Finding<Value>, answerVersion: string, changes: Changes<Value>): void {
     const { name, ttlMs, kind } = finding;
     const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
     this.#entries.set(name, entry);
@@ -159,6 +161,7 @@ export class TypeCache<Value = unknown> {
     if (kind === "alive") return;
     entry.state = "ACKED";
     entry.version = finding.version;
+    entry.answerVersion = answerVersion;
     entry.error = undefined;
     entry.refused = undefined;
     if (kind === "same") return;
@@ -169,13 +172,19 @@ export class TypeCache<Value = unknown> {
     changes.changed.set(name, finding.value);
   }
 
-  #refuse(name: string, text: string, bytes: Uint8Array | undefined, changes: Changes<Value>): void {
+  #refuse(
+    name: string,
+    { text, bytes, version }: { text: string; bytes: Uint8Array | undefined; version: string },
+    changes: Changes<Value>,
+  ): void {
     const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
     this.#entries.set(name, entry);
     if (entry.bytes !== undefined && this.#options.failOnDataErrors) drop(entry, changes);
     entry.state = "NACKED";
     entry.error = text;
     entry.refused = bytes;
+    entry.refusedVersion = version;
+    entry.refusedAt = this.#options.clock.wallTime();
   }
 
   #fail({ name, problem }: SentError, changes: Changes<Value>): void {
