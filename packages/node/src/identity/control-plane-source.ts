@@ -9,6 +9,7 @@ import { parseXdsTarget, type XdsServer } from "@inmesh/xds/client";
 import { IstioCaSource, SpiffeSource, WorkloadApi } from "@inmesh/xds/identity";
 import { isXds } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import { TOKEN_FILE } from "./found-identity.js";
 
 export interface ControlPlaneSourceOptions {
   readonly settings: Pick<MeshSettings, "identity" | "config" | "namespace" | "service" | "serviceAccount">;
@@ -20,8 +21,7 @@ export interface ControlPlaneSourceOptions {
 export const ISTIO_CA = "istio-ca";
 export const SPIFFE = "spiffe";
 
-/** Where Istio's injection puts a token for its authority, and the root that this serves with. */
-const TOKEN_FILE = "/var/run/secrets/tokens/istio-token";
+/** Where Istio's injection puts the root that its authority serves with. */
 const ROOT_FILE = "/var/run/secrets/istio/root-cert.pem";
 
 /** @param identity `istio-ca`, or `istio-ca:host:port` @throws {Error} where nothing says which authority */
@@ -55,9 +55,13 @@ async function readAccess(address: string, server: XdsServer | undefined) {
   const tokenFile = server?.tokenFile ?? there(TOKEN_FILE);
   const token = tokenFile === undefined ? undefined : (await readFile(tokenFile, "utf8")).trim();
   if (isStream && server.tls === undefined) return token === undefined ? {} : { token };
-  const { caFile = there(ROOT_FILE), serverName } = server?.tls ?? {};
+  const { caFile = there(ROOT_FILE), serverName, certFile, keyFile } = server?.tls ?? {};
+  const isShown = certFile !== undefined && keyFile !== undefined;
   return {
     ...(token !== undefined && { token }),
+    ...(isShown && {
+      shown: { certificateChain: await readFile(certFile, "utf8"), privateKey: await readFile(keyFile, "utf8") },
+    }),
     tls: {
       ...(caFile !== undefined && { roots: await readFile(caFile, "utf8") }),
       ...(serverName !== undefined && { serverName }),

@@ -1,14 +1,15 @@
 /** The setting `identity` → where the certificate of this process comes from. */
 
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Clock, CredentialSource, Random } from "@inmesh/core";
 import { messageOf } from "@inmesh/core";
 import type { IdentityNotice } from "@inmesh/identity";
 import { spiffeId } from "@inmesh/model";
 import type { OpenRegistry } from "../plane/open-registry.js";
-import { schemeOf } from "../settings/registry-url.js";
+import { isXds, schemeOf } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
+import { type FoundIdentityOptions, foundIdentity } from "./found-identity.js";
 import { ProcessIdentity } from "./process-identity.js";
 
 /** Folder of the embedded authority, in that of the registry. */
@@ -26,6 +27,10 @@ export function makeIdentity(
 ): ProcessIdentity | undefined {
   const { identity, mode } = settings;
   if (mode === "off" || identity === "off") return undefined;
+  const { config } = settings;
+  if (identity === "auto" && typeof config === "string" && isXds(config)) {
+    return foundIdentity(config, SURROUNDINGS) === undefined ? undefined : new ProcessIdentity(clock);
+  }
   if (identity === "auto") {
     const folder = caFolder(settings);
     if (folder === undefined) return undefined;
@@ -72,7 +77,7 @@ export async function fillIdentity(identity: ProcessIdentity, options: FillOptio
 
 async function openSource(options: FillOptions): Promise<CredentialSource> {
   const { settings, clock, registry, onNotice } = options;
-  const { identity } = settings;
+  const identity = namedIdentity(settings);
   const { CallbackSource, FileSource } = await import("@inmesh/identity");
   if (typeof identity === "function") return new CallbackSource(identity);
   if (identity.startsWith("files:")) {
@@ -95,6 +100,20 @@ async function openSource(options: FillOptions): Promise<CredentialSource> {
   if (directory === undefined) throw new Error(`identity ${identity} needs a folder: write ca:DIR, or files:DIR`);
   return authoritySource(directory, options);
 }
+
+/** What was found in place of `auto`. */
+function namedIdentity({ identity, config }: MeshSettings): MeshSettings["identity"] {
+  if (identity !== "auto" || typeof config !== "string" || !isXds(config)) return identity;
+  const found = foundIdentity(config, SURROUNDINGS);
+  if (found === undefined) throw new Error("what a certificate was to be had with is gone");
+  return found as MeshSettings["identity"];
+}
+
+const SURROUNDINGS: FoundIdentityOptions = {
+  env: process.env,
+  exists: existsSync,
+  readFile: (path) => readFileSync(path, "utf8"),
+};
 
 async function authoritySource(directory: string, options: FillOptions): Promise<CredentialSource> {
   const { settings, clock, random, trustDomains, onNotice } = options;

@@ -42,6 +42,8 @@ export interface IstioCaAccess {
   readonly tls?: { readonly roots?: string; readonly serverName?: string };
   /** Absent: the certificate of before is shown, which an authority takes, too. */
   readonly token?: string;
+  /** Shown where there is neither. PEM. */
+  readonly shown?: { readonly certificateChain: string; readonly privateKey: string };
 }
 
 const PATH = "/istio.v1.auth.IstioCertificateService/CreateCertificate";
@@ -103,7 +105,7 @@ export class IstioCaSource implements CredentialSource {
 
   async #server(): Promise<CallServer> {
     const { address, access, cluster, clock } = this.#options;
-    const { tls, token } = await access();
+    const { tls, token, shown } = await access();
     // What it vouches with now it also serves with, unless somebody said otherwise.
     const roots = tls?.roots ?? this.#last?.roots;
     return {
@@ -113,7 +115,7 @@ export class IstioCaSource implements CredentialSource {
         tls: {
           ...(typeof roots === "string" && { roots }),
           ...(tls.serverName !== undefined && { serverName: tls.serverName }),
-          ...(token === undefined && this.#shown(clock)),
+          ...(token === undefined && (this.#shown(clock) ?? shown)),
         },
       }),
     };

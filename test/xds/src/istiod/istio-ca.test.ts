@@ -81,9 +81,36 @@ describe.skipIf(binary === undefined)("the CA of a real istiod", () => {
 
   it("gives a process its name by the same token and root as its policy", async () => {
     const at = `xds://${istiod.secureAddress}?server-name=${SERVER_NAME}&ca=${folder}/root.pem&token=${folder}/token`;
-    await using mesh = await meshAt(at, { identity: "istio-ca", serviceAccount: "app" });
+    await using mesh = await meshAt(at, { serviceAccount: "app" });
     await expect
       .poll(() => mesh.status.identity?.id, { timeout: 15_000 })
       .toBe("spiffe://cluster.local/ns/shop/sa/app");
+    expect(mesh.status.registry.state).toBe("fresh");
+  });
+
+  it("takes a client certificate in place of a token, for the policy as for the name", async () => {
+    const { certificateChain, privateKey } = await obtain(source(() => issuer.token("system:serviceaccount:shop:app")));
+    writeFileSync(join(folder, "cert.pem"), certificateChain);
+    writeFileSync(join(folder, "key.pem"), privateKey);
+    const shown = `cert=${folder}/cert.pem&key=${folder}/key.pem`;
+    const at = `xds://${istiod.secureAddress}?server-name=${SERVER_NAME}&ca=${folder}/root.pem&${shown}`;
+    await using mesh = await meshAt(at, { serviceAccount: "app" });
+    await expect
+      .poll(() => mesh.status.identity?.id, { timeout: 15_000 })
+      .toBe("spiffe://cluster.local/ns/shop/sa/app");
+    expect(mesh.status.registry.state).toBe("fresh");
+  });
+
+  it("tells nothing to who shows neither, nor to who says that it is somebody else", async () => {
+    const at = `xds://${istiod.secureAddress}?server-name=${SERVER_NAME}&ca=${folder}/root.pem`;
+    for (const [url, account] of [
+      [at, "app"],
+      [`${at}&token=${folder}/token`, "other"],
+    ] as const) {
+      await using mesh = await meshAt(url, { serviceAccount: account, identity: "off" }, false);
+      await expect
+        .poll(() => mesh.status.registry.reason, { timeout: 15_000 })
+        .toMatch(/authentication failure|no identities/);
+    }
   });
 });

@@ -63,17 +63,18 @@ export function routeTo(name: string, subset: string): object {
   return document("VirtualService", name, { hosts: [name], http: [{ route }] });
 }
 
-/** With a state folder of its own. */
+/** With a state folder of its own. @param isReady waited for its configuration */
 export async function meshAt(
   config: NonNullable<MeshOptions["config"]>,
   options: MeshOptions = {},
+  isReady = true,
 ): Promise<Mesh & AsyncDisposable> {
   const stateDir = mkdtempSync(join(tmpdir(), "inmesh-xds-state-"));
   const mesh = await createMesh({
     ...{ service: "app", namespace: "shop", config, stateDir, admin: "off", log: "error", propagationDelayMs: 0 },
     ...options,
   });
-  await mesh.ready();
+  if (isReady) await mesh.ready();
   return Object.assign(mesh, {
     [Symbol.asyncDispose]: async () => {
       await mesh.close();
