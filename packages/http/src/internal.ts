@@ -8,5 +8,7 @@ export type { Undici } from "./client/undici-module.js";
 export { HttpHealthProber, type HttpHealthProberOptions } from "./health/http-health-prober.js";
 export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/http-functions.js";
 export { patchHttp } from "./node/patch-http.js";
+export { takeHeaders } from "./server/inbound-headers.js";
+export { forwardClientCert } from "./server/tls/forwarded-client-cert.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";
 export { patchUndici } from "./undici/patch-undici.js";

@@ -11,10 +11,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { CSR, certificateOf, requestOf, SVID } from "./input/certificates.js";
 import { InputMutator } from "./input/input-mutator.js";
 import { pkiPath, WALL_TIME } from "./input/pki.js";
+import { certificateNaming, SAN_VALUE } from "./input/san.js";
 import type { InputTarget } from "./input/target.js";
 
 const SEED = 20_261_128;
-const LEAVES = 250;
+const LEAVES = 125;
 const REQUESTS = 250;
 const MOST_TRIES = 60_000;
 
@@ -40,13 +41,14 @@ function accepted(target: InputTarget, count: number): readonly Uint8Array[] {
 }
 
 it("openssl verifies each leaf that we take for somebody's, as a client's and as a server's", () => {
-  const leaves = accepted(SVID, LEAVES);
-  expect(leaves.length).toBe(LEAVES);
-  const files = leaves.map((part, at) => {
+  const leaves = [
+    ...accepted(SVID, LEAVES).map(certificateOf),
+    ...accepted(SAN_VALUE, LEAVES).map(certificateNaming), // whose names alone were touched
+  ];
+  expect(leaves.length).toBe(2 * LEAVES);
+  const files = leaves.map((leaf, at) => {
     const path = join(folder, `leaf-${at}.der.pem`);
-    const body = certificateOf(part)
-      .toString("base64")
-      .replace(/.{64}(?=.)/g, "$&\n");
+    const body = leaf.toString("base64").replace(/.{64}(?=.)/g, "$&\n");
     writeFileSync(path, `-----BEGIN CERTIFICATE-----\n${body}\n-----END CERTIFICATE-----\n`);
     return path;
   });

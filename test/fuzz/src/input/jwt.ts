@@ -68,10 +68,7 @@ export const JWT: InputTarget = {
     ],
   ],
   async judge(input) {
-    const text =
-      input[0] === TO_SIGN
-        ? signed(Buffer.from(input.subarray(1)).toString("latin1"))
-        : Buffer.from(input).toString("latin1");
+    const text = tokenOf(input);
     const request = (name: string, value: string) => ({
       path: "/",
       header: (asked: string) => (asked === name ? value : undefined),
@@ -82,6 +79,12 @@ export const JWT: InputTarget = {
     return { ...judged(text, verdict), ...(elsewhere.kind === "valid" && { fault: "found where there is none" }) };
   },
 };
+
+/** What a request would bring. */
+export function tokenOf(input: Uint8Array): string {
+  const text = Buffer.from(input).toString("latin1");
+  return input[0] === TO_SIGN ? signed(text.slice(1)) : text;
+}
 
 function judged(text: string, verdict: TokenVerdict): Verdict {
   if (verdict.kind === "none") return { accepted: false, said: "none" };
@@ -113,7 +116,8 @@ function deserves(text: string): boolean {
   );
 }
 
-function signed(parts: string): string {
+/** @param parts header, line feed, payload */
+export function signed(parts: string): string {
   const at = parts.indexOf("\n");
   const [head, payload] = at < 0 ? [parts, ""] : [parts.slice(0, at), parts.slice(at + 1)];
   const encode = (part: string): string => Buffer.from(part, "latin1").toString("base64url");
