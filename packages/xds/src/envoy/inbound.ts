@@ -5,6 +5,7 @@
  */
 
 import type {
+  ExternalAuthorizer,
   ForwardedClientCert,
   JwtRule,
   PathNormalization,
@@ -13,6 +14,7 @@ import type {
   RuleRef,
 } from "@inmesh/model";
 import { type CommonTls, checkCommon, validationOf } from "./cluster-tls.js";
+import { type AskedAuthorizer, askedAuthorizer, type ExtAuthz, NOBODY_ASKED } from "./ext-authz.js";
 import { compileJwt, type JwtFilter } from "./jwt.js";
 import { type FilterChain, type HttpManager, type ListenerSpec, managerOf, SILENT_FILTERS } from "./listener.js";
 import { type ChainAccess, compileChainAccess, type RbacFilter } from "./rbac.js";
@@ -26,6 +28,8 @@ export interface InboundPort {
   readonly mode: PeerMode;
   readonly http: ChainAccess | undefined;
   readonly tcp: ChainAccess | undefined;
+  /** Who is asked from outside. */
+  readonly authorizers: readonly ExternalAuthorizer[];
   readonly jwt: readonly JwtRule[];
   readonly rateLimits: readonly RateLimitPolicy[];
   readonly paths: PathNormalization;
@@ -37,6 +41,7 @@ export interface InboundPort {
 }
 
 const HTTP = "envoy.extensions.filters.http";
+const EXT_AUTHZ = `${HTTP}.ext_authz.v3.ExtAuthz`;
 const NETWORK = "envoy.extensions.filters.network";
 const DOWNSTREAM = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 
@@ -77,11 +82,13 @@ function portOf(port: number, chains: readonly FilterChain[], findings: Findings
   const mode: PeerMode = tls === undefined ? "DISABLE" : sockets.includes(undefined) ? "PERMISSIVE" : "STRICT";
   const managers = chains.flatMap((chain) => managerOf(chain) ?? []) as readonly ServerManager[];
   const [manager] = managers;
+  const asked = authorizerOf(manager, port, findings);
   const tcpChain = chains.find((chain) => managerOf(chain) === undefined);
   return {
     port,
     mode,
-    http: manager && httpAccess(manager, findings),
+    authorizers: asked.authorizer === undefined ? [] : [asked.authorizer],
+    http: manager && httpAccess(manager, asked, findings),
     tcp: tcpChain && tcpAccess(tcpChain, findings),
     jwt: (manager?.http_filters ?? []).flatMap(({ typed_config }) => {
       const filter = anyOf<JwtFilter>(typed_config, `${HTTP}.jwt_authn.v3.JwtAuthentication`);
@@ -123,18 +130,14 @@ function tlsOf(socket: Downstream | undefined): Pick<InboundPort, "minTlsVersion
   };
 }
 
-type ExtAuthz = Fields<{ grpc_service: object; http_service: object; failure_mode_allow: boolean }>;
-
 /** Filters in their order. One that guards and is not known refuses the listener; what only tells or shapes is passed over. */
-function httpAccess(manager: HttpManager, findings: Findings): ChainAccess {
+function httpAccess(manager: HttpManager, asked: AskedAuthorizer, findings: Findings): ChainAccess {
   const rbac: RbacFilter[] = [];
-  let asked = { provider: "", refusal: "the listener asks no external authorizer" };
   for (const { name = "", typed_config: any, is_optional, disabled } of manager.http_filters ?? []) {
     const type = anyType(any);
     const rules = anyOf<RbacFilter>(any, `${HTTP}.rbac.v3.RBAC`);
     if (disabled) continue;
     if (rules !== undefined) rbac.push(rules);
-    else if (anyOf<ExtAuthz>(any, `${HTTP}.ext_authz.v3.ExtAuthz`) !== undefined) asked = authorizerOf(name);
     else if (!HARMLESS.has(type) && !SILENT_FILTERS.has(name)) {
       if (is_optional || PASSED_OVER.has(type)) findings.notHonoured(`http_filters ${name} (${type || "no type"})`);
       else
@@ -144,12 +147,16 @@ function httpAccess(manager: HttpManager, findings: Findings): ChainAccess {
   return compileChainAccess(rbac, asked, findings);
 }
 
-/** The listener says where it is, and not what it is called in the mesh: such requests are denied, as where it is away. */
-function authorizerOf(name: string): { readonly provider: string; readonly refusal: string } {
-  return {
-    provider: name,
-    refusal: `the external authorizer of the filter ${name} is told by address only; profile api knows it by name`,
-  };
+/** At most one is asked: several judge one after the other, which this version does not do. */
+function authorizerOf(manager: HttpManager | undefined, port: number, findings: Findings): AskedAuthorizer {
+  const found = (manager?.http_filters ?? []).flatMap(({ name = "", typed_config, disabled }) => {
+    const spec = anyOf<ExtAuthz>(typed_config, EXT_AUTHZ);
+    const where = port === 0 ? "all other ports" : `port ${port}`;
+    return spec === undefined || disabled ? [] : askedAuthorizer(name, spec, where, findings);
+  });
+  const [first = NOBODY_ASKED] = found;
+  if (found.length < 2) return first;
+  return { ...first, refusal: "several external authorizers are asked", always: true, authorizer: undefined };
 }
 
 const HARMLESS: ReadonlySet<string> = new Set([
@@ -157,6 +164,7 @@ const HARMLESS: ReadonlySet<string> = new Set([
     `${HTTP}.router.v3.Router`,
     `${HTTP}.jwt_authn.v3.JwtAuthentication`,
     `${HTTP}.local_ratelimit.v3.LocalRateLimit`,
+    EXT_AUTHZ,
   ],
   ...[`${HTTP}.fault.v3.HTTPFault`, `${HTTP}.cors.v3.Cors`, `${HTTP}.grpc_stats.v3.FilterConfig`],
 ]);
@@ -171,7 +179,7 @@ function tcpAccess({ filters = [] }: FilterChain, findings: Findings): ChainAcce
   const rbac = filters.flatMap(({ typed_config }) => anyOf<RbacFilter>(typed_config, `${NETWORK}.rbac.v3.RBAC`) ?? []);
   return compileChainAccess(
     rbac,
-    { provider: "", refusal: "no external authorizer is asked about connections that are no HTTP" },
+    { ...NOBODY_ASKED, refusal: "no external authorizer is asked about connections that are no HTTP" },
     findings,
   );
 }

@@ -10,6 +10,7 @@ import type {
   DryRunDecision,
   ResourceRef,
 } from "@inmesh/model";
+import type { AskedAuthorizer } from "./ext-authz.js";
 import { type AccessTest, type Permission, type Principal, permissionTest, principalTest } from "./rbac-matcher.js";
 import type { Findings } from "./refusal.js";
 import type { Fields } from "./schema.js";
@@ -54,25 +55,31 @@ export interface ChainAccess {
 /** Shadow rules that only mark what an authorizer is asked about. */
 const ASKED_ABOUT = "istio_ext_authz_";
 
-/** @param provider of the chain's ext_authz filter; empty: there is none */
 export function compileChainAccess(
   filters: readonly RbacFilter[],
-  { provider, refusal }: { readonly provider: string; readonly refusal: string },
+  { provider, refusal, always }: AskedAuthorizer,
   findings: Findings,
 ): ChainAccess {
   const enforced: RuleSet[] = [];
   const rehearsed: RuleSet[] = [];
-  let custom: RuleSet | undefined;
+  let custom = always ? allAsked(provider) : undefined;
   for (const { rules, shadow_rules, matcher, shadow_matcher, shadow_rules_stat_prefix = "" } of filters) {
     if (matcher !== undefined) findings.fault("rbac.matcher is not supported");
     if (shadow_matcher !== undefined) findings.notHonoured("rbac.shadow_matcher");
     if (rules !== undefined) enforced.push(ruleSet(rules, findings));
     if (shadow_rules === undefined) continue;
     const set = ruleSet(shadow_rules, findings);
-    if (shadow_rules_stat_prefix === ASKED_ABOUT) custom = { ...set, action: "CUSTOM", tests: set.tests.map(asCustom) };
+    if (shadow_rules_stat_prefix === ASKED_ABOUT && !always)
+      custom = { ...set, action: "CUSTOM", tests: set.tests.map(asCustom) };
     else rehearsed.push(set);
   }
   return { enforced, rehearsed, custom, provider, refusal };
+}
+
+/** Somebody else judges every request. */
+function allAsked(name: string): RuleSet {
+  const rule: AccessRule = { action: "CUSTOM", policy: { kind: "Listener", namespace: "", name }, rule: 0 };
+  return { action: "CUSTOM", tests: [{ rule, test: () => true }] };
 }
 
 /** No request passes. @param why for operators */

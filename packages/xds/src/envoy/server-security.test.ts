@@ -82,6 +82,11 @@ describe.skipIf(RECORDINGS_MISSING !== undefined)("the inbound listener of a rea
     ]);
     expect(access.custom(request({ path: "/admin/x" }))).toMatchObject({ rule: { policy: { name: "ask-outside" } } });
     expect(access.custom(request({ path: "/x" }))).toBeUndefined();
+    const asked = access.custom(request({ path: "/admin/x" }));
+    expect(asked?.refusal).toBe("");
+    expect(policy().authorizers.get(asked?.provider ?? "")).toMatchObject({
+      ...{ protocol: "grpc", host: "audit.ops.svc.cluster.local", port: 9090, timeoutMs: 200, failOpen: false },
+    });
   });
 
   it("believes the issuers of tokens that the RequestAuthentication names", () => {
@@ -117,6 +122,17 @@ function rbac(permission: object, more: object = {}) {
   };
 }
 
+const JUDGE = { grpc_service: { envoy_grpc: { cluster_name: "outbound|9000||judge.shop.svc.cluster.local" } } };
+
+function extAuthz(spec: object) {
+  const typed_config = { "@type": "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", ...spec };
+  return { name: "ext_authz", typed_config };
+}
+
+function wordsOf(...filters: object[]) {
+  return serverWords([readListener(inbound(...filters), "envoy")], "", "cluster.local");
+}
+
 describe("a listener that guards a port", () => {
   it.each([
     [
@@ -136,6 +152,51 @@ describe("a listener that guards a port", () => {
     ],
   ])("is refused for %s", (_, filter, why) => {
     expect(() => readListener(inbound(filter), "envoy")).toThrow(why);
+  });
+
+  it("asks whom an ext_authz filter names, about all requests where nothing marks some of them", () => {
+    const name = (exact: string) => ({ patterns: [{ exact, ignore_case: true }] });
+    const { security } = wordsOf(
+      extAuthz({
+        http_service: {
+          server_uri: { uri: "http://x", cluster: "outbound|8000||judge.shop.svc.cluster.local", timeout: "0.5s" },
+          path_prefix: "/check",
+          authorization_request: { headers_to_add: [{ key: "x-from", value: "mesh" }] },
+          authorization_response: {
+            allowed_upstream_headers: { patterns: [{ prefix: "x-user-" }] },
+            allowed_client_headers: name("X-Why"),
+          },
+        },
+        ...{
+          failure_mode_allow: true,
+          allowed_headers: name("cookie"),
+          status_on_error: { code: "ServiceUnavailable" },
+        },
+        with_request_body: { max_request_bytes: 1024, allow_partial_message: true },
+      }),
+    );
+    const asked = security.access.custom(request({}));
+    expect(security.authorizers.get(asked?.provider ?? "")).toMatchObject({
+      ...{ protocol: "http", host: "judge.shop.svc.cluster.local", port: 8000, timeoutMs: 500, pathPrefix: "/check" },
+      ...{ failOpen: true, statusOnError: 503, includeRequestHeaders: ["cookie"], refusal: "" },
+      ...{ additionalHeaders: [["x-from", "mesh"]], headersToUpstreamOnAllow: ["x-user-*"] },
+      ...{ headersToDownstreamOnDeny: ["x-why"], body: { maxBytes: 1024, allowPartial: true } },
+    });
+  });
+
+  it.each([
+    ["a cluster that is no service", { grpc_service: { envoy_grpc: { cluster_name: "judge" } } }, "names no service"],
+    ["a share of requests", { ...JUDGE, filter_enabled: { default_value: { numerator: 50 } } }, "share of requests"],
+    ["headers that must be kept from it", { ...JUDGE, disallowed_headers: {} }, "disallowed_headers"],
+    ["metadata of others", { ...JUDGE, filter_enabled_metadata: { path: [{ key: "mine" }] } }, "by metadata"],
+  ])("denies what an authorizer should judge: %s", (_, spec, why) => {
+    const { access, authorizers } = wordsOf(extAuthz(spec)).security;
+    expect([access.custom(request({}))?.refusal, authorizers.size]).toEqual([expect.stringContaining(why), 0]);
+  });
+
+  it("denies where several authorizers are asked", () => {
+    const { access } = wordsOf(extAuthz(JUDGE), { ...extAuthz(JUDGE), name: "second" }).security;
+    expect(access.custom(request({}))?.refusal).toContain("several");
   });
 
   it("denies all where nothing was told that had to be", () => {

@@ -44,6 +44,7 @@ export function serverWords(inbound: readonly DiscoveredListener[], refusal: str
         ports: new Map(own.map(({ port, mode }) => [port, { mode, source: null }])),
       },
       jwt: [...jwt.values()],
+      authorizers: new Map(ports.flatMap(({ authorizers }) => authorizers.map((each) => [each.name, each] as const))),
       access: new PortAccess(
         new Map(own.flatMap(({ port, http }) => (http === undefined ? [] : [[port, http] as const]))),
         new Map(own.flatMap(({ port, tcp }) => (tcp === undefined ? [] : [[port, tcp] as const]))),
