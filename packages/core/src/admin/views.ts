@@ -85,6 +85,8 @@ export interface XdsReading {
   readonly controlPlane: string;
   /** Id of this process there. */
   readonly node: string;
+  /** `host:port` of its client status discovery; absent: it is off. */
+  readonly clientStatus?: string;
   readonly types: readonly XdsTypeReading[];
   /** Refused (NACKed) resources, the first 20. */
   readonly refused: readonly { readonly type: string; readonly name: string; readonly error: string }[];

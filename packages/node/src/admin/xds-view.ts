@@ -10,7 +10,7 @@ const TOLD = 20;
 const PASSED_OVER = "IM0742";
 
 /** Undefined: its registry is no control plane, or is not open yet. */
-export function xdsReading({ xds, pipeline, clock }: DataPlane): XdsReading | undefined {
+export function xdsReading({ xds, pipeline, clock, clientStatusAddress }: DataPlane): XdsReading | undefined {
   if (xds === undefined) return undefined;
   const { server, controlPlane = "" } = xds.status;
   const resources = xds.resources();
@@ -20,6 +20,7 @@ export function xdsReading({ xds, pipeline, clock }: DataPlane): XdsReading | un
   const ignored = (pipeline?.problems ?? []).filter(({ code }) => code === PASSED_OVER);
   return {
     ...{ profile: xds.profile, server, controlPlane, node: xds.node.id },
+    ...(clientStatusAddress !== undefined && { clientStatus: clientStatusAddress }),
     types: [...byType].map(([type, list]) => typeReading(type, list, now)),
     refused: resources
       .filter(({ state }) => state === "NACKED")

@@ -114,6 +114,7 @@ export class DataPlane {
   /** Where others reach this process, as it was last told. */
   #reachedAt = "";
   #admin: { readonly url: string; close(): Promise<void> } | undefined;
+  #clientStatus: { readonly address: string; close(): Promise<void> } | undefined;
   #starting: Promise<void> | undefined;
   /** What has been said about refused policy, so that it is said once. */
   #refused: ReadonlySet<string> = new Set();
@@ -247,6 +248,11 @@ export class DataPlane {
   /** Advertised ports, in order. */
   get ports(): readonly number[] {
     return this.#lease?.ports.map(({ number }) => number) ?? [];
+  }
+
+  /** `host:port` of client status discovery; undefined: it is off. */
+  get clientStatusAddress(): string | undefined {
+    return this.#clientStatus?.address;
   }
 
   get adminUrl(): string | undefined {
@@ -472,6 +478,7 @@ export class DataPlane {
   }
 
   async #openAdmin(): Promise<void> {
+    await this.#openClientStatus();
     if (this.settings.admin === "off") return;
     try {
       const { openAdmin } = await import("../admin/admin-server.js");
@@ -479,6 +486,18 @@ export class DataPlane {
       this.events.add("admin", `admin endpoint at ${this.#admin.url}`);
     } catch (error) {
       this.log.scope("admin").warn(`no admin endpoint at ${this.settings.admin}: ${messageOf(error)}`);
+    }
+  }
+
+  async #openClientStatus(): Promise<void> {
+    const { csds } = this.settings;
+    if (csds === "off") return;
+    try {
+      const { openClientStatus } = await import("../admin/client-status-server.js");
+      this.#clientStatus = await openClientStatus(this, csds);
+      this.events.add("admin", `client status discovery at ${this.#clientStatus.address}`);
+    } catch (error) {
+      this.log.scope("admin").warn(`no client status discovery at ${csds}: ${messageOf(error)}`);
     }
   }
 
@@ -514,6 +533,7 @@ export class DataPlane {
     this.#whereabouts.close();
     await this.#lease?.leave();
     await this.#admin?.close();
+    await this.#clientStatus?.close();
     await this.identity?.close();
     this.#guard?.close();
     await this.#pipeline?.close();

@@ -55,6 +55,11 @@ export interface MeshOptions {
    * without one it answers them about its health only. At least 16 characters.
    */
   readonly adminToken?: string;
+  /**
+   * Client status discovery over gRPC (envoy.service.status.v3), for tools such as grpcdebug: `host:port`, or `off`. Who may ask is
+   * decided as for `admin`. @default "off"
+   */
+  readonly csds?: string;
   /** CPU profiles and heap snapshots may be taken through the admin endpoint: they show what the application does and keeps. @default false */
   readonly profiling?: boolean;
   /** `/healthz`: the application's own ports answer GET `/healthz`, `/healthz/live`, `/healthz/ready` and `/healthz/startup`, for probes. @default none */
@@ -215,6 +220,7 @@ export const SETTINGS: Settings = {
   mode: { variable: "INMESH_MODE", read: mode, expects: "on, observe or off" },
   admin: { variable: "INMESH_ADMIN", read: admin, expects: "host:port, unix:/path or off" },
   adminToken: { variable: "INMESH_ADMIN_TOKEN", read: adminToken, expects: "at least 16 printable characters" },
+  csds: { variable: "INMESH_CSDS", read: hostAndPort, expects: "host:port or off" },
   profiling: { variable: "INMESH_PROFILING", read: truth, expects: "true or false" },
   healthPath: { variable: "INMESH_HEALTH_PATH", read: healthPath, expects: "a path such as /healthz" },
   remoteAdmin: { variable: "INMESH_REMOTE_ADMIN", read: truth, expects: "true or false" },
@@ -330,6 +336,11 @@ function admin(value: unknown): string | Invalid {
   if (typeof where !== "string" || where === "off" || /^unix:.+/.test(where)) return where;
   const port = /^(?:\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(where)?.[1];
   return port !== undefined && Number(port) < 65_536 ? where : { invalid: "expected host:port, unix:/path or off" };
+}
+
+function hostAndPort(value: unknown): string | Invalid {
+  const where = admin(value);
+  return typeof where === "string" && where.startsWith("unix:") ? { invalid: "expected host:port or off" } : where;
 }
 
 function adminToken(value: unknown): string | Invalid {

@@ -122,6 +122,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     mode: given("mode") ?? "on",
     admin: given("admin") ?? "127.0.0.1:0",
     adminToken: given("adminToken"),
+    csds: given("csds") ?? "off",
     profiling: given("profiling") ?? false,
     healthPath: given("healthPath"),
     remoteAdmin: given("remoteAdmin") ?? false,

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client, credentials } from "@grpc/grpc-js";
 import { systemClock } from "@inmesh/core";
 import type { Mesh } from "@inmesh/node";
 import { run } from "inmesh";
@@ -43,7 +44,7 @@ describe.skipIf(binary === undefined || istioctl === undefined)(
       });
       for (const profile of PROFILES) {
         const mesh = await meshAt(`xds://${istiod.address}?profile=${profile}`, {
-          ...{ service: `web-${profile}`, admin: "127.0.0.1:0", stateDir: state, identity: "off" },
+          ...{ service: `web-${profile}`, admin: "127.0.0.1:0", csds: "127.0.0.1:0", stateDir: state, identity: "off" },
         });
         meshes.set(profile, mesh);
         const server = mesh.attach(createServer(mesh.handler((_, response) => void response.end("web"))));
@@ -93,6 +94,25 @@ describe.skipIf(binary === undefined || istioctl === undefined)(
       }
       if (profile === "envoy")
         expect(listeners).toContain("0.0.0.0 | 80 | Trans: raw_buffer; App: http/1.1,h2c | Route: 80");
+    });
+
+    it.each(PROFILES)("a process of profile %s tells clients of status discovery what it was told", async (profile) => {
+      const { registry } = meshes.get(profile)?.status ?? {};
+      const client = new Client(registry?.xds?.clientStatus ?? "", credentials.createInsecure());
+      const raw = (bytes: Buffer) => bytes;
+      const path = "/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus";
+      const bytes = await new Promise<Buffer>((resolve, reject) => {
+        client.makeUnaryRequest(path, raw, raw, Buffer.alloc(0), (error, answer) =>
+          error ? reject(error) : resolve(answer ?? Buffer.alloc(0)),
+        );
+      });
+      client.close();
+      expect(bytes.includes(registry?.xds?.node ?? "nobody")).toBe(true);
+      const [url, name] =
+        profile === "api"
+          ? ["networking.istio.io/v1/VirtualService", "shop/reviews"]
+          : ["type.googleapis.com/envoy.config.cluster.v3.Cluster", `outbound|80|v1|${HOST}`];
+      expect([bytes.includes(url), bytes.includes(name)]).toEqual([true, true]);
     });
 
     async function inmesh(...line: readonly string[]): Promise<string> {

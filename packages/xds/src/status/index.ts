@@ -1,0 +1,2 @@
+export type { ClientStatus } from "./client-status.js";
+export { type ClientStatusPorts, clientStatusHandler } from "./client-status-handler.js";
