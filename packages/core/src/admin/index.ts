@@ -107,6 +107,5 @@ export type {
   StackView,
   StatsView,
   VirtualHostView,
-  XdsReading,
-  XdsTypeReading,
 } from "./views.js";
+export type { XdsReading, XdsTypeReading } from "./xds-reading.js";

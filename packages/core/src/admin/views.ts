@@ -18,6 +18,7 @@ import type { RuleStatsReading } from "../stats/rule-stats.js";
 import type { TimeLedger } from "../telemetry/outcome-record.js";
 import type { IdentityView } from "./certs-view.js";
 import type { ServerSecurityView } from "./security-view.js";
+import type { XdsReading } from "./xds-reading.js";
 
 /** GET /server_info */
 export interface ServerInfo {
@@ -74,35 +75,6 @@ export interface RegistryReading {
   readonly held: readonly HeldView[];
   /** Of a control plane that speaks xDS; absent otherwise. */
   readonly xds?: XdsReading;
-}
-
-/** How a process and its control plane stand, type by type. */
-export interface XdsReading {
-  readonly profile: "api" | "envoy" | "grpc";
-  /** `host:port` that is connected or tried. */
-  readonly server: string;
-  /** What it calls itself; empty where it does not. */
-  readonly controlPlane: string;
-  /** Id of this process there. */
-  readonly node: string;
-  /** `host:port` of its client status discovery; absent: it is off. */
-  readonly clientStatus?: string;
-  readonly types: readonly XdsTypeReading[];
-  /** Refused (NACKed) resources, the first 20. */
-  readonly refused: readonly { readonly type: string; readonly name: string; readonly error: string }[];
-  /** What is passed over of resources that are in use, a sentence each, the first 20. */
-  readonly ignored: readonly string[];
-}
-
-export interface XdsTypeReading {
-  /** `Cluster`, `VirtualService`. */
-  readonly type: string;
-  /** Resources by their state in client status discovery. */
-  readonly states: Readonly<Record<string, number>>;
-  /** Of the newest answer that was taken; empty before. */
-  readonly version: string;
-  /** Since the newest of them came; -1 before. */
-  readonly ageMs: number;
 }
 
 export interface HeldView {
