@@ -1,5 +1,6 @@
 /** What is put into a process before the application's first line. Loads next to nothing until it is used. */
 
+export { patchHttp2 } from "./http2/patch-http2.js";
 export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/http-functions.js";
 export { patchHttp } from "./node/patch-http.js";
 export { UndiciWatcher } from "./observe/undici-watcher.js";

@@ -9,6 +9,7 @@ import { type AxiosOptions, type AxiosRedirects, axiosOptions } from "@inmesh/ht
 import { type MeshMiddleware, meshMiddleware } from "@inmesh/http/express";
 import { type MeshPlugin, meshPlugin } from "@inmesh/http/fastify";
 import { type GotOptions, gotOptions } from "@inmesh/http/got";
+import { createHttp2 } from "@inmesh/http/http2";
 import { createHttp, createHttps, MeshAgent, MeshHttpsAgent } from "@inmesh/http/node";
 import { type AnyServer, attachServer, type Enter, enterer, type Handler, meshHandler } from "@inmesh/http/server";
 import type { PeerIdentity } from "@inmesh/model";
@@ -29,6 +30,7 @@ export class ConnectedMesh implements Mesh {
   readonly fetch: MeshFetch;
   readonly http: Mesh["http"];
   readonly https: Mesh["https"];
+  readonly http2: Mesh["http2"];
   readonly grpc: MeshGrpc;
   readonly #undo: () => void;
   #closing: Promise<void> | undefined;
@@ -41,6 +43,7 @@ export class ConnectedMesh implements Mesh {
     this.fetch = createFetch(this.dispatcher);
     this.http = createHttp(client);
     this.https = createHttps(client);
+    this.http2 = createHttp2(client);
     this.grpc = meshGrpc(plane, this.#off ? undefined : (server) => attachServer(server, plane.servers));
     this.#undo = undo;
   }

@@ -14,6 +14,7 @@ import type { AxiosOptions, AxiosRedirects } from "@inmesh/http/axios";
 import type { MeshMiddleware } from "@inmesh/http/express";
 import type { MeshPlugin } from "@inmesh/http/fastify";
 import type { GotOptions } from "@inmesh/http/got";
+import type { MeshHttp2 } from "@inmesh/http/http2";
 import type { HttpFunctions } from "@inmesh/http/node";
 import type { AnyServer, Handler, Http2Listener } from "@inmesh/http/server";
 import type { PeerIdentity } from "@inmesh/model";
@@ -42,6 +43,8 @@ export interface Mesh extends AsyncDisposable {
   readonly http: HttpFunctions;
   /** As `http`, for https URLs. */
   readonly https: HttpFunctions<SecureRequestOptions>;
+  /** `connect` as node:http2 has it, and a session manager for the transports of @connectrpc/connect-node. */
+  readonly http2: MeshHttp2;
   /** For `axios.create({ ...mesh.axios() })`; redirect options of axios's that its transport is not told are given here. */
   axios(redirects?: AxiosRedirects): AxiosOptions;
   /** For `got.extend(mesh.got())`. */

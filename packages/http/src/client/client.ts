@@ -137,6 +137,10 @@ export class HttpClient {
     );
     const tries = options.tries ?? (triesAgain(handler) ? this.#triesOf(handler) : undefined);
     if (tries !== undefined) exchange.call.tries = tries;
+    if (options.timeoutMs !== undefined) {
+      exchange.call.deadlineAt = this.engine.clock.now() + options.timeoutMs;
+      exchange.call.deadlineInherited = true;
+    }
     exchange.start();
     return true;
   }

@@ -21,7 +21,7 @@ import { AnswerKeeper } from "./answer-keeper.js";
 import type { HttpClient } from "./client.js";
 import type { PlainDispatcher, RawHeaders, RequestOptions } from "./handler.js";
 import { LocalDelivery } from "./local-delivery.js";
-import { hasBody, localReply } from "./local-reply.js";
+import { grpcReply, hasBody, localReply } from "./local-reply.js";
 import { HttpMirror } from "./mirror-exchange.js";
 import { ownForm } from "./own-form.js";
 import { decodeHeaders, encodeHeaders } from "./raw-headers.js";
@@ -139,7 +139,7 @@ export abstract class HttpExchange implements Exchange, AttemptOwner {
   fail(error: unknown): void {
     if (this.#done) return;
     const answers = !this.#aborted && !this.#begun && !this.upgrades && error instanceof MeshError;
-    const answer = answers ? localReply(error) : undefined;
+    const answer = answers ? (grpcReply(this.call, error) ?? localReply(error)) : undefined;
     if (answer === undefined) return this.#end(error);
     this.#replay?.close(undefined);
     // As Envoy's own answers: the route's headers are on them, and what the answer itself says stays (seen with 1.40).

@@ -1,6 +1,7 @@
 /** Failures made by the mesh, as the answers Envoy would give: the same policy then means the same to an application. */
 
-import type { LocalReply, MeshError, MeshErrorCode } from "@inmesh/core";
+import type { Call, LocalReply, MeshError, MeshErrorCode } from "@inmesh/core";
+import { grpcStatusOfError, isGrpc } from "@inmesh/core/internal";
 
 export const ERROR_HEADER = "x-inmesh-error";
 
@@ -32,6 +33,19 @@ export function localReply(error: MeshError): LocalReply | undefined {
   const headers = ["content-type", "text/plain", ERROR_HEADER, error.code];
   if (error.flag === OVERLOADED_FLAG) headers.push("x-envoy-overloaded", "true");
   return { status: error.status, headers, body };
+}
+
+/**
+ * The same for a caller of gRPC, by whatever HTTP client: a head that is all there is, with a status of gRPC, as Envoy's answers
+ * to such requests are.
+ */
+export function grpcReply(call: Call, { code, status, message }: MeshError): LocalReply | undefined {
+  if (status === 0 || !isGrpc(call)) return undefined;
+  const type = call.header("content-type") as string; // it is one of gRPC's
+  const said = message.replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part)); // gRPC over HTTP2, Responses
+  const grpcStatus = String(grpcStatusOfError(code, status, call.route?.fault));
+  const headers = ["content-type", type, "grpc-status", grpcStatus, "grpc-message", said, ERROR_HEADER, code];
+  return { status: 200, headers, body: undefined };
 }
 
 /** RFC 9110 §6.4.1. */

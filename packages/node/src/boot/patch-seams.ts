@@ -5,6 +5,7 @@ import { patchGrpc } from "@inmesh/grpc/seams";
 import {
   installGlobalDispatcher,
   patchHttp,
+  patchHttp2,
   patchServers,
   patchUndici,
   type ServerHooks,
@@ -44,7 +45,12 @@ export function patchSeams(
         for (const undo of undos) undo();
       };
     },
-    http: () => patchHttp(client),
+    http: () => {
+      const undos = [patchHttp(client), patchHttp2(client)];
+      return () => {
+        for (const undo of undos) undo();
+      };
+    },
     grpc: () => patchGrpc({ channel: (...asked) => grpc(plane()).hooked(...asked) }),
   };
   const watcher = new UndiciWatcher(() => client);
