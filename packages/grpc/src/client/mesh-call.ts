@@ -8,9 +8,12 @@ import {
   Call,
   type Exchange,
   type LocalReply,
+  ledgerSoFar,
   MeshError,
   type MeshErrorCode,
   type MirrorExchange,
+  serverTiming,
+  TIMING_HEADER,
   type Timer,
 } from "@inmesh/core";
 import { applyEachHeaderOps } from "@inmesh/core/internal";
@@ -221,7 +224,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   end(status: StatusObject): void {
     if (this.#ended) return;
     this.#close();
-    this.#listener?.onReceiveStatus(status);
+    this.#listener?.onReceiveStatus(this.#timed(status));
   }
 
   #begin(authority: string, method: string, headers: readonly string[]): void {
@@ -253,7 +256,18 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
   #endSoon(status: StatusObject): void {
     if (this.#ended) return;
     this.#close();
-    process.nextTick(() => this.#listener?.onReceiveStatus(status));
+    process.nextTick(() => this.#listener?.onReceiveStatus(this.#timed(status)));
+  }
+
+  /** Where the time of the whole call went, in place of what another mesh further down says of its own. */
+  #timed(status: StatusObject): StatusObject {
+    const { engine } = this.#channel;
+    const call = this.#call;
+    if (engine.timing && call !== undefined) {
+      const ledger = ledgerSoFar(call, call.ended ? call.endedAt : engine.clock.now());
+      status.metadata.set(TIMING_HEADER, serverTiming(ledger));
+    }
+    return status;
   }
 
   #close(): void {

@@ -16,7 +16,7 @@ import {
 import type { PeerIdentity } from "@inmesh/model";
 import type { Answer } from "../inbound-request.js";
 import { StreamAnswer } from "../stream-answer.js";
-import { grpcStatusOf, isGrpc } from "./grpc-facts.js";
+import { GRPC_MESSAGE, grpcMessageOf, grpcStatusOf, isGrpc } from "./grpc-facts.js";
 import { refusalDetails, refusalFlags } from "./refusal-details.js";
 import type { RequestFacts } from "./request-facts.js";
 
@@ -92,7 +92,7 @@ export class InboundRecord implements OutcomeRecord {
 
   get grpcStatus(): number {
     if (!isGrpc(this.requestHeader("content-type"))) return -1;
-    return this.#facts.refusal?.grpcStatus ?? grpcStatusOf(this.#answer);
+    return this.#facts.refusal?.grpcStatus ?? grpcStatusOf(this.#answer, (this.flags & FLAG.DC) !== 0);
   }
 
   get details(): string {
@@ -203,6 +203,7 @@ export class InboundRecord implements OutcomeRecord {
 
   responseHeader(name: string): string | undefined {
     const answer = this.#answer as unknown;
+    if (name === GRPC_MESSAGE) return answer instanceof StreamAnswer ? grpcMessageOf(answer) : undefined;
     const value =
       answer instanceof ServerResponse
         ? (answer.getHeader(name) ?? writtenHeader(answer as ServerResponse & Written, name))
