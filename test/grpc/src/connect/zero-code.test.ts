@@ -1,4 +1,4 @@
-/** Programs that know of no mesh and call over node:http2, by themselves or through Connect. */
+/** Programs that know of no mesh: over node:http2, by themselves or through Connect, and with each kind of client that grpc-js has. */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { called, registryFolder } from "../lib/program.js";
@@ -27,6 +27,14 @@ it.concurrent("Connect's transports by import", async () => {
   const from = { grpc: "a: grpc", connect: "a: connect", http1: "a: http1" };
   expect(await called([...IMPORT, "fixtures/connect.mjs"], { folder })).toEqual(from);
 });
+
+it.concurrent.for([["require.cjs"], ["import.mjs"]] as const)(
+  "clients that are generated, loaded from .proto files, and nice-grpc's: clients-%s",
+  async ([file], { expect }) => {
+    const from = { generated: "a: generated", loaded: "a: loaded", nice: "a: nice", streamed: ["a 0", "a 1"] };
+    expect(await called([...IMPORT, `fixtures/clients-${file}`], { folder })).toEqual(from);
+  },
+);
 
 it.concurrent("leaves sessions alone where the seam is off", async () => {
   const env = { INMESH_PATCH: "grpc" };
