@@ -20,6 +20,7 @@ import { serverSecurity } from "./row/server-security.js";
 import { clients, mtls, resilience, rivals, sockets } from "./row/sockets.js";
 import { spans } from "./row/spans.js";
 import { startUp } from "./row/start-up.js";
+import { telemetry } from "./row/telemetry.js";
 import { tokens } from "./row/tokens.js";
 import { xdsBench } from "./row/xds.js";
 
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   leaves,
   "access-log": accessLog,
   spans,
+  telemetry,
   analyze: analyzeBench,
   startup: startUp,
   sockets,

@@ -54,7 +54,8 @@ export class Exposition {
   }
 
   histogram(name: string, labels: string, { bounds, counts, sum, exemplars }: HistogramReading): void {
-    const before = `${name}_bucket{${labels === "" ? "" : `${labels},`}le="`;
+    // One piece of text, and not a rope, which V8 would walk for each of twenty lines.
+    const before = [name, "_bucket{", labels, labels === "" ? 'le="' : ',le="'].join("");
     let count = 0;
     let text = "";
     for (let index = 0; index <= bounds.length; index++) {
@@ -94,11 +95,11 @@ export interface HistogramReading {
 
 /** @param pairs flat `[name, value, …]` @returns `a="b",c="d"` */
 export function labelText(pairs: readonly string[]): string {
-  let text = "";
+  const parts: string[] = [];
   for (let index = 0; index < pairs.length; index += 2) {
-    text += `${index === 0 ? "" : ","}${pairs[index]}="${escapeLabel(pairs[index + 1]!)}"`; // flat pairs
+    parts.push(index === 0 ? "" : ",", pairs[index]!, '="', escapeLabel(pairs[index + 1]!), '"'); // flat pairs
   }
-  return text;
+  return parts.join(""); // no rope: it is read again and again
 }
 
 function escapeLabel(value: string): string {
