@@ -254,6 +254,19 @@ describe("createMesh", () => {
     expect(web.status.state).toBe("draining");
   });
 
+  it("says in one line that it has begun, and where it tells more", async () => {
+    const infos: string[] = [];
+    const silent = (): void => {};
+    const log = { error: silent, warn: silent, info: (line: string) => void infos.push(line), debug: silent };
+    const made = await mesh("web", { log, admin: "127.0.0.1:0" });
+    await serve(made, (_, response) => response.end());
+    const line =
+      /^inmesh \d+\.\d+\.\d+: default\/web, no identity; registry memory, \d+ services known; nothing patched; admin http:/;
+    await expect.poll(() => infos).toEqual([expect.stringMatching(line)]);
+    await known(made, "web");
+    expect(infos).toHaveLength(1);
+  });
+
   it.each([
     [{ service: "Not A Label" }, /^option service is "Not A Label": expected a DNS label.* \(CONFIG_INVALID\)$/],
     [{ config: "xds://istiod:15010?profile=all" }, /profile=all, expected api or envoy or grpc/],

@@ -109,6 +109,7 @@ describe("ConsulRegistrar", () => {
     );
     expect(warnings[0]).not.toContain("s3cret");
     expect(registrar.problem?.code).toBe("IM0704");
+    expect(handle.failures).toBe(7);
     agent.broken = undefined;
     expect(clock.nextAt - clock.now()).toBeLessThanOrEqual(5_000);
     clock.step();

@@ -80,6 +80,9 @@ export class ConsulRegistrar implements Registrar {
     await Promise.race([instance.write(), slow]);
     waited.abort();
     return {
+      get failures() {
+        return instance.failures;
+      },
       update: (change) => instance.update(change),
       remove: () => {
         if (this.#held.get(name) === instance) this.#held.delete(name);

@@ -45,6 +45,9 @@ export class HeldInstance {
   /** What the agent was last told, as long as it is believed to know. */
   #written: ServiceInstance | undefined;
   #everWritten = false;
+  /** So far. */
+  failures = 0;
+  /** In a row. */
   #failures = 0;
   /** Somebody waits for the first one. */
   #tries = 0;
@@ -114,6 +117,7 @@ export class HeldInstance {
       if (signal.aborted) return;
       this.#written = undefined;
       this.#failures += 1;
+      this.failures += 1;
       waitMs = Math.min(pauseMs, backoffMs(RETRY, this.#failures, random));
       onTried(error);
     }

@@ -474,6 +474,7 @@ describe("FolderRegistry registers", () => {
     fault.code = undefined;
     await until(({ leases }) => leases.length === 1);
     expect(registry.registrarProblem).toBeUndefined();
+    expect(handle.failures).toBeGreaterThanOrEqual(3);
     await handle.remove();
     await until(({ leases }) => leases.length === 0);
   });

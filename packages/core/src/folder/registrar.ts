@@ -49,6 +49,9 @@ export class FolderRegistrar implements Registrar {
     this.#held.set(name, lease);
     await lease.write();
     return {
+      get failures() {
+        return lease.failures;
+      },
       update: (change) => lease.update(change),
       remove: () => {
         if (this.#held.get(name) === lease) this.#held.delete(name);
@@ -94,6 +97,9 @@ class HeldLease {
   #sequence: number;
   /** What the file says, as far as we know. */
   #written: LeaseSpec | undefined;
+  /** So far. */
+  failures = 0;
+  /** In a row. */
   #failures = 0;
   #timer: Timer | undefined;
   #removed = false;
@@ -167,6 +173,7 @@ class HeldLease {
     } catch (error) {
       this.#written = undefined;
       this.#failures += 1;
+      this.failures += 1;
       waitMs = Math.min(waitMs, backoffMs(RETRY, this.#failures, random));
       this.#onWritten(error);
     }

@@ -113,6 +113,8 @@ export interface Registrar {
 }
 
 export interface LeaseHandle {
+  /** Tries to write or renew it that failed, so far. @default 0 where nothing can fail */
+  readonly failures?: number;
   /** Ports, labels or admin address changed. */
   update(change: Partial<LeaseSpec>): Promise<void>;
   /** Deregisters; idempotent. */

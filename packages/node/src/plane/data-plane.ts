@@ -245,6 +245,11 @@ export class DataPlane {
     return this.#lease?.state;
   }
 
+  /** See LeaseKeeper. */
+  get leaseFailures(): number {
+    return this.#lease?.failures ?? 0;
+  }
+
   /** Advertised ports, in order. */
   get ports(): readonly number[] {
     return this.#lease?.ports.map(({ number }) => number) ?? [];
@@ -279,10 +284,13 @@ export class DataPlane {
 
   /** Opens the registry and registers this process; idempotent. Resolves when both were tried; never rejects. */
   start(): Promise<void> {
-    this.#starting ??= this.#start().catch((error: unknown) => {
-      this.#failure = messageOf(error);
-      this.log.error(`the mesh did not start: ${this.#failure}`);
-    });
+    this.#starting ??= this.#start().then(
+      () => void this.#greet(),
+      (error: unknown) => {
+        this.#failure = messageOf(error);
+        this.log.error(`the mesh did not start: ${this.#failure}`);
+      },
+    );
     return this.#starting;
   }
 
@@ -329,6 +337,15 @@ export class DataPlane {
       longestMs: sharesPort ? delayMs - keptMs : Math.min(delayMs * LAG_FACTOR, longestMs),
       arrived: () => inbound.arrived,
     });
+  }
+
+  /** Once: with its first configuration, or when that is long in coming. */
+  async #greet(): Promise<void> {
+    if (!isMainThread || this.log.levels.level === "off") return;
+    await this.store.ready(this.settings.configWaitMs).catch(() => {});
+    if (this.#closing !== undefined) return;
+    const { startLine } = await import("./start-line.js");
+    this.log.info(startLine(this));
   }
 
   async #start(): Promise<void> {
@@ -420,7 +437,7 @@ export class DataPlane {
       onEvent: (written) => {
         const message = registry.registersElsewhere ?? written;
         this.events.add("lease", message);
-        log.scope("lease").info(message);
+        log.scope("lease").debug(message);
       },
       onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
     });
@@ -517,7 +534,7 @@ export class DataPlane {
       this.#reachedAt = found.address;
       const message = `others reach this process at ${found.address}: ${found.why}`;
       this.events.add("address", message);
-      this.log.scope("address").info(message);
+      this.log.scope("address").debug(message);
     }
     await this.#lease.say({
       address: found.address,

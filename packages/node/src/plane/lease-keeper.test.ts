@@ -13,6 +13,7 @@ const facts = (...ports: number[]) => ({
 
 function keeper({ fails = 0 } = {}) {
   const log: string[] = [];
+  const held = { failures: 0 };
   const said = ({ ports = [] }: Partial<LeaseSpec>) => ports.map(({ number }) => number).join("+") || "none";
   const registrar: Registrar = {
     async register(lease) {
@@ -20,13 +21,16 @@ function keeper({ fails = 0 } = {}) {
       if (fails-- > 0) throw new Error("disk full");
       log.push(`register ${said(lease)}`);
       return {
+        get failures() {
+          return held.failures;
+        },
         update: async (change) => void log.push(`update ${said(change)}`),
         remove: async () => void log.push("remove"),
       };
     },
   };
   return {
-    log,
+    ...{ log, held },
     keeper: new LeaseKeeper({
       registrar,
       spec,
@@ -64,9 +68,12 @@ it("never registers when it left before it was asked to", async () => {
 });
 
 it("says why it could not register, and tries again with the next change", async () => {
-  const { log, keeper: lease } = keeper({ fails: 1 });
+  const { log, held, keeper: lease } = keeper({ fails: 1 });
   await lease.say(facts(80));
   expect(log).toEqual(["failure: disk full"]);
   await lease.say(facts(81));
   expect(log).toContain("register 81");
+  expect(lease.failures).toBe(1);
+  held.failures = 4; // renewals, of which the registrar knows
+  expect(lease.failures).toBe(5);
 });

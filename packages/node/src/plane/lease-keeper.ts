@@ -25,6 +25,8 @@ export class LeaseKeeper {
   #handle: LeaseHandle | undefined;
   #left = false;
   #failing = false;
+  /** Steps that the registry did not take at all. */
+  #refused = 0;
   /** One step after the other: an update must not overtake the registration. */
   #last: Promise<void> = Promise.resolve();
 
@@ -41,6 +43,11 @@ export class LeaseKeeper {
     if (this.#left) return "left";
     if (this.#failing) return "failing";
     return this.#handle === undefined ? "none" : "registered";
+  }
+
+  /** Tries to register, to change or to renew it that failed, so far. */
+  get failures(): number {
+    return this.#refused + (this.#handle?.failures ?? 0);
   }
 
   /** Ports others may call now; empty before the registration and after `leave`. */
@@ -81,6 +88,7 @@ export class LeaseKeeper {
     });
     this.#last = this.#last.catch((error: unknown) => {
       this.#failing = true;
+      this.#refused += 1;
       this.#options.onFailure(messageOf(error));
     });
     return this.#last;

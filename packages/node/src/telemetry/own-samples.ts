@@ -173,8 +173,9 @@ function inboundSamples({ engine, inbound, security, settings, transport }: Data
   for (const [reason, count] of Object.entries(failed)) shaken("outbound", "failed", reason, count);
 }
 
-function configSamples({ pipeline, registryUrl, clock, leaseState }: DataPlane, samples: Samples): void {
+function configSamples({ pipeline, registryUrl, clock, leaseState, leaseFailures }: DataPlane, samples: Samples): void {
   if (leaseState !== undefined) {
+    samples.add("inmesh_lease_failures_total", [], leaseFailures);
     for (const state of LEASE_STATES) samples.add("inmesh_lease_state", ["state", state], state === leaseState ? 1 : 0);
   }
   const kind = schemeOf(registryUrl)?.replace(/\+.*/, "") ?? (registryUrl === "memory" ? "memory" : "folder");

@@ -160,6 +160,7 @@ export const METRICS = [
     "When the certificate of this process, or the first of its roots, expires.",
   ),
   gauge("inmesh_lease_state", ["state"], "1 for the state of this process's lease: none, registered, failing, left."),
+  counter("inmesh_lease_failures_total", [], "Tries to register this process, or to renew its lease, that failed."),
   counter("inmesh_certificate_rotations_total", ["result"], "New certificates of this process."),
   gauge("inmesh_config_version", ["source"], "Version of the configuration in force; 0 before the first."),
   gauge("inmesh_config_age_seconds", ["source"], "Since the registry was last heard of: 0 while it answers."),
