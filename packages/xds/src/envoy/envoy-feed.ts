@@ -8,7 +8,7 @@
 
 import type { Clock, PipelineStatus, SnapshotStore } from "@inmesh/core";
 import { type ListeningAddress, type PolicyFeed, sameItems } from "@inmesh/core/internal";
-import type { ClientContext, ServiceRef } from "@inmesh/model";
+import type { ClientContext, ServiceRef, TelemetryPolicy } from "@inmesh/model";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { createEndpointType } from "../client/endpoint/endpoint-type.js";
 import type { KeptResources } from "../client/kept-resources.js";
@@ -22,6 +22,7 @@ import type { EnvoyResources } from "./resources.js";
 import { type RouteConfiguration, routeConfigurationType } from "./route-configuration.js";
 import { HOST_IN_USE } from "./route-table.js";
 import { type ServerWords, serverWords } from "./server-security.js";
+import { telemetryPolicy } from "./telemetry.js";
 import { LISTENER } from "./urls.js";
 import { clustersOf, InUse, withChildren } from "./wants.js";
 import { Watched } from "./watched.js";
@@ -73,6 +74,7 @@ class EnvoyFeed implements PolicyFeed {
   #words:
     | { readonly inbound: readonly DiscoveredListener[]; readonly refusal: string; readonly words: ServerWords }
     | undefined;
+  #telemetry: { readonly listeners: Listeners; readonly policy: TelemetryPolicy } | undefined;
   #joined: { readonly of: readonly [Listeners, Listeners]; readonly all: Listeners } | undefined;
   /** Of the snapshot in force. */
   #published: EnvoyResources | undefined;
@@ -287,8 +289,28 @@ class EnvoyFeed implements PolicyFeed {
   #snapshot(resources: EnvoyResources, version: number): EnvoySnapshot {
     const { profile, context, store, trustDomain } = this.#options;
     const words = this.#serverWords(resources);
-    const input = { profile, resources, client: context, version, ...words, ...(trustDomain && { trustDomain }) };
+    const telemetry = this.#telemetryOf(resources);
+    const input = {
+      profile,
+      resources,
+      client: context,
+      version,
+      ...words,
+      telemetry,
+      ...(trustDomain && { trustDomain }),
+    };
     return envoySnapshot(input, store.current);
+  }
+
+  /** The same object while the listeners are the same. */
+  #telemetryOf({ listeners }: EnvoyResources): TelemetryPolicy {
+    if (this.#telemetry?.listeners !== listeners) {
+      const policy = telemetryPolicy(listeners.values());
+      const before = this.#telemetry?.policy;
+      const isSame = JSON.stringify(policy) === JSON.stringify(before);
+      this.#telemetry = { listeners, policy: isSame && before !== undefined ? before : policy };
+    }
+    return this.#telemetry.policy;
   }
 
   /** About the process's own servers; the same object while the listeners for them are the same. */

@@ -6,6 +6,7 @@ import { type InboundPort, inboundPorts } from "./inbound.js";
 import { Findings, known } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, durationMs, type Fields } from "./schema.js";
+import { type AccessLog, type ListenerTelemetry, listenerTelemetry, type Tracing } from "./telemetry.js";
 import { HTTP_MANAGER, LISTENER, ROUTER } from "./urls.js";
 import { wireParts } from "./wire-parts.js";
 
@@ -52,6 +53,8 @@ export type HttpManager = Fields<{
   common_http_protocol_options: Fields<{ max_stream_duration: string }>;
   xff_num_trusted_hops: number;
   original_ip_detection_extensions: readonly object[];
+  tracing: Tracing;
+  access_log: readonly AccessLog[];
 }>;
 
 type TcpProxy = Fields<{
@@ -80,6 +83,8 @@ export interface DiscoveredListener {
   readonly byServerName: boolean;
   /** Of `inbound` ones: what is asked of those who call. */
   readonly inbound: readonly InboundPort[];
+  /** Of traces and access logs; undefined: it says nothing, or is of gRPC's kind. */
+  readonly telemetry: ListenerTelemetry | undefined;
   readonly bytes: Uint8Array;
   /** What of it is not honoured, by name. */
   readonly notices: readonly string[];
@@ -140,6 +145,7 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): Disc
   const http = manager === undefined || inbound ? undefined : outboundHttp(manager, bytes, profile, findings);
   if (inbound) for (const each of managers) checkSource(each, findings);
   const ports = inbound ? inboundPorts(spec, findings) : [];
+  const telemetry = profile === "grpc" || manager === undefined ? undefined : listenerTelemetry(manager, findings);
   findings.end();
   return {
     name: spec.name ?? "",
@@ -150,6 +156,7 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): Disc
     tcpClusters: inbound ? [] : chains.flatMap(tcpClusters),
     byServerName: chains.some(({ filter_chain_match }) => (filter_chain_match?.server_names ?? []).length > 0),
     inbound: ports,
+    telemetry,
     bytes,
     notices: findings.notices,
   };
