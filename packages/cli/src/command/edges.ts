@@ -1,6 +1,7 @@
 /** `inmesh edges`: who calls whom, how well, whether it is encrypted, and which route of the caller's code is behind it. */
 
 import type { Graph, GraphEdge, Traffic } from "@inmesh/core/admin";
+import { shortHost } from "@inmesh/core/admin";
 import { Command } from "commander";
 import type { Cli } from "../cli.js";
 import { EXIT } from "../exit.js";
@@ -11,7 +12,6 @@ import { count, formatMs, printListing } from "../output/format.js";
 import { printable } from "../output/paint.js";
 import { withOpenRegistry } from "../registry/open-registry.js";
 import { action, type CommandPorts } from "./define.js";
-import { shortHost } from "./endpoints.js";
 import { percent, type StatOptions, trafficColumns, withTraffic } from "./stat.js";
 
 const HELP = `

@@ -6,6 +6,7 @@ import {
   type Out,
   outText,
   type ServiceView,
+  shortHost,
   snapshotView,
 } from "@inmesh/core/admin";
 import { clusterName, type Document, type Endpoint, type Snapshot } from "@inmesh/model";
@@ -281,10 +282,4 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");
-}
-
-/** Names of the cluster's own domain lose it. */
-export function shortHost(host: string): string {
-  const inside = host.indexOf(".svc.");
-  return inside < 0 ? host : host.slice(0, inside);
 }

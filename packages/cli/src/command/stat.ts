@@ -2,6 +2,7 @@
 
 import type { Lease } from "@inmesh/core";
 import type { Secured, WouldReading } from "@inmesh/core/admin";
+import { shortHost } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
@@ -24,7 +25,6 @@ import type { Column } from "../output/table.js";
 import { type OpenRegistry, withOpenRegistry } from "../registry/open-registry.js";
 import { withRemote } from "./change.js";
 import { action, type CommandPorts } from "./define.js";
-import { shortHost } from "./endpoints.js";
 
 export interface StatOptions extends RegistryOptions {
   /** In ms. */

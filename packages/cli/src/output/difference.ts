@@ -1,7 +1,7 @@
 /** What an apply would change, as people read it. */
 
+import { shortHost } from "@inmesh/core/admin";
 import type { Problem } from "@inmesh/model";
-import { shortHost } from "../command/endpoints.js";
 import type { AffectedHost } from "../diff/affected-hosts.js";
 import { count } from "./format.js";
 import { type Paint, printable } from "./paint.js";

@@ -1,7 +1,7 @@
 /** An explanation as people read it: what was found step by step, then what comes of it. */
 
 import type { ExplainRequest, Explanation } from "@inmesh/core";
-import { shortHost } from "../command/endpoints.js";
+import { shortHost } from "@inmesh/core/admin";
 import { count, formatMs } from "./format.js";
 import { type Paint, printable } from "./paint.js";
 import { placeOf } from "./problems.js";

@@ -1,11 +1,11 @@
 /** `inmesh top`: who calls whom for what, how often and how fast, while it happens. */
 
 import { sleep } from "@inmesh/core";
+import { shortHost } from "@inmesh/core/admin";
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { withRemote } from "../command/change.js";
 import { action, type CommandPorts } from "../command/define.js";
-import { shortHost } from "../command/endpoints.js";
 import { EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { formatOf, parseDuration, withAllNamespaces, withCommon, withRegistry } from "../options.js";

@@ -45,6 +45,7 @@ export {
   liveExplanation,
   type RecentCalls,
 } from "./live-explanation.js";
+export { expectedText, liveLines } from "./live-text.js";
 export {
   hasFailed,
   type OutcomeAttemptView,
@@ -57,6 +58,7 @@ export { registryDetails, registryReading, suspectsOf } from "./registry-view.js
 export { requestsView, requestView } from "./requests-view.js";
 export { stackView, virtualHostViews } from "./routing-view.js";
 export type { CallerView, PortSecurityView, ServerSecurityView } from "./security-view.js";
+export { count, shortHost, shortMs } from "./short-text.js";
 export { snapshotInUse } from "./snapshot-in-use.js";
 export { snapshotView } from "./snapshot-view.js";
 export {

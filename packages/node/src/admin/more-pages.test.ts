@@ -263,3 +263,20 @@ describe("an endpoint that is bound beyond this machine", () => {
     expect(status).toBe(400);
   });
 });
+
+describe("/explain", () => {
+  it("adds how the endpoints are doing once the process has called them", async () => {
+    const { mesh, ask } = await admin({ identity: "off" });
+    const asked = "/explain?url=http://web/";
+    const before = JSON.parse((await ask(asked)).text);
+    expect(before).toMatchObject({ outcome: "route", live: null });
+    await answered(() => mesh.fetch("http://web/"));
+    const { live } = JSON.parse((await ask(asked)).text);
+    expect(live.seenBy).toEqual([`default/web-${mesh.instance}`]);
+    expect(live.destinations[0].endpoints).toMatchObject([{ usable: true, out: [], failureRatio: 0 }]);
+    expect(live.destinations[0].recent.results).toContainEqual({ result: "200", calls: 1 });
+    const { text } = await ask(asked, { agent: "curl/8.5.0" });
+    expect(text).toMatch(/\nnow:\n {2}web\.default: 1 of 1 endpoint in use; last 1 call: p50 /);
+    expect(text).toMatch(/\nexpected: 200, as 1 of the last 1 calls, p99 /);
+  });
+});

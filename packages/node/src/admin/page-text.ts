@@ -10,7 +10,7 @@ import type {
   ServerInfo,
   StatsView,
 } from "@inmesh/core/admin";
-import { outText } from "@inmesh/core/admin";
+import { expectedText, type LiveExplanation, liveLines, outText } from "@inmesh/core/admin";
 
 export function indexText(info: ServerInfo, reads: readonly string[], writes: readonly string[]): string {
   const { namespace, service, instance, state, inmesh, snapshot, registry } = info;
@@ -122,8 +122,16 @@ export function eventsText({ events }: EventsView): string {
   return lines(events.map(({ wallTime, kind, message }) => `${wallTime} ${kind}: ${oneLine(message)}`));
 }
 
-export function explanationText({ steps, outcome, status }: Explanation): string {
-  return lines([...steps, `result: ${outcome}${status === null ? "" : ` ${status}`}`]);
+export function explanationText({
+  steps,
+  outcome,
+  status,
+  live,
+}: Explanation & { readonly live: LiveExplanation | null }): string {
+  const result = `result: ${outcome}${status === null ? "" : ` ${status}`}`;
+  const now =
+    live === null ? [] : ["now:", ...liveLines(live).map((line) => `  ${line}`), `expected: ${expectedText(live)}`];
+  return lines([...steps, result, ...now]);
 }
 
 function fields(name: string, values: Readonly<Record<string, string | number | boolean>>): string[] {

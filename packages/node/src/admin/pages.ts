@@ -7,7 +7,9 @@ import {
   clustersOf,
   clustersView,
   endpointsOut,
+  type LiveExplanation,
   listenerStatuses,
+  liveExplanation,
   type OutcomesView,
   outcomesOf,
   requestsView,
@@ -186,8 +188,12 @@ function listenersOf({ servers, inbound, security }: DataPlane, query: URLSearch
   return { listeners, inFlight: inbound.inFlight, ...known };
 }
 
+/** With how the endpoints are doing, as this process sees them; null where it has called none of them. */
+type LiveAnswer = Explanation & { readonly live: LiveExplanation | null };
+
 /** `?method=GET&url=http://reviews/x&header=k:v`, header repeated as needed. Nothing is sent. */
-function explanationOf({ store, engine, settings }: DataPlane, query: URLSearchParams): Explanation {
+function explanationOf(plane: DataPlane, query: URLSearchParams): LiveAnswer {
+  const { store, engine, settings, pipeline } = plane;
   const { current } = store;
   if (current === undefined) throw new MeshError("CONFIG_UNAVAILABLE", "there is no configuration to explain with yet");
   const url = query.get("url");
@@ -202,7 +208,14 @@ function explanationOf({ store, engine, settings }: DataPlane, query: URLSearchP
   const asked = { method: query.get("method") ?? "GET", url, headers };
   const { clusters, clock } = engine;
   const onlyObserves = settings.mode === "observe";
-  return explain(snapshotInUse(current, clusters), asked, { onlyObserves, outOf: endpointsOut(clusters, clock) });
+  const outOf = endpointsOut(clusters, clock);
+  const explained = explain(snapshotInUse(current, clusters), asked, { onlyObserves, outOf });
+  const seen = clustersView(engine, suspectsOf(pipeline, clock.now()));
+  const { namespace, service } = settings;
+  const { instance } = plane;
+  const process = `${namespace}/${instance.startsWith(service) ? instance : `${service}-${instance}`}`; // as commands name it
+  const live = liveExplanation(explained, [{ process, clusters: seen, requests: requestsView(engine) }]);
+  return { ...explained, live };
 }
 
 /** `?id=` of a trace or a request, `?failed=1`, `?limit=n`: newest first. */
