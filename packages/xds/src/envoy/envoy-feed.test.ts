@@ -119,12 +119,22 @@ describe("profile envoy", () => {
   });
 
   it("says by name what it refused and what it passes over", async () => {
-    const { answer, feed } = setup("envoy");
+    const { answer, feed, use } = setup("envoy");
     await answer(CLUSTER, bytesOf(CLUSTER, { name: "odd", type: "STATIC", lb_subset_config: {} }));
     await answer(LISTENER);
     expect(feed.status.problems).toMatchObject([
       { code: "IM0742", resource: "Cluster//odd", message: expect.stringContaining("cluster.lb_subset_config") },
     ]);
+    await answer(CLUSTER, cluster(V1));
+    await use("xds-cluster", V1);
+    const policy = {
+      drop_overloads: [{ category: "throttle", drop_percentage: { numerator: 5 } }],
+      overprovisioning_factor: 200,
+    };
+    await answer(ASSIGNMENT, bytesOf(ASSIGNMENT, { cluster_name: V1, policy }));
+    expect(feed.status.problems.map(({ message }) => message)).toContain(
+      `ClusterLoadAssignment ${V1} says what this version of inmesh passes over: policy.drop_overloads throttle, policy.overprovisioning_factor 200`,
+    );
   });
 });
 

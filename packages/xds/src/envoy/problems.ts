@@ -21,7 +21,11 @@ export function notHonoured({ listeners, routes, clusters, endpoints }: EnvoyRes
   for (const [name, { notices }] of listeners) said("Listener", name, notices);
   for (const [name, { notices }] of routes) said("RouteConfiguration", name, notices);
   for (const [name, { notices }] of clusters) said("Cluster", name, notices);
-  for (const [name, { unusable }] of endpoints) {
+  for (const [name, { unusable, drops, overprovisioningPercent }] of endpoints) {
+    said("ClusterLoadAssignment", name, [
+      ...drops.map(({ category }) => `policy.drop_overloads ${category}`),
+      ...(overprovisioningPercent === 140 ? [] : [`policy.overprovisioning_factor ${overprovisioningPercent}`]),
+    ]);
     const message = `endpoints of ${name} cannot be called from here: ${unusable.join(", ")}`;
     tell("ClusterLoadAssignment", name, unusable, message);
   }
