@@ -27,7 +27,7 @@ import { isServerFault, statusMeant } from "./grpc-status.js";
 import type { Hedge } from "./hedge.js";
 import { orderedOps } from "./request-edit.js";
 import { attemptsStory, noRetryStory, requestLine } from "./story.js";
-import type { Tries } from "./tries.js";
+import type { SpanPlace, Tries } from "./tries.js";
 
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"]);
@@ -127,6 +127,8 @@ export class Call extends WheelNode implements MatchRequest {
   /** Status the caller got; 0 for none. */
   status = 0;
   error: unknown = undefined;
+  /** The span of the call before that this one repeats; undefined for most calls. */
+  repeats: SpanPlace | undefined = undefined;
   /** One of ours, while somebody traces. */
   span: TraceSpan | undefined = undefined;
   /** Fault injected on purpose, in ms of delay; -1 for an abort; 0 for none. */

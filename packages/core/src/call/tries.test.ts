@@ -27,6 +27,17 @@ describe("Tries", () => {
     expect(tries.before(asked(), 30)).toBe(4);
   });
 
+  it("knows the span of the call that is repeated, until one goes well", () => {
+    const tries = new Tries();
+    const failed = over(asked(), 1, "retries_off");
+    failed.span = { traceId: "t", spanId: "s", sampled: true } as NonNullable<Call["span"]>;
+    tries.note(failed, 0);
+    expect(tries.spanBefore(asked(), 10)).toEqual({ traceId: "t", spanId: "s", sampled: true });
+    expect([tries.spanBefore(asked("/b"), 10), tries.spanBefore(asked(), 60_001)]).toEqual([undefined, undefined]);
+    tries.note(over(asked(), 1, undefined, 200), 20);
+    expect(tries.spanBefore(asked(), 30)).toBeUndefined();
+  });
+
   it("knows nothing of other methods and paths", () => {
     const tries = new Tries();
     tries.note(over(asked(), 3, "attempts_exhausted"), 0);

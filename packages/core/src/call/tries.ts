@@ -6,6 +6,7 @@
  * Whoever holds it says who belongs together: an inbound request, a library's own object, a chain of events.
  */
 
+import type { TraceSpan } from "../telemetry/tracing.js";
 import type { Call } from "./call.js";
 import { isUsedUp } from "./ledger.js";
 import { ORIGINAL_PATH_HEADER } from "./mesh-headers.js";
@@ -15,7 +16,12 @@ const REMEMBERED_MS = 60_000;
 /** Different requests remembered; a handler that asks more than this forgets the oldest (pitfalls B8). */
 const MOST = 64;
 
+/** A span that is over, by what names it. */
+export type SpanPlace = Pick<TraceSpan, "traceId" | "spanId" | "sampled">;
+
 interface Spent {
+  /** Of the last of them; undefined where nobody traced it. */
+  readonly span: SpanPlace | undefined;
   readonly attempts: number;
   /** No further attempt would help, for all that is known here. */
   readonly usedUp: boolean;
@@ -28,8 +34,17 @@ export class Tries {
   /** Attempts made for the same request before. */
   before(call: Call, now: number): number {
     if (this.#spent === undefined || this.#spent.size === 0) return 0;
-    const spent = this.#spent.get(keyOf(call));
-    return spent === undefined || now - spent.at > REMEMBERED_MS ? 0 : spent.attempts;
+    return this.#of(call, now)?.attempts ?? 0;
+  }
+
+  /** Of the call before, which this one repeats. */
+  spanBefore(call: Call, now: number): SpanPlace | undefined {
+    return this.#of(call, now)?.span;
+  }
+
+  #of(call: Call, now: number): Spent | undefined {
+    const spent = this.#spent?.get(keyOf(call));
+    return spent === undefined || now - spent.at > REMEMBERED_MS ? undefined : spent;
   }
 
   /** Most attempts made in vain for one request; 0 when none was made more than once, or all succeeded in the end. */
@@ -52,7 +67,9 @@ export class Tries {
     this.#spent ??= new Map();
     this.#spent.delete(key);
     if (this.#spent.size >= MOST) this.#spent.delete(this.#spent.keys().next().value!); // full, so not empty
-    this.#spent.set(key, { attempts, usedUp: isUsedUp(call), at: now });
+    const { span } = call;
+    const place = span && { traceId: span.traceId, spanId: span.spanId, sampled: span.sampled };
+    this.#spent.set(key, { attempts, usedUp: isUsedUp(call), at: now, span: place });
   }
 }
 
@@ -75,6 +92,12 @@ function keyOf(call: Call): string {
 export function triesBefore(call: Call, now: number): number {
   const { tries, context } = call;
   return Math.max(tries?.before(call, now) ?? 0, context?.tries?.before(call, now) ?? 0);
+}
+
+/** The same of its span. */
+export function spanBefore(call: Call, now: number): SpanPlace | undefined {
+  const { tries, context } = call;
+  return tries?.spanBefore(call, now) ?? context?.tries?.spanBefore(call, now);
 }
 
 /** After a call: its successor in the same scope will know. */

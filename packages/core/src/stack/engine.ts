@@ -19,7 +19,7 @@ import { hedge } from "../call/hedge.js";
 import { countCall } from "../call/ledger.js";
 import { withoutMeshHeaders } from "../call/mesh-headers.js";
 import { requestLine } from "../call/story.js";
-import { noteTries, triesBefore } from "../call/tries.js";
+import { noteTries, spanBefore, triesBefore } from "../call/tries.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import { Clusters } from "../cluster/clusters.js";
 import { ServiceUse } from "../cluster/service-use.js";
@@ -221,7 +221,7 @@ export class Engine {
         call.deadlineInherited = true;
       }
     }
-    if (call.tries !== undefined || context?.tries !== undefined) call.spent = triesBefore(call, now);
+    if (call.tries !== undefined || context?.tries !== undefined) this.#follow(call, now);
     if (call.context !== undefined) countCall(call.context, call);
     if (call.deadlineAt !== Number.POSITIVE_INFINITY) {
       if (call.deadlineAt <= now) {
@@ -234,6 +234,12 @@ export class Engine {
     const snapshot = this.store.current;
     if (snapshot === undefined) this.#waitForConfig(call, now);
     else this.#route(call, snapshot);
+  }
+
+  /** A further attempt of a call that was made in vain before. */
+  #follow(call: Call, now: number): void {
+    call.spent = triesBefore(call, now);
+    if (call.spent > 0 && this.tracing !== undefined) call.repeats = spanBefore(call, now);
   }
 
   /** Called by the call itself, once. */

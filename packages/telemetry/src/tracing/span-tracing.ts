@@ -204,8 +204,18 @@ function isServing(span: Span | undefined, came: () => TraceContext | undefined)
   return came()?.traceId === here.traceId;
 }
 
-/** A copy is no part of the request that it was made of, and says which one that was. */
+const NO_LINKS: Link[] = [];
+
+/**
+ * A copy is no part of the request that it was made of, and says which one that was. So does a call that an application, or a library
+ * of it, makes once more.
+ */
 function linksOf(call: Call): Link[] {
   const { primarySpan } = call as { readonly primarySpan?: TraceSpan };
-  return primarySpan instanceof MeshSpan ? [{ context: primarySpan.spanContext }] : [];
+  if (primarySpan instanceof MeshSpan) return [{ context: primarySpan.spanContext }];
+  const { repeats } = call;
+  if (repeats === undefined) return NO_LINKS;
+  const { traceId, spanId, sampled } = repeats;
+  const context = { traceId, spanId, traceFlags: sampled ? SAMPLED : 0 };
+  return [{ context, attributes: { "inmesh.link": "repeats" } }];
 }

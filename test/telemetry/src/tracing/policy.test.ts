@@ -108,3 +108,13 @@ spec: { hosts: [web], http: [{ route: [{ destination: { host: web } }], mirror: 
   expect(copies.map(({ links }) => links)).toEqual([[{ traceId: TRACE, spanId: call?.spanId }]]);
   expect(call?.links).toEqual([]);
 });
+
+it("links the span of a call that the application makes once more to that of the one which failed", async () => {
+  const traced = await openWeb("");
+  await traced.ask({ traceparent: SAMPLED }, "/twice");
+  const calls = of(await traced.finish(), CLIENT).filter((span) => String(path(span)).endsWith("/broken"));
+  expect(calls).toHaveLength(2);
+  const first = calls.find(({ links }) => links.length === 0);
+  const second = calls.find(({ links }) => links.length > 0);
+  expect(second?.links).toEqual([{ traceId: TRACE, spanId: first?.spanId }]);
+});
