@@ -174,7 +174,7 @@ export const NOT_HONOURED_FIELDS: readonly NotHonouredField[] = [
     {
       path: "tracing[].useRequestIdForTraceSampling",
       consequence: "A trace is sampled by its own id.",
-      unless: (value) => value === true,
+      unless: (value) => value === false, // then a sidecar goes by chance, too
     },
     {
       path: "metrics[].providers",
