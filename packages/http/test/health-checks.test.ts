@@ -13,6 +13,7 @@ import { request } from "undici";
 import { afterAll, describe, expect, it } from "vitest";
 import { HttpHealthProber } from "../src/health/http-health-prober.js";
 import { TestAuthority } from "./certificates.js";
+import { listenHttp2, type StreamHandler } from "./http2-server.js";
 import { closedPort, fakeMesh, listen, until } from "./mesh.js";
 import { listenTls } from "./tls-server.js";
 
@@ -114,7 +115,7 @@ describe("a health check over HTTP", () => {
   it.each([
     ["a path with a line break", { policy: { path: "/\r\nx: y" } }, /no blanks and no control characters/],
     ["TLS that cannot be had", { tls: { mode: "MUTUAL", refusal: "mode MUTUAL" } }, /mode MUTUAL, which cannot be had/],
-    ["HTTP/2", { connection: { protocol: "http2" } }, /use a tcp check/],
+    ["HTTP/2", { connection: { protocol: "http2" } }, /use a grpc or tcp check/],
   ] as const)("is refused for %s", (_, asked, why) => {
     expect(probeOf(1, asked as Asked)).toMatch(why);
   });
@@ -170,4 +171,56 @@ it("an endpoint whose checks fail gets no calls until they succeed again", async
   await until(() => said.length === 2);
   expect(said[1]).toContain("is in use again");
   await mesh.close();
+});
+
+describe("a health check over gRPC", () => {
+  const GRPC = { "content-type": "application/grpc" };
+
+  /** As one of gRPC's servers answers. @param message of the answer, in hex, unframed; undefined: a head is all there is */
+  async function server(status: string, message?: string) {
+    const asked: { path: string | undefined; body: Promise<string> }[] = [];
+    const handler: StreamHandler = (stream, headers) => {
+      const chunks: Buffer[] = [];
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      const body = once(stream, "end").then(() => Buffer.concat(chunks).toString("hex"));
+      asked.push({ path: headers[":path"], body });
+      if (message === undefined) {
+        return stream.respond({ ":status": 200, ...GRPC, "grpc-status": status }, { endStream: true });
+      }
+      stream.respond({ ":status": 200, ...GRPC }, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": status }));
+      const bytes = Buffer.from(message, "hex");
+      stream.end(Buffer.concat([Buffer.from([0, 0, 0, 0, bytes.length]), bytes]));
+    };
+    return Object.assign(await listenHttp2(handler), { asked });
+  }
+
+  it.each([
+    ["0", "0801", { well: true, found: "SERVING" }],
+    ["0", "0802", { well: false, found: "NOT_SERVING" }],
+    ["0", "", { well: false, found: "UNKNOWN" }],
+    ["5", undefined, { well: false, found: "NOT_FOUND" }],
+    ["12", undefined, { well: false, found: "UNIMPLEMENTED" }],
+  ])("takes status %s with message %j for %j", async (status, message, finding) => {
+    await using it = await server(status, message);
+    expect(await ask(it.port, { policy: { kind: "grpc" }, connection: { protocol: "http2" } })).toEqual(finding);
+    await until(() => it.sessions.size === 0);
+  });
+
+  it("asks about the service that policy names", async () => {
+    await using it = await server("0", "0801");
+    await ask(it.port, { policy: { kind: "grpc", service: "shop.Pay" } });
+    expect([it.asked[0]!.path, await it.asked[0]!.body]).toEqual([
+      "/grpc.health.v1.Health/Check",
+      `000000000a0a08${Buffer.from("shop.Pay").toString("hex")}`,
+    ]);
+  });
+
+  it("says what else is there", async () => {
+    using http1 = await says("HTTP/1.1 200 OK\r\n\r\n");
+    expect((await ask(http1.port, { policy: { kind: "grpc" } })).well).toBe(false);
+    await using answers = await listenHttp2((stream) => stream.respond({ ":status": 404 }, { endStream: true }));
+    expect(await ask(answers.port, { policy: { kind: "grpc" } })).toEqual({ well: false, found: "HTTP status 404" });
+    expect((await ask(await closedPort(), { policy: { kind: "grpc" } })).found).toMatch(/ECONNREFUSED/);
+  });
 });

@@ -404,7 +404,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     ...["host", "loadBalancer", "subsetting", "server"].map((path) => yes(path, "our kinds", "our kinds, validation")),
     {
       ...yes("healthCheck", "endpoint health", "our kinds"),
-      how: "`http` over HTTP/1.1: of a service that speaks HTTP/2 check its `tcp`, or another `port`.",
+      how: "`http` over HTTP/1.1: of a service that speaks HTTP/2 check its `grpc` or `tcp`, or another `port`.",
     },
     yes("retry", "retries and hedging", "our kinds, validation"),
     yes("hedging", "retries and hedging", "our kinds, validation"),

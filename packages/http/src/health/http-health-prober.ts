@@ -20,6 +20,7 @@ import { UNIX } from "../client/endpoint-connector.js";
 import { Dialer } from "../client/tls/dial.js";
 import { Handshakes } from "../client/tls/handshakes.js";
 import { type Trust, Trusts } from "../client/tls/trust.js";
+import { askGrpcHealth } from "./grpc-health-question.js";
 
 /** A head that has no first line by then is no HTTP. In bytes. */
 const MOST_OF_LINE = 1_024;
@@ -57,7 +58,7 @@ export class HttpHealthProber implements HealthProber {
     }
     if (tls.refusal !== "") return `calls go over TLS by ${tls.refusal}, which cannot be had`;
     if (connection.protocol === "http2" && healthCheck?.kind === "http") {
-      return "its endpoints speak HTTP/2 and http checks speak HTTP/1.1; use a tcp check, or the port of another listener";
+      return "its endpoints speak HTTP/2 and http checks speak HTTP/1.1; use a grpc or tcp check, or the port of another listener";
     }
     const inPlaintext = plain(target);
     if (tls.mode === "DISABLE" && tls.auto !== true) return new SocketProbe(target, inPlaintext);
@@ -83,7 +84,11 @@ export class HttpHealthProber implements HealthProber {
     };
     // Nobody waits for longer, and a handshake under way would keep the process alive.
     const connectTimeoutMs = Math.min(connection.connectTimeoutMs, healthCheck?.timeoutMs ?? Number.POSITIVE_INFINITY);
-    const limited = { ...connection, connectTimeoutMs };
+    const limited = {
+      ...connection,
+      connectTimeoutMs,
+      ...(healthCheck?.kind === "grpc" && { protocol: "http2" as const }),
+    };
     const shared = { clock: this.#clock, random: systemRandom, handshakes: this.#handshakes };
     const dialer = new Dialer({ ...shared, of, tls, trust, serverName, connection: limited });
     return (done) => {
@@ -149,6 +154,7 @@ class SocketProbe implements HealthProbe {
       result.unref();
       if (over) result.destroy();
       else if (this.#policy.kind === "tcp") end({ well: true, found: "connected" });
+      else if (this.#policy.kind === "grpc") askGrpcHealth(result, this.#authority, this.#policy.service ?? "", end);
       else this.#request(result, end);
     });
     return () => end(undefined);

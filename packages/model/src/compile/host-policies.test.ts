@@ -126,6 +126,9 @@ describe("compile, Resilience", () => {
 
   it("has defaults inside each part", () => {
     expect(
+      policyOf([resilience("{host: reviews, healthCheck: {grpc: {service: shop.Reviews}}}")])?.healthCheck,
+    ).toMatchObject({ kind: "grpc", service: "shop.Reviews" });
+    expect(
       policyOf([resilience("{host: reviews, hedging: {}, retry: {percent: 20}, healthCheck: {tcp: {}}}")]),
     ).toMatchObject({
       hedging: { maxAttempts: 2, delayMs: 100 },

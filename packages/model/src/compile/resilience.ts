@@ -39,9 +39,10 @@ export function resilienceBalancer({ loadBalancer }: ResilienceSpec): LoadBalanc
 }
 
 function compileHealthCheck(spec: HealthCheckSpec): HealthCheckPolicy {
-  const { http, port, interval, timeout, unhealthyThreshold, healthyThreshold } = spec;
+  const { http, grpc, port, interval, timeout, unhealthyThreshold, healthyThreshold } = spec;
   return {
-    kind: http === undefined ? "tcp" : "http",
+    kind: http !== undefined ? "http" : grpc !== undefined ? "grpc" : "tcp",
+    ...(grpc !== undefined && { service: grpc.service ?? "" }),
     path: http?.path ?? "/",
     authority: http?.host ?? "",
     statuses: (http?.expectedStatuses ?? ["200-299"]).map(statusRange),

@@ -10,12 +10,13 @@ import { requestMatch } from "./request-match.js";
 const healthCheck = message({
   http: message({ path: text, host: text, expectedStatuses: stringList }),
   tcp: message({}),
+  grpc: message({ service: text }),
   port: uint32,
   interval: duration,
   timeout: duration,
   unhealthyThreshold: uint32,
   healthyThreshold: uint32,
-}).check(atMostOne("http", "tcp"));
+}).check(atMostOne("http", "tcp", "grpc"));
 
 const server = message({
   maxConcurrency: uint32,

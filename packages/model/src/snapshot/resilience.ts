@@ -39,9 +39,11 @@ export type BreakerFallback =
 
 /** Endpoints are asked whether they are well, besides being judged by their answers. */
 export interface HealthCheckPolicy {
-  readonly kind: "http" | "tcp";
+  readonly kind: "http" | "tcp" | "grpc";
   /** HTTP: GET of this path. */
   readonly path: string;
+  /** gRPC: whom `grpc.health.v1.Health/Check` is asked about; empty: the server as a whole. */
+  readonly service?: string;
   /** HTTP: Host header; empty: the cluster's host. */
   readonly authority: string;
   /** HTTP: statuses of a healthy endpoint, pairs of first and last. @default 200–299 */

@@ -55,7 +55,11 @@ describe("validation of Resilience", () => {
     ["{host: a, retry: {maxBodyBytes: 99999999}}", "spec.retry.maxBodyBytes 4 found 99999999"],
     ["{host: a, hedging: {attempts: 1}}", "spec.hedging.attempts 4 found 1, expected 2 to 5"],
     ["{host: a, subsetting: {}}", "spec.subsetting 4 subsetting names no size"],
-    ["{host: a, healthCheck: {}}", "spec.healthCheck 4 the check says neither http nor tcp"],
+    ["{host: a, healthCheck: {}}", "spec.healthCheck 4 the check says neither http nor tcp nor grpc"],
+    [
+      `{host: a, healthCheck: {grpc: {service: ${"x".repeat(128)}}}}`,
+      "spec.healthCheck.grpc.service 4 the name has more than 127 bytes",
+    ],
     ["{host: a, healthCheck: {http: {}, tcp: {}}}", "spec.healthCheck 4 http and tcp exclude"],
     ["{host: a, healthCheck: {http: {path: up}}}", 'spec.healthCheck.http.path 4 found "up", expected a path'],
     ["{host: a, healthCheck: {http: {expectedStatuses: [300-200]}}}", "spec.healthCheck.http.expectedStatuses[0] 4"],

@@ -80,13 +80,22 @@ export function checkResilience(spec: ResilienceSpec, path: Path, report: Report
   }
 }
 
+/** Of a name that a health check of gRPC asks about, in bytes. */
+const LONGEST_SERVICE = 127;
+
 function checkHealthCheck(spec: HealthCheckSpec | undefined, path: Path, report: Report): void {
   if (spec === undefined) return;
-  const { http, tcp, port } = spec;
-  if (http === undefined && tcp === undefined) {
-    report.error(path, "the check says neither http nor tcp. Write http: {path: /healthz}, or tcp: {}.");
+  const { http, tcp, grpc, port } = spec;
+  if (http === undefined && tcp === undefined && grpc === undefined) {
+    report.error(
+      path,
+      "the check says neither http nor tcp nor grpc. Write http: {path: /healthz}, or tcp: {}, or grpc: {}.",
+    );
   }
   if (port) report.check([...path, "port"], portFault(port));
+  if (Buffer.byteLength(grpc?.service ?? "") > LONGEST_SERVICE) {
+    report.error([...path, "grpc", "service"], `the name has more than ${LONGEST_SERVICE} bytes. Shorten it.`);
+  }
   if (http === undefined) return;
   const at = [...path, "http"];
   if (http.path !== undefined && !/^\/[^\s#]*$/.test(http.path)) {
