@@ -155,6 +155,7 @@ describe("inmesh certs", () => {
       },
       chain: [certificate("AB:CD", 36_000_000)],
       roots: [{ trustDomain: "cluster.local", certificates: [certificate(root, 864_000_000)] }],
+      tokenKeys: [{ issuer: "https://iss", source: "https://iss/keys", keys: 2, ageMs: 720_000 }],
     });
     await using _ = await FakeProcess.start(join(path, "mesh"), {}, { "/certs": view("web", "ready", "11:22") });
     const other = { service: "cart", instance: "cart-1" };
@@ -162,6 +163,7 @@ describe("inmesh certs", () => {
     await using ___ = await FakeProcess.start(join(path, "mesh"), { service: "old", instance: "old-1" }, {});
     const { stdout, stderr } = await runCli(["certs", "-o", "wide"], { cwd: path });
     expect(stdout).toMatch(/shop\/web-1 +spiffe:\/\/cluster\.local\/ns\/shop\/sa\/web +10h +10d +ready +4E4B +2h/);
+    expect(stdout).toMatch(/shop\/web-1 .* https:\/\/iss 2 keys, 12m old/);
     expect(stdout).toMatch(/shop\/cart-1 .* failing: no permission/);
     expect(stdout).toMatch(/shop\/old-1 .* unreachable: it answered \/certs with status 404/);
     expect(stderr).toContain("trust no root in common");

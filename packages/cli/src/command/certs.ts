@@ -36,6 +36,8 @@ interface CertsRow {
   readonly identity: IdentityView | null;
   readonly chain: readonly CertificateView[];
   readonly roots: CertsView["roots"];
+  /** By which it verifies tokens. */
+  readonly tokenKeys: NonNullable<CertsView["tokenKeys"]>;
   /** Of the leaf; null without one. */
   readonly expiresInMs: number | null;
   /** The root that ends first; null without one. */
@@ -112,6 +114,7 @@ function print(cli: Cli, options: CertsOptions, rows: readonly CertsRow[], empty
         wide: true,
       },
       { title: "ROOTS", cell: rootText, wide: true },
+      { title: "TOKEN KEYS", cell: tokenKeysText, wide: true },
       { title: "FROM", cell: ({ identity }) => identity?.source ?? "", wide: true },
     ],
   });
@@ -131,10 +134,10 @@ const STYLES = {
 
 function certsRow({ lease, view, failure }: Reading<CertsView>, now: number): CertsRow {
   const { namespace, service, instance } = lease;
-  const { identity = null, chain = [], roots = [] } = view ?? {};
+  const { identity = null, chain = [], roots = [], tokenKeys = [] } = view ?? {};
   const ends = roots.flatMap(({ certificates }) => certificates.map(({ notAfter }) => Date.parse(notAfter) - now));
   return {
-    ...{ name: processName(lease), namespace, service, instance, identity, chain, roots },
+    ...{ name: processName(lease), namespace, service, instance, identity, chain, roots, tokenKeys },
     expiresInMs: identity?.notAfter === undefined ? null : Date.parse(identity.notAfter) - now,
     rootExpiresInMs: ends.length === 0 ? null : Math.min(...ends),
     reason: failure ?? identity?.reason ?? "",
@@ -161,6 +164,16 @@ function rootText({ roots }: CertsRow): string {
     .map(({ trustDomain, certificates }) =>
       [trustDomain, ...certificates.map(({ fingerprint }) => hexOf(fingerprint).slice(0, 8))].join(" "),
     )
+    .join("; ");
+}
+
+/** `https://issuer 2 keys, 12m old`: how long ago they were fetched. */
+function tokenKeysText({ tokenKeys }: CertsRow): string {
+  return tokenKeys
+    .map(({ issuer, source, keys, ageMs, reason }) => {
+      const age = source === "inline" ? ", inline" : ageMs === null ? "" : `, ${formatMs(ageMs)} old`;
+      return `${issuer} ${keys} ${keys === 1 ? "key" : "keys"}${age}${reason === undefined ? "" : `: ${reason}`}`;
+    })
     .join("; ");
 }
 

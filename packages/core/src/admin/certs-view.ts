@@ -1,5 +1,7 @@
 /** What the admin endpoint tells of the process's identity and certificates. Nothing secret is in it. */
 
+import type { TokenKeysReading } from "../security/authenticate.js";
+
 /** Of the process that answers. */
 export interface IdentityView {
   /** `off`: it has none by its setting. Else as `IdentityStatus`. */
@@ -25,6 +27,8 @@ export interface CertsView {
   /** The leaf first, without the root. */
   readonly chain: readonly CertificateView[];
   readonly roots: readonly { readonly trustDomain: string; readonly certificates: readonly CertificateView[] }[];
+  /** By which tokens are verified: one for each place that RequestAuthentication names. Absent in processes of older versions. */
+  readonly tokenKeys?: readonly TokenKeysReading[];
 }
 
 export interface CertificateView {

@@ -41,6 +41,8 @@ export interface HttpTransportOptions {
   readonly identity?: Identity | undefined;
   /** @default the system's */
   readonly random?: Random;
+  /** Handshakes may be shortened by tickets of an earlier one. @default true */
+  readonly tickets?: boolean;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
 }
@@ -65,13 +67,14 @@ export class HttpTransport implements Transport {
     this.connects += 1;
   };
 
-  constructor({ clock, undici, identity, random = systemRandom, onNotice = () => {} }: HttpTransportOptions) {
+  constructor(options: HttpTransportOptions) {
+    const { clock, undici, identity, random = systemRandom, tickets = true, onNotice = () => {} } = options;
     this.#clock = clock;
     this.#random = random;
     this.#load = undici;
     this.#hasIdentity = identity !== undefined;
     this.#trusts = new Trusts({ clock, identity, notice: onNotice });
-    this.#handshakes = new Handshakes(clock);
+    this.#handshakes = new Handshakes(clock, tickets);
   }
 
   send(wire: WireAttempt): void {

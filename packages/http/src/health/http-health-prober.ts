@@ -34,6 +34,7 @@ export interface HttpHealthProberOptions {
   readonly clock: Clock;
   /** As of HttpTransport. */
   readonly identity?: Identity | undefined;
+  readonly tickets?: boolean;
   /** Told of a file that turned bad while it was in use. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
 }
@@ -44,10 +45,10 @@ export class HttpHealthProber implements HealthProber {
   readonly #handshakes: Handshakes;
   readonly #hasIdentity: boolean;
 
-  constructor({ clock, identity, onNotice = () => {} }: HttpHealthProberOptions) {
+  constructor({ clock, identity, tickets = true, onNotice = () => {} }: HttpHealthProberOptions) {
     this.#clock = clock;
     this.#trusts = new Trusts({ clock, identity, notice: onNotice });
-    this.#handshakes = new Handshakes(clock);
+    this.#handshakes = new Handshakes(clock, tickets);
     this.#hasIdentity = identity !== undefined;
   }
 

@@ -24,6 +24,7 @@ export function certsView(plane: DataPlane): CertsView {
     identity: identityView(plane),
     chain: (current?.certificateChain.match(BLOCK) ?? []).map(certificateView),
     roots: bundles.map(([trustDomain, roots]) => ({ trustDomain, certificates: roots.map(certificateView) })),
+    tokenKeys: plane.engine.guard.tokens?.read() ?? [],
   };
 }
 

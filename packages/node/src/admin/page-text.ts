@@ -1,6 +1,6 @@
 /** Pages of the admin endpoint as lines, for `curl` and `grep`. Clusters are written as Envoy writes them. */
 
-import type { Explanation } from "@inmesh/core";
+import type { Explanation, TokenKeysReading } from "@inmesh/core";
 import type {
   CertificateView,
   CertsView,
@@ -102,7 +102,7 @@ export function statsText({ outbound, inbound, unrouted }: StatsView): string {
   ]);
 }
 
-export function certsText({ identity, chain, roots }: CertsView): string {
+export function certsText({ identity, chain, roots, tokenKeys = [] }: CertsView): string {
   const { state, id, source, reason, renewsAt } = identity;
   return lines([
     `identity: ${state}${id === "" ? "" : ` ${id}`}${source === "" ? "" : `, from ${source}`}${reason === undefined ? "" : `: ${reason}`}`,
@@ -111,7 +111,14 @@ export function certsText({ identity, chain, roots }: CertsView): string {
     ...roots.flatMap(({ trustDomain, certificates }) =>
       certificates.map((certificate) => `root of ${trustDomain}: ${certificateText(certificate)}`),
     ),
+    ...tokenKeys.map(tokenKeysText),
   ]);
+}
+
+function tokenKeysText({ issuer, source, keys, ageMs, reason }: TokenKeysReading): string {
+  const age =
+    source === "inline" ? "" : ageMs === null ? ", not fetched yet" : `, fetched ${rounded(ageMs / 1_000)} s ago`;
+  return `token keys of ${issuer}: ${keys}, ${source}${age}${reason === undefined ? "" : `: ${oneLine(reason)}`}`;
 }
 
 function certificateText({ id, subject, serial, notBefore, notAfter }: CertificateView): string {

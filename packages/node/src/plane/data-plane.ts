@@ -143,7 +143,10 @@ export class DataPlane {
     };
     this.identity = makeIdentity(settings, clock, noticed("identity"));
     const { identity } = this;
-    this.transport = new HttpTransport({ clock, undici, identity, onNotice: noticed("tls") });
+    this.transport = new HttpTransport({
+      ...{ clock, undici, identity, onNotice: noticed("tls") },
+      tickets: settings.tlsTickets,
+    });
     this.#whereabouts = new Whereabouts({
       ...{ settings, clock, env: process.env },
       onChange: () => this.#onListeners(this.servers.listeners),
@@ -175,7 +178,7 @@ export class DataPlane {
         this.events.add("breaker", message);
         if (BREAKER_OPENED.test(message)) this.#dumps.breakerOpened(message);
       },
-      healthProber: new HttpHealthProber({ clock, identity, onNotice: noticed("tls") }),
+      healthProber: new HttpHealthProber({ clock, identity, tickets: settings.tlsTickets, onNotice: noticed("tls") }),
     });
     if (settings.forwardHeaders.length > 0) this.engine.forwardHeaders = new Set(settings.forwardHeaders);
     if (settings.baggageTrust !== "any") {
@@ -213,6 +216,7 @@ export class DataPlane {
     this.security = new ServerSecurity({
       ...{ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") },
       tunnels: settings.identity === "connect",
+      tickets: settings.tlsTickets,
       hearsPlaintext: settings.healthPath !== undefined,
       leavesHeaders: settings.mode === "observe",
     });

@@ -137,6 +137,7 @@ export function resolveSettings(options: MeshOptions, context: ResolveContext): 
     serviceAccount: given("serviceAccount"),
     identity: identityIn(given("identity") ?? "auto", cwd),
     tlsVisible: given("tlsVisible") ?? false,
+    tlsTickets: given("tlsTickets") ?? true,
     jwksAllow: given("jwksAllow") ?? [],
     locality: given("locality"),
     weight: given("weight"),

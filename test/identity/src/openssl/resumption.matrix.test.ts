@@ -1,6 +1,6 @@
 /** A session outlives what it was made with: the leaf of the client, the root above it. Nobody may come in with it then. */
 
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -17,6 +17,25 @@ const VERSIONS = ["-tls1_3", "-tls1_2"];
 const SERVED = "HTTP/1.1 200";
 /** Long enough for a few handshakes on a machine that does much else. */
 const LIFE_MS = 10_000;
+
+it("is given to nobody where tickets are switched off, nor taken", async () => {
+  await using town = new Town(STRICT, { INMESH_TLS_TICKETS: "false" });
+  using authority = new Authority({ trustDomain: "cluster.local", intermediate: true });
+  const folder = join(town.folder, "certificates");
+  cpSync(authority.workload("app").folder, folder, { recursive: true });
+  const app = await town.start("app", { INMESH_IDENTITY: `files:${folder}` });
+  const { chainFile: chain, keyFile: key } = authority.workload("web");
+  for (const version of VERSIONS) {
+    const file = join(town.folder, `ticket${version}`);
+    const come = (...flags: string[]) =>
+      sClient({ port: app.port, roots: authority.rootFile, chain, key, flags: [version, ...flags] });
+    expect((await come("-sess_out", file)).said).toContain(SERVED);
+    if (!existsSync(file)) continue; // it heard of none
+    const { said } = await come("-sess_in", file);
+    expect(said).toContain(SERVED);
+    expect(said).not.toContain("Reused");
+  }
+}, 60_000);
 
 describe("a session", () => {
   const old = new Authority({ trustDomain: "cluster.local", intermediate: true });

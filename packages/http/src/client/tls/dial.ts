@@ -208,7 +208,7 @@ export class Dialer {
         );
       }
       keep = (session) => {
-        this.#ticket = { session, verified: as };
+        if (this.#options.handshakes.tickets) this.#ticket = { session, verified: as };
       };
       if (early !== undefined) keep(early);
       if (connection.protocol === "http2" && !HTTP2.has(socket.alpnProtocol)) {

@@ -17,12 +17,15 @@ export class Handshakes {
   /** Those that came to their end, and those that did not, by reason. */
   done = 0;
   readonly failed: Record<HandshakeFailure, number> = { wrongPeer: 0, unverified: 0, refused: 0, timeout: 0, other: 0 };
+  /** Later ones to the same server may be shortened by a ticket of it. */
+  readonly tickets: boolean;
   readonly #clock: Clock;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, tickets = true) {
     this.#clock = clock;
+    this.tickets = tickets;
   }
 
   /** @param start called when it may begin, perhaps at once, with what to call when it is over */

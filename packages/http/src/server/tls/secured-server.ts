@@ -3,6 +3,7 @@
  * listens: only that one enforces `rejectUnauthorized`, which a TLSSocket made by hand does not (mtls.md §2).
  */
 
+import { constants } from "node:crypto";
 import { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
@@ -28,6 +29,8 @@ export interface Security {
   /** The application sees that its callers speak TLS. */
   readonly tlsVisible: boolean;
   readonly tunnels: boolean;
+  /** Callers get tickets, by which they may shorten their next handshake. */
+  readonly tickets: boolean;
   /** Connections in plaintext to STRICT ports are read: paths of the mesh's own are answered, every other request is refused. */
   readonly hearsPlaintext: boolean;
   /** Undefined before the first configuration. */
@@ -249,6 +252,7 @@ export class SecuredServer implements Reception {
       ciphers: CIPHERS,
       minVersion,
       sessionTimeout: SESSION_S,
+      ...(!this.#security.tickets && { secureOptions: constants.SSL_OP_NO_TICKET }),
     };
     if (known === undefined) this.#tls = this.#create(context);
     else known.setSecureContext(context);

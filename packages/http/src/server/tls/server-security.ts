@@ -39,6 +39,8 @@ export interface ServerSecurityOptions {
   readonly hearsPlaintext?: boolean;
   /** Requests stay as they came: no header is added or removed. @default false */
   readonly leavesHeaders?: boolean;
+  /** Callers get tickets, by which they may shorten their next handshake. @default true */
+  readonly tickets?: boolean;
   readonly limits?: Partial<ServerTlsLimits>;
   /** A line for the log and the list of events. @default nobody hears it */
   readonly onNotice?: (message: string) => void;
@@ -57,6 +59,7 @@ export class ServerSecurity implements Security {
   readonly refusals: Refusals;
   readonly tlsVisible: boolean;
   readonly tunnels: boolean;
+  readonly tickets: boolean;
   readonly hearsPlaintext: boolean;
   readonly #options: ServerSecurityOptions;
   readonly #servers = new Map<AnyServer, SecuredServer>();
@@ -80,6 +83,7 @@ export class ServerSecurity implements Security {
     this.limits = { ...SERVER_TLS_LIMITS, ...limits };
     this.tlsVisible = tlsVisible;
     this.tunnels = options.tunnels ?? false;
+    this.tickets = options.tickets ?? true;
     this.hearsPlaintext = options.hearsPlaintext ?? false;
     this.#identity = identity;
     this.handshakes = new Handshakes(clock, this.limits);
