@@ -5,14 +5,13 @@ import base from "../../vitest.config.js";
 const MOCKS = ["src/filter/retry.test.ts"];
 const { test, ...rest } = base;
 
-// Everything else runs on fakes that it makes itself: the modules are loaded once for all.
 export default defineConfig({
   ...base,
   test: {
     ...test,
     projects: [
-      { ...rest, test: { ...test, name: "core", isolate: false, exclude: [...(test?.exclude ?? []), ...MOCKS] } },
-      { ...rest, test: { ...test, name: "mocks", include: MOCKS } },
+      { ...rest, test: { ...test, name: "core", exclude: [...(test?.exclude ?? []), ...MOCKS] } },
+      { ...rest, test: { ...test, name: "mocks", isolate: true, include: MOCKS } },
     ],
   },
 });

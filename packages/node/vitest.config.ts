@@ -1,12 +1,11 @@
 import { mergeConfig } from "vitest/config";
 import base from "../../vitest.config.js";
 
-// Child processes run the built packages, as an application does. What runs in here changes nothing that another test sees.
+// Child processes run the built packages, as an application does.
 export default mergeConfig(base, {
   test: {
     globalSetup: ["./test/build.ts", "./test/no-process-left.ts"],
     setupFiles: ["./test/setup.ts"],
     testTimeout: 20_000,
-    isolate: false,
   },
 });

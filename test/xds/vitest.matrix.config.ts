@@ -7,7 +7,12 @@ export default {
   ...rest,
   test: {
     ...test,
-    include: ["src/istiod/policy.test.ts", "src/istiod/routes.test.ts", "src/client/hard-times.test.ts"],
+    include: [
+      "src/istiod/policy.test.ts",
+      "src/istiod/profiles.test.ts",
+      "src/istiod/routes.test.ts",
+      "src/client/hard-times.test.ts",
+    ],
     env: { INMESH_MATRIX: "1" },
     testTimeout: 300_000,
   },

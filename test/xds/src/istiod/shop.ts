@@ -90,6 +90,9 @@ export async function ask(mesh: Mesh, url: string, headers: Record<string, strin
   return response.ok ? text : `${response.status} ${text}`;
 }
 
+/** In which a change of policy reaches traffic: a second on a machine that does nothing else, as the matrix runs. */
+export const IN_FORCE_MS = process.env["INMESH_MATRIX"] === "1" ? 1_000 : 20_000;
+
 /** Ms until `probe` is true, asked without a pause. */
 export async function timeUntil(what: string, probe: () => Promise<boolean>): Promise<number> {
   const began = performance.now();
