@@ -28,7 +28,7 @@ export type ToBackend =
   | { readonly type: "work-ms"; readonly ms: number }
   /** Forgets what was cached. */
   | { readonly type: "forget" }
-  /** Asks how late the event loop came since this was asked last, or since it listens. */
+  /** Asks how late the event loop came since this was asked last, or since its first connection. */
   | { readonly type: "lateness" };
 
 export type FromBackend =

@@ -22,7 +22,7 @@ export interface CrowdStory {
   readonly form: CrowdForm;
   readonly sent: number;
   readonly failures: ReadonlyMap<string, number>;
-  /** Of each new server, from its first moment until the one that it replaces is gone and everybody is back. */
+  /** Of each new server, from its first connection until the one that it replaces is gone and everybody is back. */
   readonly after: readonly ServerLateness[];
   /** Of a process that does nothing, all the while: what the machine makes late. */
   readonly machine: Lateness;

@@ -24,6 +24,7 @@ const STALL_MS = 300;
 const watch = new LatenessWatch();
 
 let connections = 0;
+let served = false;
 let gone = false;
 let drawn = number + 1;
 
@@ -34,6 +35,8 @@ const server = createServer((request, response) => {
 });
 server.on("connection", (socket: Socket) => {
   connections += 1;
+  if (!served) watch.take(); // what came before is its start: code is loaded, and nobody waits yet
+  served = true;
   if (gone) socket.resetAndDestroy();
 });
 server.listen(0, "127.0.0.1", () => {
