@@ -49,6 +49,7 @@ it("says this of a world with failures of every kind", async () => {
       identity: undefined,
       registryUrl: "memory",
       leaseState: "failing",
+      leaseFailures: 2,
     },
     inbound: { inFlight: 2, malformedTraces: 1 },
     security: { read: () => ({ handshakes: { full: 3, resumed: 2 }, refused: { plaintextRequest: 1 } }) },

@@ -67,8 +67,19 @@ export class Istiod implements AsyncDisposable {
 
   /** Begins, or begins again at the same addresses, with the files of before. */
   async run(): Promise<void> {
-    this.#ports ??= { plain: await freePort(), tls: await freePort() };
-    const { plain, tls } = this.#ports;
+    const again = this.#ports !== undefined;
+    for (let attempt = 1; ; attempt++) {
+      this.#ports ??= { plain: await freePort(), tls: await freePort() };
+      const taken = await this.#listens(this.#ports);
+      if (!taken) return;
+      // Between the search and istiod somebody else may take a free port.
+      if (again || attempt === 5) throw new Error(`istiod ended: ${this.log.slice(-2_000)}`);
+      this.#ports = undefined;
+    }
+  }
+
+  /** @returns whether one of the ports was taken */
+  async #listens({ plain, tls }: { readonly plain: number; readonly tls: number }): Promise<boolean> {
     const { binary, env = {} } = this.#options;
     const log = openSync(join(this.folder, "istiod.log"), "a");
     const arguments_ = [
@@ -84,10 +95,12 @@ export class Istiod implements AsyncDisposable {
       env: { ...process.env, XDS_AUTH: "false", POD_NAMESPACE: "istio-system", POD_NAME: "istiod", ...env },
     });
     this.#child = child;
-    await eventually("istiod listens", async () => {
-      if (child.exitCode !== null) throw new Error(`istiod ended: ${this.log.slice(-2_000)}`);
-      return accepts(plain);
-    });
+    return eventually("istiod listens", async () => {
+      if (child.exitCode === null) return (await accepts(plain)) ? { taken: false } : undefined;
+      const text = this.log.slice(-2_000);
+      if (text.includes("address already in use")) return { taken: true };
+      throw new Error(`istiod ended: ${text}`);
+    }).then(({ taken }) => taken);
   }
 
   async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
