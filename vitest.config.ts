@@ -4,7 +4,14 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
  * Sources are imported directly through this condition of each package's exports, so tests need no build. "import" is not
  * among them: Vite adds it where it imports, and Node would take it for what a library requires, too.
  */
-const conditions = ["@inmesh/source", "node"];
+const SOURCES = ["@inmesh/source", "node"];
+
+/**
+ * Suites beside the packages take them as an application does where all is built (`npm test`): importing sources is most of what their
+ * files take. One that looks inside of a package would have its modules twice.
+ */
+const built = process.env["INMESH_TEST_BUILT"] === "1" && /[\\/]test[\\/](?!grpc$)[^\\/]+$/.test(process.cwd());
+const conditions = built ? ["node"] : SOURCES;
 
 const NO_SOURCES = ["**/dist/**", "**/node_modules/**"];
 
@@ -18,6 +25,7 @@ export default defineConfig({
     // A test leaves nothing behind that another one sees, so the modules are loaded once for all files: anew for each, they took
     // two thirds of the time. Who replaces a module says `isolate: true`.
     isolate: false,
+    ...(built && { server: { deps: { external: [/\/dist\//] } } }),
     testTimeout: 20_000,
     // What a poll waits for comes with an event; a second (vitest's default) is short on a machine that runs everything at once.
     expect: { poll: { timeout: 10_000 } },

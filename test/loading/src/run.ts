@@ -50,6 +50,8 @@ export function run(args: readonly string[], options: RunOptions = {}): Run {
     cwd: join(cwd.startsWith("/") ? "/" : HERE, cwd),
     env: {
       PATH: process.env["PATH"],
+      // Loaders that compile every file are slow on a machine that does other work: nothing here is about how long that takes.
+      INMESH_CONFIG_WAIT_MS: "30000",
       HOME: folder,
       INMESH_CONFIG: folder,
       ...(service !== undefined && { INMESH_SERVICE: service }),
