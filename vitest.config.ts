@@ -10,7 +10,7 @@ const SOURCES = ["@inmesh/source", "node"];
  * Suites beside the packages take them as an application does where all is built (`npm test`): importing sources is most of what their
  * files take. One that looks inside of a package would have its modules twice.
  */
-const built = process.env["INMESH_TEST_BUILT"] === "1" && /[\\/]test[\\/](?!grpc$)[^\\/]+$/.test(process.cwd());
+const built = process.env["TEST_BUILT"] === "1" && /[\\/]test[\\/](?!grpc$)[^\\/]+$/.test(process.cwd());
 const conditions = built ? ["node"] : SOURCES;
 
 const NO_SOURCES = ["**/dist/**", "**/node_modules/**"];

@@ -14,7 +14,7 @@ const rounds = [
 let failed = false;
 for (const command of [...rounds, "node .ci/summary.mjs"]) {
   // `npm test` puts the programs of the dependencies on the path.
-  const env = { ...process.env, INMESH_TEST_BUILT: "1" };
+  const env = { ...process.env, TEST_BUILT: "1" };
   const { status } = spawnSync(command, { cwd: root, shell: true, stdio: "inherit", env });
   failed ||= status !== 0;
 }
