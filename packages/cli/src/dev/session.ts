@@ -10,7 +10,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Clock, type Lease, sleep } from "@inmesh/core";
+import { type Clock, type Lease, sleep, type Timer } from "@inmesh/core";
 import type { EventLog } from "./event-log.js";
 import type { Edge } from "./figures.js";
 import type { Instance } from "./instance.js";
@@ -72,7 +72,7 @@ export interface ScriptSession {
   /** What flows now, by caller and callee, over the last seconds. */
   edges(): readonly Edge[];
   sleep(ms: number): Promise<void>;
-  /** The whole session fails after this many ms. */
+  /** The whole session fails after this many ms from now; the last that was said counts. */
   deadline(ms: number): void;
 }
 
@@ -99,6 +99,7 @@ const READY_MS = 20_000;
 const SETTLED_MS = 10_000;
 
 export class Session implements ScriptSession {
+  #deadline: Timer | undefined;
   readonly #options: SessionOptions;
 
   constructor(options: SessionOptions) {
@@ -168,7 +169,8 @@ export class Session implements ScriptSession {
 
   deadline(ms: number): void {
     const { clock, fail } = this.#options;
-    clock.after(ms, () => fail(new Error(`the script was not done after ${Math.round(ms / 1_000)} s`)));
+    this.#deadline?.cancel();
+    this.#deadline = clock.after(ms, () => fail(new Error(`the script was not done after ${Math.round(ms / 1_000)} s`)));
   }
 
   async #ready(instance: Instance): Promise<ScriptInstance> {
