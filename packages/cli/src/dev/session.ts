@@ -170,7 +170,9 @@ export class Session implements ScriptSession {
   deadline(ms: number): void {
     const { clock, fail } = this.#options;
     this.#deadline?.cancel();
-    this.#deadline = clock.after(ms, () => fail(new Error(`the script was not done after ${Math.round(ms / 1_000)} s`)));
+    this.#deadline = clock.after(ms, () =>
+      fail(new Error(`the script was not done after ${Math.round(ms / 1_000)} s`)),
+    );
   }
 
   async #ready(instance: Instance): Promise<ScriptInstance> {
