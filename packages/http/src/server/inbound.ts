@@ -446,28 +446,15 @@ export class Inbound {
       });
     }
     this.#observe(inbound, request.method, request.url);
-    if (this.#concerns(inbound) && !response.headersSent) {
-      const served = ServedHead.of(request);
-      const source = request.socket.remoteAddress;
-      const rejection = this.#judge(inbound, served, source);
-      if (rejection !== undefined) return rejectRequest(response, rejection);
-      const headers = inbound.admitted?.answerHeaders() ?? NONE;
-      for (let index = 0; index < headers.length; index += 2) response.setHeader(headers[index]!, headers[index + 1]!); // flat pairs
-      const asked = this.#engine.gate?.askElsewhere?.(served, source ?? "");
-      if (asked !== undefined) {
-        const refuse = (found: Rejection): true => rejectRequest(response, this.#turnedAway(inbound, found));
-        return this.#admitted(
-          asked,
-          (found) => (response.headersSent ? true : refuse(found)),
-          () => {
-            inbound.admitted?.waited(this.#engine.clock.now());
-            return this.#hand(inbound, work);
-          },
-          () => inbound.over,
-        );
-      }
-    }
-    return this.#hand(inbound, work);
+    if (!this.#concerns(inbound) || response.headersSent) return this.#hand(inbound, work);
+    return this.#throughLimits(inbound, ServedHead.of(request), request.socket.remoteAddress, {
+      isAnswered: () => response.headersSent,
+      refuse: (rejection) => rejectRequest(response, rejection),
+      add: (flat) => {
+        for (let index = 0; index < flat.length; index += 2) response.setHeader(flat[index]!, flat[index + 1]!); // flat pairs
+      },
+      hand: () => this.#hand(inbound, work),
+    });
   }
 
   #serveStream<Result>(
@@ -485,29 +472,40 @@ export class Inbound {
       });
     }
     this.#observe(inbound, head.headers[":method"], head.headers[":path"]);
-    if (this.#concerns(inbound) && !stream.headersSent) {
-      const served = ServedHead.ofStream(head);
-      const source = stream.session?.socket.remoteAddress;
-      const rejection = this.#judge(inbound, served, source);
-      if (rejection !== undefined) return rejectStream(stream, head, rejection);
-      const headers = inbound.admitted?.answerHeaders();
-      if (headers !== undefined) addToStream(stream, headers);
-      const asked = this.#engine.gate?.askElsewhere?.(served, source ?? "");
-      if (asked !== undefined) {
-        const refuse = (found: Rejection): true => rejectStream(stream, head, this.#turnedAway(inbound, found));
-        return this.#admitted(
-          asked,
-          (found) => (stream.headersSent ? true : refuse(found)),
-          () => {
-            inbound.admitted?.waited(this.#engine.clock.now());
-            return this.#handStream(inbound, stream, head, work);
-          },
-          () => inbound.over,
-          stream,
-        );
-      }
-    }
-    return this.#handStream(inbound, stream, head, work);
+    if (!this.#concerns(inbound) || stream.headersSent) return this.#handStream(inbound, stream, head, work);
+    return this.#throughLimits(inbound, ServedHead.ofStream(head), stream.session?.socket.remoteAddress, {
+      isAnswered: () => stream.headersSent,
+      refuse: (rejection) => rejectStream(stream, head, rejection),
+      add: (flat) => addToStream(stream, flat),
+      hand: () => this.#handStream(inbound, stream, head, work),
+      stream,
+    });
+  }
+
+  /** To the application, unless limits say otherwise: those of this process, then those that are counted elsewhere. */
+  #throughLimits<Result>(
+    inbound: InboundRequest,
+    head: ServedHead,
+    source = "",
+    { isAnswered, refuse, add, hand, stream }: LimitedRequest<Result>,
+  ): Result | true {
+    const rejection = this.#judge(inbound, head, source);
+    if (rejection !== undefined) return refuse(rejection);
+    const headers = inbound.admitted?.answerHeaders();
+    if (headers !== undefined) add(headers);
+    const { gate, clock } = this.#engine;
+    const asked = gate?.askElsewhere?.(head, source);
+    if (asked === undefined) return hand();
+    return this.#admitted(
+      asked,
+      (found) => (isAnswered() ? true : refuse(this.#turnedAway(inbound, found))),
+      () => {
+        inbound.admitted?.waited(clock.now());
+        return hand();
+      },
+      () => inbound.over,
+      stream,
+    );
   }
 
   #handStream<Result>(
@@ -564,8 +562,7 @@ export class Inbound {
   }
 
   #deny(inbound: InboundRequest, refusal: Refusal, answer: () => true): true {
-    inbound.refused = true;
-    if (inbound.facts !== undefined) inbound.facts.refusal = refusal;
+    note(inbound, refusal);
     return this.#refuse(answer);
   }
 
@@ -615,8 +612,7 @@ export class Inbound {
   #judge(inbound: InboundRequest, head: ServedHead, source = ""): Rejection | undefined {
     const rejection = this.#rejection(inbound, head, source);
     if (rejection === undefined) return undefined;
-    inbound.refused = true;
-    if (inbound.facts !== undefined) inbound.facts.refusal = rejection;
+    note(inbound, rejection);
     if (rejection === DEADLINE_PASSED) this.#expired += 1;
     else this.#refused += 1;
     return rejection;
@@ -625,8 +621,7 @@ export class Inbound {
   /** By somebody who counts for others, too, after it was let in here. */
   #turnedAway(inbound: InboundRequest, rejection: Rejection): Rejection {
     inbound.admitted?.giveBack();
-    inbound.refused = true;
-    if (inbound.facts !== undefined) inbound.facts.refusal = rejection;
+    note(inbound, rejection);
     this.#refused += 1;
     return rejection;
   }
@@ -697,8 +692,24 @@ export class Inbound {
 
 function ignore(): void {}
 
+function note(inbound: InboundRequest, refusal: Refusal): void {
+  inbound.refused = true;
+  if (inbound.facts !== undefined) inbound.facts.refusal = refusal;
+}
+
 function text(value: string | readonly string[] | undefined): string {
   return typeof value === "string" ? value : "";
+}
+
+/** A request of either version of HTTP, before the application has it. */
+interface LimitedRequest<Result> {
+  isAnswered(): boolean;
+  refuse(rejection: Rejection): true;
+  /** Flat lines for the application's answer. */
+  add(headers: readonly string[]): void;
+  hand(): Result;
+  /** See `#admitted`. */
+  readonly stream?: ServerHttp2Stream;
 }
 
 export interface RemotePages {
