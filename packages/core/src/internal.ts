@@ -7,7 +7,7 @@ export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stal
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export type { EndpointDials, SecuredDial } from "./call/endpoint-dials.js";
-export { grpcStatusOf, grpcStatusOfError, isGrpc, isServerFault } from "./call/grpc-status.js";
+export { grpcMessageText, grpcStatusOf, grpcStatusOfError, isGrpc, isServerFault } from "./call/grpc-status.js";
 export {
   ATTEMPT_HEADER,
   MIRRORED_HEADER,
@@ -67,7 +67,7 @@ export { ProtectedSource, type Protection } from "./snapshot/protected-source.js
 export { REGISTRY_PROBLEMS, type RegistryProblemCode, registryProblem } from "./snapshot/registry-problem.js";
 export { RememberedServices } from "./snapshot/remembered-services.js";
 export { sameItems } from "./snapshot/same-items.js";
-export { type SavedState, StateFile, type StateFileOptions, stateDirectory } from "./snapshot/state-file.js";
+export { type SavedState, StateFile, type StateFileOptions, stateDirectory, stateHome } from "./snapshot/state-file.js";
 export type { KeptResource } from "./snapshot/state-text.js";
 export { type ParseDocuments, type ParsedText, succeedingDocuments } from "./snapshot/succeeding-documents.js";
 export { uniqueDocuments } from "./snapshot/unique.js";

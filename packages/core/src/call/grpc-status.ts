@@ -28,6 +28,11 @@ export function isGrpc(call: Call): boolean {
   return typeof type === "string" && type.startsWith("application/grpc");
 }
 
+/** As `grpc-message` has it: what is printable stays, `%` excepted (gRPC over HTTP/2, Percent-Encoded). */
+export function grpcMessageText(text: string): string {
+  return text.replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part));
+}
+
 /** @returns the HTTP status that an answer amounts to: its own, unless it is gRPC's and its head says more */
 export function statusMeant(call: Call, status: number, header: HeaderReader): number {
   if (status !== 200 || !isGrpc(call)) return status;

@@ -6,6 +6,7 @@ import { type Origin, Origins } from "@inmesh/core/internal";
 import type { Dispatcher } from "undici";
 import { asWatched } from "../observe/as-watched.js";
 import { UndiciWatcher } from "../observe/undici-watcher.js";
+import { callerTimeoutMs } from "./caller-timeout.js";
 import type { HttpExchange } from "./exchange.js";
 import {
   type HeaderRecord,
@@ -137,8 +138,9 @@ export class HttpClient {
     );
     const tries = options.tries ?? (triesAgain(handler) ? this.#triesOf(handler) : undefined);
     if (tries !== undefined) exchange.call.tries = tries;
-    if (options.timeoutMs !== undefined) {
-      exchange.call.deadlineAt = this.engine.clock.now() + options.timeoutMs;
+    const timeoutMs = options.tellsTimeout === true ? callerTimeoutMs(headers) : undefined;
+    if (timeoutMs !== undefined) {
+      exchange.call.deadlineAt = this.engine.clock.now() + timeoutMs;
       exchange.call.deadlineInherited = true;
     }
     exchange.start();

@@ -65,8 +65,8 @@ export interface RequestOptions {
   readonly typeOfService?: number | null | undefined;
   /** What failed requests before this one have spent, where an adapter knows of them. */
   readonly tries?: Tries | undefined;
-  /** How long the caller waits for the end of the answer, where it says so; the engine then waits no longer. */
-  readonly timeoutMs?: number | undefined;
+  /** Its headers, in lower case, may say how long the caller waits for the end of the answer; the engine then waits no longer. */
+  readonly tellsTimeout?: boolean | undefined;
   /** An answer 101 that it did not ask for is the whole answer, as for node:http; undici takes it for the start of one. */
   readonly endsAt101?: boolean | undefined;
   /** undici 6 only. */

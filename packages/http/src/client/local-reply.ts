@@ -1,7 +1,7 @@
 /** Failures made by the mesh, as the answers Envoy would give: the same policy then means the same to an application. */
 
 import type { Call, LocalReply, MeshError, MeshErrorCode } from "@inmesh/core";
-import { grpcStatusOfError, isGrpc } from "@inmesh/core/internal";
+import { grpcMessageText, grpcStatusOfError, isGrpc } from "@inmesh/core/internal";
 
 export const ERROR_HEADER = "x-inmesh-error";
 
@@ -42,7 +42,7 @@ export function localReply(error: MeshError): LocalReply | undefined {
 export function grpcReply(call: Call, { code, status, message }: MeshError): LocalReply | undefined {
   if (status === 0 || !isGrpc(call)) return undefined;
   const type = call.header("content-type") as string; // it is one of gRPC's
-  const said = message.replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part)); // gRPC over HTTP2, Responses
+  const said = grpcMessageText(message);
   const grpcStatus = String(grpcStatusOfError(code, status, call.route?.fault));
   const headers = ["content-type", type, "grpc-status", grpcStatus, "grpc-message", said, ERROR_HEADER, code];
   return { status: 200, headers, body: undefined };

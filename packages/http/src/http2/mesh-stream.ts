@@ -146,14 +146,14 @@ export class MeshStream extends Duplex implements OldHandler {
   #start(): void {
     if (this.destroyed) return;
     const { client, origin } = this.session;
-    const { method, path, authority, lines, timeoutMs } = this.#head;
+    const { method, path, authority, lines } = this.#head;
     const options: RequestOptions = {
       origin: `${origin.scheme}://${origin.authority}`,
       method,
       path,
       headers: [...lines, "host", authority ?? this.session.authority],
       body: this.#body ?? null,
-      timeoutMs,
+      tellsTimeout: true,
     };
     this.pending = false;
     this.#emit("ready");

@@ -16,15 +16,11 @@ export interface RequestHead {
   /** Undefined: the session's. */
   readonly authority: string | undefined;
   readonly lines: string[];
-  /** In ms, as gRPC or Connect say how long their caller waits; undefined where they do not. */
-  readonly timeoutMs: number | undefined;
 }
 
 export type ResponseHead = IncomingHttpHeaders & IncomingHttpStatusHeader;
 
 const PSEUDO = 58; // a colon
-const GRPC_TIMEOUT = /^(\d{1,8})([HMSmun])$/;
-const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 /** Node keeps the first of them. */
 const ONCE = new Set([
   "content-type",
@@ -61,7 +57,6 @@ export function readRequestHead(headers: OutgoingHttpHeaders | readonly string[]
     path: pseudo[":path"] ?? "/",
     authority: pseudo[":authority"] ?? host,
     lines,
-    timeoutMs: timeoutOf(lines),
   };
 }
 
@@ -85,14 +80,4 @@ export function toHeaders(raw: RawHeaders, status?: number): ResponseHead {
 function pairsOf(headers: OutgoingHttpHeaders | readonly string[] | undefined): [string, unknown][] {
   if (!Array.isArray(headers)) return Object.entries(headers ?? {});
   return headers.flatMap((name, index): [string, unknown][] => (index % 2 === 0 ? [[name, headers[index + 1]]] : []));
-}
-
-function timeoutOf(lines: readonly string[]): number | undefined {
-  for (let index = 0; index < lines.length; index += 2) {
-    const value = lines[index + 1]!; // flat pairs
-    if (lines[index] === "connect-timeout-ms" && /^\d{1,10}$/.test(value)) return Number(value);
-    const [, digits, unit] = (lines[index] === "grpc-timeout" && GRPC_TIMEOUT.exec(value)) || [];
-    if (unit !== undefined) return Number(digits) * UNIT_MS[unit]!; // the expression names the same units
-  }
-  return undefined;
 }

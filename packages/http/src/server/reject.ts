@@ -5,6 +5,7 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import type { Rejection } from "@inmesh/core";
+import { grpcMessageText } from "@inmesh/core/internal";
 import type { RequestHead } from "./request-head.js";
 
 /** What an answer is made of. */
@@ -117,11 +118,6 @@ function grpcAnswer({ headers, grpcStatus, body }: LocalAnswer, type: string): O
     ":status": 200,
     "content-type": type,
     "grpc-status": String(grpcStatus),
-    "grpc-message": messageText(text.slice(text.indexOf("\n") + 1)),
+    "grpc-message": grpcMessageText(text.slice(text.indexOf("\n") + 1)),
   };
-}
-
-/** As gRPC writes messages: what is printable stays, `%` excepted. */
-function messageText(text: string): string {
-  return text.replace(/[^ -$&-~]+/g, (part) => encodeURIComponent(part));
 }

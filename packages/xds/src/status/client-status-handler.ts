@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { messageOf } from "@inmesh/core";
+import { grpcMessageText } from "@inmesh/core/internal";
 import { type ClientStatus, clientStatusResponse, readClientStatusRequest } from "./client-status.js";
 
 export interface ClientStatusPorts {
@@ -90,13 +91,8 @@ function end(stream: ServerHttp2Stream, status: number, message: string): void {
   stream.once("wantTrailers", () =>
     stream.sendTrailers({
       "grpc-status": `${status}`,
-      ...(message !== "" && { "grpc-message": messageText(message) }),
+      ...(message !== "" && { "grpc-message": grpcMessageText(message) }),
     }),
   );
   stream.end();
-}
-
-/** Printable ASCII goes as it is (gRPC over HTTP/2, Percent-Encoded). */
-function messageText(message: string): string {
-  return message.replaceAll(/[^ -$&-~]+/g, encodeURIComponent);
 }
