@@ -1,18 +1,17 @@
 /** Dumps of flight recorders that processes of this machine left in their state directories. */
 
 import { readdir, readFile, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { DUMP_ENDING, DUMP_FOLDER, type Dump, MOST_DUMP_BYTES, parseDump } from "@inmesh/core/internal";
 import type { Io } from "../io.js";
+import { statesOf } from "./states-of.js";
 
 /** The newest files that are read. */
 const MOST_FILES = 64;
 
 /** Newest first. What cannot be read is left out: it is somebody else's, or gone. */
 export async function readDumps({ env }: Io, also: readonly string[] = []): Promise<readonly Dump[]> {
-  const base =
-    env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache"), "inmesh");
+  const base = statesOf(env);
   const owners = (await names(base)).map((owner) => join(base, owner, DUMP_FOLDER));
   const files = await Promise.all(
     owners.map(async (folder) => (await names(folder)).map((name) => join(folder, name))),

@@ -1,20 +1,17 @@
 /** Processes that no registry tells of: noted by themselves on this machine, or named by their admin address. */
 
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Lease } from "@inmesh/core";
 import type { ServerInfo } from "@inmesh/core/admin";
 import { readProcessNotes } from "@inmesh/core/internal";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { AdminError, adminClient } from "./admin-client.js";
+import { statesOf } from "./states-of.js";
 
 /** Those that take their configuration from `registry`, in whatever way they ask it. @param registry without secrets */
 export function notedProcesses(env: Cli["io"]["env"], registry: string): Promise<readonly Lease[]> {
-  const base =
-    env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache"), "inmesh");
   const place = placeOf(registry);
-  return readProcessNotes(base, (other) => placeOf(other) === place);
+  return readProcessNotes(statesOf(env), (other) => placeOf(other) === place);
 }
 
 function placeOf(registry: string): string {

@@ -33,7 +33,8 @@ function hostId(): string {
   }
 }
 
-function exists(pid: number): boolean {
+/** See Host. */
+export function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

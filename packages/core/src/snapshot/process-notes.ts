@@ -5,6 +5,7 @@
 
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exists } from "./host.js";
 import type { Lease, LeaseHandle, LeaseSpec, Registrar } from "./source.js";
 
 /** In the directory of states, beside those of each registry. */
@@ -103,11 +104,5 @@ function leaseOf({ registry: _, ...lease }: Note): Lease {
 }
 
 function isAlive(pid: number | undefined): boolean {
-  if (pid === undefined || !(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return pid !== undefined && pid > 0 && exists(pid);
 }

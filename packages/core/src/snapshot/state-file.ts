@@ -49,18 +49,22 @@ const SAVE_DELAY_MS = 1_000;
 /** Lines between two turns of the event loop. */
 const LINES_PER_TURN = 256;
 
-/** `$INMESH_STATE_DIR`, else `$XDG_CACHE_HOME/inmesh`, and in it a folder per registry and service. */
+/** Of all states of this user: `$INMESH_STATE_DIR`, else `$XDG_CACHE_HOME/inmesh`. */
+export function stateHome(env: Readonly<Record<string, string | undefined>>, home: () => string = homedir): string {
+  return env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(home(), ".cache"), "inmesh");
+}
+
+/** In `stateHome` a folder per registry and service. */
 export function stateDirectory(
   env: Readonly<Record<string, string | undefined>>,
   { registry, namespace, service }: StateOwner,
   home: () => string = homedir,
 ): string {
-  const base = env["INMESH_STATE_DIR"] || join(env["XDG_CACHE_HOME"] || join(home(), ".cache"), "inmesh");
   const id = createHash("sha256")
     .update(JSON.stringify([registry, namespace, service]))
     .digest("hex")
     .slice(0, 16);
-  return join(base, id);
+  return join(stateHome(env, home), id);
 }
 
 export class StateFile {
