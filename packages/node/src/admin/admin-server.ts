@@ -5,11 +5,11 @@
 
 import { chmod, unlink } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { MeshError, messageOf } from "@inmesh/core";
 import { exemptServer } from "@inmesh/http/server";
 import type { DataPlane } from "../plane/data-plane.js";
 import { writeMetrics } from "../telemetry/write-metrics.js";
+import { bind, splitAddress } from "./bind.js";
 import { judgeAccess, judgeStranger } from "./guard.js";
 import { failedPage, type Page } from "./page.js";
 import { findPage, tellsHealth } from "./pages.js";
@@ -26,7 +26,7 @@ export async function openAdmin(plane: DataPlane): Promise<AdminServer> {
   const { admin } = plane.settings;
   const path = admin.startsWith("unix:") ? admin.slice("unix:".length) : undefined;
   const server = exemptServer(createServer({ keepAliveTimeout: 5_000 }));
-  const bound = path === undefined ? await listen(server, splitAddress(admin)) : await listenPath(server, path);
+  const bound = path === undefined ? await bind(server, admin) : await listenPath(server, path);
   const names = new Set([splitAddress(admin).host.toLowerCase()]);
   const token = plane.settings.adminToken;
   server.on("request", (request, response) => {
@@ -107,17 +107,6 @@ function isPerson({ headers }: IncomingMessage): boolean {
   return headers["user-agent"]?.startsWith("curl/") === true;
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    // In a cluster the primary would share the port among its workers; every worker has an endpoint of its own.
-    server.listen({ host, port, exclusive: true }, () => {
-      server.removeListener("error", reject);
-      resolve(server.address() as AddressInfo); // bound to a port
-    });
-  });
-}
-
 /** For this user only. A socket left over by a killed process is replaced. */
 async function listenPath(server: Server, path: string): Promise<undefined> {
   await unlink(path).catch(() => {});
@@ -129,11 +118,6 @@ async function listenPath(server: Server, path: string): Promise<undefined> {
     });
   });
   await chmod(path, 0o600);
-}
-
-function splitAddress(admin: string): { host: string; port: number } {
-  const at = admin.lastIndexOf(":");
-  return { host: admin.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(admin.slice(at + 1)) };
 }
 
 /** What a caller on this machine writes: every address of it is also loopback. */

@@ -4,12 +4,12 @@
  * HTTP/2 in plain text, so no Host is looked at.
  */
 
-import { createServer, type Http2Server } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http2";
 import { exemptServer } from "@inmesh/http/server";
 import { clientStatusHandler } from "@inmesh/xds/status";
 import type { DataPlane } from "../plane/data-plane.js";
 import { VERSION } from "../version.js";
+import { bind } from "./bind.js";
 import { judgeStranger } from "./guard.js";
 
 export interface ClientStatusServer {
@@ -39,8 +39,7 @@ export async function openClientStatus(plane: DataPlane, address: string): Promi
       },
     }),
   );
-  const at = address.lastIndexOf(":");
-  const bound = await listen(server, address.slice(0, at).replace(/^\[|\]$/g, ""), Number(address.slice(at + 1)));
+  const bound = await bind(server, address);
   server.unref();
   const host = bound.address.includes(":") ? `[${bound.address}]` : bound.address;
   return {
@@ -51,14 +50,4 @@ export async function openClientStatus(plane: DataPlane, address: string): Promi
         for (const session of sessions) session.destroy();
       }),
   };
-}
-
-function listen(server: Http2Server, host: string, port: number): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, exclusive: true }, () => {
-      server.removeListener("error", reject);
-      resolve(server.address() as AddressInfo); // bound to a port
-    });
-  });
 }
