@@ -40,3 +40,9 @@ export function matrixOf(workspace: ViteUserConfig): ViteUserConfig {
   const { test, ...rest } = workspace;
   return { ...rest, test: { ...test, include: ["src/**/*.matrix.test.ts"], exclude: NO_SOURCES } };
 }
+
+/** Suites of `npm test` of which it takes a part only, in full. */
+export function inFull(workspace: ViteUserConfig, include: string[]): ViteUserConfig {
+  const { test, ...rest } = workspace;
+  return { ...rest, test: { ...test, include, env: { INMESH_MATRIX: "1" }, testTimeout: 300_000 } };
+}

@@ -11,10 +11,10 @@ const rounds = [
   "turbo run e2e --concurrency=1 --continue --output-logs=new-only",
 ];
 
+const env = { ...process.env, TEST_BUILT: "1" };
 let failed = false;
 for (const command of [...rounds, "node .ci/summary.mjs"]) {
   // `npm test` puts the programs of the dependencies on the path.
-  const env = { ...process.env, TEST_BUILT: "1" };
   const { status } = spawnSync(command, { cwd: root, shell: true, stdio: "inherit", env });
   failed ||= status !== 0;
 }

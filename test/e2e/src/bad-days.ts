@@ -1,15 +1,34 @@
 /** The bookshop's bad days, and what must be true of them at any rate. */
 
-import { expect } from "vitest";
-import { type DevProcess, isAlive } from "./dev-process.js";
+import { afterEach, describe, expect, it } from "vitest";
+import { DevProcess, isAlive } from "./dev-process.js";
 import { expectNoHarm } from "./no-harm.js";
 import { count, isFailed, type RequestLog, readRequestLog } from "./request-log.js";
 
 /** Longest that a session takes, in ms; it ends itself before. */
-export const BAD_DAYS_MS = 230_000;
+const BAD_DAYS_MS = 230_000;
 
-/** @param rate requests/s that were wanted */
-export async function expectSurvived(dev: DevProcess, rate: number): Promise<void> {
+/** @param rate requests/s that are wanted */
+export function describeBadDays(rate: number): void {
+  let dev: DevProcess | undefined;
+
+  afterEach(() => dev?.dispose());
+
+  describe(`the bookshop at ${rate} requests/s, 30 % of them orders`, () => {
+    it(
+      "loses no page and executes no order twice when replicas are killed, everything restarts and policy goes off",
+      async () => {
+        dev = new DevProcess(["dev", "-n", "shop", "--script", "test/e2e/fixtures/bad-days.mjs"], {
+          env: { E2E_RATE: String(rate) },
+        });
+        await expectSurvived(dev, rate);
+      },
+      BAD_DAYS_MS,
+    );
+  });
+}
+
+async function expectSurvived(dev: DevProcess, rate: number): Promise<void> {
   const { code } = await dev.ended;
   expect(code, dev.text.slice(-3_000)).toBe(0);
   const log = readRequestLog(/^log (.*)$/m.exec(dev.text)?.[1] ?? "");
