@@ -54,6 +54,14 @@ async function askUntil(wanted: (answer: { status: number; text: string }) => bo
   while (!wanted(await ask())) await wait(10);
 }
 
+/** Presses a key that asks, as one does who did not get the answer that he waits for. */
+async function pressUntil(session: DevProcess, key: string, pattern: RegExp): Promise<void> {
+  while (!pattern.test(session.text)) {
+    session.press(key);
+    await wait(200);
+  }
+}
+
 async function gone(pids: readonly number[]): Promise<void> {
   while (pids.some(isAlive)) await wait(20);
 }
@@ -118,8 +126,7 @@ spec:
       session.press("f");
       await session.until(/30 % of the calls to b get 503/);
       await askUntil(({ status }) => status === 503);
-      session.press("w");
-      await session.until(/aborted on purpose, nothing was sent; the caller got 503/);
+      await pressUntil(session, "w", /aborted on purpose, nothing was sent; the caller got 503/);
       session.press("f");
       await session.until(/fault ended/);
     } finally {

@@ -61,6 +61,8 @@ describe("KeyActions", () => {
     expect(JSON.parse(readFileSync(join(config, MODE_FILE), "utf8")).spec).toEqual({ mode: "off" });
     actions.switchPolicy("on"); // the processes have not told yet that it is off
     expect([existsSync(join(config, MODE_FILE)), last()]).toEqual([false, "policy on again"]);
+    actions.switchPolicy("off"); // nor that it is on again
+    expect(JSON.parse(readFileSync(join(config, MODE_FILE), "utf8")).spec).toEqual({ mode: "off" });
   });
 
   it("leaves a MeshMode of the user's alone", () => {

@@ -41,6 +41,8 @@ export class KeyActions {
   readonly #options: KeyActionsOptions;
   #faultTimer: Timer | undefined;
   #fault: Fault | undefined;
+  /** Whether `o` was pressed: what processes tell of the mode may be of our own document, which is gone by now. */
+  #switched = false;
   /** The document as it was written last, as JSON. */
   #faultWritten = "";
 
@@ -75,7 +77,7 @@ export class KeyActions {
         deleteDocument(config, MODE_FILE);
         return events.add("policy", "policy on again");
       }
-      if (current === "off") {
+      if (current === "off" && !this.#switched) {
         return events.add("answer", "policy is off by a MeshMode in your folder, which dev leaves alone");
       }
       if (current === "observe") {
@@ -85,6 +87,7 @@ export class KeyActions {
         );
       }
       reaper.watchPath(pathOf(config, MODE_FILE));
+      this.#switched = true;
       writeDocument(config, MODE_FILE, modeDocument("off", watch.documents));
       events.add("policy", "policy off: no routing rules, retries or faults; names and endpoints stay");
     });

@@ -189,10 +189,11 @@ export class MeshWatch {
       ]);
       for (const { lease, view } of infos) if (view !== undefined) this.#infos.set(lease.name, view);
       for (const name of this.#infos.keys()) if (!leases.some((lease) => lease.name === name)) this.#infos.delete(name);
-      const now: Readings = new Map(
-        stats.flatMap(({ lease, view }) => (view === undefined ? [] : [[lease.name, view]])),
-      );
       const last = this.#readings.at(-1);
+      // Of one that is too busy to answer, what it told before stands: it has not stopped calling.
+      const now: Readings = new Map(
+        stats.flatMap(({ lease: { name }, view = last?.get(name) }) => (view === undefined ? [] : [[name, view]])),
+      );
       if (last !== undefined) await this.#keepEventful(last, now);
       this.#readings = [...this.#readings, now].slice(-(SPAN + 1));
       const first = this.#readings[0];
