@@ -150,10 +150,13 @@ export class ClientView {
         ? old.virtualServices
         : new VirtualServiceIndex(
             kinds.VirtualService,
-            client,
-            exportTo.virtualService,
-            this.#scope,
-            this.#remembered.rules,
+            {
+              client,
+              defaultExportTo: exportTo.virtualService,
+              scope: this.#scope,
+              remembered: this.#remembered.rules,
+            },
+            sameScope ? old?.virtualServices : undefined,
           );
     this.gatewayRoutes =
       old !== undefined && sameScope && GATEWAY_ROUTE_KINDS.every((kind) => kinds[kind] === before?.[kind])

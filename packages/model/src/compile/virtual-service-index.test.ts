@@ -51,6 +51,31 @@ describe("compile, which VirtualService", () => {
     expect(host?.forOthers?.map(({ resource, before }) => [resource.name, before])).toEqual([["a", 0]]);
   });
 
+  it("follows edits of rules, hosts and visibility, however many there were", () => {
+    const edited = (name: string, host: string, status: number, more = "") =>
+      virtualService(name, host, `{directResponse: {status: ${status}}}`, more);
+    let documents = [
+      edited("a", "reviews", 200),
+      edited("b", "stock", 200),
+      edited("c", "*.shop.svc.cluster.local", 200),
+    ];
+    let snapshot = snapshotOf(documents, stock);
+    const [reviews, other] = ["reviews", "ratings.back"];
+    for (let turn = 1; turn <= 100; turn++) {
+      const [name, host] = [["a", reviews] as const, ["b", "stock"] as const, ["c", "*.cluster.local"] as const][
+        turn % 3
+      ]!;
+      const named = turn % 10 === 0 ? "elsewhere" : host;
+      const made = edited(name, named, 200 + turn, turn % 7 === 0 ? ", exportTo: [elsewhere]" : "");
+      documents = documents.map((document) => (document.name === name ? made : document));
+      snapshot = snapshotOf(documents, stock, {}, snapshot);
+      const fresh = snapshotOf(documents, stock);
+      for (const each of [reviews, "stock", other, "elsewhere"]) {
+        expect([turn, each, sent(snapshot, each)]).toEqual([turn, each, sent(fresh, each)]);
+      }
+    }
+  });
+
   it("means services by a wildcard that covers one, and other names only where it covers none", () => {
     const wide = virtualService("wide", "*.example.com", "{directResponse: {status: 201}}");
     const entry = resource(
