@@ -2,6 +2,7 @@
 
 import type { Agent, AgentOptions } from "node:http";
 import type { Agent as SecureAgent, AgentOptions as SecureAgentOptions } from "node:https";
+import type { Server as NetServer } from "node:net";
 import type { ServerInfo } from "@inmesh/core/admin";
 import type { MeshGrpc } from "@inmesh/grpc";
 import { createFetch, MeshDispatcher, type MeshFetch } from "@inmesh/http";
@@ -110,7 +111,7 @@ export class ConnectedMesh implements Mesh {
     return meshPlugin(this.#enter, this.#off ? undefined : this[PLANE].servers);
   }
 
-  attach<Server extends AnyServer>(server: Server): Server {
+  attach<Server extends AnyServer | NetServer>(server: Server): Server {
     return this.#off ? server : attachServer(server, this[PLANE].servers);
   }
 

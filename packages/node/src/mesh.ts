@@ -7,6 +7,7 @@ import type {
   AgentOptions as SecureAgentOptions,
   RequestOptions as SecureRequestOptions,
 } from "node:https";
+import type { Server as NetServer } from "node:net";
 import type { ServerInfo } from "@inmesh/core/admin";
 import type { MeshGrpc } from "@inmesh/grpc";
 import type { MeshDispatcher, MeshFetch } from "@inmesh/http";
@@ -69,8 +70,11 @@ export interface Mesh extends AsyncDisposable {
   express(): MeshMiddleware;
   /** The same as a plugin, `app.register(mesh.fastify())`; the port is advertised as soon as the application listens. */
   fastify(): MeshPlugin;
-  /** For any server, also of node:http2: its port is advertised as soon as it listens. @returns the server */
-  attach<Server extends AnyServer>(server: Server): Server;
+  /**
+   * For any server, also of node:http2: its port is advertised as soon as it listens. Of a `net.Server` of another protocol the
+   * connections are judged, by PeerAuthentication and by rules about connections, and nothing else. @returns the server
+   */
+  attach<Server extends AnyServer | NetServer>(server: Server): Server;
   /** Aborts when the caller of the request being served goes away or its deadline passes. Undefined outside a request. */
   signal(): AbortSignal | undefined;
   /**

@@ -4,7 +4,7 @@
  * force in every mode of the mesh: switching policy off opens no door.
  */
 
-import type { AccessDecision, AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
+import type { AccessDecision, AccessRequest, AccessRule, SecurityPolicy, Snapshot } from "@inmesh/model";
 import type { Rejection } from "../admission/rejection.js";
 import { messageOf } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
@@ -66,6 +66,11 @@ export class Guard {
     this.#active = this.#policyReady !== undefined;
   }
 
+  /** Everything passes, whatever is found. */
+  get onlyObserves(): boolean {
+    return this.#onlyObserves;
+  }
+
   /** False: every request passes, and `enter` need not be asked. */
   get active(): boolean {
     return this.#active;
@@ -119,6 +124,26 @@ export class Guard {
       );
     }
     return this.#onlyObserves ? undefined : verdict;
+  }
+
+  /**
+   * Whether a connection may go on that is no HTTP. Nobody is asked besides: CUSTOM rules that match deny (policy-semantics §4.7).
+   * @param connection without `http`
+   */
+  admits(connection: AccessRequest, now: number): boolean {
+    const policy = this.#policy;
+    if (policy === undefined) return this.#policyReady === undefined;
+    const { access } = policy;
+    if (!access.active) return true;
+    const custom = access.asksProviders ? access.custom(connection) : undefined;
+    if (custom !== undefined) {
+      const reason = custom.refusal || `connections of TCP are not shown to provider "${custom.provider}"`;
+      this.#counts.denied(custom.rule, reason, connection, now);
+      return this.#onlyObserves;
+    }
+    const decision = access.decide(connection);
+    this.#counts.decided(decision, connection, now);
+    return decision.allowed || this.#onlyObserves;
   }
 
   /**

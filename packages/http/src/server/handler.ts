@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Server as NetServer } from "node:net";
 import { type Inbound, serverOf } from "./inbound.js";
 import { type AnyServer, patchServer, type ServerHooks } from "./patch-servers.js";
 import { isRequestHead } from "./request-head.js";
@@ -66,8 +67,11 @@ export function enterer(inbound: Inbound, hooks: ServerHooks): Enter {
   }
 }
 
-/** @returns the server, with its requests in the mesh and its port advertised once it listens */
-export function attachServer<Server extends AnyServer>(server: Server, hooks: ServerHooks): Server {
+/**
+ * @returns the server, with its requests in the mesh and its port advertised once it listens; of one that speaks no HTTP, connections
+ *   are judged, and nothing else
+ */
+export function attachServer<Server extends AnyServer | NetServer>(server: Server, hooks: ServerHooks): Server {
   patchServer(server, hooks);
   return server;
 }

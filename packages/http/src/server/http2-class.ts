@@ -35,6 +35,10 @@ export function watchHttp2Classes(found: (prototype: object) => void): () => voi
   };
 }
 
+export function isHttp2Server(server: NetServer): boolean {
+  return classOf(Object.getPrototypeOf(server) as object) !== undefined;
+}
+
 /** Applications may extend them. */
 function classOf(own: object): object | undefined {
   for (let at: object | null = own; at !== null && at !== NetServer.prototype; at = Object.getPrototypeOf(at)) {

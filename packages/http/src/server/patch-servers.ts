@@ -6,7 +6,8 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Http2SecureServer, Http2Server, Http2Session, ServerHttp2Stream } from "node:http2";
 import { Server as HttpsServer } from "node:https";
-import { watchHttp2Classes } from "./http2-class.js";
+import { Server as NetServer } from "node:net";
+import { isHttp2Server, watchHttp2Classes } from "./http2-class.js";
 import { type Below, captured, inherited, override, type Patchable } from "./override.js";
 import { isRequestHead, type RequestHead } from "./request-head.js";
 
@@ -34,13 +35,15 @@ export interface ServerHooks {
   stream(stream: ServerHttp2Stream, head: RequestHead, server: AnyServer, work: () => boolean): boolean;
   /** The mesh closed this server itself: closing it again is no error to report to the application. */
   closedByMesh(server: AnyServer): boolean;
+  /** As `connection`, to a `net.Server` or `tls.Server` whose protocol is the application's own. */
+  tcpConnection(server: NetServer, socket: unknown, handOver: (socket: unknown) => boolean): boolean;
 }
 
 /** Set on servers that belong to the mesh itself, such as the admin endpoint. Holds for every copy of this package. */
 const UNMESHED: unique symbol = Symbol.for("inmesh.server.unmeshed");
 
 /** Keeps a server out of every mesh of the process: not in context, not counted, not advertised, not drained. */
-export function exemptServer<Server extends AnyServer>(server: Server): Server {
+export function exemptServer<Server extends NetServer>(server: Server): Server {
   Object.defineProperty(server, UNMESHED, { value: true });
   return server;
 }
@@ -50,6 +53,7 @@ export function patchServers(hooks: ServerHooks): () => void {
   const below = HttpServer.prototype.emit;
   emitBelow = () => below;
   const undos = [HttpServer.prototype, HttpsServer.prototype].map((prototype) => patch(prototype, hooks, captured));
+  undos.push(patchTcp(NetServer.prototype, hooks, captured)); // below the next, which it would hide HTTP/2 from
   // After the others, whose events it need not see.
   undos.push(
     watchHttp2Classes((prototype) => {
@@ -63,10 +67,15 @@ export function patchServers(hooks: ServerHooks): () => void {
 }
 
 /** One server. @returns undoes it */
-export function patchServer(server: AnyServer, hooks: ServerHooks): () => void {
+export function patchServer(server: AnyServer | NetServer, hooks: ServerHooks): () => void {
+  if (!speaksHttp(server)) return patchTcp(server, hooks, inherited);
   const undo = patch(server, hooks, inherited);
   if (server.listening) hooks.listening(server);
   return undo;
+}
+
+function speaksHttp(server: NetServer): server is AnyServer {
+  return server instanceof HttpServer || server instanceof HttpsServer || isHttp2Server(server);
 }
 
 /** What runs below the mesh's own `emit` of all servers; undefined: none is patched. */
@@ -142,6 +151,24 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
   return () => {
     active = false;
     for (const each of restore) each();
+  };
+}
+
+/** Servers of no protocol that the mesh knows. Their connections are looked at, and nothing that runs on them. */
+function patchTcp(server: object, hooks: ServerHooks, below: Below): () => void {
+  const target = server as Patchable<NetServer>;
+  const originalEmit = below(target, "emit");
+  let active = true;
+  const emit: Patchable<NetServer>["emit"] = function (event, ...args) {
+    // Pipes are between processes of one machine: no policy means them, and a sidecar would not see them.
+    if (!active || event !== "connection" || UNMESHED in this || speaksHttp(this) || typeof this.address() === "string")
+      return originalEmit().call(this, event, ...args);
+    return hooks.tcpConnection(this, args[0], (socket) => originalEmit().call(this, event, socket));
+  };
+  const restore = override(target, "emit", emit);
+  return () => {
+    active = false;
+    restore();
   };
 }
 

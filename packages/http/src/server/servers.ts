@@ -2,7 +2,7 @@
 
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
-import type { Socket } from "node:net";
+import { type Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
@@ -13,6 +13,7 @@ import { override } from "./override.js";
 import type { AnyServer, ServerHooks } from "./patch-servers.js";
 import type { RequestHead } from "./request-head.js";
 import type { ServerSecurity } from "./tls/server-security.js";
+import { type TcpGuard, TcpServers } from "./tls/tcp-servers.js";
 
 export interface Listener {
   readonly port: number;
@@ -29,6 +30,8 @@ export interface ServersOptions {
   readonly onChange?: (listeners: readonly Listener[]) => void;
   /** Who may connect, and who they are. @default everybody, and nobody asks */
   readonly security?: ServerSecurity | undefined;
+  /** What rules say of connections that are no HTTP. @default nothing */
+  readonly guard?: TcpGuard | undefined;
 }
 
 /** Between two looks for idle connections of a closing server, in ms. */
@@ -54,6 +57,7 @@ export class Servers implements ServerHooks {
   readonly #clock: Clock;
   readonly #onChange: (listeners: readonly Listener[]) => void;
   readonly #security: ServerSecurity | undefined;
+  readonly #tcp: TcpServers;
   /** In order of listening. */
   readonly #listening = new Map<AnyServer, Listener>();
   readonly #closedByMesh = new WeakSet<AnyServer>();
@@ -61,11 +65,12 @@ export class Servers implements ServerHooks {
   /** Connections that left HTTP: they bring no requests any more. */
   readonly #upgraded = new Set<Socket>();
 
-  constructor({ inbound, clock, onChange = () => {}, security }: ServersOptions) {
+  constructor({ inbound, clock, onChange = () => {}, security, guard }: ServersOptions) {
     this.#inbound = inbound;
     this.#clock = clock;
     this.#onChange = onChange;
     this.#security = security;
+    this.#tcp = new TcpServers({ clock, security, guard });
   }
 
   get listeners(): readonly Listener[] {
@@ -92,6 +97,10 @@ export class Servers implements ServerHooks {
 
   connection(server: AnyServer, socket: unknown, handOver: (socket: unknown) => boolean): boolean {
     return this.#security === undefined ? handOver(socket) : this.#security.connection(server, socket, handOver);
+  }
+
+  tcpConnection(server: NetServer, socket: unknown, handOver: (socket: unknown) => boolean): boolean {
+    return socket instanceof Socket ? this.#tcp.connection(server, socket, handOver) : handOver(socket);
   }
 
   cut(server: AnyServer): void {

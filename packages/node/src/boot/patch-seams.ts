@@ -74,6 +74,7 @@ function lazyHooks(plane: () => DataPlane): ServerHooks {
     listening: (server) => plane().servers.listening(server),
     closed: (server) => plane().servers.closed(server),
     connection: (server, socket, handOver) => plane().servers.connection(server, socket, handOver),
+    tcpConnection: (server, socket, handOver) => plane().servers.tcpConnection(server, socket, handOver),
     cut: (server) => plane().servers.cut(server),
     request: (request, response, server, work) => plane().servers.request(request, response, server, work),
     upgrade: (request, work) => plane().servers.upgrade(request, work),

@@ -226,7 +226,7 @@ export class DataPlane {
     if (settings.remoteAdmin) this.inbound.remote = remotePages(this);
     if (settings.mode === "on") this.inbound.health = grpcHealth(this);
     const onChange = (listeners: readonly Listener[]): void => this.#onListeners(listeners);
-    this.servers = new Servers({ inbound: this.inbound, clock, security, onChange });
+    this.servers = new Servers({ inbound: this.inbound, clock, security, guard, onChange });
     this.store.subscribe((snapshot) => this.#onSnapshot(snapshot));
   }
 

@@ -11,3 +11,11 @@ export function chooseProtocol(speaksHttp2: boolean, offered: readonly string[],
   const known = (speaksHttp2 ? HTTP2 : HTTP1).find((name) => offered.includes(name));
   return known ?? (tunnels && offered.includes("h2") ? "h2" : undefined);
 }
+
+/** Envoy's sidecars would begin with a frame of their own there. */
+const FRAMED = "istio-peer-exchange";
+
+/** For a server that speaks neither: whatever the caller calls it, so that only TLS is agreed upon. */
+export function chooseAny(offered: readonly string[]): string | undefined {
+  return offered.includes("istio") ? "istio" : offered.find((name) => name !== FRAMED);
+}

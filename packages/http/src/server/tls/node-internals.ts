@@ -1,6 +1,6 @@
 /** What Node keeps to itself and this folder cannot do without: one function each, and a contract test for every one. */
 
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 /** The connection below a TLS socket that a `tls.Server` made of it. */
@@ -38,4 +38,9 @@ export function setProtocol(secure: TLSSocket, protocol: string): void {
 /** The server whose connection it is, for those who ask the socket: below a hidden server it would be that one. */
 export function setServer(secure: TLSSocket, server: object): void {
   (secure as unknown as { server: object }).server = server;
+}
+
+/** Sockets of the server stay open for writing after the peer's end. An option of the constructor that no property tells. */
+export function allowsHalfOpen(server: Server): boolean {
+  return (server as unknown as { readonly allowHalfOpen?: boolean }).allowHalfOpen === true;
 }

@@ -7,7 +7,7 @@ export const REFUSALS = {
   plaintextRequest:
     "a request in plaintext was refused: PeerAuthentication became STRICT while its connection was open",
   applicationTls:
-    "a request was refused: PeerAuthentication is STRICT, and on this port the application speaks TLS itself",
+    "a caller was refused: PeerAuthentication is STRICT, and on this port the application speaks TLS itself",
   noIdentity: "a caller was refused: PeerAuthentication is STRICT, and this process has no identity",
   noCredentials: "a caller was refused: this process has no certificate yet",
   ownExpired: "callers are refused: the certificate of this process has expired",
@@ -22,6 +22,8 @@ export const REFUSALS = {
   handshakeQueue: "a caller was refused: too many handshakes were waiting",
   pending: "a caller was refused: too many connections have not said what they want",
   firstByteTimeout: "a connection on which nothing was said was closed",
+  /** Of TCP, by an AuthorizationPolicy. The guard says which. */
+  rules: "",
   /** Load balancers look for open ports that way, and clients connect in reserve: no error. */
   closedSilently: "",
 } as const;

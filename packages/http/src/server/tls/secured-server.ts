@@ -5,17 +5,25 @@
 
 import { constants } from "node:crypto";
 import { Server as HttpServer } from "node:http";
-import type { Socket } from "node:net";
+import type { Server as NetServer, Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import type { Clock, Credentials } from "@inmesh/core";
 import type { PeerModeInForce, SecurityPolicy } from "@inmesh/model";
-import type { AnyServer } from "../patch-servers.js";
-import { chooseProtocol } from "./alpn.js";
+import { exemptServer } from "../patch-servers.js";
+import { chooseAny, chooseProtocol } from "./alpn.js";
 import { Arrival, arrivalOf, type Reception } from "./arrival.js";
 import { Connection, connectionOf } from "./connection.js";
 import type { Handshakes } from "./handshakes.js";
 import { SESSION_S, type ServerTlsLimits, SWEEP_MS } from "./limits.js";
-import { hasEnded, letReset, rawSocketOf, setProtocol, setServer, showAsPlain } from "./node-internals.js";
+import {
+  allowsHalfOpen,
+  hasEnded,
+  letReset,
+  rawSocketOf,
+  setProtocol,
+  setServer,
+  showAsPlain,
+} from "./node-internals.js";
 import type { Peers } from "./peers.js";
 import type { Refusal, Refusals } from "./refusals.js";
 
@@ -38,6 +46,8 @@ export interface Security {
   modeOf(port: number): PeerModeInForce;
   /** Of this process; a refusal: why it has none that may be used. */
   credentials(): Credentials | Refusal;
+  /** It has, or will have, some. */
+  readonly identified: boolean;
   /** The first ones are on their way, as far as is known. */
   readonly awaitsCredentials: boolean;
   /** There is something to look after. */
@@ -60,7 +70,9 @@ const AGE_SPREAD = 0.2;
 const GOLDEN_RATIO = 0.618_034;
 
 export class SecuredServer implements Reception {
-  readonly server: AnyServer;
+  readonly server: NetServer;
+  /** What it speaks is the application's own affair. */
+  readonly tcp: boolean;
   readonly pending = new Set<Arrival>();
   readonly open = new Set<Connection>();
   readonly #security: Security;
@@ -74,8 +86,9 @@ export class SecuredServer implements Reception {
   /** It takes no new connections: what has said nothing is not waited for long. */
   closing = false;
 
-  constructor(server: AnyServer, security: Security) {
+  constructor(server: NetServer, security: Security, tcp: boolean) {
     this.server = server;
+    this.tcp = tcp;
     this.#security = security;
     this.#speaksHttp2 = !(server instanceof HttpServer);
   }
@@ -91,8 +104,9 @@ export class SecuredServer implements Reception {
     if (this.#port !== undefined) return this.#port; // the system was asked already
     const bound = this.server.address();
     if (bound === null) return socket?.localPort ?? 0;
-    this.#port = typeof bound === "object" ? bound.port : 0;
-    return this.#port;
+    const port = typeof bound === "object" ? bound.port : 0;
+    if (!this.tcp) this.#port = port; // of the others nobody tells when they listen anew
+    return port;
   }
 
   arrive(socket: Socket, handOver: (socket: Socket) => boolean): void {
@@ -135,7 +149,7 @@ export class SecuredServer implements Reception {
 
   plain(arrival: Arrival): void {
     const port = this.portOf(arrival.socket);
-    if (this.#security.modeOf(port).mode === "STRICT" && !this.#security.hearsPlaintext)
+    if (this.#security.modeOf(port).mode === "STRICT" && (this.tcp || !this.#security.hearsPlaintext))
       return this.refuse(arrival, "plaintext");
     this.#leave(arrival);
     this.plainConnection(arrival.socket, port, arrival.handOver);
@@ -201,8 +215,16 @@ export class SecuredServer implements Reception {
 
   #look(arrival: Arrival, now: number): void {
     const port = this.portOf(arrival.socket);
-    if (this.#security.modeOf(port).mode !== "DISABLE") return arrival.peek(now);
+    const { mode } = this.#security.modeOf(port);
+    if (this.tcp && mode === "STRICT" && !this.#security.identified) return this.refuse(arrival, "noIdentity");
+    if (this.tcp && mode === "PERMISSIVE") {
+      // The server may be the one that speaks first, and TLS may be its own: nothing can be told by waiting.
+      this.#leave(arrival);
+      return void arrival.handOver(arrival.socket);
+    }
+    if (mode !== "DISABLE") return arrival.peek(now);
     this.#leave(arrival);
+    if (this.tcp) return void arrival.handOver(arrival.socket);
     this.plainConnection(arrival.socket, port, arrival.handOver);
   }
 
@@ -220,7 +242,7 @@ export class SecuredServer implements Reception {
   /** As long as a bare server waits for the head of a request. */
   #firstByteMs(): number {
     const { limits } = this.#security;
-    if (this.closing) return Math.min(limits.firstByteMs, CLOSING_MS);
+    if (this.closing || (this.tcp && !this.server.listening)) return Math.min(limits.firstByteMs, CLOSING_MS);
     const { headersTimeout } = this.server as Partial<HttpServer>;
     return headersTimeout || limits.firstByteMs;
   }
@@ -267,9 +289,11 @@ export class SecuredServer implements Reception {
       requestCert: true,
       rejectUnauthorized: true,
       handshakeTimeout: this.#security.limits.handshakeMs,
-      allowHalfOpen: true, // as http.Server
-      ALPNCallback: ({ protocols }) => chooseProtocol(this.#speaksHttp2, protocols, this.#security.tunnels),
+      allowHalfOpen: !this.tcp || allowsHalfOpen(this.server), // as http.Server
+      ALPNCallback: ({ protocols }) =>
+        this.tcp ? chooseAny(protocols) : chooseProtocol(this.#speaksHttp2, protocols, this.#security.tunnels),
     });
+    exemptServer(tls);
     tls.on("secureConnection", (secure) => this.#secured(secure));
     tls.on("tlsClientError", (error: NodeJS.ErrnoException, secure) => this.#failed(error, secure));
     return tls;
@@ -291,11 +315,14 @@ export class SecuredServer implements Reception {
     letReset(secure, arrival.socket);
     setServer(secure, this.server);
     // A caller that knows it speaks HTTP/2 need not say so, as it need not in clear.
-    if (this.#speaksHttp2 && secure.alpnProtocol === false) setProtocol(secure, "h2");
+    if (this.#speaksHttp2 && !this.tcp && secure.alpnProtocol === false) setProtocol(secure, "h2");
     const now = clock.now();
     const ageMs = limits.ageMs * (1 - AGE_SPREAD * ((this.#made++ * GOLDEN_RATIO) % 1));
-    const retireAt = now + Math.min(ageMs, found.notAfter - clock.wallTime());
-    this.#connected(new Connection(owner, secure, this.portOf(arrival.socket), found, retireAt));
+    // Nobody can be told to come again on a connection whose protocol is not known: as long as it is trusted, it lasts.
+    const retireAt = this.tcp ? Number.POSITIVE_INFINITY : now + Math.min(ageMs, found.notAfter - clock.wallTime());
+    const connection = new Connection(owner, secure, this.portOf(arrival.socket), found, retireAt);
+    connection.upgraded = this.tcp;
+    this.#connected(connection);
     arrival.handOver(secure);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Http2Session } from "node:http2";
-import { Socket } from "node:net";
+import { type Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { Clock, Credentials, Identity, Timer } from "@inmesh/core";
 import type { PortSecurityView, ServerSecurityView } from "@inmesh/core/admin";
@@ -62,7 +62,7 @@ export class ServerSecurity implements Security {
   readonly tickets: boolean;
   readonly hearsPlaintext: boolean;
   readonly #options: ServerSecurityOptions;
-  readonly #servers = new Map<AnyServer, SecuredServer>();
+  readonly #servers = new Map<NetServer, SecuredServer>();
   /** Those on which the application itself speaks TLS, and whether it was said that they refuse. */
   readonly #ownTls = new Map<AnyServer, { told: boolean }>();
   readonly #callers = new Callers();
@@ -109,6 +109,10 @@ export class ServerSecurity implements Security {
     if (current === undefined) return "noCredentials";
     if (current.notAfter <= this.clock.wallTime()) return "ownExpired";
     return current;
+  }
+
+  get identified(): boolean {
+    return this.#identity !== undefined;
   }
 
   get awaitsCredentials(): boolean {
@@ -167,6 +171,26 @@ export class ServerSecurity implements Security {
     if (this.#identity !== undefined) secured.arrive(given, handOver);
     else if (this.#strict && this.modeOf(secured.portOf(given)).mode === "STRICT") this.#refuse(given, "noIdentity");
     else return handOver(given);
+    return true;
+  }
+
+  /**
+   * As `connection`, for a server whose protocol is the application's own. Only STRICT looks at its bytes: the caller speaks first
+   * then, since TLS begins so.
+   * @param handOver gets the connection that may be, in time: rules about it are asked there
+   */
+  tcpConnection(server: NetServer, socket: Socket, handOver: (socket: Socket) => boolean): boolean {
+    if (connectionOf(socket) !== undefined) return handOver(socket); // looked at by another mesh of the process, or at another seam
+    const known = this.policy() !== undefined;
+    const secured = this.#servers.get(server) ?? new SecuredServer(server, this, true);
+    const strict = known && this.#strict && this.modeOf(secured.portOf(socket)).mode === "STRICT";
+    if (known && !strict) return handOver(socket);
+    if (strict && (server instanceof TlsServer || (socket as Socket & { readonly encrypted?: boolean }).encrypted)) {
+      this.#refuse(socket, "applicationTls");
+      return true;
+    }
+    this.#servers.set(server, secured);
+    secured.arrive(socket, handOver);
     return true;
   }
 
@@ -272,7 +296,7 @@ export class ServerSecurity implements Security {
   #of(server: AnyServer): SecuredServer {
     let secured = this.#servers.get(server);
     if (secured === undefined) {
-      secured = new SecuredServer(server, this);
+      secured = new SecuredServer(server, this, false);
       this.#servers.set(server, secured);
     }
     return secured;
@@ -412,7 +436,7 @@ export class ServerSecurity implements Security {
     for (const [server, secured] of this.#servers) {
       secured.sweep(now);
       if (secured.pending.size + secured.open.size > 0) any = true;
-      else if (secured.closing && !server.listening) this.#servers.delete(server);
+      else if ((secured.closing || secured.tcp) && !server.listening) this.#servers.delete(server);
     }
     if (any) return;
     this.#sweep?.cancel();
@@ -420,7 +444,7 @@ export class ServerSecurity implements Security {
   }
 }
 
-function portOf(server: AnyServer): number {
+function portOf(server: NetServer): number {
   const bound = server.address();
   return bound !== null && typeof bound === "object" ? bound.port : 0;
 }
