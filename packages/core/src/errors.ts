@@ -86,6 +86,14 @@ export const MESH_ERRORS = {
     "upstream_reset_before_response_started{overflow}",
     "a limit of the cluster is reached: requests under way, requests that wait for a connection, or connections; nothing was sent",
   ),
+  DROPPED: info(
+    503,
+    14,
+    false,
+    "DO",
+    "drop_overload",
+    "the control plane has a share of the cluster's requests dropped, and this is one of them; nothing was sent",
+  ),
   BREAKER_OPEN: info(
     503,
     14,

@@ -719,3 +719,21 @@ it("leaves timers their turn while a caller asks again and again for what is not
   expect(asked).toBeGreaterThan(0);
   expect(asked).toBeLessThan(100_000);
 });
+
+it("addresses a request to its endpoint by name where the rule says so, on connections that others use, too", async () => {
+  const { port } = await echo();
+  const named = { hostname: "one-a.example", labels: {}, weight: 1, workloads: [] };
+  const endpoint = { ...named, id: `127.0.0.1:${port}`, address: "127.0.0.1", port };
+  const route = { rewrite: { endpointAuthority: true, forwardsHost: true } } as const;
+  const mesh = meshOf({ named: { endpoints: [endpoint], route }, plain: { endpoints: [endpoint] } });
+  for (const [host, asked] of [
+    ["named", "one-a.example"],
+    ["plain", "plain"],
+    ["named", "one-a.example"],
+  ] as const) {
+    const { body } = await request(`http://${host}/`, { dispatcher: mesh.dispatcher });
+    const { headers } = (await body.json()) as { headers: string[] };
+    const heard = headers.flatMap((name, at) => (/host$/i.test(name) ? [name.toLowerCase(), headers[at + 1]] : []));
+    expect(heard).toEqual(["host", asked, ...(host === "named" ? ["x-forwarded-host", "named"] : [])]);
+  }
+});

@@ -130,6 +130,7 @@ export type {
   FaultPolicy,
   ForwardAction,
   HashKey,
+  HashPart,
   HeaderOps,
   HeaderPair,
   Match,
@@ -198,6 +199,7 @@ export type {
   ZoneAwareness,
 } from "./snapshot/traffic-policy.js";
 export type {
+  DroppedShare,
   Endpoint,
   EndpointSet,
   KnownService,

@@ -35,7 +35,15 @@ export interface Tally {
 }
 
 /** The mesh says with these that nothing was sent. */
-const NOTHING_SENT = new Set(["CONNECT_FAILED", "OVERFLOW", "OVERLOADED", "BREAKER_OPEN", "NO_ENDPOINT", "DRAINING"]);
+const NOTHING_SENT = new Set([
+  "CONNECT_FAILED",
+  "OVERFLOW",
+  "DROPPED",
+  "OVERLOADED",
+  "BREAKER_OPEN",
+  "NO_ENDPOINT",
+  "DRAINING",
+]);
 
 export interface Heard {
   readonly outcomes: readonly Outcome[];

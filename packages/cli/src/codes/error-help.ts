@@ -52,6 +52,12 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
     example:
       "GET http://reviews/42 was not sent: 100 requests to outbound|80||reviews.shop.svc.cluster.local are under way, and connectionPool.http.http2MaxRequests is 100 (OVERFLOW)",
   },
+  DROPPED: {
+    remedy:
+      "the control plane protects the service by having a share of its requests dropped (`drop_overloads` of its endpoints), and this process does so before it sends anything. Never tried again. `inmesh explain METHOD URL` shows the shares, `inmesh_dropped_total` counts by category; who runs the control plane ends it.",
+    example:
+      'GET http://reviews/42 was not sent: the control plane has 20% of the requests to "reviews" dropped (drop_overloads, category overload) (DROPPED)',
+  },
   BREAKER_OPEN: {
     remedy:
       "the message says what opened it and when it is probed next. Nothing is sent until then; then a few attempts find out whether the service is well again. `inmesh describe SERVICE` shows every breaker.",

@@ -27,6 +27,8 @@ export class Attempt extends WheelNode {
   readonly endpoint: EndpointState;
   /** What goes on the wire, flat `[name, value, …]`, without `host`. */
   headers: readonly string[];
+  /** What it is addressed to: the call's, or the endpoint's own name where the rule says so. */
+  authority: string;
   readonly startedAt: number;
   /** Clock ms at which its first byte was about to be written; 0 before. */
   sentAt = 0;
@@ -82,6 +84,7 @@ export class Attempt extends WheelNode {
     this.number = number;
     this.endpoint = endpoint;
     this.headers = headers;
+    this.authority = call.authority;
     this.startedAt = startedAt;
   }
 

@@ -7,7 +7,7 @@
  * (docs/design/2026-11-21-stack.md). More than 400 lines, because each of these steps may be the one that ends the call.
  */
 
-import type { Destination, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import type { Destination, DroppedShare, HeaderOps, MatchRequest, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { type ErrorPlace, MeshError } from "../errors.js";
@@ -112,6 +112,8 @@ export class Call extends WheelNode implements MatchRequest {
   hedge: Hedge | undefined = undefined;
   /** Settles the retry loop's current attempt; set by the retry stage only. */
   pending: { resolve(): void; reject(error: Error): void } | undefined = undefined;
+  /** What of its cluster's requests is dropped, once it was drawn whether this one is. */
+  drawnFor: readonly DroppedShare[] | undefined = undefined;
   /** What the caller got because a circuit breaker was open. */
   fallback: "" | "response" | "stale" | "destination" = "";
   /** Has a place among its cluster's retries: from the decision to try again until there is an answer. */

@@ -1,6 +1,6 @@
 /** What policy changes about a request or an answer. Pure; the data path and explain() both use it. */
 
-import type { Destination, HeaderOps, HeaderPair, MatchRequest, Route } from "@inmesh/model";
+import type { Destination, HeaderOps, HeaderPair, MatchRequest, Rewrite, Route } from "@inmesh/model";
 
 export interface EditedRequest {
   readonly headers: readonly string[];
@@ -23,10 +23,14 @@ export function editRequest(
   for (const ops of orderedOps(route.requestHeaders, destination?.requestHeaders)) {
     headers = editOwnHeaders(headers, ops, request);
   }
+  const { authorityOf, forwardsHost } = route.rewrite ?? NO_REWRITE;
+  const asked = authorityOf?.(withHeaders(request, headers));
+  const authority = asked ?? rewrittenAuthority(route, destination, request.authority);
+  const isSaid = asked !== undefined || (route.rewrite?.authority ?? destination?.authority) !== undefined;
   return {
-    headers,
+    headers: forwardsHost === true && isSaid ? withForwardedHost(headers, request.authority) : headers,
     path: rewrittenPath(route, request.path),
-    authority: rewrittenAuthority(route, destination, request.authority),
+    authority,
   };
 }
 
@@ -43,6 +47,18 @@ export function requestAsSent(request: MatchRequest, { path, authority, headers 
 export function orderedOps(ofRoute: HeaderOps | undefined, ofDestination: HeaderOps | undefined): readonly HeaderOps[] {
   if (ofRoute === undefined) return ofDestination === undefined ? NO_OPS : [ofDestination];
   return ofDestination === undefined ? [ofRoute] : [ofDestination, ofRoute];
+}
+
+const NO_REWRITE: Rewrite = {};
+const FORWARDED_HOST = "x-forwarded-host";
+
+/** One line with all of them; who stands last already is not added again (Envoy). */
+export function withForwardedHost(headers: readonly string[], host: string): readonly string[] {
+  const before = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === FORWARDED_HOST);
+  const hosts = before.join(",");
+  if (hosts.split(",").at(-1)?.trim() === host) return headers;
+  const others = headers.filter((_, index) => headers[index - (index % 2)]?.toLowerCase() !== FORWARDED_HOST);
+  return [...others, FORWARDED_HOST, hosts === "" ? host : `${hosts},${host}`];
 }
 
 /** A route's host rewrite counts before its destination's. */

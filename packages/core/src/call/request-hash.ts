@@ -9,6 +9,13 @@ import type { Call } from "./call.js";
 
 const BITS = 64n;
 
+export interface HashingProcess {
+  /** What the sidecar of a caller would see as the source of its calls. */
+  readonly address: string;
+  /** Unique among its kind. */
+  readonly instance: string;
+}
+
 export interface HashedRequest {
   /** Undefined when the request has none of the parts. */
   readonly hash: bigint | undefined;
@@ -18,40 +25,43 @@ export interface HashedRequest {
 
 /**
  * @param keys in order
- * @param address of this process: what the sidecar of a caller would see as the source of its calls
+ * @param process that calls
  * @param newCookie makes the value of one
  */
 export function hashRequest(
   call: Pick<Call, "header" | "path">,
   keys: readonly HashKey[],
   xxHash: XxHash,
-  address: string,
+  process: HashingProcess,
   newCookie: () => string,
 ): HashedRequest {
   let hash: bigint | undefined;
   let cookie: string | undefined;
   for (const key of keys) {
-    let part = hashPart(call, key, xxHash, address);
+    let part = hashPart(call, key, xxHash, process);
     if (part === undefined && key.kind === "cookie" && key.ttlMs !== undefined) {
       const value = newCookie();
       cookie = setCookie(key, key.ttlMs, value);
       part = xxHash(value);
     }
-    if (part === undefined) continue;
     // Rotated, so that the same part twice does not cancel itself out.
-    hash = hash === undefined ? part : BigInt.asUintN(64, (hash << 1n) | (hash >> (BITS - 1n))) ^ part;
+    if (hash === undefined) hash = part;
+    else if (part !== undefined) hash = BigInt.asUintN(64, (hash << 1n) | (hash >> (BITS - 1n))) ^ part;
+    if (key.terminal === true && hash !== undefined) break;
   }
   return { hash, cookie };
 }
 
-function hashPart(call: Pick<Call, "header" | "path">, key: HashKey, xxHash: XxHash, address: string) {
+function hashPart(call: Pick<Call, "header" | "path">, key: HashKey, xxHash: XxHash, process: HashingProcess) {
   switch (key.kind) {
     case "header":
-      return hashHeader(call.header(key.name), xxHash);
+      return hashHeader(call.header(key.name), key.rewrite, xxHash);
     case "queryParameter":
       return hashText(queryParameter(call.path, key.name), xxHash);
     case "sourceIp":
-      return xxHash(address);
+      return xxHash(process.address);
+    case "process":
+      return xxHash(process.instance);
     case "cookie":
       return hashText(cookieOf(call.header("cookie"), key.name) || undefined, xxHash); // an empty one is none
   }
@@ -62,9 +72,15 @@ function hashText(text: string | undefined, xxHash: XxHash): bigint | undefined 
 }
 
 /** Several lines in any order are one value: each seeds the hash of the next. */
-function hashHeader(value: string | readonly string[] | undefined, xxHash: XxHash): bigint | undefined {
-  if (value === undefined || typeof value === "string") return hashText(value, xxHash);
-  return [...value].sort().reduce((seed, line) => xxHash(line, seed), 0n);
+function hashHeader(
+  value: string | readonly string[] | undefined,
+  rewrite: ((value: string) => string) | undefined,
+  xxHash: XxHash,
+): bigint | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string") return xxHash(rewrite === undefined ? value : rewrite(value));
+  const lines = rewrite === undefined ? [...value] : value.map(rewrite);
+  return lines.sort().reduce((seed, line) => xxHash(line, seed), 0n);
 }
 
 /** First of that name, not decoded. */

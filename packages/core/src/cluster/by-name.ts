@@ -144,6 +144,7 @@ function isSame(a: Endpoint, b: Endpoint): boolean {
   return (
     a.address === b.address &&
     a.dnsName === b.dnsName &&
+    a.hostname === b.hostname &&
     a.weight === b.weight &&
     a.labels === b.labels &&
     a.locality === b.locality &&

@@ -70,6 +70,8 @@ export class ClusterRuntime {
   breakers: ClusterBreakers | undefined;
   /** Of breakers that are gone, too. */
   readonly breakerMoves: BreakerMoves = { open: 0, halfOpen: 0, closed: 0 };
+  /** Requests that the control plane had turned away, by category. */
+  readonly dropped = new Map<string, number>();
   readonly #options: ClusterOptions;
   #config: Cluster;
   /** The snapshot's. */
@@ -110,6 +112,11 @@ export class ClusterRuntime {
 
   get config(): Cluster {
     return this.#config;
+  }
+
+  /** Shares of its requests that the control plane wants turned away; undefined for none. */
+  get drops(): EndpointSet["drops"] {
+    return this.#set.drops;
   }
 
   /** The registry's view has it no more. */

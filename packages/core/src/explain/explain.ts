@@ -130,7 +130,7 @@ function explainFound(snapshot: Snapshot, route: Route, request: AskedRequest, s
     route: { name: route.name, ...placeIn(snapshot, route.resource, route.path) },
     timeoutMs: route.timeoutMs,
     fault: route.fault === undefined ? null : explainedFault(route.fault),
-    mirrors: route.mirrors.map((mirror) => explainedMirror(snapshot, mirror)),
+    mirrors: route.mirrors.map((mirror) => explainedMirror(snapshot, mirror, request)),
     responseHeaders: responseHeaders(passed, heaviestOf(route.action), request),
   };
   if (aborted) return { ...answer, outcome: "fault", status: route.fault.abortStatus || 200 };
@@ -164,7 +164,9 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
     return { ...answer, outcome: "directResponse", status, directResponse: { status, body: sent } };
   }
   const { retry } = route;
-  const destinations = action.destinations.map((destination) => explainedDestination(snapshot, destination));
+  const destinations = action.destinations.map((each) =>
+    explainedDestination(snapshot, each.forRequest?.(request) ?? each),
+  );
   const heaviest = heaviestOf(action);
   const edited = editRequest(route, heaviest, request);
   const missingStatus = action.missingStatus ?? MESH_ERRORS.CLUSTER_NOT_FOUND.status;
@@ -238,8 +240,13 @@ function explainedTls(snapshot: Snapshot, cluster: Cluster): ExplainedTls | null
   return { ...asked, ...ofMesh, text: tlsText(cluster), ...written, resource: written.resource ?? "" };
 }
 
-function explainedMirror(snapshot: Snapshot, { destination, ratio, field }: MirrorPolicy): ExplainedMirror {
-  const { weight: _, lookedUp: __, out: ___, tls: ____, ...where } = explainedDestination(snapshot, destination);
+function explainedMirror(
+  snapshot: Snapshot,
+  { destination, ratio, field }: MirrorPolicy,
+  request: AskedRequest,
+): ExplainedMirror {
+  const meant = destination.forRequest?.(request) ?? destination;
+  const { weight: _, lookedUp: __, out: ___, tls: ____, ...where } = explainedDestination(snapshot, meant);
   return { ...where, percent: percentOf(ratio), field };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Cluster, Route, Snapshot, VirtualHost } from "@inmesh/model";
 import { isGatewayRouteKind, resourceKey } from "@inmesh/model";
+import { percentOf } from "../call/percent.js";
 import { isNamed } from "../cluster/by-name.js";
 import type { AskedRequest } from "./asked-request.js";
 import type { ExplainedDestination, ExplainedMirror, ExplainedRoute, Explanation, PassedRule } from "./explanation.js";
@@ -87,7 +88,12 @@ export function sendingStep(
   const { tls } = known.policy;
   const encrypted = tls.mode === "DISABLE" ? "" : `; TLS ${tlsText(known)}`;
   const secured = tls.auto === true ? "; auto mTLS" : encrypted;
-  return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}${secured}`;
+  return `goes to ${cluster}, weight ${weight}, ${now}${namesStory(snapshot, known, lookedUp)}${secured}${dropsStory(snapshot, known)}`;
+}
+
+function dropsStory(snapshot: Snapshot, cluster: Cluster): string {
+  const { drops = [] } = snapshot.endpoints(cluster);
+  return drops.map(({ category, ratio }) => `; ${percentOf(ratio)}% are dropped (${category})`).join("");
 }
 
 function namesStory(snapshot: Snapshot, cluster: Cluster, lookedUp: readonly string[]): string {

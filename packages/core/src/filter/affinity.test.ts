@@ -52,6 +52,8 @@ describe("xxHash64", () => {
   });
 });
 
+const PROCESS = { address: "10.1.2.3", instance: "app-1" };
+
 describe("hashRequest", () => {
   const hashOf = (keys: readonly HashKey[], headers: readonly [string, string][] = [], path = "/") => {
     const header = (name: string) => {
@@ -59,7 +61,7 @@ describe("hashRequest", () => {
       return values.length > 1 ? values : values[0];
     };
     const plain = (text: string, seed = 0n) => BigInt(text.length) + seed * 1_000n; // easy to follow
-    return hashRequest({ header, path }, keys, plain, "10.1.2.3", () => "new").hash;
+    return hashRequest({ header, path }, keys, plain, PROCESS, () => "new").hash;
   };
   const ROTATED = 1n << 63n;
 
@@ -79,6 +81,23 @@ describe("hashRequest", () => {
     ],
     ["a query parameter, undecoded", 6n, [[{ kind: "queryParameter", name: "q" }], [], "/a?p=q&q=%20%20&q=1"]],
     ["the address of the caller", 8n, [[{ kind: "sourceIp" }]]],
+    ["the calling process", 5n, [[{ kind: "process" }]]],
+    [
+      "what a header's value is rewritten to",
+      1n,
+      [[{ ...USER, rewrite: (value) => value.slice(2) }], [["x-user", "abc"]]],
+    ],
+    [
+      "nothing behind a last part that is there",
+      3n,
+      [[{ ...USER, terminal: true }, { kind: "sourceIp" }], [["x-user", "abc"]]],
+    ],
+    ["what is behind a last part that is missing", 8n, [[{ ...USER, terminal: true }, { kind: "sourceIp" }]]],
+    [
+      "nothing behind a last part that is missing where there was one before it",
+      3n,
+      [[USER, { kind: "queryParameter", name: "q", terminal: true }, { kind: "sourceIp" }], [["x-user", "abc"]]],
+    ],
     ["a quoted cookie", 3n, [[{ ...SESSION, ttlMs: 0 }], [["cookie", 'a=session; session="s-1"']]]],
     ["a cookie that is to be made", 3n, [[SESSION], [["cookie", "a=b"]]]],
     ["a part twice, which does not cancel itself out", 3n ^ 6n, [[USER, USER], [["x-user", "abc"]]]],
@@ -90,7 +109,7 @@ describe("hashRequest", () => {
   it("rotates the highest bit round to the lowest", () => {
     const keys: HashKey[] = [USER, { kind: "sourceIp" }];
     const hash = (text: string) => (text === "u" ? ROTATED : 0n);
-    expect(hashRequest({ header: () => "u", path: "/" }, keys, hash, "10.1.2.3", () => "").hash).toBe(1n);
+    expect(hashRequest({ header: () => "u", path: "/" }, keys, hash, PROCESS, () => "").hash).toBe(1n);
   });
 });
 

@@ -34,8 +34,9 @@ export const affinity: Stage = {
   },
 };
 
-function hashCall(call: Call, keys: readonly HashKey[], xxHash: XxHash, { address, random }: Engine): void {
-  const { hash, cookie } = hashRequest(call, keys, xxHash, address(), () => randomHex(random));
+function hashCall(call: Call, keys: readonly HashKey[], xxHash: XxHash, engine: Engine): void {
+  const self = { address: engine.address(), instance: engine.instance };
+  const { hash, cookie } = hashRequest(call, keys, xxHash, self, () => randomHex(engine.random));
   call.hash = hash;
   // Percent signs double: the value is text, not a format.
   if (cookie !== undefined) {
@@ -55,6 +56,7 @@ function randomHex(random: Engine["random"]): string {
 
 function keyText(key: HashKey): string {
   if (key.kind === "header") return `header ${key.name}`;
+  if (key.kind === "process") return "this process";
   if (key.kind === "queryParameter") return `query parameter ${key.name}`;
   return key.kind === "cookie" ? `cookie ${key.name}` : "address of the caller";
 }

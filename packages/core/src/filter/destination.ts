@@ -1,6 +1,6 @@
 /** Draws the weighted destination and finds its cluster: once per request (policy-semantics §1.4). */
 
-import type { Destination, ForwardAction } from "@inmesh/model";
+import type { Destination, ForwardAction, MatchRequest } from "@inmesh/model";
 import type { Call } from "../call/call.js";
 import { tlsRefused } from "../call/tls.js";
 import { MeshError } from "../errors.js";
@@ -37,7 +37,7 @@ export const destination: Stage = {
 
 /** From here on the call counts for a cluster. @returns false when the drawn one does not exist */
 export function enterCluster(call: Call, action: ForwardAction, { random, clusters }: Engine): boolean {
-  const drawn = call.session?.destination ?? drawDestination(action, random);
+  const drawn = call.session?.destination ?? drawDestination(action, call, random);
   call.destination = drawn;
   const cluster = clusters.get(call.snapshot!, drawn.cluster); // pinned by the engine before any stage runs
   if (cluster === undefined) return false;
@@ -46,7 +46,12 @@ export function enterCluster(call: Call, action: ForwardAction, { random, cluste
   return true;
 }
 
-export function drawDestination({ destinations, totalWeight }: ForwardAction, random: Random): Destination {
+export function drawDestination(action: ForwardAction, request: MatchRequest, random: Random): Destination {
+  const drawn = drawByWeight(action, random);
+  return drawn.forRequest === undefined ? drawn : drawn.forRequest(request);
+}
+
+function drawByWeight({ destinations, totalWeight }: ForwardAction, random: Random): Destination {
   const last = destinations.length - 1;
   if (last === 0) return destinations[0]!; // compile never yields an empty list
   let left = random.next() * totalWeight;

@@ -13,6 +13,7 @@ export const session: Stage = {
     if (policy === undefined || action.kind !== "forward") return undefined;
     const endpoints = new MarkedEndpoints();
     const { destinations } = action;
+    const named = destinations.some(({ forRequest }) => forRequest !== undefined);
     return {
       parameters: `${policy.kind} ${policy.name}`,
       call: (next) => (call) => {
@@ -20,7 +21,8 @@ export const session: Stage = {
         const text = textOf(call, policy);
         const brought = text === undefined ? undefined : readMark(text, policy, nowS);
         const snapshot = call.snapshot!; // pinned by the engine
-        call.session = new CallSession(policy, brought, nowS, endpoints, destinations, ({ cluster }) =>
+        const possible = named ? destinations.map((each) => each.forRequest?.(call) ?? each) : destinations;
+        call.session = new CallSession(policy, brought, nowS, endpoints, possible, ({ cluster }) =>
           clusters.get(snapshot, cluster),
         );
         next(call);

@@ -4,7 +4,7 @@
  * docs/design/2026-11-27-mirrors.md.
  */
 
-import type { MirrorPolicy, Route } from "@inmesh/model";
+import type { Destination, MirrorPolicy, Route } from "@inmesh/model";
 import type { Call } from "../call/call.js";
 import { MeshError } from "../errors.js";
 import { throwLater } from "../runtime/throw-later.js";
@@ -111,6 +111,9 @@ export class Mirrors {
   }
 
   #copy(primary: Call, target: MirrorTarget): MirrorCall | undefined {
+    const { destination } = target.policy;
+    if (destination.forRequest !== undefined)
+      return this.#copyToNamed(primary, target, destination.forRequest(primary));
     const { tally } = target;
     const { clusters } = this.#engine;
     const cluster = clusters.get(primary.snapshot!, tally.cluster); // pinned by the engine before any stage runs
@@ -131,6 +134,14 @@ export class Mirrors {
     tally.stats.inFlight += 1;
     tally.heldBytes += bytes;
     return new MirrorCall(primary, exchange, target, cluster, this.#options.address());
+  }
+
+  /** Counted for the cluster, if there is one: a name alone, which any caller may write, makes no counters. */
+  #copyToNamed(primary: Call, target: MirrorTarget, destination: Destination): MirrorCall | undefined {
+    if (destination.forRequest !== undefined) return undefined; // the request names none
+    const known = primary.snapshot?.cluster(destination.cluster) !== undefined;
+    const policy = { ...target.policy, destination };
+    return this.#copy(primary, { ...target, policy, tally: known ? this.#tally(policy) : target.tally });
   }
 
   #start(copy: MirrorCall): void {

@@ -94,7 +94,7 @@ export function intend(
   const intent = { ...start, route, delayMs };
   if (aborts) {
     // It would have gone there: the failure shows where people look for it.
-    const destination = route.action.kind === "forward" ? drawDestination(route.action, random) : undefined;
+    const destination = route.action.kind === "forward" ? drawDestination(route.action, call, random) : undefined;
     return { ...intent, destination, outcome: "aborted", status: route.fault?.abortStatus || 200 };
   }
   return intendRoute(snapshot, route, call, context, intent, random);
@@ -113,7 +113,7 @@ function intendRoute(
     return { ...intent, outcome: "preflight", status: 200 };
   }
   if (action.kind !== "forward") return { ...intent, outcome: action.kind, status: action.status };
-  const destination = drawDestination(action, random);
+  const destination = drawDestination(action, call, random);
   const drawn = { ...intent, destination };
   const cluster = snapshot.cluster(destination.cluster);
   if (cluster === undefined) {
@@ -139,8 +139,9 @@ function drawMirrors(
   random: Random,
 ): readonly string[] {
   if (mirrors.length === 0 || isMirrored(call, context)) return NONE;
-  return mirrors.flatMap(({ destination: { cluster }, ratio }) => {
+  return mirrors.flatMap(({ destination, ratio }) => {
     if (ratio < 1 && random.next() >= ratio) return [];
+    const { cluster } = destination.forRequest?.(call) ?? destination;
     return snapshot.cluster(cluster)?.policy.tls.refusal === "" ? [cluster] : [];
   });
 }

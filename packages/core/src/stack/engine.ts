@@ -45,6 +45,7 @@ import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
+import { isDropped } from "./drops.js";
 import type { EngineOptions, SnapshotReader } from "./engine-options.js";
 import { ENTRY_ROLES, EXIT_ROLES, OUTBOUND } from "./outbound.js";
 import { type AttemptNext, compileStack, type Stack, type StageView } from "./stack.js";
@@ -91,6 +92,8 @@ export class Engine {
   readonly xxHash = new XxHashLoader();
   /** See the option of that name. */
   readonly address: () => string;
+  /** Of this process, unique among its kind. */
+  readonly instance: string;
   /** Copies of requests, which are in none of the counts beside. */
   readonly mirrors: Mirrors;
   /** For mode `observe`. */
@@ -148,6 +151,7 @@ export class Engine {
     this.timing = timing;
     this.excludes = onlyObserves ? () => true : excludes;
     this.address = address;
+    this.instance = instance;
     this.mirrors = new Mirrors(this, { address, notice: onNotice });
     this.rehearsal = new Rehearsal(this, excludes);
     this.onlyObserves = onlyObserves;
@@ -369,7 +373,8 @@ export class Engine {
   readonly #begin = (call: Call, number: number, next: AttemptNext): void => {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
-    const { limits, breakers } = cluster;
+    const { limits, breakers, drops } = cluster;
+    if (drops !== undefined && number === 1 && isDropped(call, cluster, drops)) return;
     // What keeps an attempt beside others from being made is no reason to give those up.
     const beside = call.hedge !== undefined && call.hedge.out.length > 0;
     const stopped = breakers?.stops(call, cluster, now);

@@ -12,7 +12,11 @@ const drawn = [...picture.matchAll(/^ {2}│ (\w+) /gm)].map(([, role]) => role)
 /** Roles that act on each attempt, below the retry stage: those whose filter wraps the way down of attempts. */
 function perAttempt(): string[] {
   const { engine } = testEngine();
-  const route = fakeRoute("reviews", { retry: { on: ["5xx"], perTryTimeoutMs: 1 }, timeoutMs: 10 });
+  const route = fakeRoute("reviews", {
+    retry: { on: ["5xx"], perTryTimeoutMs: 1 },
+    timeoutMs: 10,
+    rewrite: { endpointAuthority: true },
+  });
   return OUTBOUND.flatMap((stage) => (stage.make(route, engine)?.attempt === undefined ? [] : stage.role));
 }
 

@@ -7,6 +7,7 @@
 import { affinity } from "../filter/affinity.js";
 import { cors } from "../filter/cors.js";
 import { destination } from "../filter/destination.js";
+import { endpointAuthority } from "../filter/endpoint-authority.js";
 import { fault } from "../filter/fault.js";
 import { localAnswer } from "../filter/local-answer.js";
 import { mirror } from "../filter/mirror.js";
@@ -48,6 +49,8 @@ export const OUTBOUND: readonly Stage[] = [
   retry,
   // Below retry and below pick: each attempt has its own, and what it cuts off counts for the endpoint.
   perTryTimeout,
+  // Below pick, whose endpoint it names; nothing else looks at what an attempt is addressed to.
+  endpointAuthority,
 ];
 
 /** Roles every call passes, for display; see engine.ts. */
@@ -60,6 +63,7 @@ export const ENTRY_ROLES = [
 
 /** `send` is below the stages of attempts, the others above them. */
 export const EXIT_ROLES = [
+  { role: "drops", describe: "turns a share of the calls away, if the control plane wants it", parameters: "" },
   { role: "breaker", describe: "refuses while the circuit breaker is open, if policy has one", parameters: "" },
   {
     role: "limit",

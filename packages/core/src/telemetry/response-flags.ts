@@ -43,6 +43,8 @@ export const FLAG = {
   LH: 1 << 19,
   /** The rate limit service did not answer. */
   RLSE: 1 << 20,
+  /** Dropped because the control plane wants a share of requests dropped. */
+  DO: 1 << 21,
 } as const;
 
 export type FlagName = keyof typeof FLAG;

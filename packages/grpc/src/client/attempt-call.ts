@@ -83,15 +83,15 @@ export class AttemptCall implements StreamListener, Waiter {
     const { corked } = this.#owner.metadataOptions;
     if (inner === undefined || this.#waits || this.#owner.credentials !== undefined || corked === true)
       return undefined;
-    const { call, headers, number } = this.attempt;
-    return DirectCall.open(inner, new WireHeaders(headers, number), call.authority, call.path, this);
+    const { call, headers, number, authority } = this.attempt;
+    return DirectCall.open(inner, new WireHeaders(headers, number), authority, call.path, this);
   }
 
   #byChannel(): GrpcCall {
     const owner = this.#owner;
-    const { call, headers, number } = this.attempt;
+    const { call, headers, number, authority } = this.attempt;
     // Deadlines are the engine's: the channel would count them once more, with a timer for each call.
-    const child = this.#endpoint.channel.createCall(call.path, Number.POSITIVE_INFINITY, call.authority, null, 0);
+    const child = this.#endpoint.channel.createCall(call.path, Number.POSITIVE_INFINITY, authority, null, 0);
     if (owner.credentials !== undefined) child.setCredentials(owner.credentials);
     const given = number === 1 ? owner.asGiven(headers) : undefined;
     child.start(given ?? toMetadata(owner.grpc, headers, owner.metadataOptions, number), this);

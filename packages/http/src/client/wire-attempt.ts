@@ -96,7 +96,7 @@ export class WireAttempt {
     this.path = call.path;
     this.method = call.method;
     this.headers = attempt.headers;
-    this.authority = call.authority;
+    this.authority = attempt.authority;
     this.body = exchange.openBody();
     this.upgrade = typeof options.upgrade === "string" ? options.upgrade : null;
     this.idempotent = options.idempotent;

@@ -40,6 +40,11 @@ export interface Destination {
   readonly responseHeaders?: HeaderOps;
   /** Host rewrite of this destination; counts only when the route has none. */
   readonly authority?: string;
+  /**
+   * Each request names its cluster itself: what the destination comes to for this one. `cluster` says in words where the
+   * name stands. @returns itself where the request names none
+   */
+  readonly forRequest?: (request: MatchRequest) => Destination;
 }
 
 export interface RetryPolicy {
@@ -90,11 +95,23 @@ export interface CorsPolicy {
 }
 
 /** Part of a request whose hash chooses the endpoint; a request that lacks it has none. Header names are lower-case. */
-export type HashKey =
-  | { readonly kind: "header"; readonly name: string }
+export type HashKey = HashPart & {
+  /** Once there is a hash, of this part or of one before, those behind it do not count. */
+  readonly terminal?: true;
+};
+
+export type HashPart =
+  | {
+      readonly kind: "header";
+      readonly name: string;
+      /** What of a line's value is hashed. */
+      readonly rewrite?: (value: string) => string;
+    }
   | { readonly kind: "queryParameter"; readonly name: string }
   /** Address of the caller. */
   | { readonly kind: "sourceIp" }
+  /** The calling process: all of its requests go to one endpoint. */
+  | { readonly kind: "process" }
   | {
       readonly kind: "cookie";
       readonly name: string;
@@ -134,6 +151,12 @@ export interface Rewrite {
   readonly path?: (path: string) => string;
   /** From rewrite.authority or a `Host`/`:authority` header operation, precedence already decided (policy-semantics §1.6). */
   readonly authority?: string;
+  /** In its place: asked for each request, once its headers are changed and while its path is the caller's. Undefined leaves it. */
+  readonly authorityOf?: (request: MatchRequest) => string | undefined;
+  /** In its place: the name of the endpoint that is picked, where that has one. */
+  readonly endpointAuthority?: true;
+  /** What the authority was is added to `x-forwarded-host`. */
+  readonly forwardsHost?: true;
 }
 
 export interface RedirectAction {

@@ -119,6 +119,8 @@ export interface Endpoint {
   readonly address: string;
   /** Name that `address` was looked up from, in the process that calls it; absent where the registry has the address. */
   readonly dnsName?: string;
+  /** Name of the endpoint itself, where its registry gives it one. */
+  readonly hostname?: string;
   readonly port: number;
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;
@@ -134,4 +136,13 @@ export interface Endpoint {
 export interface EndpointSet {
   readonly cluster: string;
   readonly endpoints: readonly Endpoint[];
+  /** Requests that are turned away before an endpoint is picked, because its control plane wants so. Absent: none. */
+  readonly drops?: readonly DroppedShare[];
+}
+
+/** A share of the requests to a cluster; each is drawn for by itself. */
+export interface DroppedShare {
+  readonly category: string;
+  /** 0–1 */
+  readonly ratio: number;
 }

@@ -35,6 +35,8 @@ class ServiceSums {
   idle = 0;
   pending = 0;
   retriesLeft = Number.NaN;
+  /** By category; undefined where no control plane has any dropped. */
+  dropped: Map<string, number> | undefined;
   readonly rejected = { max_connections: 0, max_pending: 0, max_requests: 0, max_retries: 0 };
 
   add(cluster: ClusterRuntime, now: number): void {
@@ -68,6 +70,10 @@ class ServiceSums {
     this.rejected.max_pending += pending;
     this.rejected.max_requests += requests;
     this.rejected.max_retries += retries;
+    for (const [category, count] of cluster.dropped) {
+      this.dropped ??= new Map();
+      this.dropped.set(category, (this.dropped.get(category) ?? 0) + count);
+    }
     const byBudget = limits.maxRetries(now) - limits.retries;
     const left = Math.min(retriesLeft ?? Number.POSITIVE_INFINITY, byBudget);
     if (Number.isFinite(left))
@@ -105,6 +111,8 @@ function clusterSamples({ engine }: DataPlane, samples: Samples): void {
     for (const [limit, count] of Object.entries(sum.rejected)) {
       samples.add("inmesh_limit_rejected_total", [...of, "limit", limit], count);
     }
+    for (const [category, count] of sum.dropped ?? [])
+      samples.add("inmesh_dropped_total", [...of, "category", category], count);
     if (sum.breaker >= 0) samples.add("inmesh_breaker_state", of, sum.breaker);
     if (sum.breaker >= 0 || sum.moves.open > 0) {
       const moved = (to: string, count: number): void =>

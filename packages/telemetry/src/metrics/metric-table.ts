@@ -124,6 +124,11 @@ export const METRICS = [
     ["service", "limit"],
     "Attempts that a limit of the cluster kept from being made.",
   ),
+  counter(
+    "inmesh_dropped_total",
+    ["service", "category"],
+    "Requests dropped because the control plane wants a share of them dropped (drop_overloads).",
+  ),
   gauge(
     "inmesh_pool_connections",
     ["service", "state"],

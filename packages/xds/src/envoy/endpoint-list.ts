@@ -67,13 +67,14 @@ function makeList({ localities }: ClusterAssignment, profile: "envoy" | "grpc"):
 }
 
 function endpointOf(
-  { address, port, weight, metadata }: AssignedEndpoint,
+  { address, port, weight, hostname, metadata }: AssignedEndpoint,
   locality: Locality,
   labels: Endpoint["labels"],
 ): Endpoint {
   const [workload = ""] = metadata.workload.split(";");
   return {
     ...{ id: endpointId(address, port), address, port, weight, labels, locality },
+    ...(hostname !== "" && { hostname }),
     ...(metadata.tlsMode !== "" && { member: true }),
     workloads: workload === "" ? [] : [workload],
   };
@@ -83,6 +84,7 @@ function isSame(a: Endpoint, b: Endpoint): boolean {
   return (
     a.weight === b.weight &&
     a.member === b.member &&
+    a.hostname === b.hostname &&
     a.workloads[0] === b.workloads[0] &&
     a.labels === b.labels &&
     a.locality?.region === b.locality?.region &&

@@ -127,13 +127,10 @@ describe("profile envoy", () => {
     ]);
     await answer(CLUSTER, cluster(V1));
     await use("xds-cluster", V1);
-    const policy = {
-      drop_overloads: [{ category: "throttle", drop_percentage: { numerator: 5 } }],
-      overprovisioning_factor: 200,
-    };
+    const policy = { overprovisioning_factor: 200 };
     await answer(ASSIGNMENT, bytesOf(ASSIGNMENT, { cluster_name: V1, policy }));
     expect(feed.status.problems.map(({ message }) => message)).toContain(
-      `ClusterLoadAssignment ${V1} says what this version of inmesh passes over: policy.drop_overloads throttle, policy.overprovisioning_factor 200`,
+      `ClusterLoadAssignment ${V1} says what this version of inmesh passes over: policy.overprovisioning_factor 200`,
     );
   });
 });

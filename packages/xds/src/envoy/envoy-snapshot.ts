@@ -7,6 +7,7 @@
 import type {
   ClientContext,
   Cluster,
+  DroppedShare,
   EndpointSet,
   MeshSettings,
   Mode,
@@ -186,10 +187,14 @@ export class EnvoySnapshot implements Snapshot {
       this.#sets.set(name, made);
       return made.set;
     }
-    // Of an aggregate: the first of its clusters that has any (gRFC A37).
-    const found = lists.map((each) => (each === undefined ? [] : endpointList(each, this.#profile).endpoints));
-    const endpoints = keepEndpoints(found.find((list) => list.length > 0) ?? [], made?.set.endpoints);
-    const set = made !== undefined && endpoints === made.set.endpoints ? made.set : { cluster: name, endpoints };
+    // Of an aggregate: the first of its clusters that has any (gRFC A37), else the first that is told.
+    const listOf = (each: ClusterAssignment | undefined) => each && endpointList(each, this.#profile).endpoints;
+    const told = lists.find((each) => listOf(each)?.length) ?? lists.find((each) => each !== undefined);
+    const endpoints = keepEndpoints(listOf(told) ?? [], made?.set.endpoints);
+    const drops = told?.drops.filter(({ ratio }) => ratio > 0) ?? [];
+    const isAsBefore =
+      made !== undefined && endpoints === made.set.endpoints && sameDrops(drops, made.set.drops ?? NO_DROPS);
+    const set = isAsBefore ? made.set : { cluster: name, endpoints, ...(drops.length > 0 && { drops }) };
     this.#sets.set(name, { lists, set });
     return set;
   }
@@ -224,6 +229,14 @@ export class EnvoySnapshot implements Snapshot {
     const service = this.#services.byHost.get(from.host) ?? OF_ENVOY;
     return from.kind === "eds" || from.kind === "aggregate" ? this.#told(from, service) : service;
   }
+}
+
+const NO_DROPS: readonly DroppedShare[] = [];
+
+function sameDrops(a: readonly DroppedShare[], b: readonly DroppedShare[]): boolean {
+  return (
+    a.length === b.length && a.every(({ category, ratio }, at) => category === b[at]?.category && ratio === b[at].ratio)
+  );
 }
 
 /** Of the cluster for what is let through. */

@@ -21,11 +21,9 @@ export function notHonoured({ listeners, routes, clusters, endpoints }: EnvoyRes
   for (const [name, { notices }] of listeners) said("Listener", name, notices);
   for (const [name, { notices }] of routes) said("RouteConfiguration", name, notices);
   for (const [name, { notices }] of clusters) said("Cluster", name, notices);
-  for (const [name, { unusable, drops, overprovisioningPercent }] of endpoints) {
-    said("ClusterLoadAssignment", name, [
-      ...drops.map(({ category }) => `policy.drop_overloads ${category}`),
-      ...(overprovisioningPercent === 140 ? [] : [`policy.overprovisioning_factor ${overprovisioningPercent}`]),
-    ]);
+  for (const [name, { unusable, overprovisioningPercent }] of endpoints) {
+    const factor = `policy.overprovisioning_factor ${overprovisioningPercent}`;
+    said("ClusterLoadAssignment", name, overprovisioningPercent === 140 ? [] : [factor]);
     const message = `endpoints of ${name} cannot be called from here: ${unusable.join(", ")}`;
     tell("ClusterLoadAssignment", name, unusable, message);
   }

@@ -1,21 +1,13 @@
 /** What a route does with a request that it matches. */
 
-import type { Destination, ForwardAction, HashKey, MirrorPolicy, Rewrite, RouteAction } from "@inmesh/model";
-import {
-  compileDirectResponse,
-  compileRedirect,
-  type PathTest,
-  prefixRewrite,
-  regexFault,
-  regexRewrite,
-} from "@inmesh/model/internal";
+import type { Destination, ForwardAction, MirrorPolicy, RouteAction } from "@inmesh/model";
+import { compileDirectResponse, compileRedirect, type PathTest } from "@inmesh/model/internal";
+import type { HashPolicy } from "./hash-policy.js";
 import { compileHeaderOps, type HeaderToAdd } from "./header-ops.js";
 import { type Findings, known } from "./refusal.js";
 import type { RetrySpec } from "./retry.js";
-import { type AnyMessage, durationMs, type Fields, fraction, type RuntimeFraction } from "./schema.js";
-import type { RegexMatcher } from "./string-matcher.js";
-
-type RegexRewrite = Fields<{ pattern: RegexMatcher; substitution: string }>;
+import { asPrefix, type RegexRewrite, type RewriteSpec, rewriteBy } from "./rewrite.js";
+import { type AnyMessage, type Fields, fraction, type RuntimeFraction } from "./schema.js";
 
 export type WeightedCluster = Fields<{
   name: string;
@@ -29,42 +21,23 @@ export type WeightedCluster = Fields<{
   host_rewrite_literal: string;
 }>;
 
-export type ForwardSpec = Fields<{
-  cluster: string;
-  cluster_header: string;
-  weighted_clusters: Fields<{ clusters: readonly WeightedCluster[]; total_weight: number }>;
-  cluster_not_found_response_code: string | number;
-  prefix_rewrite: string;
-  regex_rewrite: RegexRewrite;
-  host_rewrite_literal: string;
-  auto_host_rewrite: boolean;
-  host_rewrite_header: string;
-  host_rewrite_path_regex: RegexRewrite;
-  timeout: string;
-  retry_policy: RetrySpec;
-  request_mirror_policies: readonly Fields<{
+export type ForwardSpec = RewriteSpec &
+  Fields<{
     cluster: string;
     cluster_header: string;
-    runtime_fraction: RuntimeFraction;
-  }>[];
-  hash_policy: readonly HashPolicy[];
-  cors: object;
-  max_stream_duration: Fields<{ max_stream_duration: string; grpc_timeout_header_max: string }>;
-}>;
-
-type HashPolicy = Fields<{
-  header: Fields<{ header_name: string; regex_rewrite: object }>;
-  cookie: Fields<{
-    name: string;
-    ttl: string;
-    path: string;
-    attributes: readonly Fields<{ name: string; value: string }>[];
+    weighted_clusters: Fields<{ clusters: readonly WeightedCluster[]; total_weight: number }>;
+    cluster_not_found_response_code: string | number;
+    timeout: string;
+    retry_policy: RetrySpec;
+    request_mirror_policies: readonly Fields<{
+      cluster: string;
+      cluster_header: string;
+      runtime_fraction: RuntimeFraction;
+    }>[];
+    hash_policy: readonly HashPolicy[];
+    cors: object;
+    max_stream_duration: Fields<{ max_stream_duration: string; grpc_timeout_header_max: string }>;
   }>;
-  connection_properties: Fields<{ source_ip: boolean }>;
-  query_parameter: Fields<{ name: string }>;
-  filter_state: object;
-  terminal: boolean;
-}>;
 
 export type RedirectSpec = Fields<{
   https_redirect: boolean;
@@ -92,7 +65,16 @@ const FORWARD_READ = known(
     "prefix_rewrite",
     "regex_rewrite",
   ],
-  ...["host_rewrite_literal", "auto_host_rewrite", "timeout", "retry_policy", "request_mirror_policies", "hash_policy"],
+  ...[
+    "host_rewrite_literal",
+    "auto_host_rewrite",
+    "host_rewrite_header",
+    "host_rewrite_path_regex",
+    "timeout",
+    "retry_policy",
+    "request_mirror_policies",
+    "hash_policy",
+  ],
   // Envoy's own ways of the same, or of what no client of this process does: upgrades, gRPC's deadline in a header.
   ...[
     "max_stream_duration",
@@ -110,7 +92,12 @@ const WHOLE = 100;
 const MOST_WEIGHT = 2 ** 32 - 1;
 
 /** @returns undefined where nobody can be asked: the reason is among the findings */
-export function compileForward(spec: ForwardSpec, findings: Findings, where: string): ForwardAction | undefined {
+export function compileForward(
+  spec: ForwardSpec,
+  profile: "envoy" | "grpc",
+  findings: Findings,
+  where: string,
+): ForwardAction | undefined {
   findings.unread(spec, FORWARD_READ, `${where}.route`);
   const missingStatus = MISSING_STATUS[String(spec.cluster_not_found_response_code ?? "")];
   const end = missingStatus === undefined ? {} : { missingStatus };
@@ -118,6 +105,9 @@ export function compileForward(spec: ForwardSpec, findings: Findings, where: str
     const destinations = [destinationOf(spec.cluster, WHOLE)];
     return { kind: "forward", destinations, totalWeight: WHOLE, ...end };
   }
+  // Of gRPC's clusters only those are asked for that rules name, and gRPC knows no such routes (gRFC A28).
+  const named = profile === "envoy" ? spec.cluster_header : undefined;
+  if (named) return { kind: "forward", destinations: [namedDestination(named, WHOLE)], totalWeight: WHOLE, ...end };
   const { clusters } = spec.weighted_clusters ?? {};
   if (clusters === undefined) {
     findings.notHonoured(
@@ -132,7 +122,7 @@ export function compileForward(spec: ForwardSpec, findings: Findings, where: str
     );
   }
   const used = clusters.filter(({ weight = 0 }) => weight > 0);
-  if (used.some(({ name }) => name === undefined)) {
+  if (used.some(({ name, cluster_header }) => name === undefined && !(profile === "envoy" && cluster_header))) {
     findings.notHonoured(`${where}.route.weighted_clusters.cluster_header`);
     return undefined;
   }
@@ -153,12 +143,15 @@ export function compileForward(spec: ForwardSpec, findings: Findings, where: str
       findings,
       `${place}.response_headers`,
     );
-    return {
-      ...destinationOf(each.name ?? "", each.weight ?? 0),
+    const own = {
       ...(requestHeaders && { requestHeaders }),
       ...(responseHeaders && { responseHeaders }),
       ...(each.host_rewrite_literal !== undefined && { authority: each.host_rewrite_literal }),
     };
+    const { name, cluster_header = "", weight = 0 } = each;
+    return name === undefined
+      ? namedDestination(cluster_header, weight, own)
+      : { ...destinationOf(name, weight), ...own };
   });
   return { kind: "forward", destinations, totalWeight: total, ...end };
 }
@@ -171,6 +164,24 @@ export function destinationOf(cluster: string, weight: number): Destination {
   return { cluster, host, port, subset, weight };
 }
 
+/**
+ * The cluster that a header of the request names, as it is when the route is found.
+ * @param own what the destination adds
+ */
+function namedDestination(header: string, weight: number, own: Partial<Destination> = {}): Destination {
+  const name = header.toLowerCase();
+  const text = `the cluster in header ${name}`;
+  const unnamed: Destination = {
+    ...{ cluster: text, host: text, port: 0, subset: "", weight, ...own },
+    forRequest(request) {
+      const value = request.header(name);
+      const cluster = typeof value === "string" ? value : value?.[0];
+      return cluster ? { ...destinationOf(cluster, weight), ...own } : unnamed;
+    },
+  };
+  return unnamed;
+}
+
 export function clusterParts(name: string): { readonly host: string; readonly port: number; readonly subset: string } {
   const [direction, port, subset, host, more] = name.split("|");
   const number = Number(port);
@@ -179,75 +190,24 @@ export function clusterParts(name: string): { readonly host: string; readonly po
   return { host, port: number, subset: subset ?? "" };
 }
 
-export function compileMirrors(spec: ForwardSpec, findings: Findings, where: string): readonly MirrorPolicy[] {
-  return (spec.request_mirror_policies ?? []).flatMap(({ cluster, runtime_fraction }, index) => {
+export function compileMirrors(
+  spec: ForwardSpec,
+  profile: "envoy" | "grpc",
+  findings: Findings,
+  where: string,
+): readonly MirrorPolicy[] {
+  return (spec.request_mirror_policies ?? []).flatMap(({ cluster, cluster_header, runtime_fraction }, index) => {
     const field = spec.request_mirror_policies?.length === 1 ? "mirror" : `mirrors[${index}]`;
-    if (!cluster) {
+    const named = profile === "envoy" && cluster_header ? namedDestination(cluster_header, WHOLE) : undefined;
+    const destination = cluster ? destinationOf(cluster, WHOLE) : named;
+    if (destination === undefined) {
       findings.notHonoured(`${where}.route.request_mirror_policies.cluster_header`);
       return [];
     }
     const share = runtime_fraction?.default_value;
     const ratio = share === undefined ? 1 : fraction(share);
-    return ratio === 0 ? [] : [{ destination: destinationOf(cluster, WHOLE), ratio, field }];
+    return ratio === 0 ? [] : [{ destination, ratio, field }];
   });
-}
-
-export function compileHashKeys(spec: ForwardSpec, findings: Findings, where: string): readonly HashKey[] | undefined {
-  const place = `${where}.route.hash_policy`;
-  const keys = (spec.hash_policy ?? []).flatMap(
-    ({ header, cookie, connection_properties, query_parameter, terminal }): HashKey[] => {
-      if (terminal) findings.notHonoured(`${place}.terminal`);
-      if (header?.header_name) {
-        if (header.regex_rewrite !== undefined) findings.notHonoured(`${place}.header.regex_rewrite`);
-        return [{ kind: "header", name: header.header_name.toLowerCase() }];
-      }
-      if (query_parameter?.name) return [{ kind: "queryParameter", name: query_parameter.name }];
-      if (connection_properties?.source_ip) return [{ kind: "sourceIp" }];
-      if (cookie !== undefined) {
-        const { name = "", path = "", ttl, attributes = [] } = cookie;
-        const pairs = attributes.map((each) => [each.name ?? "", each.value ?? ""] as const);
-        return [
-          { kind: "cookie", name, path, ...(ttl !== undefined && { ttlMs: durationMs(ttl, 0) }), attributes: pairs },
-        ];
-      }
-      findings.notHonoured(`${place}.filter_state`);
-      return [];
-    },
-  );
-  return keys.length === 0 ? undefined : keys;
-}
-
-export function compileRewrite(
-  spec: ForwardSpec,
-  matched: PathTest,
-  findings: Findings,
-  where: string,
-): Rewrite | undefined {
-  const { prefix_rewrite: prefix, regex_rewrite: regex, host_rewrite_literal: authority, auto_host_rewrite } = spec;
-  if (auto_host_rewrite) findings.notHonoured(`${where}.route.auto_host_rewrite`);
-  const path = prefix
-    ? prefixRewrite(prefix, asPrefix(matched))
-    : rewriteBy(regex, findings, `${where}.route.regex_rewrite`);
-  if (path === undefined && authority === undefined) return undefined;
-  return { ...(path && { path }), ...(authority !== undefined && { authority }) };
-}
-
-function rewriteBy(
-  regex: RegexRewrite | undefined,
-  findings: Findings,
-  where: string,
-): ((path: string) => string) | undefined {
-  if (regex === undefined) return undefined;
-  const pattern = regex.pattern?.regex ?? "";
-  const fault = regexFault(pattern);
-  if (fault !== undefined) findings.fault(`${where} has a pattern that RE2 does not take: ${fault}`);
-  // A group that is not there changes nothing, as in Envoy.
-  return regexRewrite(pattern, regex.substitution ?? "");
-}
-
-/** Of whole elements Envoy puts the new text in place of the old, and adds or drops no slash. */
-function asPrefix(matched: PathTest): PathTest {
-  return matched.kind === "elements" ? { kind: "prefix", text: matched.text, ignoreCase: false } : matched;
 }
 
 const REDIRECTS: Readonly<Record<string, number>> = {

@@ -2,15 +2,15 @@
 
 import type { HeaderOps, ResourceRef, Route, RouteAction } from "@inmesh/model";
 import type { IndexedRoute, PathTest } from "@inmesh/model/internal";
+import { compileHashKeys } from "./hash-policy.js";
 import { compileHeaderOps, type HeaderToAdd, mergeHeaderOps } from "./header-ops.js";
 import { compileRouteFilters, type PerFilterConfig, type RouteFilters } from "./per-filter.js";
 import { type Findings, known } from "./refusal.js";
 import { compileRetryPolicy, NO_RETRY, type RetrySpec } from "./retry.js";
+import { compileRewrite } from "./rewrite.js";
 import {
   compileForward,
-  compileHashKeys,
   compileMirrors,
-  compileRewrite,
   type DirectResponseSpec,
   directResponse,
   type ForwardSpec,
@@ -83,10 +83,10 @@ export function compileRoute(
   const filters = compileRouteFilters([...context.filters, spec.typed_per_filter_config], findings, where);
   const whole = isEverything(match);
   const forward = spec.route;
-  const action = actionOf(spec, context.port, match.path, findings, where);
+  const action = actionOf(spec, context, match.path, findings, where);
   const timeoutMs = forward === undefined ? 0 : timeoutOf(forward, context);
   const retry = forward?.retry_policy ?? context.retry;
-  const hashKeys = forward && compileHashKeys(forward, findings, where);
+  const hashKeys = forward && compileHashKeys(forward.hash_policy, findings, where);
   const route: Route = {
     name: spec.name || "default",
     ...placeOf(spec, where),
@@ -99,7 +99,7 @@ export function compileRoute(
         ? NO_RETRY
         : compileRetryPolicy(retry, timeoutMs, findings, `${where}.route.retry_policy`),
     ...filtersOf(filters, action),
-    mirrors: forward === undefined ? [] : compileMirrors(forward, findings, where),
+    mirrors: forward === undefined ? [] : compileMirrors(forward, context.timeouts, findings, where),
     requestHeaders: mergeHeaderOps(own.request, context.headers.request),
     responseHeaders: mergeHeaderOps(own.response, context.headers.response),
     ...(hashKeys && { hashKeys }),
@@ -127,10 +127,16 @@ function filtersOf({ fault, cors, session }: RouteFilters, action: RouteAction) 
   return { fault, cors: action.kind === "forward" ? cors : undefined, ...(session && { session }) };
 }
 
-function actionOf(spec: RouteSpec, port: number, path: PathTest, findings: Findings, where: string): RouteAction {
+function actionOf(
+  spec: RouteSpec,
+  { port, timeouts: profile }: RouteContext,
+  path: PathTest,
+  findings: Findings,
+  where: string,
+): RouteAction {
   if (spec.redirect !== undefined) return redirectAction(spec.redirect, port, path, findings, where);
   if (spec.direct_response !== undefined) return directResponse(spec.direct_response, findings, where);
-  const forward = spec.route && compileForward(spec.route, findings, where);
+  const forward = spec.route && compileForward(spec.route, profile, findings, where);
   if (forward !== undefined) return forward;
   if (spec.route === undefined)
     findings.notHonoured(`${where}.${spec.filter_action === undefined ? "action" : "filter_action"}`);

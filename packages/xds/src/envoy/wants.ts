@@ -37,11 +37,12 @@ export class InUse {
 
 /** Clusters that requests of a host may go to. */
 export function clustersOf({ routes }: VirtualHost): readonly string[] {
-  const names = routes.flatMap(({ action, mirrors }) => [
-    ...(action.kind === "forward" ? action.destinations.map(({ cluster }) => cluster) : []),
-    ...mirrors.map(({ destination }) => destination.cluster),
+  const destinations = routes.flatMap(({ action, mirrors }) => [
+    ...(action.kind === "forward" ? action.destinations : []),
+    ...mirrors.map(({ destination }) => destination),
   ]);
-  return [...new Set(names)];
+  // What a request names is in use from the first that does.
+  return [...new Set(destinations.flatMap(({ cluster, forRequest }) => (forRequest === undefined ? cluster : [])))];
 }
 
 /** The cluster itself and, of an aggregate, all that it is made of. Cycles end. */

@@ -1,5 +1,9 @@
 /** Where the endpoints of a cluster are, as the endpoint discovery service says it. */
 
+import type { DroppedShare } from "@inmesh/model";
+
+export type { DroppedShare };
+
 /** envoy.config.core.v3.HealthStatus */
 export type EndpointHealth = "unknown" | "healthy" | "unhealthy" | "draining" | "timeout" | "degraded";
 
@@ -34,12 +38,6 @@ export interface LocalityEndpoints {
   /** Share of the calls within the priority; 0: none was given. */
   readonly weight: number;
   readonly endpoints: readonly AssignedEndpoint[];
-}
-
-export interface DroppedShare {
-  readonly category: string;
-  /** 0 to 1. */
-  readonly ratio: number;
 }
 
 export interface ClusterAssignment {
