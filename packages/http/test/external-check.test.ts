@@ -160,6 +160,27 @@ describe("an external authorizer", () => {
     expect(made.asked[0]?.headers["z-other"]).toBeUndefined();
   });
 
+  it("is told of the request by commands in the values, as Envoy fills them in, and nothing where nothing is there", async () => {
+    const made = await mesh(allow, {
+      additionalHeaders: [
+        ["x-req", "a%REQ(x-foo)%b%REQ(x-none)%"],
+        ["x-first", "%REQ(x-none?x-foo):2%"],
+        ["x-only-absent", "%REQ(x-none)%"],
+        ["x-what", "%REQ(:METHOD)% %REQ(:PATH)% %REQ(:AUTHORITY)% %PROTOCOL%"],
+        ["x-who", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%%DOWNSTREAM_PEER_URI_SAN%"],
+        ["x-percent", "100%%"],
+        ["x-unknown", "%UPSTREAM_CLUSTER%"],
+      ],
+    });
+    const port = await serve(made);
+    await ask(port, "/x/../c?q=1", { headers: { host: "web.example", "x-foo": "bar" } });
+    expect(made.asked[0]?.headers).toMatchObject({
+      ...{ "x-req": "abarb", "x-first": "ba", "x-what": "GET /c?q=1 web.example HTTP/1.1", "x-who": "127.0.0.1" },
+      ...{ "x-percent": "100%", "x-unknown": "%UPSTREAM_CLUSTER%" },
+    });
+    expect(made.asked[0]?.headers["x-only-absent"]).toBeUndefined();
+  });
+
   it("is not asked where no rule says so, and asked before tokens and other rules are looked at", async () => {
     const made = await mesh(
       allow,

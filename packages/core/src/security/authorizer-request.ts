@@ -2,6 +2,7 @@
 
 import type { ExternalAuthorizer } from "@inmesh/model";
 import type { Arrival, BodyStart } from "./arrival.js";
+import { checkHeaderValue } from "./check-header-value.js";
 import type { CheckedRequest } from "./external-check.js";
 import { NamePatterns } from "./name-patterns.js";
 
@@ -22,9 +23,10 @@ const NEVER_TOLD: ReadonlySet<string> = new Set([
 /** @param start undefined: the authorizer does not look at bodies */
 export function authorizerRequest(
   authorizer: ExternalAuthorizer,
-  { arrival, target, authority }: CheckedRequest,
+  checked: CheckedRequest,
   start: BodyStart | undefined,
 ): AuthorizerRequest {
+  const { arrival, target, authority } = checked;
   const body = start?.bytes ?? new Uint8Array(0);
   const headers = ["host", authority];
   const own = new Set(authorizer.additionalHeaders.map(([name]) => name.toLowerCase()));
@@ -36,7 +38,10 @@ export function authorizerRequest(
     if (own.has(name) || NEVER_TOLD.has(name) || !patterns.match(name)) continue;
     headers.push(name, joined(arrival.header(name) ?? ""));
   }
-  for (const [name, value] of authorizer.additionalHeaders) headers.push(name.toLowerCase(), value);
+  for (const [name, written] of authorizer.additionalHeaders) {
+    const value = checkHeaderValue(written, checked);
+    if (value !== "") headers.push(name.toLowerCase(), value);
+  }
   if (start !== undefined && body.length > 0) headers.push("x-envoy-auth-partial-body", String(!start.complete));
   return { method: arrival.method, path: `${authorizer.pathPrefix}${target}`, headers, body };
 }

@@ -78,6 +78,8 @@ export interface CheckResponse {
   };
   /** Asked for and not done here. */
   readonly changesQuery: boolean;
+  /** It says something for later filters of Envoy's (`dynamic_metadata`), which no rule here can read. */
+  readonly hasMetadata: boolean;
 }
 
 /** @throws {RangeError} for what is no such message */
@@ -85,6 +87,7 @@ export function checkResponse(message: Uint8Array): CheckResponse {
   let code = 0;
   let text = "";
   let changesQuery = false;
+  let hasMetadata = false;
   const denied = { status: 0, headers: [] as HeaderChange[], body: "" };
   const ok = { headers: [] as HeaderChange[], remove: [] as string[], answer: [] as HeaderChange[] };
   for (const { number, bytes } of fieldsOf(message)) {
@@ -100,6 +103,8 @@ export function checkResponse(message: Uint8Array): CheckResponse {
         if (each.number === 2) denied.headers.push(headerChange(each.bytes));
         if (each.number === 3) denied.body = textOf(each.bytes);
       }
+    } else if (number === 4) {
+      hasMetadata = bytes.length > 0;
     } else if (number === 3) {
       for (const each of fieldsOf(bytes)) {
         if (each.number === 2) ok.headers.push(headerChange(each.bytes));
@@ -109,7 +114,7 @@ export function checkResponse(message: Uint8Array): CheckResponse {
       }
     }
   }
-  return { code, message: text, denied, ok, changesQuery };
+  return { code, message: text, denied, ok, changesQuery, hasMetadata };
 }
 
 /** HeaderValueOption. Of its two ways to say whether it appends the older one decides where it is there. */

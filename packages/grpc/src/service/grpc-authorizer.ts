@@ -13,9 +13,14 @@ const NEVER_SET = /^(?::|x-inmesh-|host$|content-length$|connection$|transfer-en
 
 export class GrpcAuthorizer implements AuthorizerTransport {
   readonly #clients: ServiceClients;
+  readonly #onNotice: (message: string) => void;
+  /** Names of authorizers of whose metadata it was said that nobody reads it. */
+  readonly #told = new Set<string>();
 
-  constructor(clients: ServiceClients) {
+  /** @param onNotice told once of what an authorizer says and nobody here reads */
+  constructor(clients: ServiceClients, onNotice: (message: string) => void = () => {}) {
     this.#clients = clients;
+    this.#onNotice = onNotice;
   }
 
   async ask(
@@ -26,6 +31,12 @@ export class GrpcAuthorizer implements AuthorizerTransport {
     const { host, port, timeoutMs } = authorizer;
     const message = checkRequest(authorizer, request, start);
     const answer = checkResponse(await this.#clients.call({ host, port, path: METHOD, message, timeoutMs }));
+    if (answer.hasMetadata && !this.#told.has(authorizer.name)) {
+      this.#told.add(authorizer.name);
+      this.#onNotice(
+        `the authorizer "${authorizer.name}" answers with dynamic_metadata, which is for other filters of Envoy: nothing here reads it`,
+      );
+    }
     if (answer.code !== 0) return denial(authorizer, answer);
     if (answer.changesQuery) throw new Error("it wants to change the query, which this version does not do");
     const { headers, remove, answer: toCaller } = answer.ok;

@@ -138,6 +138,21 @@ describe("analyze", () => {
     ]);
   });
 
+  it("warns of a command nobody fills in for an authorizer, which may be sent more of them than services are", () => {
+    const yaml = `apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+extensionProviders:
+- name: door
+  envoyExtAuthzHttp:
+    service: door.shop.svc.cluster.local
+    port: 80
+    includeAdditionalHeadersInCheck: {x-a: "%REQ(x-b):3%%DOWNSTREAM_PEER_URI_SAN%%%", x-c: "%UPSTREAM_HOST%"}
+`;
+    expect(analyze(read(yaml), []).map(({ code, path }) => [code, path])).toEqual([
+      ["IM0301", "spec.extensionProviders[0].envoyExtAuthzHttp.includeAdditionalHeadersInCheck.x-c"],
+    ]);
+  });
+
   it("warns of a header command nobody fills in, and of a deprecated field", () => {
     const rule = `  - route: [{destination: {host: reviews}}]
     fault: {delay: {percent: 5, fixedDelay: 1s}}

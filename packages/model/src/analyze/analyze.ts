@@ -28,7 +28,7 @@ import { checkDestinationRule } from "./destination-rule-references.js";
 import { collectFindings } from "./finding.js";
 import { checkGatewayReferences } from "./gateway-references.js";
 import { checkGatewayRoute, checkTwoLanguages } from "./gateway-routes.js";
-import { checkHeaderCommands } from "./header-commands.js";
+import { checkAuthorizerHeaders, checkHeaderCommands } from "./header-commands.js";
 import { checkHostConflicts } from "./host-conflicts.js";
 import { checkHostPolicies } from "./host-policies.js";
 import { checkMeshModes } from "./mesh-modes.js";
@@ -76,6 +76,7 @@ export function analyze(
     checkDeprecatedRoutes(resource, report);
     checkHeaderCommands(resource, report);
   }
+  if (meshConfig !== undefined) checkAuthorizerHeaders(meshConfig, report);
   const gatewayRoutes = GATEWAY_ROUTE_KINDS.flatMap((kind) => ofKind<GatewayRouteSpec>(kind));
   for (const resource of gatewayRoutes) checkGatewayRoute(resource, set, report);
   checkTwoLanguages(gatewayRoutes, virtualServices, exportTo.virtualService, report);

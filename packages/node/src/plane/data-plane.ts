@@ -207,7 +207,7 @@ export class DataPlane {
     guard.external = new HttpExternalCheck({
       client: this.client,
       isOwn,
-      grpc: new LazyAuthorizer(this),
+      grpc: new LazyAuthorizer(this, noticed("access")),
       onNotice: noticed("access"),
     });
     this.engine.gate.rateLimitServices = lazyRateLimits(this);

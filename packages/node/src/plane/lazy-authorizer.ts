@@ -5,10 +5,12 @@ import type { DataPlane } from "./data-plane.js";
 
 export class LazyAuthorizer implements AuthorizerTransport {
   readonly #plane: DataPlane;
+  readonly #onNotice: (message: string) => void;
   #loading: Promise<AuthorizerTransport> | undefined;
 
-  constructor(plane: DataPlane) {
+  constructor(plane: DataPlane, onNotice: (message: string) => void) {
     this.#plane = plane;
+    this.#onNotice = onNotice;
   }
 
   async ask(...asked: Parameters<AuthorizerTransport["ask"]>): ReturnType<AuthorizerTransport["ask"]> {
@@ -21,6 +23,7 @@ export class LazyAuthorizer implements AuthorizerTransport {
       import("@inmesh/grpc"),
       import("./grpc-client.js"),
     ]);
-    return new GrpcAuthorizer(new ServiceClients(() => grpcClient(this.#plane), this.#plane.clock));
+    const clients = new ServiceClients(() => grpcClient(this.#plane), this.#plane.clock);
+    return new GrpcAuthorizer(clients, this.#onNotice);
   }
 }

@@ -1,0 +1,56 @@
+/**
+ * Values of `includeAdditionalHeadersInCheck`, whose commands Envoy fills in by the request that is judged (seen with Envoy 1.40): what is
+ * not there is empty, and a header that is empty is left out.
+ */
+
+import { plainAddress } from "./client-address.js";
+import type { CheckedRequest } from "./external-check.js";
+
+const COMMAND = /%(?:%|([A-Z_]+)(?:\(([^)]*)\))?(?::(\d+))?%)/g;
+
+/** Commands that are not known here stay as they are written; `analyze` names them (IM0301). */
+export function checkHeaderValue(value: string, checked: CheckedRequest): string {
+  if (!value.includes("%")) return value;
+  return value.replace(COMMAND, (whole, command?: string, argument = "", length?: string) => {
+    if (command === undefined) return "%";
+    const found = valueOf(command, argument, checked);
+    if (found === undefined) return whole;
+    return length === undefined ? found : found.slice(0, Number(length));
+  });
+}
+
+function valueOf(command: string, argument: string, checked: CheckedRequest): string | undefined {
+  const { arrival } = checked;
+  switch (command) {
+    case "REQ":
+      return firstOf(argument.toLowerCase().split("?"), checked);
+    case "PROTOCOL":
+      return arrival.header(":method") === undefined ? "HTTP/1.1" : "HTTP/2";
+    case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT":
+    case "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT":
+      return plainAddress(arrival.remoteAddress);
+    case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT":
+      return plainAddress(arrival.localAddress);
+    case "DOWNSTREAM_LOCAL_PORT":
+      return String(arrival.localPort ?? "");
+    case "DOWNSTREAM_PEER_URI_SAN":
+      return arrival.peer?.id ?? "";
+    case "REQUESTED_SERVER_NAME":
+      return arrival.sni;
+    default:
+      return undefined;
+  }
+}
+
+/** Of the first name that is there; of repeated lines the first. */
+function firstOf(names: readonly string[], { arrival, target, authority }: CheckedRequest): string {
+  for (const name of names) {
+    if (name === ":method") return arrival.method;
+    if (name === ":path") return target;
+    if (name === ":authority" || name === "host") return authority;
+    if (name === ":scheme") return arrival.peer === undefined ? "http" : "https";
+    const value = arrival.header(name);
+    if (value !== undefined) return typeof value === "string" ? value : (value[0] ?? "");
+  }
+  return "";
+}
