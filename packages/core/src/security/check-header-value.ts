@@ -13,13 +13,13 @@ export function checkHeaderValue(value: string, checked: CheckedRequest): string
   if (!value.includes("%")) return value;
   return value.replace(COMMAND, (whole, command?: string, argument = "", length?: string) => {
     if (command === undefined) return "%";
-    const found = valueOf(command, argument, checked);
+    const found = valueOfCommand(command, argument, checked);
     if (found === undefined) return whole;
     return length === undefined ? found : found.slice(0, Number(length));
   });
 }
 
-function valueOf(command: string, argument: string, checked: CheckedRequest): string | undefined {
+function valueOfCommand(command: string, argument: string, checked: CheckedRequest): string | undefined {
   const { arrival } = checked;
   switch (command) {
     case "REQ":
