@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, type Server as NetServer, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { type Clock, Contexts, type Identity, systemClock } from "@inmesh/core";
 import { TimerWheel } from "@inmesh/core/internal";
@@ -45,7 +45,7 @@ export class SecuredMesh implements AsyncDisposable {
   readonly contexts = new Contexts();
   readonly notices: string[] = [];
   readonly #listeners = new Set<() => void>();
-  readonly #opened: AnyServer[] = [];
+  readonly #opened: (AnyServer | NetServer)[] = [];
   #snapshot: Snapshot | undefined;
   #given: SecuredMeshOptions;
 
@@ -89,7 +89,7 @@ export class SecuredMesh implements AsyncDisposable {
   }
 
   /** @returns the port it listens on */
-  async listen(server: AnyServer): Promise<number> {
+  async listen(server: AnyServer | NetServer): Promise<number> {
     this.#opened.push(server);
     attachServer(server, this.servers);
     await once(server.listen(0, "127.0.0.1"), "listening");

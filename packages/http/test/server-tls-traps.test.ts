@@ -20,6 +20,7 @@ import {
   hear,
   LAST_GET,
   MESH,
+  OTHER,
   SERVER,
   SecuredMesh,
   said,
@@ -467,6 +468,45 @@ describe("rotation", () => {
     await Promise.all(load);
     expect(mesh.security.read().refused).toEqual({});
   });
+
+  it.each(["its alias", "its bundle"])(
+    "that takes a trust domain away, by %s, ends its callers' connections and takes no more",
+    async (way) => {
+      const caller = OTHER.issue("ns/shop/sa/web");
+      const both = { ...BUNDLES, "other.local": [OTHER.root.pem] };
+      const identity = new TestIdentity({ own: SERVER, bundles: both });
+      await using mesh = new SecuredMesh({
+        ...{ identity, mode: "STRICT", policy: { trustDomains: ["cluster.local", "other.local"] } },
+        limits: { upgradedMs: 1 }, // for what knows no requests
+      });
+      const { port } = await mesh.serve();
+      const h2 = await mesh.listen(createHttp2Server((_, response) => response.end("h2")));
+      const tcp = await mesh.listen(createNetServer((socket) => socket.on("error", () => {}).write("hello")));
+      const session = connectHttp2(`https://127.0.0.1:${h2}`, secureOptions(caller));
+      await once(session.request().resume(), "close");
+      const [theirs, ours, raw] = [dial(port, secureOptions(caller)), dial(port), dial(tcp, secureOptions(caller))];
+      const ticket = new Promise<Buffer>((resolve) => theirs.on("session", resolve));
+      const [ending, staying, held] = [hear(theirs), hear(ours), hear(raw)];
+      theirs.write(GET);
+      ours.write(GET);
+      await until(() => ending.text.includes("200 OK") && staying.text.includes("200 OK") && held.text === "hello");
+      expect(said(ending).peer).toBe("other.local/ns/shop/sa/web");
+      const goaway = once(session, "goaway");
+      if (way === "its alias") mesh.set({ policy: { trustDomains: ["cluster.local"] } });
+      else identity.set({ own: SERVER, bundles: BUNDLES });
+      await goaway;
+      await Promise.all([ending.ended, held.ended]);
+      expect(mesh.security.read().refused).toMatchObject({ distrusted: 1 });
+      for (const again of [{}, { session: await ticket }]) {
+        expect((await ask(dial(port, { ...secureOptions(caller), ...again }))).text).toBe("");
+        expect((await ask(dial(tcp, { ...secureOptions(caller), ...again }))).text).toBe("");
+      }
+      ours.write(LAST_GET);
+      await staying.ended;
+      expect(staying.text.match(/200 OK/g)).toHaveLength(2);
+      expect(mesh.notices.join()).toMatch(/other\.local/);
+    },
+  );
 
   it("that takes a root away ends connections of its callers: idle ones, busy ones with their next answer, HTTP/2 by GOAWAY", async () => {
     const old = new TestTrustDomain("cluster.local", " before");

@@ -18,6 +18,8 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
   readonly cwd?: string;
+  /** Open files that it inherits, from 3 on. */
+  readonly fds?: readonly number[];
 }
 
 export interface Child {
@@ -53,7 +55,7 @@ export function newFolder(): string {
 
 /** @param fixture file name in fixture/, or an absolute path */
 export function start(fixture: string, options: ChildOptions): Child {
-  const { service = "app", folder, load = "import", env = {}, args = [], nodeArgs = [], cwd } = options;
+  const { service = "app", folder, load = "import", env = {}, args = [], nodeArgs = [], cwd, fds = [] } = options;
   const file = fixture.startsWith("/") ? fixture : fileURLToPath(new URL(`./fixture/${fixture}`, import.meta.url));
   const preload = { import: ["--import", pathToFileURL(REGISTER).href], require: ["--require", REGISTER], none: [] }[
     load
@@ -68,7 +70,7 @@ export function start(fixture: string, options: ChildOptions): Child {
       INMESH_CONFIG: folder,
       ...env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...fds],
   });
   running.push(child);
   let out = "";
