@@ -94,6 +94,18 @@ describe("a call to a member of the mesh", () => {
     expect(server.accepted()).toBe(1);
   });
 
+  it("goes to anybody whom the roots vouch for where policy names nobody and the operator accepts that, and to no stranger", async () => {
+    await using server = await authority.listen();
+    await using other = await stranger.listen();
+    await using refusing = await meshTo({ ports: [server.port], tls: mutual({ identities: [] }) });
+    expect(await ask(refusing)).toMatchObject({ status: 503, code: "WRONG_PEER" });
+    await using mesh = await meshTo({ ports: [server.port], tls: mutual({ identities: [], anyIdentity: true }) });
+    expect(await ask(mesh)).toMatchObject({ status: 200, text: "secure" });
+    await using lost = await meshTo({ ports: [other.port], tls: mutual({ identities: [], anyIdentity: true }) });
+    expect(await ask(lost)).toMatchObject({ status: 503, code: "WRONG_PEER" });
+    expect([server.seen.length, other.seen.length]).toEqual([1, 0]);
+  });
+
   it("is known to servers that speak none but Istio's own protocols", async () => {
     await using server = await authority.listen(PAY, { ALPNProtocols: ["istio-http/1.1"] });
     await using mesh = await meshTo({ ports: [server.port] });

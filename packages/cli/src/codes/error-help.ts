@@ -71,7 +71,7 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   WRONG_PEER: {
     remedy:
-      "the message names who was expected and who was found. Nothing was sent to it, nor will be: the call is tried elsewhere where policy allows a retry, the endpoint is avoided for 0.5 s, doubling up to 10 s, and `/clusters` of the process counts such attempts (`wrongPeers`). Somebody else may have taken the address, or registered as the service. Where the identity found is right, say so: `subjectAltNames` of the DestinationRule or the ServiceEntry, `serviceAccount` of the WorkloadEntry, or the annotation `inmesh.dev/service-accounts` of the Service.",
+      "the message names who was expected and who was found. Nothing was sent to it, nor will be: the call is tried elsewhere where policy allows a retry, the endpoint is avoided for 0.5 s, doubling up to 10 s, and `/clusters` of the process counts such attempts (`wrongPeers`). Somebody else may have taken the address, or registered as the service. Where the identity found is right, say so: `subjectAltNames` of the DestinationRule or the ServiceEntry, `serviceAccount` of the WorkloadEntry, or the annotation `inmesh.dev/service-accounts` of the Service. Where a control plane of Envoy's names nobody, see [servers without a name](xds-profiles.md#servers-without-a-name).",
     example:
       'GET http://pay/42 failed: attempt 1 to 10.1.0.7:8080 met the wrong peer, nothing was sent: it is "spiffe://cluster.local/ns/shop/sa/web", expected "spiffe://cluster.local/ns/shop/sa/pay" (WRONG_PEER)',
   },

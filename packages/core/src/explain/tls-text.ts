@@ -13,7 +13,7 @@ export function tlsText(cluster: Pick<Cluster, "policy" | "port" | "subset" | "h
   if (auto === true) {
     const whom = strict === true ? "every endpoint is" : "members of the mesh are";
     const others = strict === true ? `STRICT by ${tlsSource(tls)}` : "others are called in plaintext";
-    return `auto: ${whom} shown the identity of the process, asked for "${meshServerName(cluster)}" and must be ${anyOf(tls.identities)}; ${others}`;
+    return `auto: ${whom} shown the identity of the process, asked for "${meshServerName(cluster)}" and must be ${whoeverOf(tls)}; ${others}`;
   }
   if (mode === "DISABLE") return mode;
   const by = `(${tlsSource(tls)})`;
@@ -44,15 +44,19 @@ function shownText({ mode, clientCertificate, privateKey }: ClientTls): string {
 }
 
 function verifiedText(tls: ClientTls): string {
-  const { mode, identities, insecureSkipVerify, subjectAltNames, verifiesServerName, caCertificates, caCrl } = tls;
+  const { mode, insecureSkipVerify, subjectAltNames, verifiesServerName, caCertificates, caCrl } = tls;
   if (insecureSkipVerify) return "the server is not verified (insecureSkipVerify)";
-  if (mode === "ISTIO_MUTUAL") return `its certificate must be for ${anyOf(identities)}, by the roots of the mesh`;
+  if (mode === "ISTIO_MUTUAL") return `its certificate must be for ${whoeverOf(tls)}, by the roots of the mesh`;
   const names = subjectAltNames.map((name) => `"${name}"`).join(" or ");
   const also = verifiesServerName ? ["that name"] : [];
   const wanted = [...also, ...(names === "" ? [] : [names])].join(" and ");
   const roots = caCertificates === "" ? "Node's roots" : caCertificates;
   const revoked = caCrl === "" ? "" : `, less what ${caCrl} revokes`;
-  return `its certificate must be for ${wanted}, by ${roots}${revoked}`;
+  return `its certificate must be for ${wanted || "anybody"}, by ${roots}${revoked}`;
+}
+
+function whoeverOf({ identities, anyIdentity }: ClientTls): string {
+  return anyIdentity === true ? "anybody" : anyOf(identities);
 }
 
 function anyOf(names: readonly string[]): string {

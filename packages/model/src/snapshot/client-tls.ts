@@ -22,6 +22,8 @@ export interface ClientTls {
    * but for ISTIO_MUTUAL and auto mTLS.
    */
   readonly identities: readonly string[];
+  /** Any identity that the roots of the mesh vouch for is that of the service: nobody says which, and the operator accepts it. @default false */
+  readonly anyIdentity?: boolean;
   /**
    * No rule asks for it: endpoints that are members of the mesh (`Endpoint.member`) are called over TLS by a process that has an
    * identity, others in plaintext (auto mTLS). `mode` is then DISABLE: what holds for the others. @default false

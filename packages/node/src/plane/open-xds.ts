@@ -70,7 +70,7 @@ function openPolicy(
   options: OpenRegistryOptions,
   state: StateFile,
 ): Pick<OpenRegistry, "source" | "feed"> {
-  const { profile, serverListenerTemplate: template } = target;
+  const { profile, acceptsUnnamed, serverListenerTemplate: template } = target;
   const { clock, identity } = options;
   if (profile === "api") return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
   const kept = new KeptResources({ state, clock });
@@ -80,7 +80,7 @@ function openPolicy(
     source: new StreamStatus(client),
     feed: ({ store, client: context, clock: time }) =>
       createEnvoyFeed({
-        ...{ client: kept.around(client, "calls"), kept, profile, servers },
+        ...{ client: kept.around(client, "calls"), kept, profile, servers, acceptsUnnamed },
         ...{ store, context, clock: time },
       }),
   };

@@ -72,23 +72,27 @@ const VALIDATION_READ = known(
 );
 
 /** @param sockets by metadata of the endpoint, of which the first that fits counts */
+/** @param acceptsUnnamed see `XdsTarget` */
 export function compileClusterTls(
   socket: TransportSocket | undefined,
   sockets: readonly SocketMatch[],
+  acceptsUnnamed: boolean,
   findings: Findings,
 ): ClientTls {
-  if (sockets.length === 0) return socket === undefined ? PLAINTEXT : socketTls(socket, findings);
+  const socketTls = (each: TransportSocket): ClientTls => tlsOfSocket(each, acceptsUnnamed, findings);
+  if (sockets.length === 0) return socket === undefined ? PLAINTEXT : socketTls(socket);
   const mesh = sockets.find(({ match }) => match?.[TLS_MODE] !== undefined);
   const others = sockets.filter((each) => each !== mesh && Object.keys(each.match ?? {}).length === 0);
   const rest = others[0]?.transport_socket ?? socket;
-  const plain = rest === undefined ? PLAINTEXT : socketTls(rest, findings);
+  const plain = rest === undefined ? PLAINTEXT : socketTls(rest);
   if (mesh === undefined) return plain;
-  const tls = socketTls(mesh.transport_socket ?? {}, findings);
+  const tls = socketTls(mesh.transport_socket ?? {});
   if (sockets.length > 1 + others.length)
     findings.notHonoured("transport_socket_matches by other metadata than tlsMode");
   // Members of the mesh over its TLS, all others in plaintext: what auto mTLS means here, too.
   if (tls.mode === "ISTIO_MUTUAL" && tls.refusal === "" && plain.mode === "DISABLE") {
-    return { ...PLAINTEXT, auto: true, sni: tls.sni, identities: tls.identities };
+    const { sni, identities, anyIdentity } = tls;
+    return { ...PLAINTEXT, auto: true, sni, identities, ...(anyIdentity && { anyIdentity }) };
   }
   return {
     ...tls,
@@ -96,7 +100,7 @@ export function compileClusterTls(
   };
 }
 
-function socketTls({ typed_config: any }: TransportSocket, findings: Findings): ClientTls {
+function tlsOfSocket({ typed_config: any }: TransportSocket, acceptsUnnamed: boolean, findings: Findings): ClientTls {
   if (RAW.has(anyType(any))) return PLAINTEXT;
   const spec = anyOf<UpstreamTls>(any, UPSTREAM_TLS);
   // Security: what is not understood is never sent in another way than was asked.
@@ -108,21 +112,29 @@ function socketTls({ typed_config: any }: TransportSocket, findings: Findings): 
   checkCommon(common, findings);
   const validation = validationOf(common);
   findings.unread(validation, VALIDATION_READ, "validation_context");
+  if (spec.auto_host_sni) findings.notHonoured("transport_socket.auto_host_sni");
   const { names, refusal } = wantedNames(validation);
   const roots = rootsOf(common, validation);
   const own = ownCertificate(common);
   const sni = spec.sni ?? "";
   if (own.kind === "mesh" || roots.kind === "mesh") {
-    return { ...PLAINTEXT, mode: "ISTIO_MUTUAL", sni, identities: names, refusal };
+    const anyIdentity = acceptsUnnamed && names.length === 0;
+    return {
+      ...{ ...PLAINTEXT, mode: "ISTIO_MUTUAL", sni, identities: names, refusal },
+      ...(anyIdentity && { anyIdentity }),
+    };
   }
+  const mustBeFor =
+    roots.kind === "system" || (roots.kind === "file" && !(acceptsUnnamed && spec.auto_sni_san_validation !== true));
   const failed = refusal || own.refusal || roots.refusal;
   return {
     ...PLAINTEXT,
     mode: own.kind === "none" ? "SIMPLE" : "MUTUAL",
     sni,
     subjectAltNames: names,
-    // Differs: Envoy takes every certificate of a known CA where no name is written; here it must be for the server's name.
-    verifiesServerName: roots.kind !== "none" && names.length === 0,
+    // Differs: Envoy takes every certificate of a known CA where no name is written; here it must be for the server's name
+    // unless the operator says otherwise, and whoever buys a certificate of a public CA is never taken for the server.
+    verifiesServerName: names.length === 0 && mustBeFor,
     insecureSkipVerify: roots.kind === "none",
     caCertificates: roots.file,
     caCrl: validation.crl?.filename ?? "",

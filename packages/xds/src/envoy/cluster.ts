@@ -94,18 +94,19 @@ export interface DiscoveredCluster {
   readonly policy: TrafficPolicy;
 }
 
-export function clusterType(profile: "envoy" | "grpc"): ResourceType<DiscoveredCluster> {
+/** @param acceptsUnnamed see `XdsTarget` */
+export function clusterType(profile: "envoy" | "grpc", acceptsUnnamed = false): ResourceType<DiscoveredCluster> {
   return {
     url: CLUSTER,
     wholeState: true,
     nameOf: firstText,
-    decode: (bytes) => readCluster(bytes, profile),
+    decode: (bytes) => readCluster(bytes, profile, acceptsUnnamed),
     same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 || meansTheSame(a, b),
   };
 }
 
 /** @throws {Refused} {WireError} */
-export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc"): DiscoveredCluster {
+export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc", acceptsUnnamed = false): DiscoveredCluster {
   const spec = decodeEnvoy<ClusterSpec>(CLUSTER, bytes);
   const findings = new Findings();
   findings.unread(spec, READ, "cluster");
@@ -115,7 +116,7 @@ export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc"): Disco
   const endpoints = kind === "inline" ? writtenEndpoints(bytes, resolution, findings) : undefined;
   if (spec.lrs_server !== undefined && spec.lrs_server.self === undefined) findings.fault("lrs_server is not self");
   if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
-  compileTrafficPolicy(spec, profile, findings); // for what is wrong with it
+  compileTrafficPolicy(spec, profile, acceptsUnnamed, findings); // for what is wrong with it
   findings.end();
   return new ReadCluster({
     ...{ name, kind, resolution, edsName, children, endpoints, bytes },
@@ -125,6 +126,7 @@ export function readCluster(bytes: Uint8Array, profile: "envoy" | "grpc"): Disco
     weighsLocalities: profile === "grpc" || spec.common_lb_config?.locality_weighted_lb_config !== undefined,
     notices: findings.notices,
     profile,
+    acceptsUnnamed,
   });
 }
 
@@ -146,15 +148,26 @@ class ReadCluster implements DiscoveredCluster {
   declare readonly notices: readonly string[];
   declare readonly bytes: Uint8Array;
   readonly #profile: "envoy" | "grpc";
+  readonly #acceptsUnnamed: boolean;
   #policy: TrafficPolicy | undefined;
 
-  constructor({ profile, ...fields }: Omit<DiscoveredCluster, "policy"> & { readonly profile: "envoy" | "grpc" }) {
+  constructor({
+    profile,
+    acceptsUnnamed,
+    ...fields
+  }: Omit<DiscoveredCluster, "policy"> & { readonly profile: "envoy" | "grpc"; readonly acceptsUnnamed: boolean }) {
     Object.assign(this, fields);
     this.#profile = profile;
+    this.#acceptsUnnamed = acceptsUnnamed;
   }
 
   get policy(): TrafficPolicy {
-    this.#policy ??= compileTrafficPolicy(decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes), this.#profile, new Findings());
+    this.#policy ??= compileTrafficPolicy(
+      decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes),
+      this.#profile,
+      this.#acceptsUnnamed,
+      new Findings(),
+    );
     return this.#policy;
   }
 }

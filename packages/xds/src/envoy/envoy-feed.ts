@@ -42,6 +42,8 @@ export interface EnvoyFeedOptions {
    * say about servers. @default none is asked for, so all is denied
    */
   readonly servers?: ServerListeners | "open" | undefined;
+  /** See `XdsTarget`. @default false */
+  readonly acceptsUnnamed?: boolean;
   /** Stands in for a control plane that is away at the start; closed with the feed. Its clients are those of here. */
   readonly kept?: Pick<KeptResources, "standsInSince" | "close"> | undefined;
 }
@@ -172,11 +174,11 @@ class EnvoyFeed implements PolicyFeed {
   }
 
   #watch(): Told {
-    const { client, profile } = this.#options;
+    const { client, profile, acceptsUnnamed } = this.#options;
     const changed = (): void => this.#changed();
     const clusters: Watched<DiscoveredCluster> = new Watched(
       client,
-      clusterType(profile),
+      clusterType(profile, acceptsUnnamed),
       profile === "envoy" ? "*" : [],
       { removed: (name) => this.#leaving(clusters, name), changed },
     );

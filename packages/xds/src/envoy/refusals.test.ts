@@ -283,6 +283,41 @@ describe("a cluster", () => {
     const { tls: asked } = readCluster(bytesOf(CLUSTER, tls({ validation_context: matched })), "grpc").policy;
     expect([asked.mode, asked.refusal]).toEqual(["ISTIO_MUTUAL", expect.stringContaining("patterns")]);
   });
+
+  it.each<readonly [string, Message, "anyIdentity" | "names" | "none"]>([
+    ["of the mesh's roots", { ca_certificate_provider_instance: { instance_name: "default" } }, "anyIdentity"],
+    ["of a file", { trusted_ca: { filename: "/ca.pem" } }, "none"],
+    ["of the system", { system_root_certs: {} }, "names"],
+    [
+      "that names one",
+      {
+        trusted_ca: { filename: "/ca.pem" },
+        match_typed_subject_alt_names: [{ san_type: "DNS", matcher: { exact: "a" } }],
+      },
+      "none",
+    ],
+  ])("takes no server that nobody names for it, by a CA %s, unless the operator does", (_, validation, accepted) => {
+    const bytes = bytesOf(CLUSTER, tls({ validation_context: validation }));
+    const [usual, opted] = [false, true].map((accepts) => readCluster(bytes, "envoy", accepts).policy.tls);
+    const isNamed = (usual?.subjectAltNames.length ?? 0) > 0;
+    expect([usual?.anyIdentity, usual?.identities]).toEqual([undefined, []]);
+    expect(usual?.verifiesServerName).toBe(usual?.mode !== "ISTIO_MUTUAL" && !isNamed);
+    expect([opted?.anyIdentity === true, opted?.verifiesServerName]).toEqual([
+      accepted === "anyIdentity",
+      accepted === "names",
+    ]);
+    expect(opted?.subjectAltNames).toEqual(isNamed ? ["a"] : []);
+  });
+
+  it("keeps to the server's name where the cluster asks for that", () => {
+    const common_tls_context = { validation_context: { trusted_ca: { filename: "/ca.pem" } } };
+    const config = { "@type": UPSTREAM_TLS, common_tls_context, sni: "pay.example", auto_sni_san_validation: true };
+    const bytes = bytesOf(CLUSTER, { ...eds, transport_socket: { name: "tls", typed_config: config } });
+    expect(readCluster(bytes, "envoy", true).policy.tls).toMatchObject({
+      verifiesServerName: true,
+      sni: "pay.example",
+    });
+  });
 });
 
 it("never fails otherwise than by refusing, whatever the bytes are", () => {

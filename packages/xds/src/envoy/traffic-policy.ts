@@ -94,8 +94,16 @@ const CONNECT_MS = 5_000;
 /** Linux's, which Envoy leaves alone. In seconds but for the first. */
 const KEEP_ALIVE = { probes: 9, time: 7_200, interval: 75 };
 
-/** @param profile gRPC's rules: no limit but of requests, nothing of connections */
-export function compileTrafficPolicy(spec: PolicySpec, profile: "envoy" | "grpc", findings: Findings): TrafficPolicy {
+/**
+ * @param profile gRPC's rules: no limit but of requests, nothing of connections
+ * @param acceptsUnnamed see `XdsTarget`
+ */
+export function compileTrafficPolicy(
+  spec: PolicySpec,
+  profile: "envoy" | "grpc",
+  acceptsUnnamed: boolean,
+  findings: Findings,
+): TrafficPolicy {
   const { kind, hash, warmup, panicRatio } = compileLbPolicy(spec, profile, findings);
   const limits = compileLimits(spec, profile);
   const budget = defaultThreshold(spec)?.retry_budget;
@@ -113,7 +121,7 @@ export function compileTrafficPolicy(spec: PolicySpec, profile: "envoy" | "grpc"
       },
     }),
     ...(spec.outlier_detection && { outlier: compileOutlier(spec.outlier_detection, panicRatio, findings) }),
-    tls: compileClusterTls(spec.transport_socket, spec.transport_socket_matches ?? [], findings),
+    tls: compileClusterTls(spec.transport_socket, spec.transport_socket_matches ?? [], acceptsUnnamed, findings),
   };
 }
 

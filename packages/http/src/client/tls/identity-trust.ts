@@ -95,7 +95,8 @@ export class IdentityTrust implements Trust {
     const chain = peerChain(certificate, LONGEST_CHAIN);
     const { peer, refusal } = this.#identity!.verifyPeer(chain.map(({ raw }) => raw)); // there is a context, so an identity
     if (peer === undefined) return { error: wrong(`its certificate is refused: ${refusal}`, tls.identities) };
-    if (!tls.identities.includes(peer.id) && !hasOtherName(certificate, tls.identities)) {
+    const isNamed = tls.anyIdentity === true || tls.identities.includes(peer.id);
+    if (!isNamed && !hasOtherName(certificate, tls.identities)) {
       return { error: wrong(`it is "${peer.id}"`, tls.identities) };
     }
     const validTo = Math.min(...chain.map(({ valid_to }) => Date.parse(valid_to)));

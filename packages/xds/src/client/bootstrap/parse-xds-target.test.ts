@@ -60,6 +60,13 @@ describe("parseXdsTarget", () => {
     expect(forms).toEqual(["api delta", "envoy delta", "grpc sotw", "grpc delta"]);
   });
 
+  it("takes servers that no name is written for where the URL says so, and says of which profiles that is a word", () => {
+    const accepts = ["?profile=envoy", "?profile=envoy&unnamed-servers=refuse", "?profile=grpc&unnamed-servers=accept"];
+    expect(accepts.map((query) => target(`xds://i:15010${query}`).acceptsUnnamed)).toEqual([false, false, true]);
+    expect(() => target("xds://i:15010?unnamed-servers=accept")).toThrow("profile=envoy and profile=grpc");
+    expect(() => target("xds://i:15010?profile=envoy&unnamed-servers=yes")).toThrow("expected refuse or accept");
+  });
+
   it("hands on files, names and servers to fall back to", () => {
     const url =
       "xds://i:15012?ca=/ca&cert=/c&key=/k&token=/t&server-name=istiod&cluster=west&fallback=j:15012&fallback=k:1";

@@ -20,6 +20,7 @@ export interface ParseXdsTargetOptions {
 const PARAMETERS = [
   "profile",
   "mode",
+  "unnamed-servers",
   "tls",
   "ca",
   "cert",
@@ -43,12 +44,17 @@ export function parseXdsTarget(url: string, options: ParseXdsTargetOptions): Xds
   const parameters = new Parameters(url, query);
   const profile = parameters.one<XdsProfile>("profile", ["api", "envoy", "grpc"]) ?? "api";
   const mode = parameters.one<AdsMode>("mode", ["sotw", "delta"]) ?? PROFILE_MODES[profile];
+  const unnamed = parameters.one("unnamed-servers", ["refuse", "accept"]);
+  if (unnamed !== undefined && profile === "api") {
+    fail(url, "unnamed-servers is about Envoy's clusters, which profile=envoy and profile=grpc ask for");
+  }
   const cluster = parameters.get("cluster");
   const bootstrap = place === "" || place === "/" ? readBootstrap(url, parameters, options) : undefined;
   return {
     profile,
     mode,
     cluster,
+    acceptsUnnamed: unnamed === "accept",
     ...(bootstrap ?? {
       servers: [place, ...parameters.all("fallback")].map((each) => serverOf(url, each, parameters)),
       authorities: new Map(),
@@ -62,7 +68,7 @@ export function parseXdsTarget(url: string, options: ParseXdsTargetOptions): Xds
 }
 
 function readBootstrap(url: string, parameters: Parameters, { env, readFile }: ParseXdsTargetOptions): Bootstrap {
-  const own = PARAMETERS.slice(2).find((name) => name !== "cluster" && parameters.get(name) !== undefined);
+  const own = PARAMETERS.slice(3).find((name) => name !== "cluster" && parameters.get(name) !== undefined);
   if (own !== undefined) fail(url, `${own} is for a server that the URL names; here the bootstrap file names it`);
   const path = env["GRPC_XDS_BOOTSTRAP"];
   if (path) {

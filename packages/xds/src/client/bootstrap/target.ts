@@ -63,6 +63,8 @@ export interface XdsTarget {
   readonly certificates: ReadonlyMap<string, CertificateFiles>;
   /** The cluster that the token is of, as istiod knows it; undefined: its own. */
   readonly cluster: string | undefined;
+  /** A cluster whose TLS names no server is called at any server that its roots vouch for, as Envoy and gRPC do. */
+  readonly acceptsUnnamed: boolean;
   /** What a bootstrap has and nobody here can use, for people. */
   readonly unusable: readonly string[];
 }
