@@ -4,6 +4,7 @@ export { XxHashLoader } from "./balance/xx-hash.js";
 export { Breaker } from "./breaker/breaker.js";
 export { loadOpossum } from "./breaker/opossum-switch.js";
 export { isKeepable, MOST_ANSWER_BYTES, type StaleAnswers } from "./breaker/stale-answers.js";
+export { canonicalPath } from "./call/canonical-path.js";
 export { traceId } from "./call/carried-headers.js";
 export { errorCode } from "./call/classify.js";
 export type { EndpointDials, SecuredDial } from "./call/endpoint-dials.js";

@@ -67,6 +67,11 @@ describe("an agent of the mesh", () => {
     expect(mesh.calls.map(({ status, attempts }) => [status, attempts])).toEqual(Array(6).fill([200, 1]));
   });
 
+  it("chooses the rule by the mesh's spelling of a path, and sends the application's", async () => {
+    mesh.publish({ reviews: { endpoints: [one.port] } });
+    expect(await get("http://reviews/", { path: "/x/../a" })).toMatchObject({ status: 200, url: "/x/../a" });
+  });
+
   it("draws the destination of each request, over kept connections too", async () => {
     const destinations = ["v1", "v2"].map((name) => ({
       ...{ cluster: `outbound|80||${name}.default.svc.cluster.local`, host: name, port: 80, subset: "", weight: 50 },

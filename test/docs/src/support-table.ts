@@ -115,7 +115,10 @@ ${consulTable()}
   means the host by a wildcard away from them.
 - A name that had addresses and has none must say so twice, 5 s apart, before its endpoints go. After a failed lookup it is asked for again
   after 1 s, doubling to \`dnsRefreshRate\`. On a machine with both IPv4 and IPv6 both are asked for.
-- A 204 direct response is sent without a body.
+- A 204 direct response is sent without a body, and one of 201 or 3xx without the \`location\` that Envoy makes of the request's own URL:
+  whoever followed it came back.
+- A full name with a dot at its end, \`reviews.shop.svc.cluster.local.\`, is its service, as to newer versions of Istio.
+- A path with \`%00\` is not refused on the caller's side: a server with policy refuses it.
 - \`tls.sni\` without any subjectAltNames: the certificate must be for that name. Istio takes any certificate of a known authority then.
 - \`tls.credentialName\` without a workloadSelector: calls fail. Istio's sidecars ignore the whole block and send in plaintext.
 - The server name of a TLS connection is the host that the request is addressed to, or what a rule rewrites it to; a Host header of the

@@ -46,6 +46,8 @@ describe("preflightAnswer", () => {
     ["another method", "GET", PREFLIGHT],
     ["no origin", "OPTIONS", PREFLIGHT.slice(2)],
     ["no requested method", "OPTIONS", PREFLIGHT.slice(0, 2)],
+    ["an empty origin", "OPTIONS", ["origin", "", ...PREFLIGHT.slice(2)]],
+    ["an empty requested method", "OPTIONS", [...PREFLIGHT.slice(0, 3), ""]],
     ["a foreign origin", "OPTIONS", ["origin", "https://evil.test", ...PREFLIGHT.slice(2)]],
   ])("forwards %s", (_, method, headers) => {
     expect(preflightAnswer(POLICY, asked(method, headers))).toBeUndefined();
@@ -60,9 +62,12 @@ describe("preflightAnswer", () => {
     expect(values({ ...POLICY, repeatsWhatIsAsked: true })).toEqual(["GET,POST", "x-user"]);
   });
 
-  it("answers a foreign origin without permission under unmatchedPreflights IGNORE", () => {
+  it("names no origin to a foreign one under unmatchedPreflights IGNORE, as Envoy does", () => {
     const foreign = asked("OPTIONS", ["origin", "https://evil.test", ...PREFLIGHT.slice(2)]);
-    expect(preflightAnswer({ ...POLICY, forwardsUnmatchedPreflights: false }, foreign)).toEqual([]);
+    expect(preflightAnswer({ ...POLICY, forwardsUnmatchedPreflights: false }, foreign)).toEqual([
+      ...["access-control-allow-credentials", "true", "access-control-allow-methods", "GET,POST"],
+      ...["access-control-allow-headers", "x-user", "access-control-max-age", "60"],
+    ]);
   });
 });
 

@@ -9,25 +9,25 @@ const NOTHING: HeaderOps = { remove: [], set: [], add: [] };
 export function isPreflight(request: MatchRequest): boolean {
   return (
     request.method === "OPTIONS" &&
-    request.header("origin") !== undefined &&
-    request.header("access-control-request-method") !== undefined
+    (request.header("origin") ?? "") !== "" &&
+    (request.header("access-control-request-method") ?? "") !== ""
   );
 }
 
 /**
  * Headers, flat `[name, value, …]`, of the answer 200 to a preflight that need not reach the upstream; undefined when it
- * is forwarded: no preflight, or an origin the policy does not name.
+ * is forwarded: no preflight, or an origin the policy does not name and `unmatchedPreflights` is not IGNORE.
  */
 export function preflightAnswer(policy: CorsPolicy, request: MatchRequest): readonly string[] | undefined {
   if (!isPreflight(request)) return undefined;
   const origin = allowedOrigin(policy, request);
-  if (origin === undefined) return policy.forwardsUnmatchedPreflights ? undefined : NONE;
+  if (origin === undefined && policy.forwardsUnmatchedPreflights) return undefined;
   const { allowMethods, allowHeaders, exposeHeaders, maxAge } = policy;
   return [
     ...permission(policy, origin),
     ...optional("access-control-allow-methods", asked(policy, request, "method", allowMethods)),
     ...optional("access-control-allow-headers", asked(policy, request, "headers", allowHeaders)),
-    ...optional("access-control-expose-headers", exposeHeaders),
+    ...(origin === undefined ? NONE : optional("access-control-expose-headers", exposeHeaders)),
     ...optional("access-control-max-age", maxAge),
   ];
 }
@@ -41,10 +41,10 @@ export function corsOps(policy: CorsPolicy, request: MatchRequest): HeaderOps {
   return { remove: [], set, add: [] };
 }
 
-function permission({ allowCredentials }: CorsPolicy, origin: string): readonly string[] {
+/** An origin that is not named gets the rest of it, as from Envoy: without its name a browser takes that as a no. */
+function permission({ allowCredentials }: CorsPolicy, origin: string | undefined): readonly string[] {
   return [
-    "access-control-allow-origin",
-    origin,
+    ...(origin === undefined ? NONE : ["access-control-allow-origin", origin]),
     ...(allowCredentials ? ["access-control-allow-credentials", "true"] : NONE),
   ];
 }
@@ -61,6 +61,7 @@ function optional(name: string, value: string): readonly string[] {
 }
 
 function allowedOrigin(policy: CorsPolicy, request: MatchRequest): string | undefined {
-  const origin = request.header("origin");
-  return typeof origin === "string" && policy.allowsOrigin(origin) ? origin : undefined;
+  const lines = request.header("origin");
+  const origin = typeof lines === "object" ? lines.join(",") : lines;
+  return origin !== undefined && policy.allowsOrigin(origin) ? origin : undefined;
 }

@@ -1,7 +1,14 @@
 import type { HeaderOps, HeaderPair, Route } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { fakeRoute } from "../testing/fake-snapshot.js";
-import { applyHeaderOps, type EditableRequest, editRequest, rewrittenPath } from "./request-edit.js";
+import {
+  applyHeaderOps,
+  type EditableRequest,
+  editRequest,
+  expandValue,
+  requestAsSent,
+  rewrittenPath,
+} from "./request-edit.js";
 
 function requestOf(headers: readonly string[]): EditableRequest {
   return {
@@ -40,6 +47,16 @@ describe("applyHeaderOps", () => {
 
 /** Seen with Istio 1.26 and Envoy 1.40. */
 describe("commands in header values", () => {
+  it.each([
+    ["/new", "/old?q=1 /new?q=1"],
+    ["/old", "/old?q=1 /old?q=1"], // rewritten to what it was
+    [undefined, " /old?q=1"],
+  ])("tell the answer's headers what the path was before a rewrite to %s", (to, told) => {
+    const rewrite = to === undefined ? undefined : { path: () => to };
+    const sent = requestAsSent(requestOf([]), editRequest(routeWith({ rewrite }), undefined, requestOf([])));
+    expect(expandValue("%REQ(x-envoy-original-path)% %REQ(:path)%", sent)).toBe(told);
+  });
+
   it.each<[string, string]>([
     ["%REQ(x-a)%", "hello"],
     ["<%REQ(X-A)%>", "<hello>"],

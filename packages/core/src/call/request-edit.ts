@@ -1,11 +1,14 @@
 /** What policy changes about a request or an answer. Pure; the data path and explain() both use it. */
 
 import type { Destination, HeaderOps, HeaderPair, MatchRequest, Rewrite, Route } from "@inmesh/model";
+import { ORIGINAL_PATH_HEADER } from "./mesh-headers.js";
 
 export interface EditedRequest {
   readonly headers: readonly string[];
   readonly path: string;
   readonly authority: string;
+  /** A rule rewrites the path, be it to the same: the answer's operations then read what it was in `x-envoy-original-path`. */
+  readonly rewritesPath: boolean;
 }
 
 /** A request whose headers can be changed: flat `[name, value, …]`. */
@@ -31,13 +34,16 @@ export function editRequest(
     headers: forwardsHost === true && isSaid ? withForwardedHost(headers, request.authority) : headers,
     path: rewrittenPath(route, request.path),
     authority,
+    rewritesPath: route.rewrite?.path !== undefined,
   };
 }
 
 /** The request that left: what `%REQ(…)%` in the answer's headers reads. */
-export function requestAsSent(request: MatchRequest, { path, authority, headers }: EditedRequest): MatchRequest {
+export function requestAsSent(request: MatchRequest, edited: EditedRequest): MatchRequest {
   const { method, scheme, header } = request;
-  return withHeaders({ method, scheme, path, authority, header }, headers);
+  const { path, authority, headers, rewritesPath } = edited;
+  const lines = !rewritesPath ? headers : [...headers, ORIGINAL_PATH_HEADER, request.path];
+  return withHeaders({ method, scheme, path, authority, header }, lines);
 }
 
 /**

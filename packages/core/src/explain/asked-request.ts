@@ -7,11 +7,12 @@ import type { ExplainRequest } from "./explanation.js";
 
 /** Scheme, authority and the rest; the fragment never leaves a client. */
 const URL_PARTS = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^#]*)/i;
-const PORT = /:(\d{1,5})$/;
+const PORT = /:(\d{0,5})$/;
 
 export class AskedRequest implements EditableRequest {
   readonly method: string;
-  readonly path: string;
+  /** As asked, until the mesh takes the request on and brings it into its own spelling. */
+  path: string;
   readonly authority: string;
   readonly scheme: string;
   /** Without port. */
@@ -29,7 +30,7 @@ export class AskedRequest implements EditableRequest {
     this.authority = host ?? urlHost ?? "";
     this.host = this.authority.replace(PORT, "");
     if (this.host === "") throw invalid("the request names no host. Give a url, or host and path");
-    const written = PORT.exec(this.authority)?.[1];
+    const written = PORT.exec(this.authority)?.[1] || undefined; // `cart:` names none
     this.port = port ?? (written === undefined ? (this.scheme === "https" ? 443 : 80) : Number(written));
     const asked = path ?? urlPath ?? "/";
     this.path = asked.startsWith("?") ? `/${asked}` : asked === "" ? "/" : asked;

@@ -169,6 +169,15 @@ describe("explain", () => {
     });
   });
 
+  it.each([
+    ["/x/../ping", "directResponse", "/ping"],
+    ["/%70ing", "directResponse", "/ping"],
+    ["/api/./a^b?c^d", "route", "/v1/a%5Eb?c^d"],
+    ["/api/a%2fb", "route", "/v1/a%2fb"],
+  ])("takes %s in the mesh's spelling: %s of %s", (path, outcome, seen) => {
+    expect(get(path)).toMatchObject({ outcome, request: { path: seen } });
+  });
+
   it("gives location, body and fault", () => {
     expect(get("/old/1?q").redirect).toEqual({ status: 308, location: "http://reviews/new?q" });
     expect(get("/ping")).toMatchObject({

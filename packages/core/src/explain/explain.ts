@@ -16,6 +16,7 @@ import type {
   VirtualHost,
 } from "@inmesh/model";
 import { endpointId } from "@inmesh/model";
+import { canonicalPath } from "../call/canonical-path.js";
 import { corsOps, preflightAnswer } from "../call/cors.js";
 import { percentOf } from "../call/percent.js";
 import { editRequest, expandValue, orderedOps, requestAsSent } from "../call/request-edit.js";
@@ -48,12 +49,12 @@ export function explain(
   { onlyObserves = false, outOf }: ExplainOptions = {},
 ): Explanation {
   const request = new AskedRequest(asked);
-  const explainWith = (of: Snapshot, it: AskedRequest): Explanation => withHealth(explainBy(of, it), outOf);
+  const explainWith = (of: Snapshot): Explanation => withHealth(explainBy(of, new AskedRequest(asked)), outOf);
   const { withPolicy } = snapshot;
-  if (withPolicy === undefined && !onlyObserves) return explainWith(snapshot, request);
-  const would = explainWith(withPolicy ?? snapshot, request);
+  if (withPolicy === undefined && !onlyObserves) return explainWith(snapshot);
+  const would = explainWith(withPolicy ?? snapshot);
   if (onlyObserves) return { ...blank(snapshot, request, undefined, [OBSERVES]), would };
-  const answer = explainWith(snapshot, request);
+  const answer = explainWith(snapshot);
   return { ...answer, steps: [modeStep(snapshot, would), ...answer.steps], would };
 }
 
@@ -67,6 +68,7 @@ function withHealth(answer: Explanation, outOf: ExplainOptions["outOf"]): Explan
 
 function explainBy(snapshot: Snapshot, request: AskedRequest): Explanation {
   const virtualHost = snapshot.routes.lookup(request.host, request.port);
+  if (virtualHost !== undefined) request.path = canonicalPath(request.path, snapshot);
   const answer = blank(snapshot, request, virtualHost, [lookupStep(request, virtualHost, snapshot)]);
   if (virtualHost === undefined) {
     const { mesh, routes } = snapshot;
@@ -179,7 +181,8 @@ function explainAction(snapshot: Snapshot, route: Route, request: AskedRequest, 
     destinations,
     request: upstreamRequest(request, edited),
     retries: { attempts: retry.maxAttempts - 1, perTryTimeoutMs: retry.perTryTimeoutMs, retryOn: retry.tokens },
-    responseHeaders: responseHeaders(route, heaviest, requestAsSent(request, edited)),
+    // Of a request that goes nowhere nothing was edited.
+    responseHeaders: responseHeaders(route, heaviest, missing ? request : requestAsSent(request, edited)),
     steps: [
       ...answer.steps,
       ...destinations.map((destination) => sendingStep(snapshot, destination, missingStatus)),

@@ -14,8 +14,7 @@ export const rewrite: Stage = {
       parameters: route.rewrite === undefined ? "headers" : "path, authority or headers",
       call: (next) => (call) => {
         const edited = editRequest(route, call.destination, call);
-        const rewritten = edited.path !== call.path;
-        call.headers = rewritten ? [...edited.headers, ORIGINAL_PATH_HEADER, call.path] : edited.headers;
+        call.headers = edited.rewritesPath ? [...edited.headers, ORIGINAL_PATH_HEADER, call.path] : edited.headers;
         call.path = edited.path;
         call.authority = edited.authority;
         next(call);

@@ -4,6 +4,7 @@
  */
 
 import type { Destination, FaultPolicy, Route, Snapshot, VirtualHost } from "@inmesh/model";
+import { canonicalPath } from "../call/canonical-path.js";
 import { isCarried } from "../call/carried-headers.js";
 import type { InboundContext } from "../call/context.js";
 import { preflightAnswer } from "../call/cors.js";
@@ -68,12 +69,12 @@ const NO_EDITS: Edits = { set: [], removed: [], path: "", authority: "" };
  */
 export function intend(
   snapshot: Snapshot,
-  call: AskedCall,
+  asked: AskedCall,
   context: InboundContext | undefined,
   random: Random,
 ): Intent | undefined {
   const { routes, mesh } = snapshot;
-  const virtualHost = routes.lookup(call.host, call.port);
+  const virtualHost = routes.lookup(asked.host, asked.port);
   const start: Intent = {
     outcome: "sent",
     status: 0,
@@ -85,9 +86,10 @@ export function intend(
     edits: NO_EDITS,
   };
   if (virtualHost === undefined) {
-    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(call.host, call.port)) return undefined;
+    if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(asked.host, asked.port)) return undefined;
     return { ...start, outcome: "hostUnknown", status: MESH_ERRORS.HOST_UNKNOWN.status };
   }
+  const call = inCanonicalPath(asked, snapshot);
   const route = virtualHost.find(call);
   if (route === undefined) return { ...start, outcome: "noRoute", status: MESH_ERRORS.ROUTE_NOT_FOUND.status };
   const { aborts, delayMs } = drawFault(route.fault, random);
@@ -128,6 +130,15 @@ function intendRoute(
   }
   const edited = edits(route, destination, call, context);
   return { ...drawn, edits: edited, mirrors: drawMirrors(snapshot, route, call, context, random) };
+}
+
+/** As the call would take it on; the real one stays as it is. */
+function inCanonicalPath(call: AskedCall, snapshot: Snapshot): AskedCall {
+  const path = canonicalPath(call.path, snapshot);
+  if (path === call.path) return call;
+  const { host, port, method, scheme, authority, headers } = call;
+  const header: AskedCall["header"] = (name) => (name === ":path" ? path : call.header(name));
+  return { host, port, method, scheme, authority, headers, path, header };
 }
 
 /** As the mirror stage draws them; a copy of a copy is none. */

@@ -27,6 +27,18 @@ describe("Engine", () => {
     expect([cluster.states[0]!.inFlight, cluster.states[0]!.attempts]).toEqual([0, 1]);
   });
 
+  it.each([
+    ["/a/../b?c=/../", "/b?c=/../"],
+    ["/a%2e%61", "/a.a"],
+    ["/a//b", "/a//b"],
+    ["*", "*"],
+    ["/a%00", "/a%00"], // Envoy would refuse it; that is the server's to do
+  ])("routes and sends %s as %s", (path, sent) => {
+    const { send, network } = testEngine({ clusters: { reviews: [A] } });
+    send("reviews", { path });
+    expect(network.written.map((attempt) => attempt.call.path)).toEqual([sent]);
+  });
+
   it("answers a call before `start` has returned when the transport does", () => {
     const { send, network } = testEngine({ clusters: { reviews: [A] } });
     network.script(A, answers(204, { afterMs: 0 }));

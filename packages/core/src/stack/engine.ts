@@ -14,6 +14,7 @@ import { answerInstead, goElsewhere } from "../breaker/fallback.js";
 import { StaleAnswers } from "../breaker/stale-answers.js";
 import { Attempt } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
+import { canonicalPath } from "../call/canonical-path.js";
 import { Contexts } from "../call/context.js";
 import { hedge } from "../call/hedge.js";
 import { countCall } from "../call/ledger.js";
@@ -332,6 +333,7 @@ export class Engine {
     if (virtualHost.pending !== undefined) return this.#waitForRules(call, virtualHost.pending, snapshot);
     this.trace(call);
     call.virtualHost = virtualHost;
+    call.path = canonicalPath(call.path, snapshot);
     const route = virtualHost.find(call);
     if (route === undefined) return this.#noRoute(call, virtualHost);
     call.route = route;

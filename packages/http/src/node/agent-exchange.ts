@@ -14,7 +14,7 @@ import {
   serverTiming,
   TIMING_HEADER,
 } from "@inmesh/core";
-import { errorCode, NOT_PROCESSED_HEADER, setImmediate, WORKLOAD_HEADER } from "@inmesh/core/internal";
+import { canonicalPath, errorCode, NOT_PROCESSED_HEADER, setImmediate, WORKLOAD_HEADER } from "@inmesh/core/internal";
 import { addressMs, keepAliveDelay } from "../client/endpoint-connector.js";
 import { securedOf } from "../client/tls/secured-socket.js";
 import type { Secured } from "../client/tls/tls-pools.js";
@@ -303,7 +303,9 @@ export class AgentExchange implements Exchange {
     const { route, path, authority, headers, responseOps } = call;
     const asked = this.#asked!; // set before the call starts
     if (call.cluster?.config.policy.connection.protocol === "http2") return unsupported(call, "speaks HTTP/2");
-    if (path !== asked.path || authority !== asked.authority) return unsupported(call, "rewrites path or authority");
+    // The mesh's spelling chose the rule; the bytes that the service gets are the application's.
+    const spelled = call.snapshot === undefined ? asked.path : canonicalPath(asked.path, call.snapshot);
+    if (path !== spelled || authority !== asked.authority) return unsupported(call, "rewrites path or authority");
     if (headers !== asked.headers) return unsupported(call, "changes headers of the request");
     if (responseOps.some(({ set, add, remove }) => set.length + add.length + remove.length > 0)) {
       return unsupported(call, "changes headers of the answer");

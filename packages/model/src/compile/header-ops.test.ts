@@ -16,6 +16,15 @@ describe("compile, header operations and rewrites of the host", () => {
   const dest = (subset: string, headers: string, weight = 1) =>
     `{destination: {host: reviews, subset: ${subset}}, weight: ${weight}, headers: {request: ${headers}}}`;
 
+  it("takes blanks around values away, which HTTP does on the way, but for a value of blanks", () => {
+    const found = compiled(`{route: [${dest("v1", "{set: {a: ' x ', b: ' ', host: ' h '}}")}]}`);
+    expect(found?.requestHeaders?.set).toEqual([
+      ["a", "x"],
+      ["b", " "],
+    ]);
+    expect(found?.rewrite?.authority).toBe("h");
+  });
+
   it("joins a single destination's operations to the route's: its set wins, every add follows every set", () => {
     const found = compiled(
       `{route: [${dest("v1", "{set: {b: d, a: d}, add: {x: d}}")}], headers: {request: {set: {a: r, X-U: r}, add: {a: r}, remove: [Z]}}}`,

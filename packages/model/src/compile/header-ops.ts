@@ -32,13 +32,14 @@ export function authorityOf(spec: HeaderOperationsSpec | undefined): string | un
 }
 
 function authorityIn(values: Readonly<Record<string, string>> | undefined): string | undefined {
-  for (const [name, value] of Object.entries(values ?? {})) if (isAuthority(name.toLowerCase())) return value;
+  for (const [name, value] of Object.entries(values ?? {}))
+    if (isAuthority(name.toLowerCase())) return value.trim() || value;
   return undefined;
 }
 
 function pairs(values: Readonly<Record<string, string>> = {}): readonly HeaderPair[] {
   return Object.entries(values)
-    .map(([name, value]): HeaderPair => [name.toLowerCase(), value])
+    .map(([name, value]): HeaderPair => [name.toLowerCase(), value.trim() || value]) // who receives it never sees blanks around it
     .filter(([name]) => isPlainHeader(name))
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }

@@ -22,6 +22,10 @@ describe("compileRewrite", () => {
     [regex("a", "\\\\"), undefined, "/a", "/\\"],
     [regex("a", "\\1"), undefined, "/a", "/a"], // no such group: RE2 leaves the text alone
     [regex("x*", "-"), undefined, "/b", "-/-b-"],
+    // Nothing is not found right behind something (seen with Envoy 1.40).
+    [regex(".*", "/z"), undefined, "/ab/12", "/z"],
+    [regex("a*", "b"), undefined, "/aab", "b/bbb"],
+    [regex("[a-z]*", "<\\0>"), undefined, "/ab/12", "<>/<ab>/<>1<>2<>"],
   ])("%j after %j turns %s into %s", (spec, uri, path, expected) => {
     const rewrite = compileRewrite(spec, undefined, compilePathTest(uri, false));
     expect(rewrite?.path?.(path) ?? path).toBe(expected);

@@ -64,6 +64,8 @@ export function regexRewrite(match: string, replacement: string): PathRewrite | 
     let rewritten = "";
     let end = 0;
     while (matcher.find()) {
+      // As RE2's GlobalReplace: nothing is not found right behind something, so `.*` is found once.
+      if (matcher.start() === end && matcher.end() === end && end > 0) continue;
       rewritten += path.slice(end, matcher.start());
       for (const part of parts) rewritten += typeof part === "string" ? part : (matcher.group(part) ?? "");
       end = matcher.end();

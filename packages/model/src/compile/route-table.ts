@@ -33,7 +33,7 @@ export class CompiledRouteTable implements RouteTable {
   }
 
   isOpaque(host: string, port: number): boolean {
-    const target = this.#resolve(normalizedHost(host), port);
+    const target = this.#resolve(host, port);
     return target?.service !== undefined && speaksTls(target.service, port);
   }
 
@@ -59,7 +59,7 @@ export class CompiledRouteTable implements RouteTable {
   }
 
   #remember(host: string, port: number): VirtualHost | undefined {
-    const target = this.#resolve(normalizedHost(host), port);
+    const target = this.#resolve(host, port);
     const opaque = target?.service !== undefined && speaksTls(target.service, port);
     const found = target === undefined || opaque ? undefined : this.#compiled(target);
     if (this.#spellingCount >= MAX_SPELLINGS) {
@@ -83,11 +83,12 @@ export class CompiledRouteTable implements RouteTable {
    * A host that is some service's own name is never taken for another's short form. A known service that does not have
    * the port is passed by, as by Istio, where no listener would know it; but for port 80, where Istio honours every
    * VirtualService that names a host. A host without a service is known when a VirtualService names it. Differs: Istio
-   * honours such a host on port 80 only; a process sees what is addressed.
+   * honours such a host on port 80 only; a process sees what is addressed. A dot at the end makes any name a whole one.
    */
-  #resolve(host: string, port: number): HostTarget | undefined {
+  #resolve(written: string, port: number): HostTarget | undefined {
     const { services, virtualServices, client } = this.#view;
-    const candidates = hostCandidates(host, client.namespace);
+    const host = normalizedHost(written);
+    const candidates = written.endsWith(".") ? [host] : hostCandidates(host, client.namespace);
     for (const candidate of candidates) {
       const service = services.byHost.get(candidate);
       if (service !== undefined) return this.#withPort(candidate, port, service);

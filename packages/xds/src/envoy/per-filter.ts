@@ -124,8 +124,11 @@ function compileCors(config: CorsConfig, findings: Findings, where: string): Cor
   const tests = (config.allow_origin_string_match ?? []).map((matcher) =>
     compileStringMatcher(matcher, findings, `${where}.allow_origin_string_match`),
   );
+  const allows = (origin: string): boolean => tests.some(({ test }) => test(origin));
+  const allowsAll = allows("*"); // what Envoy asks first
   return {
-    allowsOrigin: (origin) => tests.some(({ test }) => test(origin)),
+    allowsOrigin: (origin) => origin !== "" && (allowsAll || allows(origin)),
+    repeatsWhatIsAsked: true,
     allowMethods: config.allow_methods ?? "",
     allowHeaders: config.allow_headers ?? "",
     exposeHeaders: config.expose_headers ?? "",
