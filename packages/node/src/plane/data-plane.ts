@@ -6,7 +6,7 @@
 import { isMainThread } from "node:worker_threads";
 import {
   type Clock,
-  Engine,
+  type Engine,
   MeshError,
   messageOf,
   type PipelineStatus,
@@ -17,20 +17,14 @@ import {
 import { EventLog, outcomesOf } from "@inmesh/core/admin";
 import type { PolicyFeed } from "@inmesh/core/internal";
 import type { GrpcClient } from "@inmesh/grpc";
-import {
-  HttpClient,
-  HttpExternalCheck,
-  HttpHealthProber,
-  HttpTransport,
-  Notices,
-  type Undici,
-} from "@inmesh/http/internal";
+import { HttpClient, HttpExternalCheck, HttpTransport, Notices, type Undici } from "@inmesh/http/internal";
 import { Inbound, type Listener, ServerSecurity, Servers } from "@inmesh/http/server";
 import type { Snapshot } from "@inmesh/model";
 import { grpcHealth, healthOnAppPort } from "../admin/health.js";
 import { remotePages } from "../admin/remote.js";
 import { TapPage } from "../admin/tap-page.js";
-import { fillIdentity, makeIdentity } from "../identity/own-identity.js";
+import { judgeTrustDomain, openIdentity } from "../identity/open-identity.js";
+import { makeIdentity } from "../identity/own-identity.js";
 import type { ProcessIdentity } from "../identity/process-identity.js";
 import { createLog, type Log, type LogScope } from "../log.js";
 import { shownConfig } from "../settings/registry-url.js";
@@ -46,22 +40,13 @@ import { compileExclusion } from "./exclusion.js";
 import { LazyAuthorizer } from "./lazy-authorizer.js";
 import { lazyRateLimits } from "./lazy-rate-limits.js";
 import { LazyTokens } from "./lazy-tokens.js";
-import { LeaseKeeper, type LeaseState } from "./lease-keeper.js";
+import type { LeaseState } from "./lease-keeper.js";
+import type { Membership } from "./membership.js";
 import type { OpenRegistry, XdsInsight } from "./open-registry.js";
-import { namedPorts } from "./port-names.js";
-import { atMost, hold, propagated } from "./propagation.js";
+import type { OperatorPorts } from "./operator-ports.js";
+import { ownEngine } from "./own-engine.js";
+import { RefusedPolicy } from "./refused-policy.js";
 import type { RegistryGuard } from "./registry-guard.js";
-import { trusts } from "./trusts.js";
-
-/** Of the time for a drain callers get this much to hear of it, whatever happens: requests that run need the rest. */
-const LEAVE_SHARE = 0.6;
-/** Of the delay a lease stays while others listen on the same port. */
-const KEPT_SHARE = 2 / 3;
-/** Callers that still call get so many times the usual delay. */
-const LAG_FACTOR = 4;
-
-/** Of what is said of breakers. */
-const BREAKER_OPENED = / opened for \d/;
 
 export interface DataPlaneOptions {
   readonly settings: MeshSettings;
@@ -107,17 +92,14 @@ export class DataPlane {
   #registry: OpenRegistry | undefined;
   #guard: RegistryGuard | undefined;
   #pipeline: PolicyFeed | undefined;
-  #lease: LeaseKeeper | undefined;
-  readonly #whereabouts: Whereabouts;
+  /** Both undefined before the start; the first also where there is nothing to register. */
+  #membership: Membership | undefined;
+  #operators: OperatorPorts | undefined;
+  readonly whereabouts: Whereabouts;
   readonly #dumps: RecordDumps;
   #started = false;
-  /** Where others reach this process, as it was last told. */
-  #reachedAt = "";
-  #admin: { readonly url: string; close(): Promise<void> } | undefined;
-  #clientStatus: { readonly address: string; close(): Promise<void> } | undefined;
   #starting: Promise<void> | undefined;
-  /** What has been said about refused policy, so that it is said once. */
-  #refused: ReadonlySet<string> = new Set();
+  readonly #refused: RefusedPolicy;
   #failure: string | undefined;
   #leaving: Promise<void> | undefined;
   #drain: Promise<DrainResult> | undefined;
@@ -130,6 +112,7 @@ export class DataPlane {
     this.log = log;
     this.startedAt = clock.now();
     this.events = new EventLog(clock);
+    this.#refused = new RefusedPolicy(this.events, log);
     this.#excludes = compileExclusion(settings.exclude);
     this.store = new SnapshotStore({
       clock,
@@ -147,44 +130,11 @@ export class DataPlane {
       ...{ clock, undici, identity, onNotice: noticed("tls") },
       tickets: settings.tlsTickets,
     });
-    this.#whereabouts = new Whereabouts({
+    this.whereabouts = new Whereabouts({
       ...{ settings, clock, env: process.env },
       onChange: () => this.#onListeners(this.servers.listeners),
       onWarning: noticed("address"),
     });
-    const { configWaitMs } = settings;
-    this.engine = new Engine({
-      store: this.store,
-      clock,
-      configWaitMs,
-      // Off: nothing is the mesh's business.
-      excludes: settings.mode === "off" ? () => true : (host, port) => this.#excludes(host, port),
-      onlyObserves: settings.mode === "observe",
-      timesStalls: true,
-      timing: settings.timing,
-      address: () => this.#whereabouts.address(this.servers.listeners)?.address ?? "",
-      instance: `${settings.namespace}.${settings.service}.${this.instance}`,
-      onNotice: noticed("mirror"),
-      onShedding: noticed("shedding"),
-      onDenied: noticed("access"),
-      onUse: (service) => this.#pipeline?.use(service),
-      onEndpointRemoved: (state) => {
-        this.transport.onEndpointRemoved(state);
-        state.grpc?.retire();
-      },
-      onEndpointClosed: (endpoint) => this.#guard?.closed(endpoint),
-      onHealth: (message) => this.events.add("health", message),
-      onBreaker: (message) => {
-        this.events.add("breaker", message);
-        if (BREAKER_OPENED.test(message)) this.#dumps.breakerOpened(message);
-      },
-      healthProber: new HttpHealthProber({ clock, identity, tickets: settings.tlsTickets, onNotice: noticed("tls") }),
-    });
-    if (settings.forwardHeaders.length > 0) this.engine.forwardHeaders = new Set(settings.forwardHeaders);
-    if (settings.baggageTrust !== "any") {
-      this.engine.trustsBaggage = (peer) => trusts(settings.baggageTrust, peer, identity);
-    }
-    this.engine.sinks.add(this.engine.recorder);
     const { namespace, service } = settings;
     this.#dumps = new RecordDumps({
       clock,
@@ -197,7 +147,15 @@ export class DataPlane {
       },
     });
     this.telemetry.add(this.#dumps);
-    this.engine.sinks.add(this.engine.codeRoutes);
+    const { store, instance, events, transport } = this;
+    this.engine = ownEngine({
+      ...{ settings, instance, clock, store, identity, transport, events, noticed },
+      excludes: (host, port) => this.#excludes(host, port),
+      address: () => this.whereabouts.address(this.servers.listeners)?.address ?? "",
+      pipeline: () => this.#pipeline,
+      guard: () => this.#guard,
+      onBreakerOpened: (message) => this.#dumps.breakerOpened(message),
+    });
     const notices = new Notices(noticed("clients"));
     this.client = new HttpClient({ engine: this.engine, transport: this.transport, undici, notices });
     const { guard } = this.engine;
@@ -212,9 +170,8 @@ export class DataPlane {
     });
     this.engine.gate.rateLimitServices = lazyRateLimits(this);
     const { tlsVisible } = settings;
-    const snapshots = this.store;
     this.security = new ServerSecurity({
-      ...{ clock, snapshots, identity, tlsVisible, onNotice: noticed("security") },
+      ...{ clock, snapshots: store, identity, tlsVisible, onNotice: noticed("security") },
       tunnels: settings.identity === "connect",
       tickets: settings.tlsTickets,
       hearsPlaintext: settings.healthPath !== undefined,
@@ -246,26 +203,26 @@ export class DataPlane {
 
   /** Undefined: this process has none to write. */
   get leaseState(): LeaseState | undefined {
-    return this.#lease?.state;
+    return this.#membership?.state;
   }
 
   /** See LeaseKeeper. */
   get leaseFailures(): number {
-    return this.#lease?.failures ?? 0;
+    return this.#membership?.failures ?? 0;
   }
 
   /** Advertised ports, in order. */
   get ports(): readonly number[] {
-    return this.#lease?.ports.map(({ number }) => number) ?? [];
+    return this.#membership?.ports ?? [];
   }
 
   /** `host:port` of client status discovery; undefined: it is off. */
   get clientStatusAddress(): string | undefined {
-    return this.#clientStatus?.address;
+    return this.#operators?.clientStatusAddress;
   }
 
   get adminUrl(): string | undefined {
-    return this.#admin?.url;
+    return this.#operators?.adminUrl;
   }
 
   /** It was ready at some time. */
@@ -325,22 +282,7 @@ export class DataPlane {
     this.events.add("drain", "leaving the registry");
     this.#dumps.leaving();
     this.inbound.retireConnections();
-    const advertised = this.ports.length > 0;
-    const { clock, inbound, sharesPort } = this;
-    const longestMs = limitMs * LEAVE_SHARE;
-    const delayMs = Math.min(this.settings.propagationDelayMs, longestMs);
-    // The successor listens, but may not be in the registry yet. Without it the service would be unknown for a moment.
-    const keptMs = advertised && sharesPort ? delayMs * KEPT_SHARE : 0;
-    await hold(clock, keptMs, signal);
-    // A registry that does not answer hears of it by the lease's end.
-    await atMost(this.#lease?.leave() ?? Promise.resolve(), clock, longestMs - keptMs, signal);
-    if (!advertised) return;
-    await propagated({
-      ...{ clock, signal, delayMs: delayMs - keptMs },
-      // What others share with us goes to them when we close, so nobody needs to have gone before.
-      longestMs: sharesPort ? delayMs - keptMs : Math.min(delayMs * LAG_FACTOR, longestMs),
-      arrived: () => inbound.arrived,
-    });
+    await this.#membership?.leave(signal, limitMs);
   }
 
   /** Once: with its first configuration, or when that is long in coming. */
@@ -391,9 +333,9 @@ export class DataPlane {
     });
     const onWarning = (warning: DiskWarning): void => void disk.take(warning);
     const { namespace, service, labels, serviceAccount, exclude } = settings;
-    this.#excludes = compileExclusion([...exclude, ...this.#whereabouts.excluded]);
-    await this.#whereabouts.learnLocality();
-    const { locality } = this.#whereabouts;
+    this.#excludes = compileExclusion([...exclude, ...this.whereabouts.excluded]);
+    await this.whereabouts.learnLocality();
+    const { locality } = this.whereabouts;
     const registry = await openRegistry({
       ...{ settings, clock, env: process.env, onWarning, locality, identity: this.identity },
       random: systemRandom,
@@ -407,7 +349,7 @@ export class DataPlane {
     });
     this.#guard = guard;
     const server = registry.server === undefined ? [] : [registry.server];
-    this.#excludes = compileExclusion([...exclude, ...server, ...this.#whereabouts.excluded]);
+    this.#excludes = compileExclusion([...exclude, ...server, ...this.whereabouts.excluded]);
     const self = {
       ...{ namespace, service, labels },
       ...(serviceAccount !== undefined && { serviceAccount }),
@@ -424,137 +366,45 @@ export class DataPlane {
       });
     this.#pipeline.serve?.(this.servers.listeners);
     this.#pipeline.start();
-    const known = this.#openIdentity(registry);
+    const known = openIdentity(this, registry, () => this.#onListeners(this.servers.listeners)); // the lease tells of it
     // Worker threads call and are served in the name of their process, which has the lease.
     if (!isMainThread) return;
-    if (settings.lease === "never") return this.#openAdmin();
-    await Promise.all([this.#openAdmin(), this.#whereabouts.learnAddress(registry.shared)]); // the lease tells both
-    this.#lease = new LeaseKeeper({
-      registrar: registry.registrar,
-      spec: {
-        ...{ ...self, instance: this.instance, pid: process.pid, ttlMs: settings.leaseTtlMs },
-        ...(settings.weight !== undefined && { weight: settings.weight }),
-        ...(settings.tags.length > 0 && { tags: settings.tags }),
-        inmeshVersion: (await import("../version.js")).VERSION,
-        schemaVersion: model.SCHEMA_VERSION,
-      },
-      onEvent: (written) => {
-        const message = registry.registersElsewhere ?? written;
-        this.events.add("lease", message);
-        log.scope("lease").debug(message);
-      },
-      onFailure: (message) => warn(`this process is not registered, so others do not find it: ${message}`),
-    });
+    const { OperatorPorts } = await import("./operator-ports.js");
+    this.#operators = new OperatorPorts(this);
+    if (settings.lease === "never") return this.#operators.open();
+    const [{ Membership }] = await Promise.all([
+      import("./membership.js"),
+      this.#operators.open(), // the lease tells both
+      this.whereabouts.learnAddress(registry.shared),
+    ]);
+    this.#membership = new Membership(this);
+    this.#membership.open(registry, model.SCHEMA_VERSION, (message) =>
+      warn(`this process is not registered, so others do not find it: ${message}`),
+    );
     // Callers find a member of the mesh at its address: it should be able to say who it is.
     await known;
-    if (this.#closing === undefined && !this.draining) await this.#say(this.servers.listeners);
-  }
-
-  /** Resolves with the first certificate, or when others need not wait for it any longer; never rejects. */
-  async #openIdentity(registry: OpenRegistry): Promise<void> {
-    const { identity, settings, clock, log } = this;
-    if (identity === undefined) return;
-    await fillIdentity(identity, {
-      ...{ settings, clock, registry },
-      random: systemRandom,
-      trustDomains: () => this.store.current?.security.trustDomains,
-      configured: () => this.store.ready(settings.configWaitMs).catch(() => {}),
-      onNotice: ({ severity, message }) => {
-        this.events.add("identity", message);
-        log.scope("identity")[severity === "warning" ? "warn" : severity](message);
-      },
-    });
-    await identity.ready(settings.configWaitMs).catch(() => {}); // said by its own notices
-    this.#judgeTrustDomain();
-    identity.subscribe(() => {
-      this.#onListeners(this.servers.listeners); // the lease tells of it
-      this.#judgeTrustDomain();
-    });
-  }
-
-  /** Consul's is its own, and its names are known by the service. */
-  #judgeTrustDomain(): void {
-    const { identity, store, settings } = this;
-    if (store.current === undefined || settings.identity === "connect") return;
-    const message = identity?.underPolicy(store.current.security.trustDomains);
-    if (message === undefined) return;
-    this.events.add("identity", message);
-    this.log.scope("identity").warn(message);
+    if (this.#closing === undefined && !this.draining) await this.#membership.say(this.servers.listeners);
   }
 
   #onSnapshot({ version, revision, mode }: Snapshot): void {
     this.#started ||= this.ready;
     this.events.add("config", `snapshot ${version} in force, revision ${revision}, mode ${mode}`);
-    const refused = new Set<string>();
-    for (const { key, kept, problems } of this.#pipeline?.status.refused ?? []) {
-      const message = `${key} is refused${kept ? ", its last good version stays in force" : ""}: ${problems[0]?.message ?? ""}`;
-      refused.add(message);
-      if (this.#refused.has(message)) continue;
-      this.events.add("problem", message);
-      // Without an earlier version calls go on as if nobody had written anything, which its author does not expect.
-      this.log.scope("config")[kept ? "info" : "warn"](message);
-    }
-    this.#refused = refused;
-    this.#judgeTrustDomain();
-  }
-
-  async #openAdmin(): Promise<void> {
-    await this.#openClientStatus();
-    if (this.settings.admin === "off") return;
-    try {
-      const { openAdmin } = await import("../admin/admin-server.js");
-      this.#admin = await openAdmin(this);
-      this.events.add("admin", `admin endpoint at ${this.#admin.url}`);
-    } catch (error) {
-      this.log.scope("admin").warn(`no admin endpoint at ${this.settings.admin}: ${messageOf(error)}`);
-    }
-  }
-
-  async #openClientStatus(): Promise<void> {
-    const { csds } = this.settings;
-    if (csds === "off") return;
-    try {
-      const { openClientStatus } = await import("../admin/client-status-server.js");
-      this.#clientStatus = await openClientStatus(this, csds);
-      this.events.add("admin", `client status discovery at ${this.#clientStatus.address}`);
-    } catch (error) {
-      this.log.scope("admin").warn(`no client status discovery at ${csds}: ${messageOf(error)}`);
-    }
+    this.#refused.tell(this.#pipeline?.status.refused ?? []);
+    judgeTrustDomain(this);
   }
 
   #onListeners(listeners: readonly Listener[]): void {
     void this.start(); // the lease tells of these listeners when the registry is open
     if (!this.draining) this.#pipeline?.serve?.(listeners); // requests on open connections are judged to the end
-    if (this.#lease !== undefined && !this.draining) void this.#say(listeners);
-  }
-
-  async #say(listeners: readonly Listener[]): Promise<void> {
-    const { ports, lease } = this.settings;
-    const serves = listeners.length > 0 || ports !== undefined;
-    if (lease === "servers" && !serves && this.#lease?.registered !== true) return;
-    const found = this.#whereabouts.address(listeners);
-    if (found === undefined || this.#lease === undefined) return;
-    if (this.#reachedAt !== found.address) {
-      this.#reachedAt = found.address;
-      const message = `others reach this process at ${found.address}: ${found.why}`;
-      this.events.add("address", message);
-      this.log.scope("address").debug(message);
-    }
-    await this.#lease.say({
-      address: found.address,
-      ports: ports ?? namedPorts(listeners),
-      ...(this.#admin && { admin: this.#admin.url }),
-      identity: this.identity?.current?.self.id ?? "",
-    });
+    if (!this.draining) void this.#membership?.say(listeners);
   }
 
   async #close(): Promise<void> {
     this.draining = true;
     await this.#starting;
-    this.#whereabouts.close();
-    await this.#lease?.leave();
-    await this.#admin?.close();
-    await this.#clientStatus?.close();
+    this.whereabouts.close();
+    await this.#membership?.withdraw();
+    await this.#operators?.close();
     await this.identity?.close();
     this.#guard?.close();
     await this.#pipeline?.close();
