@@ -53,7 +53,7 @@ export { requirePeer } from "./runtime/require-peer.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
 export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
 export { httpToGrpcStatus } from "./security/authorizer-answer.js";
-export { plainAddress } from "./security/client-address.js";
+export { plainAddress, withoutBrackets } from "./security/client-address.js";
 export { ObservedCalls } from "./security/observed-calls.js";
 export { ANY_REST, ANY_SEGMENT, mergedTemplates, pathTemplate } from "./security/path-template.js";
 export { unescaped } from "./security/unescaped.js";

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { connect as connectSecurely, type PeerCertificate } from "node:tls";
 import { type Clock, messageOf } from "@inmesh/core";
+import { withoutBrackets } from "@inmesh/core/internal";
 import type { XdsServer } from "@inmesh/xds/client";
 import { systemReason } from "../exit.js";
 import { formatMs } from "../output/format.js";
@@ -19,7 +20,7 @@ export async function reach(ports: ReachPorts, server: XdsServer, timeoutMs: num
   const { address } = server;
   const path = address.startsWith("unix:") ? address.slice("unix:".length) : undefined;
   const [, bracketed = "", port = "443"] = /^(.*?):(\d+)$/.exec(address.replace(/^dns:(?:\/\/[^/]*\/)?/, "")) ?? [];
-  const host = bracketed.replace(/^\[|\]$/g, "");
+  const host = withoutBrackets(bracketed);
   const findings: Finding[] = [];
   if (path === undefined) {
     try {

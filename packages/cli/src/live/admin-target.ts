@@ -5,6 +5,7 @@
 
 import { networkInterfaces } from "node:os";
 import type { ConnectionOptions } from "node:tls";
+import { withoutBrackets } from "@inmesh/core/internal";
 import { parseSpiffeId } from "@inmesh/model";
 import type { Operator } from "../login/operator.js";
 
@@ -45,7 +46,7 @@ export function secureTarget(admin: string, operator: Operator | undefined): Tar
     return new AdminError(`who answers is no member of ${identity.trustDomain}`);
   };
   return {
-    ...{ host: hostname.replace(/^\[|\]$/g, ""), port, prefix: pathname, tls: { cert, key, ca, checkServerIdentity } },
+    ...{ host: withoutBrackets(hostname), port, prefix: pathname, tls: { cert, key, ca, checkServerIdentity } },
   };
 }
 
@@ -64,7 +65,7 @@ export function parseAdmin(admin: string, remote: boolean): Target {
   if (!remote && !isLoopback(hostname)) {
     throw new AdminError(`its admin address ${host} is not on this machine; ask there, or add --remote`);
   }
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: port || "80" };
+  return { host: withoutBrackets(hostname), port: port || "80" };
 }
 
 /** Of a URL, which has brought every spelling of an address into one form. */

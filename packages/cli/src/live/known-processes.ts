@@ -2,7 +2,7 @@
 
 import type { Lease } from "@inmesh/core";
 import type { ServerInfo } from "@inmesh/core/admin";
-import { readProcessNotes } from "@inmesh/core/internal";
+import { readProcessNotes, withoutBrackets } from "@inmesh/core/internal";
 import type { Cli } from "../cli.js";
 import { CliError, EXIT } from "../exit.js";
 import { AdminError, adminClient } from "./admin-client.js";
@@ -58,5 +58,5 @@ function addressOf(given: string): string {
 }
 
 function hostOf(admin: string): string {
-  return admin.startsWith("unix:") ? "127.0.0.1" : new URL(admin).hostname.replace(/^\[|\]$/g, "");
+  return admin.startsWith("unix:") ? "127.0.0.1" : withoutBrackets(new URL(admin).hostname);
 }

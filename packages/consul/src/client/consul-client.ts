@@ -6,6 +6,7 @@
 import { EventEmitter } from "node:events";
 import http from "node:http";
 import https from "node:https";
+import { withoutBrackets } from "@inmesh/core/internal";
 import Consul from "consul";
 import { connectionReason } from "./connection-reason.js";
 import { ConsulError } from "./consul-error.js";
@@ -202,7 +203,7 @@ function noticingCuts(
   const request = (options: http.RequestOptions): http.ClientRequest => {
     // The package takes the name from a URL, where an IPv6 address has brackets; nobody can look that up.
     const { hostname } = options;
-    const made = transport.request({ ...options, ...(hostname && { hostname: hostname.replace(/^\[(.*)\]$/, "$1") }) });
+    const made = transport.request({ ...options, ...(hostname && { hostname: withoutBrackets(hostname) }) });
     if (background) made.on("socket", (socket) => socket.unref()); // the agent holds it again for the next request
     made.on("response", (response) => {
       response.on("error", () => {}); // said by `close`

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MeshError } from "@inmesh/core";
+import { withoutBrackets } from "@inmesh/core/internal";
 import type { ConsulTls } from "./consul-target.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,7 +100,7 @@ export function invalid(message: string): MeshError {
 
 /** Without the brackets that an IPv6 address has in a URL. */
 export function bare(host: string): string {
-  return host.replace(/^\[(.*)\]$/, "$1");
+  return withoutBrackets(host);
 }
 
 export function parsed(text: string): URL | undefined {

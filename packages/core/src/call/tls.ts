@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import type { ClientTls, Cluster, Endpoint } from "@inmesh/model";
 import { MeshError } from "../errors.js";
+import { withoutBrackets } from "../security/client-address.js";
 import type { Call } from "./call.js";
 import { rewrittenAuthority } from "./request-edit.js";
 
@@ -37,7 +38,7 @@ export function serverNameOf({ cluster, route, destination, host }: Call): strin
   if (isMeshTls(tls)) return meshServerName(config);
   const authority = (route && rewrittenAuthority(route, destination, host)) ?? host;
   const name = isIP(authority) === 6 ? authority : authority.replace(PORT, "");
-  return (name.startsWith("[") ? name.slice(1, -1) : name).toLowerCase();
+  return withoutBrackets(name).toLowerCase();
 }
 
 /** As Istio's clients ask its sidecars: `outbound_.80_.v1_.reviews.shop.svc.cluster.local`. */

@@ -1,5 +1,6 @@
 /** Where a request is addressed to, and whether that is the mesh's business. Parsed once per origin, kept in a bounded map. */
 
+import { withoutBrackets } from "../security/client-address.js";
 import type { Engine } from "./engine.js";
 
 /** `refuse` goes through the engine too, which says why. */
@@ -24,7 +25,7 @@ export class Origin {
 
   constructor({ protocol, hostname, port, host }: URL) {
     this.scheme = protocol.slice(0, -1);
-    this.host = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+    this.host = withoutBrackets(hostname);
     this.port = port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
     this.authority = host;
     this.loopback = isLoopback(this.host);

@@ -5,6 +5,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import { request as httpsRequest } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import type { Clock } from "@inmesh/core";
+import { withoutBrackets } from "@inmesh/core/internal";
 import type { AddressGuard } from "./address-guard.js";
 
 /** As node:http and node:https make requests: outside of any mesh. */
@@ -34,7 +35,7 @@ export function fetchText(address: string, options: FetchOptions): Promise<strin
   return new Promise((resolve, reject) => {
     const url = parseAddress(address);
     if (typeof url === "string") return reject(new Error(url));
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    const host = withoutBrackets(url.hostname);
     // Of an address nobody asks the resolver, so it is judged here.
     if (isIP(host) !== 0 && !guard.permits(host)) return reject(new Error(forbidden(host)));
     const request = (url.protocol === "https:" ? functions.https : functions.http)(url, {

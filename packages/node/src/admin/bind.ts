@@ -1,11 +1,12 @@
 /** What listens for operators, beside the ports of the application. */
 
 import type { AddressInfo, Server } from "node:net";
+import { withoutBrackets } from "@inmesh/core/internal";
 
 /** @param address `host:port` */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const at = address.lastIndexOf(":");
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(address.slice(at + 1)) };
+  return { host: withoutBrackets(address.slice(0, at)), port: Number(address.slice(at + 1)) };
 }
 
 /** @param address `host:port` @throws {NodeJS.ErrnoException} when it cannot be bound */

@@ -1,5 +1,7 @@
 /** Hosts and ports that option `exclude` keeps out of the mesh. */
 
+import { withoutBrackets } from "@inmesh/core/internal";
+
 /**
  * @param rules `api.example.com`, `*.example.com`, `host:port`, `:port`; letter case does not matter
  * @returns whether a host in lower case, without brackets, and a port are left alone
@@ -11,7 +13,7 @@ export function compileExclusion(rules: readonly string[]): (host: string, port:
 
 function compileRule(rule: string): (host: string, port: number) => boolean {
   const [, written = "", digits] = /^(\[[^\]]*\]|[^:]*|.*:.*:.*?)(?::(\d+))?$/.exec(rule.toLowerCase()) ?? [];
-  const name = written.replace(/^\[|\]$/g, "");
+  const name = withoutBrackets(written);
   const wanted = digits === undefined ? undefined : Number(digits);
   return (host, port) => (wanted === undefined || wanted === port) && (name === "" || isHost(name, host));
 }

@@ -1,6 +1,7 @@
 /** What spans say, from the one record of what happened (observability §4.2). Names are those of OpenTelemetry's own package. */
 
 import { type Call, flagsText, type OutcomeRecord, type TimeLedger } from "@inmesh/core";
+import { withoutBrackets } from "@inmesh/core/internal";
 import type { Attributes, AttributeValue } from "@opentelemetry/api";
 import {
   ATTR_CLIENT_ADDRESS,
@@ -200,6 +201,6 @@ function tellEnvoys(record: OutcomeRecord, to: AttributeTarget): void {
 export function addressAndPort(text: string): readonly [address: string, port: number] {
   const colon = text.lastIndexOf(":");
   const bare = colon < 0 || (text.indexOf(":") < colon && !text.includes("]:"));
-  if (bare) return [text.replace(/^\[|\]$/g, ""), 0];
-  return [text.slice(0, colon).replace(/^\[|\]$/g, ""), Number(text.slice(colon + 1)) || 0];
+  if (bare) return [withoutBrackets(text), 0];
+  return [withoutBrackets(text.slice(0, colon)), Number(text.slice(colon + 1)) || 0];
 }

@@ -3,6 +3,7 @@
 import http from "node:http";
 import { isIP } from "node:net";
 import type { Clock } from "@inmesh/core";
+import { withoutBrackets } from "@inmesh/core/internal";
 import { isLinkLocal, isLoopback } from "../found-address.js";
 
 /** What reads a platform's metadata is given. */
@@ -31,7 +32,7 @@ const EC2_V6 = "fd00:ec2::254";
  */
 export function metadataBase(variable: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const host = url?.hostname.replace(/^\[|\]$/g, "") ?? "";
+  const host = withoutBrackets(url?.hostname ?? "");
   const stays = isLoopback(host) || isLinkLocal(host) || host === EC2_V6;
   if (url?.protocol === "http:" && url.username === "" && isIP(host) > 0 && stays) return text.replace(/\/+$/, "");
   throw new Error(`${variable} names no metadata service: expected http:// and a loopback or link-local address`);
