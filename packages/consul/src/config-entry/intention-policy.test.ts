@@ -71,7 +71,7 @@ function accessOf(spec: Readonly<Record<string, unknown>> | undefined): AccessCo
 
 function accessRequest({ from, path, method, headers }: Request): AccessRequest {
   return {
-    http: { method, path, authority: "web", header: (name) => headers[name] },
+    http: { method, path, target: path, authority: "web", header: (name) => headers[name] },
     peer: from === "" ? undefined : parseSpiffeId(spiffeId("cluster.local", "default", from)),
     ...{ sourceIp: "10.0.0.1", remoteIp: "10.0.0.1", destinationIp: "10.0.0.2", port: 80, sni: "" },
   };

@@ -36,15 +36,17 @@ export interface BodyStart {
 export class ArrivedRequest implements AccessRequest, AccessedHttp {
   claims: Claims | undefined = undefined;
   readonly path: string;
+  readonly target: string;
   readonly authority: string;
   readonly #arrival: Arrival;
   readonly #trustedProxies: number;
   #sourceIp: string | undefined = undefined;
   #remoteIp: string | undefined = undefined;
 
-  constructor(arrival: Arrival, { path, authority }: ReadTarget, trustedProxies: number) {
+  constructor(arrival: Arrival, { path, target, authority }: ReadTarget, trustedProxies: number) {
     this.#arrival = arrival;
     this.path = path;
+    this.target = target;
     this.authority = authority;
     this.#trustedProxies = trustedProxies;
   }

@@ -3,7 +3,7 @@
 import { type Claims, compile } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
 import { readCaseFile, resourcesOf, whyMissing } from "../testing/recorded-cases.test.helper.js";
-import { authorize } from "./authorize.js";
+import { type AuthorizeRequest, authorize } from "./authorize.js";
 
 interface RecordedCase {
   readonly request: {
@@ -83,4 +83,38 @@ describe("authorize", () => {
       expect([judged, wrong.length]).toEqual([4_620, 0]);
     },
   );
+});
+
+/** As Istio 1.26 with Envoy 1.40 decided, over HTTP/1.1. */
+describe("conditions on pseudo headers", () => {
+  it.each<[string, string, Partial<AuthorizeRequest>, boolean]>([
+    [":path", "/a", { path: "/a" }, true],
+    [":path", "/a", { path: "/a?x=1" }, false],
+    [":path", "/a?x=1", { path: "/b/../a?x=1" }, true],
+    [":method", "G*", {}, true],
+    [":method", "G*", { method: "POST" }, false],
+    ["Host", "cart", {}, true],
+    ["host", "CART:80", { host: "CART:80" }, true],
+    [":authority", "cart*", { host: "CART" }, false],
+    [":scheme", "http", {}, true],
+    [":scheme", "https", { principal: "cluster.local/ns/shop/sa/web" }, true],
+    [":scheme", "https", { headers: { "x-forwarded-proto": "HTTPS" } }, true],
+    [":scheme", "http", { headers: { "x-forwarded-proto": "junk" } }, true],
+    ["x-forwarded-proto", "http", {}, true],
+    ["x-forwarded-proto", "https", { headers: { "x-forwarded-proto": "HTTPS" } }, false],
+  ])("a DENY where %s is %s, asked by %j: denies %s", (name, value, asked, denied) => {
+    const rules = [{ when: [{ key: `request.headers[${name}]`, values: [value] }] }];
+    const policy = {
+      ...{ apiVersion: "security.istio.io/v1", kind: "AuthorizationPolicy" },
+      ...{ metadata: { name: "p", namespace: "shop" }, spec: { action: "DENY", rules } },
+    };
+    const snapshot = compile({
+      resources: resourcesOf([policy]),
+      workloads: [],
+      client: { service: "cart", namespace: "shop", labels: {} },
+      problems: [],
+      version: 1,
+    });
+    expect(authorize(snapshot, { host: "cart", port: 8080, ...asked }).allowed).toBe(!denied);
+  });
 });

@@ -159,13 +159,14 @@ function accessRequest(
   asked: AuthorizeRequest,
   peer: PeerIdentity | undefined,
   trustedProxies: number,
-  read: { readonly path: string; readonly authority: string } | undefined,
+  read: { readonly path: string; readonly target: string; readonly authority: string } | undefined,
 ): AccessRequest {
   const headers = new Map(Object.entries(asked.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
   const sourceIp = plainAddress(asked.sourceIp);
   const http: AccessedHttp | undefined = read && {
     method: asked.method ?? "GET",
     path: read.path,
+    target: read.target,
     authority: read.authority,
     header: (name) => headers.get(name),
   };

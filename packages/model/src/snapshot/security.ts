@@ -80,6 +80,8 @@ export interface AccessedHttp {
   readonly method: string;
   /** Normalised, without query: what the application sees. */
   readonly path: string;
+  /** The same with its query. */
+  readonly target: string;
   /** Host header or :authority, port included if written. */
   readonly authority: string;
   /** Values of a header by lower-case name; a string when there is one line, a list for repeated lines. */

@@ -175,7 +175,7 @@ describe("profile grpc", () => {
     const { answer, client, feed, ofServers, store } = setup("grpc");
     await answer(LISTENER);
     const allowed = (port: number): boolean | undefined => {
-      const http = { method: "GET", path: "/", authority: "app", header: () => undefined };
+      const http = { method: "GET", path: "/", target: "/", authority: "app", header: () => undefined };
       const where = { sourceIp: "10.0.0.9", remoteIp: "10.0.0.9", destinationIp: "10.0.0.1", port, sni: "" };
       return store.current?.security.access.decide({ http, peer: undefined, ...where }).allowed;
     };

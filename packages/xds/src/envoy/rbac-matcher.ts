@@ -1,7 +1,7 @@
 /** Permissions and principals of RBAC as one test each. Whatever is not known refuses its listener: a rule half understood is a hole. */
 
 import { BlockList, isIP } from "node:net";
-import type { AccessRequest, Claims } from "@inmesh/model";
+import type { AccessedHttp, AccessRequest, Claims, MatchRequest } from "@inmesh/model";
 import type { Findings } from "./refusal.js";
 import { type HeaderMatcher, headerCondition } from "./route-match.js";
 import type { Fields } from "./schema.js";
@@ -104,10 +104,15 @@ function sharedTest(
   if (header !== undefined) {
     if (header.name === ":scheme") findings.fault("a rule asks for :scheme"); // gRFC A41
     const { holds } = headerCondition(header, findings, "header");
-    return ({ http }) =>
-      http !== undefined && holds({ ...http, path: http.path, scheme: "http", header: (name) => http.header(name) });
+    return ({ http }) => http !== undefined && holds(asMatched(http));
   }
   return metadata === undefined ? undefined : metadataTest(metadata, findings);
+}
+
+/** Field by field: what a server's request reads when it is asked for does not come along with a spread. */
+function asMatched(http: AccessedHttp): MatchRequest {
+  const { method, target, authority } = http;
+  return { method, path: target, authority, scheme: "http", header: (name) => http.header(name) };
 }
 
 /** Nobody may come in, or be kept out, by what nobody understands: the listener is refused. */

@@ -18,7 +18,16 @@ interface Asked extends Partial<Omit<AccessRequest, "peer">> {
 
 function request({ method = "GET", path = "/", peer, headers = {}, ...more }: Asked): AccessRequest {
   return {
-    http: { method, path, authority: "app.shop", header: (name) => headers[name] },
+    // As servers have it: its method is read when it is asked for.
+    http: new (class {
+      path = path;
+      target = path;
+      authority = "app.shop";
+      header = (name: string) => headers[name];
+      get method(): string {
+        return method;
+      }
+    })(),
     peer: peer === undefined ? undefined : (parseSpiffeId(peer) as PeerIdentity),
     ...{ sourceIp: "127.0.0.1", remoteIp: "127.0.0.1", destinationIp: "127.0.0.1", port: 29080, sni: "" },
     ...more,

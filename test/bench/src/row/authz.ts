@@ -87,7 +87,7 @@ function decision(rules: number) {
   const { access } = snapshot(resources(policy(rules, false)), []).security;
   const path = pathOf(rules);
   const request: AccessRequest = {
-    http: { method: "GET", path, authority: "reviews:9080", header: () => undefined },
+    http: { method: "GET", path, target: path, authority: "reviews:9080", header: () => undefined },
     peer: parseSpiffeId(`spiffe://cluster.local/ns/shop/sa/web${(rules - 1) % 50}`),
     ...{ sourceIp: "10.0.0.7", remoteIp: "10.0.0.7", destinationIp: "10.0.0.9", port: 9_080, sni: "" },
   };

@@ -151,6 +151,7 @@ class Folded implements AccessRequest {
       method: http.method,
       authority: http.authority,
       path,
+      target: path + http.target.slice(http.path.length),
       header: (name) => http.header(name),
     };
   }

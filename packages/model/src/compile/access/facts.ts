@@ -1,6 +1,6 @@
 /** What AuthorizationPolicies can ask about. policy-semantics §4.5, §4.6. */
 
-import type { Claims } from "../../snapshot/security.js";
+import type { AccessRequest, Claims } from "../../snapshot/security.js";
 import type { AddressBits } from "./address-bits.js";
 import type { Fact } from "./clause.js";
 
@@ -28,9 +28,33 @@ export const PRESENTER = fact("presenter", ({ claims }) => claims && textsAt(cla
 export const ISSUER = fact("issuer", ({ claims }) => claims && textAt(claims, "iss"));
 export const SUBJECT = fact("subject", ({ claims }) => claims && textAt(claims, "sub"));
 
-/** Each line for itself, as Envoy 1.40 does (policy-semantics §10.1). */
+/**
+ * Each line for itself, as Envoy 1.40 does (policy-semantics §10.1). Pseudo headers are there whatever the version of HTTP:
+ * a rule about `:path` that no request ever met would be a DENY that denies nothing.
+ */
 export function headerFact(name: string): Fact {
-  return fact(`header ${name}`, ({ http }) => http?.header(name));
+  return fact(`header ${name}`, PSEUDO_HEADERS[name] ?? (({ http }) => http?.header(name)));
+}
+
+const PSEUDO_HEADERS: Readonly<Record<string, Fact["read"]>> = {
+  host: ({ http }) => http?.authority,
+  ":authority": ({ http }) => http?.authority,
+  ":method": ({ http }) => http?.method,
+  ":path": ({ http }) => http?.target,
+  ":scheme": (request) => {
+    const told = forwardedProto(request);
+    return typeof told === "string" && /^https?$/i.test(told) ? told.toLowerCase() : request.http && schemeOf(request);
+  },
+  "x-forwarded-proto": forwardedProto,
+};
+
+/** Envoy writes it where nobody has. */
+function forwardedProto(request: AccessRequest): string | readonly string[] | undefined {
+  return request.http && (request.http.header("x-forwarded-proto") ?? schemeOf(request));
+}
+
+function schemeOf({ peer }: AccessRequest): string {
+  return peer === undefined ? "http" : "https";
 }
 
 export function claimFact(path: readonly string[]): Fact {
