@@ -1,6 +1,6 @@
 export { Admitted, Gate, type GateOptions } from "./admission/gate.js";
 export { DEADLINE_PASSED, type Rejection } from "./admission/rejection.js";
-export type { HeaderReader, Outcome, Phase } from "./call/attempt.js";
+export type { HeaderReader, Outcome, Phase, Tunnel } from "./call/attempt.js";
 export { Attempt } from "./call/attempt.js";
 export { Call, type NoRetryReason } from "./call/call.js";
 export { Contexts, InboundContext } from "./call/context.js";

@@ -11,6 +11,15 @@ import { refusedStream } from "./classify.js";
 export type Outcome = "success" | "failure" | "neutral";
 
 /** `queued`: nothing written yet, so nobody can have acted on it. */
+/** What runs on a connection that left HTTP: the caller's conversation, by an upgrade or CONNECT. */
+export interface Tunnel {
+  /** So far, in both directions. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** @param then told once, when it is over. broken: it did not end as connections do */
+  over(then: (broken: boolean) => void): void;
+}
+
 export type Phase = "queued" | "written" | "answered" | "settled";
 
 /** Reads one header of an answer by lower-case name. */
@@ -75,6 +84,8 @@ export class Attempt extends WheelNode {
   /** Of the answer's headers, and of what follows its body, for who tells of the call. */
   header: HeaderReader | undefined = undefined;
   trailer: HeaderReader | undefined = undefined;
+  /** The connection that the answer gave to the caller; undefined: it did not leave HTTP. Set by the adapter, before it is complete. */
+  tunnel: Tunnel | undefined = undefined;
   /** Set by the adapter once the attempt can be cancelled; closes or frees the connection. Dropped when settled. */
   abort: ((reason: Error) => void) | undefined = undefined;
 

@@ -12,7 +12,7 @@ import type { Breaker } from "../breaker/breaker.js";
 import { breakerError } from "../breaker/breaker-error.js";
 import { answerInstead, goElsewhere } from "../breaker/fallback.js";
 import { StaleAnswers } from "../breaker/stale-answers.js";
-import { Attempt } from "../call/attempt.js";
+import { Attempt, type Tunnel } from "../call/attempt.js";
 import type { Call } from "../call/call.js";
 import { canonicalPath } from "../call/canonical-path.js";
 import { Contexts } from "../call/context.js";
@@ -42,7 +42,8 @@ import { RuleStats } from "../stats/rule-stats.js";
 import { fillFromCall } from "../telemetry/fill-from-call.js";
 import { FlightRecorder } from "../telemetry/flight-recorder.js";
 import { OutcomeSinks } from "../telemetry/outcome-sinks.js";
-import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
+import { OutcomeSlot } from "../telemetry/outcome-slot.js";
+import { FLAG } from "../telemetry/response-flags.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
 import { awaitEndpoint, noEndpointError } from "./await-endpoint.js";
@@ -266,8 +267,34 @@ export class Engine {
     }
     const record = this.recorder.claim();
     fillFromCall(record, call, this);
+    const { attempt } = call;
+    if (attempt?.tunnel === undefined) {
+      call.forget();
+      this.report(record);
+    } else this.#reportTunnel(record, call, attempt.tunnel);
+  }
+
+  /**
+   * A call that left HTTP: its span ends with the answer, so that it can be seen while the connection lives; everybody else hears of it
+   * when that is over, as of Envoy.
+   */
+  #reportTunnel(record: OutcomeSlot, call: Call, tunnel: Tunnel): void {
+    const later = new OutcomeSlot();
+    fillFromCall(later, call, this);
     call.forget();
-    this.report(record);
+    this.#endSpan(record);
+    record.release();
+    tunnel.over((broken) => {
+      later.requestBytes = tunnel.sentBytes;
+      later.responseBytes = tunnel.receivedBytes;
+      later.endsAt(this.clock.now());
+      if (broken) {
+        later.flags |= FLAG.UC;
+        later.details = "upstream_reset_after_response_started{connection_termination}";
+      }
+      this.sinks.ended(later);
+      later.release();
+    });
   }
 
   /** Starts the span of a call that turns out to be the mesh's, once, in its caller's context. */
@@ -284,13 +311,17 @@ export class Engine {
 
   /** Tells of an outcome that `recorder` gave a place to, and that has been filled. */
   report(record: OutcomeSlot): void {
+    this.#endSpan(record);
+    this.sinks.ended(record);
+    record.release();
+  }
+
+  #endSpan(record: OutcomeSlot): void {
     try {
       record.span?.end(record);
     } catch (error) {
       throwLater(this.clock, error);
     }
-    this.sinks.ended(record);
-    record.release();
   }
 
   /** Counters of calls begin at zero: POST /reset_counters. What endpoints and limits are judged by stays. */

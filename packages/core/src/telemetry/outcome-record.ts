@@ -128,6 +128,8 @@ export interface OutcomeRecord {
   readonly call: Call | undefined;
   readonly last: Attempt | undefined;
 
+  /** A record of its own with the same in it, for who cannot read it within the turn. */
+  keep(): OutcomeRecord;
   /** First value of a header of the request, and of the answer, by lower-case name. Undefined where nobody kept it. */
   requestHeader(name: string): string | undefined;
   responseHeader(name: string): string | undefined;

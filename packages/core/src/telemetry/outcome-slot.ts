@@ -148,6 +148,18 @@ export class OutcomeSlot implements OutcomeRecord {
     this.stallMs = record.ledger.stallMs;
   }
 
+  keep(): OutcomeSlot {
+    const kept = Object.assign(new OutcomeSlot(), this);
+    kept.span = undefined;
+    kept.#made = this.#made;
+    kept.#requestId = this.#requestId;
+    kept.#traceId = this.#traceId;
+    kept.#spanId = this.#spanId;
+    kept.#sampled = this.#sampled;
+    kept.#attempts = this.#attempts.map((each) => Object.assign(new AttemptSlot(), each));
+    return kept;
+  }
+
   get requestId(): string {
     if (this.#requestId !== "") return this.#requestId;
     return (firstValue(this.headers, "x-request-id") ?? "").slice(0, MOST_ID);
@@ -215,6 +227,13 @@ export class OutcomeSlot implements OutcomeRecord {
       this.#slots[index].fill(attempt);
       return this.#slots[index];
     });
+  }
+
+  /** It went on for longer, in the last attempt. */
+  endsAt(now: number): void {
+    this.endedAt = now;
+    const last = this.#attempts.at(-1);
+    if (last !== undefined) last.endedAt = now;
   }
 
   /** Everybody has been told: what the story needs no more is let go of, so that it keeps no body, socket or context alive. */

@@ -10,6 +10,7 @@ import type { Connection } from "./client-connection.js";
 import type { RawHeaders, RequestOptions } from "./handler.js";
 import { FORWARDED } from "./mark.js";
 import { rawHeader, withoutRawHeader } from "./raw-headers.js";
+import { SocketTunnel } from "./socket-tunnel.js";
 
 /** An answer that nobody gets is read to its end up to this size and time, so that its connection can be used again (pitfalls R4). */
 const DRAIN_BYTES = 64 * 1024;
@@ -194,6 +195,7 @@ export class WireAttempt {
       return;
     }
     // What follows is the caller's conversation: no timeout of the route's and no retry applies to it.
+    this.attempt.tunnel = new SocketTunnel(socket);
     this.attempt.complete();
     this.#exchange.upgraded(status, headers, socket);
   }

@@ -5,7 +5,8 @@
  * it shows when one does not.
  */
 
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { randomUUID } from "node:crypto";
+import { IncomingMessage, type ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
@@ -27,13 +28,14 @@ import { emitWithin } from "./emit-within.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
 import { answerGrpcHealth, asksGrpcHealth, type GrpcHealth } from "./grpc-health.js";
 import { tellGrpcDeadline } from "./grpc-timeout.js";
-import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
+import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders, withoutTrace } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
 import { isGrpc } from "./record/grpc-facts.js";
 import { watchHeads, watchStreamHeads } from "./record/head-watch.js";
 import { InboundRecord } from "./record/inbound-record.js";
+import { type Leaving, type LeavingHooks, leavesBySocket, leavesByStream } from "./record/leaving.js";
 import type { Refusal } from "./record/refusal-details.js";
 import { RequestFacts } from "./record/request-facts.js";
 import {
@@ -52,6 +54,7 @@ import { ServedHead } from "./served-head.js";
 import { StreamAnswer } from "./stream-answer.js";
 import { connectionOf } from "./tls/connection.js";
 import type { ServerSecurity } from "./tls/server-security.js";
+import type { TurnedAway } from "./tls/turned-away.js";
 
 const NONE: readonly string[] = [];
 const FORBIDDEN = 403;
@@ -72,7 +75,8 @@ export class Inbound {
   readonly #waiting = new Set<() => void>();
   readonly #pipelined = new WeakMap<Socket, Set<InboundRequest>>();
   /** Requests to leave HTTP that have been judged: a framework may bring them once more. */
-  readonly #judgedLeaving = new WeakSet<IncomingMessage>();
+  readonly #judgedLeaving = new WeakMap<object, InboundContext>();
+  readonly #leavingHooks: LeavingHooks;
   /** Answers of the mesh's own that go on. */
   readonly #live = new Set<Writable>();
   #newest: InboundRequest | undefined;
@@ -93,6 +97,11 @@ export class Inbound {
     this.#security = security;
     this.observed = new ObservedCalls(engine.clock);
     if (!engine.onlyObserves) watchHeads();
+    this.#leavingHooks = {
+      now: () => engine.clock.now(),
+      answered: (leaving) => this.#endSpan(leaving),
+      ended: (leaving, cut) => this.#tellLeft(leaving, cut),
+    };
   }
 
   get inFlight(): number {
@@ -136,16 +145,23 @@ export class Inbound {
     // One that left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
     if ((request as Upgradable).upgrade === true) {
       const { socket } = request;
-      if (this.#judgedLeaving.has(request)) return this.uncounted(request, work, socket);
-      this.#judgedLeaving.add(request);
+      const judged = this.#judgedLeaving.get(request);
+      if (judged !== undefined) return this.#within(judged, work);
       const turnedAway = this.#security?.meetLeaving(socket, request);
-      if (turnedAway !== undefined) return this.#refuse(() => rejectRequest(response, turnedAway));
+      const { context, leaving } = this.#leave(request, request, socket);
+      const refuse = (refusal: Rejection | TurnedAway): true => {
+        leaving?.refused(refusal);
+        return this.#refuse(() => rejectRequest(response, refusal));
+      };
+      if (turnedAway !== undefined) return refuse(turnedAway);
       return this.#admitted(
-        guard?.active === true ? guard.enter(ServedArrival.of(request), this.#engine.clock.now()) : undefined,
-        (rejection) => this.#refuse(() => rejectRequest(response, rejection)),
+        guard?.active === true
+          ? guard.enter(ServedArrival.of(request, { context }), this.#engine.clock.now())
+          : undefined,
+        refuse,
         (passage) => {
           if (passage !== undefined) editRequest(request, passage);
-          return this.uncounted(request, work, socket);
+          return this.#handLeaving(context, leaving, work);
         },
         () => response.closed,
       );
@@ -196,20 +212,29 @@ export class Inbound {
     const { guard, clock } = this.#engine;
     const socket = stream.session?.socket;
     if (head.headers[":method"] === "CONNECT") {
+      const met = this.#judgedLeaving.get(stream);
+      if (met !== undefined) return this.#within(met, work);
       const turnedAway = this.#security?.meetLeaving(socket, head);
-      if (turnedAway !== undefined) return this.#refuse(() => rejectStream(stream, head, turnedAway));
+      const { context, leaving } = this.#leave(head, stream, socket);
+      const refuse = (refusal: Rejection | TurnedAway): true => {
+        leaving?.refused(refusal);
+        return rejectStream(stream, head, refusal);
+      };
+      if (turnedAway !== undefined) return this.#refuse(() => refuse(turnedAway));
       const judged =
-        guard?.active === true ? guard.enter(ServedArrival.ofStream(head, socket), clock.now()) : undefined;
+        guard?.active === true
+          ? guard.enter(ServedArrival.ofStream(head, socket, { context }), clock.now())
+          : undefined;
       return this.#admitted(
         judged,
-        (rejection) => this.#refuse(() => rejectStream(stream, head, rejection)),
+        (rejection) => this.#refuse(() => refuse(rejection)),
         (passage) => {
           if (passage !== undefined) editStream(head, passage);
           return this.#letLeave(
             ServedHead.ofStream(head),
             socket?.remoteAddress,
-            (rejection) => rejectStream(stream, head, rejection),
-            () => this.uncounted(head, work, socket),
+            refuse,
+            () => this.#handLeaving(context, leaving, work),
             () => stream.destroyed,
           );
         },
@@ -253,38 +278,38 @@ export class Inbound {
     );
   }
 
-  /** What has no answer, such as a connection that leaves HTTP: in context, without deadline, and not counted. */
+  /** What has no answer, as a request made by hand: in context, without deadline, and not counted. */
   uncounted<Result>(head: RequestHead, work: () => Result, socket?: Socket): Result {
-    const { onlyObserves, forwardHeaders, trustsBaggage, inForce } = this.#engine;
-    const { forward } = takeHeaders(head, onlyObserves, forwardHeaders);
-    const peer = connectionOf(socket)?.peer;
-    const dropped = inForce && trustsBaggage?.(peer) === false;
-    const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, forward) : forward);
-    context.peer = peer;
-    return this.#engine.contexts.run(context, work);
+    return this.#engine.contexts.run(this.#contextOf(head, socket), work);
   }
 
-  /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. */
-  upgrade(request: IncomingMessage, work: () => boolean): boolean {
+  /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. @param received bytes that came behind its head */
+  upgrade(request: IncomingMessage, work: () => boolean, received = 0): boolean {
     const { guard, clock } = this.#engine;
     const { socket } = request;
-    this.#judgedLeaving.add(request);
+    const judged = this.#judgedLeaving.get(request);
+    if (judged !== undefined) return this.#within(judged, work);
     const turnedAway = this.#security?.meetLeaving(socket, request);
-    if (turnedAway !== undefined) return this.#refuse(() => answerUpgrade(socket, turnedAway));
+    const { context, leaving } = this.#leave(request, request, socket, received);
+    const refuse = (refusal: Rejection | TurnedAway): true => {
+      leaving?.refused(refusal);
+      return answerUpgrade(socket, refusal);
+    };
+    if (turnedAway !== undefined) return this.#refuse(() => refuse(turnedAway));
     // Nobody else listens while somebody is asked about it, and a reset would end the process.
     socket.on("error", ignore);
     return this.#admitted(
-      guard?.active === true ? guard.enter(ServedArrival.of(request), clock.now()) : undefined,
-      (rejection) => this.#refuse(() => answerUpgrade(socket, rejection)),
+      guard?.active === true ? guard.enter(ServedArrival.of(request, { context }), clock.now()) : undefined,
+      (rejection) => this.#refuse(() => refuse(rejection)),
       (passage) => {
         if (passage !== undefined) editRequest(request, passage);
         return this.#letLeave(
           ServedHead.of(request),
           socket.remoteAddress,
-          (rejection) => answerUpgrade(socket, rejection),
+          refuse,
           () => {
             socket.removeListener("error", ignore);
-            return this.uncounted(request, work, socket);
+            return this.#handLeaving(context, leaving, work);
           },
           () => socket.destroyed,
         );
@@ -410,6 +435,74 @@ export class Inbound {
     inbound.untold = true;
     this.#requests -= 1;
     this.#before += 1; // it did arrive
+  }
+
+  /** Of work that no deadline ends. */
+  #contextOf(head: RequestHead, socket: Socket | undefined): InboundContext {
+    const { onlyObserves, forwardHeaders, trustsBaggage, inForce, sinks, tracing } = this.#engine;
+    const { forward: given, malformed } = takeHeaders(head, onlyObserves, forwardHeaders);
+    const peer = connectionOf(socket)?.peer;
+    const dropped = inForce && trustsBaggage?.(peer) === false;
+    const heard = inForce && (tracing !== undefined || sinks?.any === true);
+    if (malformed && heard) this.#malformedTraces += 1;
+    const read = malformed && heard ? withoutTrace(given) : given;
+    const named = heard && lineOf(read, REQUEST_ID_HEADER) === "" ? [...read, REQUEST_ID_HEADER, randomUUID()] : read;
+    const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, named) : named);
+    context.peer = peer;
+    return context;
+  }
+
+  /** A request leaves HTTP. @returns what its calls are made for, and who tells of it; undefined: nobody listens */
+  #leave(
+    head: RequestHead,
+    carrier: IncomingMessage | ServerHttp2Stream,
+    socket: Socket | undefined,
+    received = 0,
+  ): { readonly context: InboundContext; readonly leaving: Leaving | undefined } {
+    const { sinks, tracing, store, clock } = this.#engine;
+    const context = this.#contextOf(head, socket);
+    this.#judgedLeaving.set(carrier, context);
+    if (tracing === undefined && sinks?.any !== true) return { context, leaving: undefined };
+    const version = store?.current?.version ?? 0;
+    let leaving: Leaving;
+    if (carrier instanceof IncomingMessage) {
+      leaving = leavesBySocket(context, carrier, version, received, this.#leavingHooks);
+    } else {
+      const facts = new RequestFacts(carrier, head, socket, clock.now(), version);
+      leaving = leavesByStream(context, carrier, facts, new StreamAnswer(carrier), this.#leavingHooks);
+    }
+    const { facts } = leaving;
+    facts.requestId = lineOf(context.forward, REQUEST_ID_HEADER);
+    facts.traceparent = lineOf(context.forward, "traceparent");
+    if (tracing !== undefined) context.span = tracing.startRequest(context, facts);
+    return { context, leaving };
+  }
+
+  #handLeaving<Result>(context: InboundContext, leaving: Leaving | undefined, work: () => Result): Result {
+    if (leaving !== undefined) leaving.facts.servedAt = this.#engine.clock.now();
+    return this.#within(context, work);
+  }
+
+  #within<Result>(context: InboundContext, work: () => Result): Result {
+    const { span } = context;
+    const { contexts } = this.#engine;
+    return span === undefined ? contexts.run(context, work) : contexts.run(context, () => span.run(work));
+  }
+
+  /** With the answer: the connection may live for days. */
+  #endSpan({ context, facts, answer }: Leaving): void {
+    if (context.span === undefined) return;
+    const { clock } = this.#engine;
+    context.span.end(this.#record.fill(context, facts, answer, false, clock.now(), clock));
+  }
+
+  #tellLeft(leaving: Leaving, cut: boolean): void {
+    const { clock, sinks } = this.#engine;
+    const { context, facts, answer } = leaving;
+    if (facts.headAt === 0) this.#endSpan(leaving);
+    const record = this.#record.fill(context, facts, answer, cut, clock.now(), clock);
+    record.stallMs = 0; // of hours it would say nothing
+    sinks?.ended(record);
   }
 
   /** To the application. */

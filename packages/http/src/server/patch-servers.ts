@@ -28,7 +28,8 @@ export interface ServerHooks {
   cut(server: AnyServer): void;
   /** Runs `work`, which hands the request to the application. */
   request(request: IncomingMessage, response: ServerResponse, server: AnyServer, work: () => boolean): boolean;
-  upgrade(request: IncomingMessage, work: () => boolean): boolean;
+  /** @param received bytes that came behind the head */
+  upgrade(request: IncomingMessage, work: () => boolean, received: number): boolean;
   /** A connection of an HTTP/2 server. */
   session(session: Http2Session, server: AnyServer): void;
   /** A request on it. Runs `work`, which hands it to the application. */
@@ -111,7 +112,11 @@ function patch(server: object, hooks: ServerHooks, below: Below): () => void {
       case "upgrade":
       case "connect":
         if (!isRequestHead(args[0])) break;
-        return hooks.upgrade(args[0] as IncomingMessage, () => originalEmit().call(this, event, ...args));
+        return hooks.upgrade(
+          args[0] as IncomingMessage,
+          () => originalEmit().call(this, event, ...args),
+          args[2] instanceof Uint8Array ? args[2].length : 0,
+        );
       case "stream": {
         const [stream, headers, , rawHeaders] = args as [ServerHttp2Stream, RequestHead["headers"], number, string[]];
         if (!isRequestHead({ headers, rawHeaders })) break;

@@ -111,14 +111,14 @@ export class Servers implements ServerHooks {
     return this.#inbound.request(request, response, work);
   }
 
-  upgrade(request: IncomingMessage, work: () => boolean): boolean {
+  upgrade(request: IncomingMessage, work: () => boolean, received = 0): boolean {
     const { socket } = request;
     if (!this.#upgraded.has(socket)) {
       this.#upgraded.add(socket);
       socket.once("close", () => this.#upgraded.delete(socket));
       this.#security?.left(socket);
     }
-    return this.#inbound.upgrade(request, work);
+    return this.#inbound.upgrade(request, work, received);
   }
 
   session(session: Http2Session, server: AnyServer): void {

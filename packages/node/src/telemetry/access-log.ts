@@ -3,12 +3,15 @@
  * writes it is loaded then: most processes have none.
  */
 
-import { systemRandom } from "@inmesh/core";
+import { type OutcomeRecord, systemRandom } from "@inmesh/core";
 import type { Snapshot, TelemetryPolicy } from "@inmesh/model";
 import { logsAsked } from "@inmesh/telemetry";
 import type { AccessLog, AccessLogReading } from "@inmesh/telemetry/access-log";
 import type { DataPlane } from "../plane/data-plane.js";
 import type { TelemetryPart } from "./telemetry.js";
+
+/** Outcomes that wait for what writes them; later ones are lost, and that is said. */
+const MOST_WAITING = 1_000;
 
 export class AccessLogPart implements TelemetryPart {
   readonly #plane: DataPlane;
@@ -47,7 +50,7 @@ export class AccessLogPart implements TelemetryPart {
     const wanted = accessLog !== "off" && (accessLog !== undefined || asks(snapshot?.telemetry));
     if (this.#closed) return;
     if (wanted && this.#log === undefined) {
-      this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening ??= this.#openLate().catch((error: unknown) => {
         this.#opening = undefined;
         this.#plane.log.scope("access-log").error(`there is no access log: ${String(error)}`);
       });
@@ -57,6 +60,26 @@ export class AccessLogPart implements TelemetryPart {
       this.#remove?.();
       this.#remove = undefined;
     }
+  }
+
+  /** What happens while it is loaded waits for it, so that it is whole from the moment the mesh is ready. */
+  async #openLate(): Promise<void> {
+    const { sinks } = this.#plane.engine;
+    const waiting: OutcomeRecord[] = [];
+    let lost = 0;
+    const stop = sinks.add({
+      ended: (record) => {
+        if (waiting.length < MOST_WAITING) waiting.push(record.keep());
+        else lost += 1;
+      },
+    });
+    try {
+      await this.#open();
+    } finally {
+      stop();
+    }
+    if (this.#remove !== undefined) for (const record of waiting) this.#log?.ended(record);
+    if (lost > 0) this.#plane.log.scope("access-log").warn(`${lost} lines were lost while the access log was loaded`);
   }
 
   async #open(): Promise<void> {

@@ -51,6 +51,11 @@ export function watchStreamHeads(stream: ServerHttp2Stream): void {
   }
 }
 
+/** Of a stream that no mesh serves as a request. */
+export function watchHead(stream: ServerHttp2Stream, headWritten: () => void): void {
+  Object.defineProperty(stream, SERVED, { value: { headWritten }, configurable: true, writable: true });
+}
+
 /** Bytes of an HTTP/2 answer's body so far; files that Node sends by itself are not among them. */
 export function sentBytes(stream: object): number {
   return (stream as Marked)[SENT] ?? 0;

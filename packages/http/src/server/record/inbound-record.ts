@@ -20,6 +20,9 @@ import { GRPC_MESSAGE, grpcMessageOf, grpcStatusOf, isGrpc } from "./grpc-facts.
 import { refusalDetails, refusalFlags } from "./refusal-details.js";
 import type { RequestFacts } from "./request-facts.js";
 
+/** What follows is no answer, and either side may end it. */
+const SWITCHED = 101;
+
 const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 
 export class InboundRecord implements OutcomeRecord {
@@ -62,6 +65,14 @@ export class InboundRecord implements OutcomeRecord {
     return this;
   }
 
+  keep(): InboundRecord {
+    const kept = Object.assign(new InboundRecord(), this);
+    kept.#facts = this.#facts;
+    kept.#answer = this.#answer;
+    kept.#context = this.#context;
+    return kept;
+  }
+
   get method(): string {
     return this.#facts.method;
   }
@@ -102,7 +113,8 @@ export class InboundRecord implements OutcomeRecord {
   }
 
   get message(): string {
-    if ((this.flags & FLAG.DC) !== 0) return "the caller went away before the answer was complete";
+    if ((this.flags & FLAG.DC) !== 0 && this.status !== SWITCHED)
+      return "the caller went away before the answer was complete";
     const { refusal } = this.#facts;
     if (refusal === undefined) return "";
     // Of an external authorizer it may be anything.

@@ -14,7 +14,7 @@ export interface RecordInit extends Partial<OutcomeRecord> {
 
 /** 21:04:11.482 of a day in November; 41 ms, 31 of them the peer's. */
 export function record({ requestHeaders = {}, responseHeaders = {}, ...init }: RecordInit = {}): OutcomeRecord {
-  return {
+  const made: OutcomeRecord = {
     direction: "outbound",
     wallMs: Date.parse("2026-11-20T21:04:11.482Z"),
     ...{ startedAt: 1_000, readyAt: 1_000.25, headAt: 1_031.25, endedAt: 1_041.25 },
@@ -37,6 +37,8 @@ export function record({ requestHeaders = {}, responseHeaders = {}, ...init }: R
     ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined, last: undefined },
     requestHeader: (name) => requestHeaders[name],
     responseHeader: (name) => responseHeaders[name],
+    keep: () => made,
     ...init,
   };
+  return made;
 }
