@@ -29,20 +29,28 @@ export default defineConfig({
     testTimeout: 20_000,
     // What a poll waits for comes with an event; a second (vitest's default) is short on a machine that runs everything at once.
     expect: { poll: { timeout: 10_000 } },
-    // The second one feeds the closing line of `npm test` (.ci/summary.mjs).
+    // The second one feeds the closing lines of `npm test` and `npm run matrix` (.ci/summary.mjs).
     reporters: ["default", "json"],
     outputFile: { json: "node_modules/.cache/test-results.json" },
   },
 });
 
+const MATRIX_RESULTS = { json: "node_modules/.cache/matrix-results.json" };
+
 /** What `npm test` has no time for, of the workspace with this configuration. */
 export function matrixOf(workspace: ViteUserConfig): ViteUserConfig {
   const { test, ...rest } = workspace;
-  return { ...rest, test: { ...test, include: ["src/**/*.matrix.test.ts"], exclude: NO_SOURCES } };
+  return {
+    ...rest,
+    test: { ...test, include: ["src/**/*.matrix.test.ts"], exclude: NO_SOURCES, outputFile: MATRIX_RESULTS },
+  };
 }
 
 /** Suites of `npm test` of which it takes a part only, in full. */
 export function inFull(workspace: ViteUserConfig, include: string[]): ViteUserConfig {
   const { test, ...rest } = workspace;
-  return { ...rest, test: { ...test, include, env: { INMESH_MATRIX: "1" }, testTimeout: 300_000 } };
+  return {
+    ...rest,
+    test: { ...test, include, env: { INMESH_MATRIX: "1" }, testTimeout: 300_000, outputFile: MATRIX_RESULTS },
+  };
 }

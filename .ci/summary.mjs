@@ -1,10 +1,12 @@
 // Adds up what the test runners of all workspaces wrote, repeats what failed, and closes with one line that people and machines can read.
+// `node .ci/summary.mjs FILE`: the name of what they wrote.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const [results] = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -13,7 +15,7 @@ const failures = [];
 for (const folder of ["packages", "test", "examples"]) {
   if (!existsSync(join(root, folder))) continue;
   for (const name of readdirSync(join(root, folder))) {
-    const file = join(root, folder, name, "node_modules", ".cache", "test-results.json");
+    const file = join(root, folder, name, "node_modules", ".cache", results);
     if (!existsSync(file)) continue;
     const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(file, "utf8"));
     console.log(`${`${folder}/${name}`.padEnd(24)} ${String(numPassedTests).padStart(6)} passed`);

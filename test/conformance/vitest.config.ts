@@ -3,5 +3,10 @@ import base from "../../vitest.config.js";
 
 // One run of the whole matrix: the processes it starts are built code, as applications are.
 export default mergeConfig(base, {
-  test: { globalSetup: ["./src/build.ts"], testTimeout: 120_000, hookTimeout: 150_000 },
+  test: {
+    globalSetup: ["./src/build.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 150_000,
+    outputFile: { json: "node_modules/.cache/matrix-results.json" }, // part of `npm run matrix` only
+  },
 });
