@@ -28,6 +28,8 @@ export class ClusterLimits {
   pending = 0;
   /** Open ones and those being opened; kept by the transport. */
   connections = 0;
+  /** Set by a transport that has attempts wait for connections: somebody else's is gone. */
+  onConnectionGone: (() => void) | undefined = undefined;
   /** Calls that have decided to try again and have no answer yet. */
   retries = 0;
   /** How often each of them ran out. */

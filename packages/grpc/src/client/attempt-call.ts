@@ -3,6 +3,7 @@
 import type { Attempt } from "@inmesh/core";
 import { DirectCall, type StreamListener } from "./direct-call.js";
 import type { EndpointChannel, Waiter } from "./endpoint-channel.js";
+import type { EndpointConnections } from "./endpoint-connections.js";
 import type { CallCredentials, GrpcCall, Metadata, MetadataOptions, StatusObject } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { isGrpcHead, readerOf, toMetadata, WireHeaders } from "./headers.js";
@@ -45,7 +46,12 @@ const OK = 200;
 export class AttemptCall implements StreamListener, Waiter {
   readonly attempt: Attempt;
   readonly #owner: AttemptOwner;
-  readonly #endpoint: EndpointChannel;
+  readonly #connections: EndpointConnections;
+  #endpoint: EndpointChannel;
+  /** Counted there. */
+  #isIn = true;
+  /** Calls at once on a connection, by policy. */
+  readonly #most: number;
   /** Undefined until it is started. */
   #child: StreamCall | undefined = undefined;
   #reader: MessageReader | undefined = undefined;
@@ -55,22 +61,32 @@ export class AttemptCall implements StreamListener, Waiter {
   #odd: Metadata | undefined = undefined;
   readonly #abort = (reason: Error): void => this.#cancel(reason.message);
 
-  constructor(owner: AttemptOwner, attempt: Attempt, endpoint: EndpointChannel) {
+  constructor(owner: AttemptOwner, attempt: Attempt, connections: EndpointConnections) {
     this.#owner = owner;
     this.attempt = attempt;
-    this.#endpoint = endpoint;
+    this.#connections = connections;
+    // An attempt has an endpoint, so its call has a cluster.
+    this.#most = attempt.call.cluster!.config.policy.connection.maxConcurrentStreams || Number.POSITIVE_INFINITY;
+    this.#endpoint = connections.enter(this.#most);
   }
 
   start(): void {
+    this.attempt.abort = this.#abort;
+    this.#go();
+  }
+
+  #go(): void {
+    if (this.#endpoint.ready) return this.#begin(true);
+    this.#waits = true;
+    this.#endpoint.await(this);
+  }
+
+  /** @param stands there is a connection */
+  #begin(stands: boolean): void {
     const { attempt } = this;
     const owner = this.#owner;
-    attempt.abort = this.#abort;
-    if (this.#endpoint.ready) this.connected();
-    else {
-      this.#waits = true;
-      this.#endpoint.await(this);
-    }
-    if (attempt.phase === "settled") return;
+    if (stands) this.#started();
+    if (attempt.phase === "settled") return this.#leave();
     const child = this.#direct() ?? this.#byChannel();
     this.#child = child;
     if (owner.reading) child.startRead();
@@ -113,8 +129,33 @@ export class AttemptCall implements StreamListener, Waiter {
   // ---- from the endpoint's channel ----
 
   connected(): void {
+    this.#waits = false;
+    if (this.attempt.phase === "settled") return this.#leave();
+    if (!this.#connections.isCrowded(this.#endpoint, this.#most)) return this.#begin(true);
+    this.#leave();
+    this.#isIn = true;
+    this.#endpoint = this.#connections.enter(this.#most);
+    this.#go();
+  }
+
+  /** What stands beside it does as well; else the channel says what is wrong. */
+  failing(): void {
+    this.#waits = false;
+    if (!this.#goesElsewhere()) this.#begin(false);
+  }
+
+  #goesElsewhere(): boolean {
+    const other = this.attempt.phase === "settled" ? undefined : this.#connections.instead(this.#endpoint);
+    if (other === undefined) return false;
+    this.#leave();
+    this.#isIn = true;
+    this.#endpoint = other;
+    this.#go();
+    return true;
+  }
+
+  #started(): void {
     const { attempt } = this;
-    this.#unwait();
     if (attempt.sentAt > 0 || attempt.phase === "settled") return;
     const { wire, showed, carried } = this.#endpoint;
     this.#endpoint.carried += 1;
@@ -124,6 +165,8 @@ export class AttemptCall implements StreamListener, Waiter {
 
   unconnected(error: unknown): void {
     this.#waits = false;
+    if (this.#goesElsewhere()) return;
+    this.#leave();
     if (this.attempt.phase === "settled") return;
     this.attempt.fail(error);
     this.#cancel("there is no connection");
@@ -133,7 +176,7 @@ export class AttemptCall implements StreamListener, Waiter {
 
   onReceiveMetadata(metadata: Metadata): void {
     if (!this.#wanted) return;
-    this.connected();
+    this.#started();
     if (isGrpcHead(metadata)) this.#head(OK, metadata, undefined);
     else this.#odd = metadata;
   }
@@ -149,6 +192,7 @@ export class AttemptCall implements StreamListener, Waiter {
   /** gRFC A6: sent once more whatever the rule says; what comes then is the endpoint's. */
   onRefused({ details }: StatusObject): void {
     const { attempt } = this;
+    this.#leave();
     this.#reader?.close();
     if (!this.#wanted || attempt.phase === "settled") return;
     this.#wanted = false;
@@ -157,13 +201,13 @@ export class AttemptCall implements StreamListener, Waiter {
 
   onReceiveStatus(status: StatusObject): void {
     const { attempt } = this;
-    this.#unwait();
+    this.#leave();
     this.#reader?.close();
     if (!this.#wanted || attempt.phase === "settled") return;
     if (attempt.phase === "answered") return this.#finished(status);
     const peer = this.getPeer();
     if (peer === this.#endpoint.target || peer === "unknown") return this.#unsent(status);
-    this.connected();
+    this.#started();
     if (this.#tooLate(status)) return;
     const { code, details, metadata } = status;
     if (code === UNAVAILABLE && details === REFUSED) return attempt.refuse(new Error(details), false);
@@ -228,8 +272,15 @@ export class AttemptCall implements StreamListener, Waiter {
     if (!this.#wanted) return;
     this.#wanted = false;
     this.#unwait();
+    this.#leave();
     this.#reader?.close();
     this.#child?.cancelWithStatus(CANCELLED, details);
+  }
+
+  #leave(): void {
+    if (!this.#isIn) return;
+    this.#isIn = false;
+    this.#connections.left(this.#endpoint);
   }
 
   #unwait(): void {

@@ -3,7 +3,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { isIP, type Socket } from "node:net";
 import type { Clock, Timer, Wire } from "@inmesh/core";
-import type { EndpointDials, SecuredDial } from "@inmesh/core/internal";
+import type { ClusterLimits, EndpointDials, SecuredDial } from "@inmesh/core/internal";
 import type { ConnectionPolicy, Endpoint } from "@inmesh/model";
 import type { Channel, ChannelOptions } from "../grpc-js.js";
 import { type Connectors, endpointCredentials } from "./endpoint-credentials.js";
@@ -13,8 +13,10 @@ import { originalChannel } from "./original.js";
 
 /** What waits for the channel's first connection, or its next. */
 export interface Waiter {
-  /** It is about to go on the wire. */
+  /** It may go on the wire. */
   connected(): void;
+  /** There is none at the moment: the channel knows why, and tells it to calls. */
+  failing(): void;
   /** There is no connection. */
   unconnected(error: unknown): void;
 }
@@ -27,6 +29,8 @@ export interface EndpointChannelOptions {
   readonly dial: SecuredDial | undefined;
   readonly dials: EndpointDials;
   readonly clock: Clock;
+  /** Of the cluster; its connections are counted there. */
+  readonly limits: ClusterLimits;
   /** The application's, for sizes, compression, keepalive and flow control. */
   readonly options: ChannelOptions;
 }
@@ -57,11 +61,18 @@ export class EndpointChannel {
   showed = "";
   /** Calls that the connection carried. */
   carried = 0;
+  /** Calls that go by it, those that wait for it included. Kept by `EndpointConnections`. */
+  streams = 0;
   /** Why there is none, as the dialler said it: grpc-js tells of it in words only. */
   failure: unknown = undefined;
   closed = false;
   readonly #options: EndpointChannelOptions;
   readonly #ready: number;
+  readonly #failing: number;
+  /** Calls at once that the server allows, as far as it was looked up. */
+  #mostStreams: number | undefined = undefined;
+  /** Its connection, standing or being made, is among the cluster's. */
+  #isCounted = false;
   readonly #waiting = new Set<Waiter>();
   #timer: Timer | undefined = undefined;
 
@@ -70,6 +81,8 @@ export class EndpointChannel {
     this.#options = options;
     this.dial = dial;
     this.#ready = grpc.connectivityState.READY;
+    this.#failing = grpc.connectivityState.TRANSIENT_FAILURE;
+    this.#count(true);
     this.target = targetOf(endpoint);
     const credentials = endpointCredentials(grpc, connectors, dials, this);
     const Channel = originalChannel(grpc);
@@ -85,13 +98,22 @@ export class EndpointChannel {
     return this.channel.getConnectivityState(false) === this.#ready;
   }
 
+  /** Calls at once that its server allows; undefined: not known. A server that allows more later is heard. */
+  get mostStreams(): number | undefined {
+    if (this.#mostStreams === undefined || this.streams >= this.#mostStreams) {
+      this.#mostStreams = this.ready ? this.inner?.mostStreams : undefined;
+    }
+    return this.#mostStreams;
+  }
+
   /** Until it is connected, or found not to be connectable. */
   await(waiter: Waiter): void {
     this.#waiting.add(waiter);
     if (this.#timer !== undefined) return;
     const { clock, connection } = this.#options;
     const limitMs = connection.connectTimeoutMs;
-    this.#timer = clock.after(limitMs, () => {
+    // Meanwhile nothing of grpc-js's keeps a process alive for the calls that wait.
+    this.#timer = clock.hold(limitMs, () => {
       const error = Object.assign(new Error(`no connection within ${limitMs} ms`), { code: "ETIMEDOUT" });
       this.#settle((each) => each.unconnected(error));
       this.close();
@@ -109,6 +131,7 @@ export class EndpointChannel {
     this.closed = true;
     this.#settle((each) => each.unconnected(this.failure ?? new Error("the channel was closed")));
     this.channel.close();
+    this.#count(false);
   }
 
   // ---- from its credentials ----
@@ -119,18 +142,34 @@ export class EndpointChannel {
     this.showed = dial?.showedOn(socket) ?? "";
     this.carried = 0;
     this.failure = undefined;
+    this.#mostStreams = undefined;
+    this.#count(true);
+    socket.once("close", () => this.#count(false));
   }
 
   failed(error: unknown): void {
     this.failure = error;
+    this.#count(false);
+  }
+
+  #count(isThere: boolean): void {
+    if (this.#isCounted === isThere || (isThere && this.closed)) return;
+    this.#isCounted = isThere;
+    const { limits } = this.#options;
+    limits.connections += isThere ? 1 : -1;
+    if (!isThere) limits.onConnectionGone?.();
   }
 
   #watch(): void {
-    if (this.closed) return;
-    const state = this.channel.getConnectivityState(false);
+    if (this.closed) return; // whoever waited was told
+    const state = this.channel.getConnectivityState(true);
     if (state === this.#ready) return this.#settle((each) => each.connected());
+    if (state === this.#failing) return this.#settle((each) => each.failing());
     this.channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
-      if (this.#waiting.size > 0) this.#watch();
+      // grpc-js says that it is ready a moment before it has the connection at hand.
+      queueMicrotask(() => {
+        if (this.#waiting.size > 0) this.#watch();
+      });
     });
   }
 

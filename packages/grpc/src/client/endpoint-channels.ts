@@ -1,17 +1,18 @@
-/** Channels to the endpoints that calls were led to: one per endpoint, TLS identity and options of a client. */
+/** Channels to the endpoints that calls were led to, by endpoint, TLS identity and options of a client. */
 
 import type { Attempt, Clock } from "@inmesh/core";
 import type { EndpointDials, EndpointState, SecuredDial } from "@inmesh/core/internal";
 import type { ChannelKind } from "./channel-kind.js";
 import { EndpointChannel } from "./endpoint-channel.js";
+import { EndpointConnections } from "./endpoint-connections.js";
 import { type Connectors, ownConnectors, policyConnectors } from "./endpoint-credentials.js";
 
 /** Of one endpoint; where the engine's state of it keeps them. */
 class Kept {
-  readonly byKind = new Map<ChannelKind, EndpointChannel>();
+  readonly byKind = new Map<ChannelKind, EndpointConnections>();
 
   retire(): void {
-    for (const channel of this.byKind.values()) channel.close();
+    for (const connections of this.byKind.values()) connections.close();
     this.byKind.clear();
   }
 }
@@ -27,20 +28,27 @@ export class EndpointChannels {
   }
 
   /** @throws {MeshError} `TLS_UNAVAILABLE` */
-  of(attempt: Attempt, kind: ChannelKind): EndpointChannel {
+  of(attempt: Attempt, kind: ChannelKind): EndpointConnections {
     const state = attempt.endpoint;
     const dial = kind.credentials === undefined ? this.#dials.secured(attempt) : undefined;
     const kept = this.#keptFor(state);
     const known = kept.byKind.get(kind);
+    const { limits, config } = attempt.call.cluster!; // an attempt has an endpoint, so its call has a cluster
     if (known !== undefined) {
-      if (!known.closed && known.dial === dial && dial?.holds !== false) return known;
+      const { first } = known;
+      if (first !== undefined && first.dial === dial && dial?.holds !== false) return known;
       known.close();
     }
-    const made = new EndpointChannel({
-      ...{ grpc: kind.grpc, options: kind.options, clock: this.#clock, dials: this.#dials, dial },
-      endpoint: state.endpoint,
-      connection: attempt.call.cluster!.config.policy.connection, // an attempt has an endpoint, so its call has a cluster
-      connectors: connectorsOf(kind, dial, attempt.call.authority),
+    const { connection } = config.policy;
+    const connectors = connectorsOf(kind, dial, attempt.authority);
+    const clock = this.#clock;
+    const made = new EndpointConnections({
+      ...{ limits, clock, idleMs: connection.idleTimeoutMs },
+      open: () =>
+        new EndpointChannel({
+          ...{ grpc: kind.grpc, options: kind.options, clock, dials: this.#dials, dial, limits },
+          ...{ endpoint: state.endpoint, connection, connectors },
+        }),
     });
     kept.byKind.set(kind, made);
     return made;

@@ -4,6 +4,7 @@
  * engine has done already. None of it is promised by grpc-js: where a copy looks otherwise, calls take the channel's own way.
  */
 
+import type { ClientHttp2Session } from "node:http2";
 import type { CallCredentials, Channel, ChannelOptions, Metadata, StatusObject } from "../grpc-js.js";
 import type { AnswerListener, AuthContext, MessageContext } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
@@ -31,6 +32,7 @@ interface Subchannel {
   getRealSubchannel(): {
     /** @throws when the connection cannot carry it */
     createCall(headers: StreamHeaders, host: string, method: string, listener: AnswerListener): StreamCall;
+    readonly transport?: { readonly session?: ClientHttp2Session } | null;
   };
   getCallCredentials(): CallCredentials;
 }
@@ -84,6 +86,12 @@ export class InnerChannel {
     } catch {
       return undefined; // it is on its way out, and the channel knows
     }
+  }
+
+  /** Calls at once that the server takes on the connection that stands; undefined: not known. */
+  get mostStreams(): number | undefined {
+    const { session } = this.#connected?.getRealSubchannel().transport ?? {};
+    return session === undefined || session.destroyed ? undefined : session.remoteSettings.maxConcurrentStreams;
   }
 
   over(status: StatusObject): void {

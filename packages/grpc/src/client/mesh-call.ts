@@ -159,7 +159,7 @@ export class MeshCall implements GrpcCall, Exchange, AttemptOwner {
 
   send(attempt: Attempt): void {
     this.messages.keep(attempt.call.cluster!.config.policy.replayBytes ?? REPLAY_CAP_BYTES); // an attempt's call has a cluster
-    this.#current = new AttemptCall(this, attempt, this.#channel.endpointOf(attempt));
+    this.#current = new AttemptCall(this, attempt, this.#channel.connectionsOf(attempt));
     this.#current.start();
   }
 

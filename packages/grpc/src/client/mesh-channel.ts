@@ -5,7 +5,7 @@ import type { Origin } from "@inmesh/core/internal";
 import type { ChannelCredentials, ChannelOptions } from "../grpc-js.js";
 import type { ChannelKind } from "./channel-kind.js";
 import type { GrpcClient } from "./client.js";
-import type { EndpointChannel } from "./endpoint-channel.js";
+import type { EndpointConnections } from "./endpoint-connections.js";
 import type { CreateCall, GrpcCall, GrpcChannel } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { MeshCall } from "./mesh-call.js";
@@ -71,7 +71,7 @@ export class MeshChannel implements GrpcChannel {
     );
   }
 
-  endpointOf(attempt: Attempt): EndpointChannel {
+  connectionsOf(attempt: Attempt): EndpointConnections {
     return this.#client.endpoints.of(attempt, this.#kind);
   }
 

@@ -43,7 +43,7 @@ export class MirroredCall implements MirrorExchange, AttemptOwner {
   }
 
   send(attempt: Attempt): void {
-    new AttemptCall(this, attempt, this.#channel.endpointOf(attempt)).start();
+    new AttemptCall(this, attempt, this.#channel.connectionsOf(attempt)).start();
   }
 
   canReplay(): boolean {

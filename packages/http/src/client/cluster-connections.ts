@@ -17,6 +17,7 @@ export class ClusterConnections {
 
   constructor(limits: ClusterLimits) {
     this.#limits = limits;
+    limits.onConnectionGone = () => this.#feed();
   }
 
   /** Policy limits them, so that they are to be counted one by one. */
@@ -48,6 +49,10 @@ export class ClusterConnections {
   /** Its connection is gone. */
   give(): void {
     this.#limits.connections -= 1;
+    this.#feed();
+  }
+
+  #feed(): void {
     for (const pool of [...this.#hungry]) {
       if (this.#limits.connections >= this.#limits.maxConnections) return;
       this.#hungry.delete(pool);

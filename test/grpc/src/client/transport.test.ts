@@ -4,15 +4,17 @@
  */
 
 import { once } from "node:events";
-import { constants } from "node:http2";
+import { constants, type Settings } from "node:http2";
 import { createRequire } from "node:module";
 import { Duplex } from "node:stream";
 import { gunzipSync, gzipSync } from "node:zlib";
 import type * as Grpc from "@grpc/grpc-js";
+import type { Mesh } from "@inmesh/node";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ECHO, type EchoServer, echoServer } from "../lib/echo.js";
-import { grpcClientOf } from "../lib/mesh-of.js";
+import { grpcClientOf, planeOf } from "../lib/mesh-of.js";
 import { answer, framed, type RawCall, rawServer, relayTo } from "../lib/raw-server.js";
+import { until } from "../lib/until.js";
 import { destination, meshOfYaml, rules, serviceAt } from "../lib/yaml-mesh.js";
 
 const require = createRequire(import.meta.url);
@@ -215,6 +217,73 @@ describe.each(["@grpc/grpc-js", "grpc-js-lowest"])("%s", (copy) => {
     talk.resume();
     await over;
     expect(await say(client, "z")).toBe("a: z");
+  });
+
+  describe("to a server that takes ten calls at once on a connection", () => {
+    const TEN = { maxConcurrentStreams: 10 };
+    const pool = (text: string) => destination(HOST, `trafficPolicy: { connectionPool: { ${text} } }`);
+    const many = (client: Client, count: number) => Array.from({ length: count }, (_, at) => say(client, `${at}`));
+
+    async function holding(settings: Settings, ...policy: string[]) {
+      const held: RawCall[] = [];
+      const server = await rawServer((call) => held.push(call), closing, settings);
+      const { client, mesh } = await clientOf(server.port, {}, ...policy);
+      const letGo = () => held.splice(0).map((call) => answer(call, framed(Buffer.from("ok"))));
+      return { server, client, mesh, held, letGo };
+    }
+    const limitsOf = (mesh: Mesh) =>
+      planeOf(mesh)
+        .engine.clusters.all()
+        .find(({ config }) => config.host === HOST)!.limits;
+
+    it("opens as many as three hundred need, from the first burst on, and counts them", async () => {
+      const { server, client, mesh, held, letGo } = await holding(TEN);
+      const answers = many(client, 300);
+      await until(() => held.length === 300); // not one of them was answered
+      expect([server.sessions.length, limitsOf(mesh).connections]).toEqual([30, 30]);
+      letGo();
+      expect(new Set(await Promise.all(answers))).toEqual(new Set(["ok"]));
+      for (const session of server.sessions.splice(0)) session.close();
+      await until(() => limitsOf(mesh).connections === 0);
+    });
+
+    it("opens no more than maxConnections, where calls wait for a place and none fails", async () => {
+      const { server, client, mesh, held, letGo } = await holding(TEN, pool("tcp: { maxConnections: 3 }"));
+      const answers = many(client, 300);
+      await until(() => held.length === 30);
+      expect([server.sessions.length, limitsOf(mesh).connections]).toEqual([3, 3]);
+      server.server.on("stream", () => queueMicrotask(letGo));
+      letGo();
+      expect(new Set(await Promise.all(answers))).toEqual(new Set(["ok"]));
+      expect(server.sessions.length).toBe(3);
+    });
+
+    it("goes by its one connection where another cannot be made", async () => {
+      const { server, client, held, letGo } = await holding(TEN);
+      const first = say(client, "first");
+      await until(() => held.length === 1);
+      server.server.close(); // takes no other
+      const answers = [first, ...many(client, 30)];
+      await until(() => held.length === 10);
+      server.server.on("stream", () => queueMicrotask(letGo));
+      letGo();
+      expect(new Set(await Promise.all(answers))).toEqual(new Set(["ok"]));
+      expect(server.sessions.length).toBe(1);
+    });
+
+    it("keeps to maxConcurrentStreams of policy where the server allows more", async () => {
+      const { server, client, held, letGo } = await holding({}, pool("http: { maxConcurrentStreams: 2 }"));
+      const answers = many(client, 10);
+      await until(() => held.length === 10);
+      expect(server.sessions.length).toBe(5);
+      letGo();
+      await Promise.all(answers);
+      const again = many(client, 2);
+      await until(() => held.length === 2);
+      expect(server.sessions.length).toBe(5);
+      letGo();
+      expect(await Promise.all(again)).toEqual(["ok", "ok"]);
+    });
   });
 
   it("pings a connection in use as the application asks for, and leaves one whose pings nobody answers", async () => {

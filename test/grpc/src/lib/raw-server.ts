@@ -7,6 +7,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type Settings,
 } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 
@@ -28,8 +29,9 @@ export interface RawServer {
 export async function rawServer(
   handle: (call: RawCall, number: number) => unknown,
   closing: (() => unknown)[],
+  settings: Settings = {},
 ): Promise<RawServer> {
-  const server = createServer();
+  const server = createServer({ settings });
   const sessions: ServerHttp2Session[] = [];
   const calls: RawCall[] = [];
   server.on("session", (session) => sessions.push(session));
