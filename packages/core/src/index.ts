@@ -44,7 +44,7 @@ export type {
   RateLimitService,
   RateLimitStatus,
 } from "./rate-limit/rate-limit-service.js";
-export type { RateLimitServices, SharedLimitReading } from "./rate-limit/shared-limits.js";
+export type { RateLimitServices, SharedLimitReading, SharedPass } from "./rate-limit/shared-limits.js";
 export { type Clock, sleep, systemClock, type Timer } from "./runtime/clock.js";
 export { type Random, seededRandom, systemRandom } from "./runtime/random.js";
 export { type GuardReading, type RuleCount, ruleText } from "./security/access-counts.js";

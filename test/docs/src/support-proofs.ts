@@ -414,7 +414,7 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("rules", "our kinds", "our kinds, validation"),
     {
       ...yes("service", "our kinds", "our kinds, validation", "shared limits"),
-      how: "Headers and bodies that the service wants added to answers are not.",
+      how: "`dynamic_metadata` and `quota` of its answers are not looked at.",
     },
   ],
   PeerAuthentication: ["selector", "mtls", "portLevelMtls"].map((path) => yes(path, "security, compiled")),

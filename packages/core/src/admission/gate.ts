@@ -5,7 +5,12 @@
 
 import type { MatchRequest, Priority, Snapshot } from "@inmesh/model";
 import { type RateLimitReading, RateLimits, type TakenTokens } from "../rate-limit/rate-limits.js";
-import { type RateLimitServices, type SharedLimitReading, SharedLimits } from "../rate-limit/shared-limits.js";
+import {
+  type RateLimitServices,
+  type SharedLimitReading,
+  SharedLimits,
+  type SharedPass,
+} from "../rate-limit/shared-limits.js";
 import type { Clock } from "../runtime/clock.js";
 import type { Random } from "../runtime/random.js";
 import { Admission, type AdmissionReading } from "./admission.js";
@@ -94,9 +99,9 @@ export class Gate {
 
   /**
    * What is counted elsewhere, for a request that `enter` let in.
-   * @returns undefined: nobody has to be asked. Else why it does not pass; never rejects
+   * @returns undefined: nobody has to be asked. Else why it does not pass, or what is wanted of one that does; never rejects
    */
-  askElsewhere(request: MatchRequest, source: string): Promise<Rejection | undefined> | undefined {
+  askElsewhere(request: MatchRequest, source: string): Promise<Rejection | SharedPass | undefined> | undefined {
     if (!this.#shared.any || asksForHealth(request, this.#healthPaths)) return undefined;
     return this.#shared.ask(request, source);
   }

@@ -44,15 +44,26 @@ export function rateLimited({ policy }: { readonly policy: RateLimitPolicy }, ta
   );
 }
 
-/** @param waitMs until its window ends, as the service has it; 0: it does not say */
-export function sharedLimitReached(name: string, service: string, waitMs: number): Rejection {
+/**
+ * @param waitMs until its window ends, as the service has it; 0: it does not say
+ * @param more lines for the answer, flat
+ * @param body of the service's; undefined: the mesh's own words
+ */
+export function sharedLimitReached(
+  name: string,
+  service: string,
+  waitMs: number,
+  more: readonly string[],
+  body: Uint8Array | undefined,
+): Rejection {
   const seconds = wholeSeconds(waitMs);
-  return rejection(
+  const own = rejection(
     "RATE_LIMITED",
     "rate_limited",
     `rate limit "${name}" is used up for all processes together, ${service} says: try again in ${seconds} s`,
-    ["Retry-After", String(seconds), "x-envoy-ratelimited", "true"],
+    ["Retry-After", String(seconds), ...more, "x-envoy-ratelimited", "true"],
   );
+  return body === undefined ? own : { ...own, body };
 }
 
 export function rateLimitUnavailable(service: string): Rejection {

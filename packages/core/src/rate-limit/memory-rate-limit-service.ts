@@ -33,7 +33,9 @@ export class MemoryRateLimitService implements RateLimitService {
   }
 
   async shouldRateLimit({ domain, descriptors, hitsAddend = 1 }: RateLimitRequest): Promise<RateLimitResponse> {
-    const statuses = descriptors.map((descriptor) => this.#status(domain, descriptor, hitsAddend));
+    const statuses = descriptors.map((descriptor) =>
+      this.#status(domain, descriptor, descriptor.hitsAddend ?? hitsAddend),
+    );
     return { statuses, overallCode: statuses.some(({ code }) => code === "OVER_LIMIT") ? "OVER_LIMIT" : "OK" };
   }
 
@@ -50,6 +52,7 @@ export class MemoryRateLimitService implements RateLimitService {
     window.hits += hits;
     return {
       code: window.hits > limit.requests ? "OVER_LIMIT" : "OK",
+      currentLimit: { requests: limit.requests, perMs: limit.perMs },
       limitRemaining: Math.max(0, limit.requests - window.hits),
       durationUntilResetMs: window.endsAt - now,
     };

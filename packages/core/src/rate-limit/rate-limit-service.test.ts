@@ -34,9 +34,10 @@ it("counts each value for itself, in windows, and leaves alone what nobody limit
     return service.shouldRateLimit({ domain, descriptors: [descriptor, { entries: [{ key: "other", value: "" }] }] });
   };
   clock.advance(250);
+  const currentLimit = { requests: 2, perMs: 1_000 };
   expect(await ask("ann")).toEqual({
     overallCode: "OK",
-    statuses: [{ code: "OK", limitRemaining: 1, durationUntilResetMs: 750 }, { code: "OK" }],
+    statuses: [{ code: "OK", currentLimit, limitRemaining: 1, durationUntilResetMs: 750 }, { code: "OK" }],
   });
   await ask("ann");
   expect((await ask("ann")).overallCode).toBe("OVER_LIMIT");

@@ -9,6 +9,8 @@ import { partOf } from "./request-key.js";
 export interface RateLimitDescriptor {
   /** In order: the service looks them up as a path. */
   readonly entries: readonly { readonly key: string; readonly value: string }[];
+  /** What it costs here, in place of the request's. */
+  readonly hitsAddend?: number;
 }
 
 export interface RateLimitRequest {
@@ -23,6 +25,8 @@ export type RateLimitCode = "OK" | "OVER_LIMIT";
 
 export interface RateLimitStatus {
   readonly code: RateLimitCode;
+  /** The limit that was found for the descriptor. */
+  readonly currentLimit?: { readonly requests: number; readonly perMs: number };
   /** Left in this window, where a limit is known for the descriptor. */
   readonly limitRemaining?: number;
   /** Until the window ends, in ms. */
@@ -34,6 +38,11 @@ export interface RateLimitResponse {
   readonly overallCode: RateLimitCode;
   /** One for each descriptor, in their order. */
   readonly statuses: readonly RateLimitStatus[];
+  /** To be added to the request, and to its answer whatever that is; flat. */
+  readonly requestHeadersToAdd?: readonly string[];
+  readonly responseHeadersToAdd?: readonly string[];
+  /** Of the answer to a request that is refused. */
+  readonly rawBody?: Uint8Array;
 }
 
 export interface RateLimitService {

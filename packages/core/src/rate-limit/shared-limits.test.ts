@@ -1,7 +1,9 @@
 import type { MatchRequest, SharedLimitPolicy, SharedLimitService } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
+import type { Rejection } from "../admission/rejection.js";
 import { FakeClock } from "../runtime/fake-clock.js";
 import { MemoryRateLimitService } from "./memory-rate-limit-service.js";
+import type { RateLimitRequest } from "./rate-limit-service.js";
 import { SharedLimits } from "./shared-limits.js";
 
 const SERVICE: SharedLimitService = {
@@ -10,7 +12,7 @@ const SERVICE: SharedLimitService = {
 
 function rule(name: string, options: Partial<SharedLimitPolicy> = {}): SharedLimitPolicy {
   return {
-    ...{ name: `shop/web/${name}`, rule: name, matches: () => true, keys: [], service: SERVICE },
+    ...{ name: `shop/web/${name}`, rule: name, matches: () => true, keys: [], hits: 1, service: SERVICE },
     resource: { resource: { kind: "RateLimit", namespace: "shop", name: "web" }, path: "spec.rules[0]" },
     ...options,
   };
@@ -35,11 +37,16 @@ function limits(...rules: SharedLimitPolicy[]) {
   return { made, clock, said };
 }
 
+/** Undefined for what passes. */
+function refusal(verdict: object | undefined): Rejection | undefined {
+  return verdict !== undefined && "status" in verdict ? (verdict as Rejection) : undefined;
+}
+
 describe("limits that a service counts", () => {
   it("hold, by what the rule tells requests apart by, and say when to come again", async () => {
     const byUser = rule("by-user", { keys: [{ kind: "header", name: "x-user" }] });
     const { made } = limits(rule("all"), byUser);
-    const ask = (user: string) => made.ask(request("/", { "x-user": user }), "10.0.0.1");
+    const ask = async (user: string) => refusal(await made.ask(request("/", { "x-user": user }), "10.0.0.1"));
     expect(await ask("ann")).toBeUndefined();
     const refused = await ask("ann");
     expect(refused).toMatchObject({ code: "RATE_LIMITED", status: 429, grpcStatus: 8 });
@@ -51,6 +58,64 @@ describe("limits that a service counts", () => {
       ["shop/web/all", 3, 1, 0],
       ["shop/web/by-user", 3, 1, 0],
     ]);
+  });
+
+  it("tell what is left, as the service knows it", async () => {
+    const { made, clock } = limits(rule("all"));
+    const ask = () => made.ask(request(), "");
+    const name = '"shop/web/all"';
+    const left = (count: number, seconds: number) => [[`${name};q=3;w=60`, `${name};r=${count};t=${seconds}`]];
+    expect(await ask()).toEqual({ set: [], answer: [], items: left(2, 60) });
+    clock.advance(18_500);
+    expect(await ask()).toMatchObject({ items: left(1, 42) });
+    await ask();
+    expect((await ask()) as Rejection).toMatchObject({
+      headers: expect.arrayContaining(["RateLimit-Policy", `${name};q=3;w=60`, "RateLimit", `${name};r=0;t=42`]),
+    });
+  });
+
+  it("add what the service wants to the request and its answer, but nothing of the connection's or the mesh's", async () => {
+    const { made } = limits(rule("all"), rule("other", { service: { ...SERVICE, domain: "other" } }));
+    made.services = ({ domain }) => ({
+      shouldRateLimit: async () => ({
+        overallCode: "OK",
+        statuses: [],
+        requestHeadersToAdd: ["X-Tier", domain, "host", "evil", "x-inmesh-attempt", "9"],
+        responseHeadersToAdd: ["x-left", "1", "x-left", "2", "content-length", "7"],
+      }),
+    });
+    expect(await made.ask(request("/", { "x-tier": "caller" }), "")).toEqual({
+      set: ["x-tier", "caller,shop", "x-tier", "caller,other"],
+      answer: ["x-left", "1,2", "x-left", "1,2"],
+      items: [],
+    });
+    made.services = () => ({
+      shouldRateLimit: async () => ({
+        ...{ overallCode: "OVER_LIMIT", statuses: [{ code: "OVER_LIMIT" }] },
+        ...{ responseHeadersToAdd: ["x-plan", "free"], rawBody: Buffer.from("buy more") },
+      }),
+    });
+    const refused = refusal(await made.ask(request(), ""));
+    expect([refused?.headers, String(refused?.body)]).toEqual([expect.arrayContaining(["x-plan", "free"]), "buy more"]);
+  });
+
+  it("are told what a request costs: with the request where all agree, else with each", async () => {
+    const asked: RateLimitRequest[] = [];
+    const costs = async (...hits: number[]) => {
+      const { made } = limits(...hits.map((each, at) => rule(`r${at}`, { hits: each })));
+      const shouldRateLimit = async (message: RateLimitRequest) => {
+        asked.push(message);
+        return { overallCode: "OK", statuses: [] } as const;
+      };
+      made.services = () => ({ shouldRateLimit });
+      await made.ask(request(), "");
+      const { hitsAddend, descriptors } = asked.at(-1)!; // just now
+      return [hitsAddend, ...descriptors.map((each) => each.hitsAddend)];
+    };
+    expect(await costs(1)).toEqual([undefined, undefined]);
+    expect(await costs(5, 5)).toEqual([5, undefined, undefined]);
+    expect(await costs(1, 5)).toEqual([undefined, 1, 5]);
+    expect(await costs(0)).toEqual([undefined, 0]);
   });
 
   it("are asked about what they match, and in one message for one service", async () => {

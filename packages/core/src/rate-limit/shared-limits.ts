@@ -7,7 +7,14 @@ import { type MatchRequest, resourceKey, type SharedLimitPolicy, type SharedLimi
 import { type Rejection, rateLimitUnavailable, sharedLimitReached } from "../admission/rejection.js";
 import { messageOf } from "../errors.js";
 import type { Clock } from "../runtime/clock.js";
-import { descriptorOf, type RateLimitResponse, type RateLimitService } from "./rate-limit-service.js";
+import { limitItem, policyItem, quotedName, withLimitItems } from "./rate-limit-headers.js";
+import {
+  descriptorOf,
+  type RateLimitRequest,
+  type RateLimitResponse,
+  type RateLimitService,
+  type RateLimitStatus,
+} from "./rate-limit-service.js";
 import { keyText } from "./request-key.js";
 
 /** Whoever asks a service of this address. Called for each request: it keeps what it makes. */
@@ -27,6 +34,20 @@ export interface SharedLimitReading {
   /** Requests of which the service said nothing. */
   readonly failed: number;
 }
+
+/** What a service wants of a request that passes. */
+export interface SharedPass {
+  /** Lines put into the request, in lower case, flat. */
+  readonly set: readonly string[];
+  /** Lines for its answer, flat. */
+  readonly answer: readonly string[];
+  /** What the rules say in `RateLimit-Policy` and in `RateLimit`. */
+  readonly items: readonly (readonly [policy: string, limit: string])[];
+}
+
+/** Of a connection, of the body's form, or of the mesh: no service's to set. */
+const NEVER_SET = /^(?::|x-inmesh-|host$|content-length$|connection$|transfer-encoding$)/;
+const SECOND_MS = 1_000;
 
 class SharedRule {
   policy: SharedLimitPolicy;
@@ -79,7 +100,7 @@ export class SharedLimits {
   }
 
   /** @returns undefined when no rule concerns the request; else why it does not pass. Never rejects */
-  ask(request: MatchRequest, source: string): Promise<Rejection | undefined> | undefined {
+  ask(request: MatchRequest, source: string): Promise<Rejection | SharedPass | undefined> | undefined {
     let concerned: Map<SharedLimitService, SharedRule[]> | undefined;
     for (const rule of this.#rules) {
       if (!rule.policy.matches(request)) continue;
@@ -91,7 +112,7 @@ export class SharedLimits {
     }
     if (concerned === undefined) return undefined;
     const asked = [...concerned].map(([service, rules]) => this.#ask(service, rules, request, source));
-    return Promise.all(asked).then((answers) => answers.find((answer) => answer !== undefined));
+    return Promise.all(asked).then(joinedVerdict);
   }
 
   read(): readonly SharedLimitReading[] {
@@ -103,18 +124,20 @@ export class SharedLimits {
     rules: readonly SharedRule[],
     request: MatchRequest,
     source: string,
-  ): Promise<Rejection | undefined> {
-    const descriptors = rules.map(({ policy }) => descriptorOf(policy.rule, policy.keys, request, source));
+  ): Promise<Rejection | SharedPass | undefined> {
     let answer: RateLimitResponse;
     try {
       if (this.services === undefined) throw new Error("this process has nobody to ask it");
-      answer = await this.services(service).shouldRateLimit({ domain: service.domain, descriptors });
+      answer = await this.services(service).shouldRateLimit(requestFor(service, rules, request, source));
     } catch (error) {
       return this.#unanswered(service, rules, messageOf(error));
     }
+    const items = rules.flatMap((rule, index) => itemsOf(rule, answer.statuses[index]));
+    const told = linesOf(answer.responseHeadersToAdd);
     if (answer.overallCode === "OK") {
       for (const rule of rules) rule.passed += 1;
-      return undefined;
+      const set = linesOf(answer.requestHeadersToAdd, request);
+      return items.length + set.length + told.length === 0 ? undefined : { set, answer: told, items };
     }
     const over = rules.filter((_, index) => answer.statuses[index]?.code === "OVER_LIMIT");
     for (const rule of rules) if (!over.includes(rule)) rule.passed += 1;
@@ -122,7 +145,9 @@ export class SharedLimits {
     const waits = answer.statuses.map(({ code, durationUntilResetMs = 0 }) =>
       code === "OVER_LIMIT" ? durationUntilResetMs : 0,
     );
-    return sharedLimitReached(over[0]?.policy.name ?? service.domain, addressOf(service), Math.max(0, ...waits));
+    const more = [...(withLimitItems(undefined, items) ?? []), ...told];
+    const name = over[0]?.policy.name ?? service.domain;
+    return sharedLimitReached(name, addressOf(service), Math.max(0, ...waits), more, answer.rawBody);
   }
 
   #unanswered(service: SharedLimitService, rules: readonly SharedRule[], why: string): Rejection | undefined {
@@ -140,6 +165,63 @@ export class SharedLimits {
     }
     return failureModeDeny ? rateLimitUnavailable(addressOf(service)) : undefined;
   }
+}
+
+/** One that refuses decides; else what all of them want. */
+function joinedVerdict(answers: readonly (Rejection | SharedPass | undefined)[]): Rejection | SharedPass | undefined {
+  const passes: SharedPass[] = [];
+  for (const answer of answers) {
+    if (answer === undefined) continue;
+    if ("status" in answer) return answer;
+    passes.push(answer);
+  }
+  if (passes.length < 2) return passes[0];
+  return {
+    set: passes.flatMap(({ set }) => set),
+    answer: passes.flatMap(({ answer }) => answer),
+    items: passes.flatMap(({ items }) => items),
+  };
+}
+
+/** One cost of all goes with the request, which every service knows; several, and nothing, with their descriptors: 0 means 1 there. */
+function requestFor(
+  { domain }: SharedLimitService,
+  rules: readonly SharedRule[],
+  request: MatchRequest,
+  source: string,
+): RateLimitRequest {
+  const hits = rules[0]?.policy.hits ?? 1;
+  const isOne = hits > 0 && rules.every(({ policy }) => policy.hits === hits);
+  const descriptors = rules.map(({ policy }) => {
+    const descriptor = descriptorOf(policy.rule, policy.keys, request, source);
+    return isOne ? descriptor : { ...descriptor, hitsAddend: policy.hits };
+  });
+  return { domain, descriptors, ...(isOne && hits !== 1 && { hitsAddend: hits }) };
+}
+
+/** Where the service says which limit it found. */
+function itemsOf(
+  { policy }: SharedRule,
+  status: RateLimitStatus | undefined,
+): readonly (readonly [policy: string, limit: string])[] {
+  if (status?.currentLimit === undefined) return [];
+  const name = quotedName(policy.name);
+  const { currentLimit, limitRemaining = 0, durationUntilResetMs = currentLimit.perMs } = status;
+  const resetMs = Math.ceil(durationUntilResetMs / SECOND_MS) * SECOND_MS;
+  return [[policyItem(name, currentLimit), limitItem(name, limitRemaining, resetMs)]];
+}
+
+/** @param request what its lines are added to; undefined: to nothing that is known here */
+function linesOf(flat: readonly string[] = [], request?: MatchRequest): readonly string[] {
+  const values = new Map<string, string>();
+  for (let index = 0; index < flat.length; index += 2) {
+    const name = flat[index]!.toLowerCase(); // flat pairs
+    if (name === "" || NEVER_SET.test(name)) continue;
+    const there = request?.header(name);
+    const before = values.get(name) ?? (typeof there === "object" ? there.join(",") : there);
+    values.set(name, before === undefined ? flat[index + 1]! : `${before},${flat[index + 1]}`);
+  }
+  return [...values].flat();
 }
 
 function addressOf({ host, port }: SharedLimitService): string {

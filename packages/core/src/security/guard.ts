@@ -294,6 +294,6 @@ function isPreflight(arrival: Arrival): boolean {
 }
 
 /** Whether the mesh answers in place of the application. */
-export function isRejection(verdict: Passage | Rejection): verdict is Rejection {
+export function isRejection(verdict: object): verdict is Rejection {
   return "status" in verdict;
 }

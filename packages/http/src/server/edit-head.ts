@@ -30,6 +30,11 @@ export function editStream(head: RequestHead, { target, remove, set }: Passage):
 }
 
 /** @param set in lower case, flat: they replace lines of the same names */
+export function setLines(head: RequestHead, set: readonly string[]): void {
+  if (set.length > 0) replaceLines(head, [], set);
+}
+
+/** @param set in lower case, flat: they replace lines of the same names */
 function replaceLines(head: RequestHead, remove: readonly string[], set: readonly string[]): void {
   const names = new Set(remove);
   for (let index = 0; index < set.length; index += 2) names.add(set[index]!); // flat pairs

@@ -14,16 +14,15 @@ import {
   Admitted,
   type Arrival,
   DEADLINE_PASSED,
-  type GuardVerdict,
   InboundContext,
   isRejection,
   type Passage,
   type Rejection,
 } from "@inmesh/core";
 import type { InboundStats, ServedUnderWay } from "@inmesh/core/admin";
-import { Histogram, ObservedCalls } from "@inmesh/core/internal";
+import { Histogram, ObservedCalls, withLimitItems } from "@inmesh/core/internal";
 import { ArrivingBody } from "./arriving-body.js";
-import { editRequest, editStream } from "./edit-head.js";
+import { editRequest, editStream, setLines } from "./edit-head.js";
 import { emitWithin } from "./emit-within.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
 import { answerGrpcHealth, asksGrpcHealth, type GrpcHealth } from "./grpc-health.js";
@@ -546,6 +545,7 @@ export class Inbound {
       add: (flat) => {
         for (let index = 0; index < flat.length; index += 2) response.setHeader(flat[index]!, flat[index + 1]!); // flat pairs
       },
+      set: (flat) => setLines(request, flat),
       hand: () => this.#hand(inbound, work),
     });
   }
@@ -570,6 +570,7 @@ export class Inbound {
       isAnswered: () => stream.headersSent,
       refuse: (rejection) => rejectStream(stream, head, rejection),
       add: (flat) => addToStream(stream, flat),
+      set: (flat) => setLines(head, flat),
       hand: () => this.#handStream(inbound, stream, head, work),
       stream,
     });
@@ -580,20 +581,27 @@ export class Inbound {
     inbound: InboundRequest,
     head: ServedHead,
     source = "",
-    { isAnswered, refuse, add, hand, stream }: LimitedRequest<Result>,
+    { isAnswered, refuse, add, set, hand, stream }: LimitedRequest<Result>,
   ): Result | true {
     const rejection = this.#judge(inbound, head, source);
     if (rejection !== undefined) return refuse(rejection);
-    const headers = inbound.admitted?.answerHeaders();
-    if (headers !== undefined) add(headers);
+    const own = inbound.admitted?.answerHeaders();
     const { gate, clock } = this.#engine;
     const asked = gate?.askElsewhere?.(head, source);
-    if (asked === undefined) return hand();
+    if (asked === undefined) {
+      if (own !== undefined) add(own);
+      return hand();
+    }
     return this.#admitted(
       asked,
       (found) => (isAnswered() ? true : refuse(this.#turnedAway(inbound, found))),
-      () => {
+      (pass) => {
         inbound.admitted?.waited(clock.now());
+        if (!isAnswered()) {
+          const lines = [...(withLimitItems(own, pass?.items ?? NO_ITEMS) ?? NONE), ...(pass?.answer ?? NONE)];
+          if (lines.length > 0) add(lines);
+        }
+        if (pass !== undefined) set(pass.set);
         return hand();
       },
       () => inbound.over,
@@ -622,14 +630,14 @@ export class Inbound {
    * @param stream whose end would come before the application, where its body is empty; absent: it waits for it
    * @returns true where it is dealt with, or will be
    */
-  #admitted<Result>(
-    verdict: GuardVerdict | Promise<GuardVerdict>,
+  #admitted<Result, Pass extends object = Passage>(
+    verdict: Verdict<Pass> | Promise<Verdict<Pass>>,
     refuse: (rejection: Rejection) => true,
-    pass: (passage: Passage | undefined) => Result | true,
+    pass: (passage: Pass | undefined) => Result | true,
     gone: () => boolean,
     stream?: ServerHttp2Stream,
   ): Result | true {
-    const go = (found: GuardVerdict): Result | true =>
+    const go = (found: Verdict<Pass>): Result | true =>
       found !== undefined && isRejection(found) ? refuse(found) : pass(found);
     if (!(verdict instanceof Promise)) return go(verdict);
     const body = stream && ArrivingBody.of(stream);
@@ -783,6 +791,11 @@ export class Inbound {
   }
 }
 
+const NO_ITEMS: readonly never[] = [];
+
+/** Why a request does not pass, or what becomes of it where it does. */
+type Verdict<Pass extends object> = Pass | Rejection | undefined;
+
 function ignore(): void {}
 
 function note(inbound: InboundRequest, refusal: Refusal): void {
@@ -800,6 +813,8 @@ interface LimitedRequest<Result> {
   refuse(rejection: Rejection): true;
   /** Flat lines for the application's answer. */
   add(headers: readonly string[]): void;
+  /** Flat lines for the request, in lower case. */
+  set(headers: readonly string[]): void;
   hand(): Result;
   /** See `#admitted`. */
   readonly stream?: ServerHttp2Stream;

@@ -50,8 +50,8 @@ function compileShared(resource: Resource<RateLimitSpec>): readonly SharedLimitP
     ...{ host: qualifiedHost(host, namespace), port, domain, failureModeDeny },
     timeoutMs: durationMs(timeout, LIMIT_SERVICE_TIMEOUT_MS),
   };
-  return (spec.rules ?? []).map(({ name = "", match, by = [] }, index) => ({
-    ...{ name: `${namespace}/${document}/${name}`, rule: name, service },
+  return (spec.rules ?? []).map(({ name = "", match, by = [], hitsAddend: hits = 1 }, index) => ({
+    ...{ name: `${namespace}/${document}/${name}`, rule: name, service, hits },
     matches: anyOf(match),
     keys: by.flatMap((key) => parseRateLimitKey(key) ?? []), // validation has refused what is none
     resource: refOf(resource, `spec.rules[${index}]`),

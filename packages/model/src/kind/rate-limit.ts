@@ -12,6 +12,8 @@ const rule = message({
   requests: uint32,
   per: duration,
   burst: uint32,
+  /** What a request costs that a service counts; Envoy's `hits_addend`. 0: it is asked, and counts nothing. */
+  hitsAddend: uint32,
 });
 
 /** Who counts for all processes: Envoy's rate limit service, under the names that Envoy's filter has for it. */

@@ -125,6 +125,8 @@ export interface SharedLimitPolicy {
   readonly rule: string;
   matches(request: MatchRequest): boolean;
   readonly keys: readonly RateLimitKey[];
+  /** What a request costs. */
+  readonly hits: number;
   readonly service: SharedLimitService;
   readonly resource: RuleRef;
 }

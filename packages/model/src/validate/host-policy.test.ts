@@ -99,6 +99,16 @@ describe("validation of RateLimit", () => {
   const shared = (service: string, rule = "{name: a}") => `{host: reviews, service: {${service}}, rules: [${rule}]}`;
   const SERVICE = "host: limits, port: 8081, domain: shop";
 
+  it("takes what a request costs where a service counts, and nowhere else", () => {
+    expect(faults("RateLimit", shared(SERVICE, "{name: a, hitsAddend: 0}"))).toEqual([]);
+    const much = faults("RateLimit", shared(SERVICE, "{name: a, hitsAddend: 1000000001}"));
+    expect(much).toEqual([expect.stringContaining("spec.rules[0].hitsAddend 4 found 1000000001, expected at most")]);
+    const own = faults("RateLimit", one("{name: a, requests: 5, per: 1s, hitsAddend: 2}"));
+    expect(own).toEqual([
+      expect.stringContaining("spec.rules[0].hitsAddend 4 it is what a request costs at the service"),
+    ]);
+  });
+
   it("takes rules that a service counts, without numbers of their own", () => {
     const more = "timeout: 50ms, failureModeDeny: true";
     expect(faults("RateLimit", shared(`${SERVICE}, ${more}`, "{name: a, by: ['header:x-key']}"))).toEqual([]);

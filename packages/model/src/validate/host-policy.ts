@@ -108,6 +108,8 @@ function checkHealthCheck(spec: HealthCheckSpec | undefined, path: Path, report:
   }
 }
 
+const MOST_HITS = 1_000_000_000;
+
 export function checkRateLimit(spec: RateLimitSpec, path: Path, report: Report): void {
   checkHost(spec.host, path, report);
   const { rules = [] } = spec;
@@ -115,7 +117,7 @@ export function checkRateLimit(spec: RateLimitSpec, path: Path, report: Report):
   const names = new Set<string>();
   const { service } = spec;
   if (service !== undefined) checkLimitService(service, [...path, "service"], report);
-  for (const [index, { name = "", match, by = [], requests = 0, per, burst }] of rules.entries()) {
+  for (const [index, { name = "", match, by = [], requests = 0, per, burst, hitsAddend }] of rules.entries()) {
     const at = [...path, "rules", index];
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name)) {
       report.error(name === "" ? at : [...at, "name"], `found name ${quote(name)}, expected one such as by-source.`);
@@ -133,7 +135,14 @@ export function checkRateLimit(spec: RateLimitSpec, path: Path, report: Report):
         const elsewhere = `the service at spec.service counts, and its own configuration says how many. Remove ${field}.`;
         if (value !== undefined) report.error([...at, field], elsewhere);
       }
+      // As Envoy's own schema has it.
+      if ((hitsAddend ?? 0) > MOST_HITS)
+        report.error([...at, "hitsAddend"], `found ${hitsAddend}, expected at most ${MOST_HITS}. Lower it.`);
       continue;
+    }
+    if (hitsAddend !== undefined) {
+      const where = "it is what a request costs at the service of spec.service, and there is none. Remove hitsAddend.";
+      report.error([...at, "hitsAddend"], where);
     }
     if (requests === 0) report.error(at, "the rule names no number of requests. Write requests: 100.");
     if (per === undefined) report.error(at, "the rule does not say per what time. Write per: 1s.");

@@ -151,6 +151,9 @@ function inboundSamples({ engine, inbound, security, settings, transport }: Data
       limited,
     );
   }
+  for (const { name, service, failed } of gate?.sharedLimits ?? []) {
+    samples.add("inmesh_rate_limit_service_failures_total", ["service", service, "rule", name], failed);
+  }
   const { rules, unmatched, dryRun } = engine.guard.read();
   const decisions = new Map<string, { readonly action: string; readonly policy: string; count: number }>();
   for (const { policy, action, count } of rules) {

@@ -146,6 +146,11 @@ export const METRICS = [
     "Of connections that attempts waited for: look-up of the name, connect and TLS.",
   ),
   counter("inmesh_rate_limited_total", ["direction", "service", "mode"], "Requests that a rate limit refused."),
+  counter(
+    "inmesh_rate_limit_service_failures_total",
+    ["service", "rule"],
+    "Requests of which a rate limit service said nothing: they passed, or with failureModeDeny were turned away.",
+  ),
   counter("inmesh_fault_injected_total", ["service", "kind"], "Faults injected by policy: abort, delay."),
   counter("inmesh_mirror_total", ["service", "result", "reason"], "Copies of requests: sent, failed, skipped."),
   gauge("inmesh_mirror_in_flight", ["service"], "Copies under way; 128 are the most."),

@@ -103,6 +103,8 @@ export interface Ended {
   readonly code: number;
   readonly details: string;
   readonly trailers: Record<string, grpc.MetadataValue>;
+  /** Empty where there was none. */
+  readonly head: Record<string, grpc.MetadataValue>;
   readonly answer: string;
 }
 
@@ -128,8 +130,12 @@ export function say(
     const call = client[method](Buffer.from(text), metadata, options, (_, value) => {
       answer = String(value ?? "");
     });
+    let head: Record<string, grpc.MetadataValue> = {};
+    call.on("metadata", (metadata) => {
+      head = metadata.getMap();
+    });
     call.on("status", ({ code, details, metadata: trailers }) =>
-      setImmediate(() => resolve({ code, details, trailers: trailers.getMap(), answer })),
+      setImmediate(() => resolve({ code, details, trailers: trailers.getMap(), head, answer })),
     );
   });
 }

@@ -17,6 +17,7 @@ afterEach(async () => {
 
 interface Asked {
   readonly domain: string;
+  readonly hits_addend: number;
   readonly descriptors: readonly { readonly entries: readonly { readonly key: string; readonly value: string }[] }[];
 }
 
@@ -31,11 +32,16 @@ async function counter(most: number) {
       const key = JSON.stringify(entries);
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
+      const current_limit = { requests_per_unit: most, unit: "MINUTE" };
       return count > most
-        ? { code: "OVER_LIMIT", duration_until_reset: { seconds: 7 } }
-        : { code: "OK", limit_remaining: most - count };
+        ? { code: "OVER_LIMIT", current_limit, duration_until_reset: { seconds: 7 } }
+        : { code: "OK", current_limit, limit_remaining: most - count, duration_until_reset: { seconds: 7 } };
     });
-    done(null, { overall_code: statuses.some(({ code }) => code === "OVER_LIMIT") ? "OVER_LIMIT" : "OK", statuses });
+    done(null, {
+      ...{ overall_code: statuses.some(({ code }) => code === "OVER_LIMIT") ? "OVER_LIMIT" : "OK", statuses },
+      response_headers_to_add: [{ key: "x-plan", value: "free" }],
+      request_headers_to_add: [{ key: "x-tier", raw_value: Buffer.from("gold") }],
+    });
   };
   const port = await serve("envoy.service.ratelimit.v3.RateLimitService", { ShouldRateLimit: handler }, closing);
   return { port, asked };
@@ -57,13 +63,15 @@ spec:
   host: web
   service: { host: limits.test, port: 9000, domain: shop, ${more} }
   rules:
-    - { name: by-user, by: ["header:x-user", METHOD], match: [{ uri: { prefix: /shop.Echo/Say } }] }
+    - { name: by-user, by: ["header:x-user", METHOD], match: [{ uri: { prefix: /shop.Echo/Say } }], hitsAddend: 2 }
 `;
 
 /** A process of the service, over HTTP and over gRPC. */
 async function member(port: number, more = "timeout: 10s") {
   const mesh = await startMesh(policy(port, more), closing);
-  const web = createServer((request, response) => request.resume().on("end", () => response.end("served")));
+  const web = createServer((request, response) => {
+    request.resume().on("end", () => response.end(`served ${request.headers["x-tier"] ?? ""}`.trim()));
+  });
   await once(mesh.attach(web).listen(0, "127.0.0.1"), "listening");
   closing.push(() => web.close().closeAllConnections());
   const server = mesh.grpc.server();
@@ -88,12 +96,19 @@ async function member(port: number, more = "timeout: 10s") {
 it("is one limit for two processes, HTTP and gRPC, and each caller has its own", async () => {
   const { port, asked } = await counter(3);
   const [one, other] = [await member(port), await member(port)];
-  expect((await one.post("ann")).status).toBe(200);
-  expect(await one.call("ann")).toMatchObject({ code: 0, answer: "hello" });
-  expect(await (await other.post("ann")).text()).toBe("served");
+  const first = await one.post("ann");
+  const name = '"default/web/by-user"';
+  expect([first.status, first.headers.get("x-plan"), await first.text()]).toEqual([200, "free", "served gold"]);
+  expect([first.headers.get("ratelimit-policy"), first.headers.get("ratelimit")]).toEqual([
+    `${name};q=3;w=60`,
+    `${name};r=2;t=7`,
+  ]);
+  expect(await one.call("ann")).toMatchObject({ code: 0, answer: "hello", head: { "x-plan": "free" } });
+  expect(await (await other.post("ann")).text()).toBe("served gold");
   const refused = await other.post("ann");
   expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "7"]);
   expect(refused.headers.get("x-envoy-ratelimited")).toBe("true");
+  expect([refused.headers.get("x-plan"), refused.headers.get("ratelimit")]).toEqual(["free", `${name};r=0;t=7`]);
   expect(await refused.text()).toContain('rate limit "default/web/by-user" is used up for all processes together');
   const status = await other.call("ann");
   expect([status.code, status.trailers["grpc-retry-pushback-ms"]]).toEqual([8, "7000"]);
@@ -105,7 +120,7 @@ it("is one limit for two processes, HTTP and gRPC, and each caller has its own",
     { key: "x-user", value: "ann" },
     { key: ":method", value: "POST" },
   ];
-  expect(asked[0]).toMatchObject({ domain: "shop", descriptors: [{ entries }] });
+  expect(asked[0]).toMatchObject({ domain: "shop", descriptors: [{ entries }], hits_addend: 2 });
   const before = asked.length;
   expect((await one.post("ann", "/elsewhere")).status).toBe(200);
   expect(asked.length).toBe(before);
