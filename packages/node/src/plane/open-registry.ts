@@ -15,7 +15,7 @@ import {
 import { FolderRegistry } from "@inmesh/core/folder";
 import { type PolicyFeed, StateFile, stateDirectory } from "@inmesh/core/internal";
 import { type ClientContext, type Locality, type Problem, parseDocuments } from "@inmesh/model";
-import type { ResourceStatus, XdsNode, XdsStatus } from "@inmesh/xds/client";
+import type { ResourceStatus, XdsNode, XdsStatus, XdsTraffic } from "@inmesh/xds/client";
 import { homeDirectory } from "../settings/home-directory.js";
 import { isConsul, isXds } from "../settings/registry-url.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
@@ -52,6 +52,8 @@ export interface XdsInsight {
   json(url: string, bytes: Uint8Array): Readonly<Record<string, unknown>>;
   /** All that are wanted or known, of every stream. */
   resources(): readonly ResourceStatus[];
+  /** By type, of every stream. */
+  traffic(): readonly XdsTraffic[];
 }
 
 export interface FeedOptions {

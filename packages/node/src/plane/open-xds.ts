@@ -15,6 +15,7 @@ import {
   type XdsClient,
   type XdsNode,
   type XdsTarget,
+  type XdsTraffic,
 } from "@inmesh/xds/client";
 import { createEnvoyFeed, envoyJson } from "@inmesh/xds/envoy";
 import { shownConfig } from "../settings/registry-url.js";
@@ -40,17 +41,23 @@ export function openXds(
   const client = open();
   const address = target.servers[0]?.address ?? "";
   const state = stateOf(shownConfig(url));
+  // Of Istio's own resources documents are kept, like those of every registry.
+  const kept = target.profile === "api" ? undefined : new KeptResources({ state, clock: options.clock });
   return {
     url: shownConfig(url),
     state,
-    ...openPolicy(target, client, open, options, state),
+    ...openPolicy(target, client, open, options, kept),
     xds: {
       ...{ profile: target.profile, node },
       get status() {
         return client.status;
       },
       json: envoyJson,
-      resources: () => clients.flatMap((each) => each.resources()),
+      resources: () => {
+        const told = clients.flatMap((each) => each.resources());
+        return kept?.shown(told) ?? told;
+      },
+      traffic: () => summedTraffic(clients.flatMap((each) => each.traffic())),
     },
     // It learns of processes from where they run: what is written is for operators on this machine.
     registrar: new ProcessNotes({
@@ -68,12 +75,12 @@ function openPolicy(
   client: XdsClient,
   openClient: () => XdsClient,
   options: OpenRegistryOptions,
-  state: StateFile,
+  kept: KeptResources | undefined,
 ): Pick<OpenRegistry, "source" | "feed"> {
   const { profile, acceptsUnnamed, serverListenerTemplate: template } = target;
   const { clock, identity } = options;
-  if (profile === "api") return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
-  const kept = new KeptResources({ state, clock });
+  if (profile === "api" || kept === undefined)
+    return { source: new ApiSource({ client, clock, secured: identity !== undefined }) };
   const openOwn = (): XdsClient => kept.around(openClient(), "servers");
   const servers = template === undefined ? undefined : { template, openClient: openOwn };
   return {
@@ -84,6 +91,21 @@ function openPolicy(
         ...{ store, context, clock: time },
       }),
   };
+}
+
+/** Listeners of servers come by a stream of their own. */
+function summedTraffic(parts: readonly XdsTraffic[]): readonly XdsTraffic[] {
+  const sums = new Map<string, XdsTraffic>();
+  for (const each of parts) {
+    const { accepted, rejected, bytes } = sums.get(each.url) ?? { accepted: 0, rejected: 0, bytes: 0 };
+    sums.set(each.url, {
+      url: each.url,
+      accepted: accepted + each.accepted,
+      rejected: rejected + each.rejected,
+      bytes: bytes + each.bytes,
+    });
+  }
+  return [...sums.values()];
 }
 
 /** How the stream is, where there are no documents to watch. */

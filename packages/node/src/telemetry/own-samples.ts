@@ -8,6 +8,7 @@ import type { DataPlane } from "../plane/data-plane.js";
 import type { LeaseState } from "../plane/lease-keeper.js";
 import { schemeOf } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
+import { xdsSamples } from "./xds-samples.js";
 
 export function ownSamples(plane: DataPlane): (samples: Samples) => void {
   const roots = new RootExpiry();
@@ -15,6 +16,7 @@ export function ownSamples(plane: DataPlane): (samples: Samples) => void {
     clusterSamples(plane, samples);
     inboundSamples(plane, samples);
     configSamples(plane, samples);
+    xdsSamples(plane, samples);
     identitySamples(plane, samples, roots);
     processSamples(samples);
   };

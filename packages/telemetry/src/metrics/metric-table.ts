@@ -175,6 +175,23 @@ export const METRICS = [
   gauge("inmesh_config_version", ["source"], "Version of the configuration in force; 0 before the first."),
   gauge("inmesh_config_age_seconds", ["source"], "Since the registry was last heard of: 0 while it answers."),
   gauge("inmesh_config_problems", ["source", "severity"], "Problems of the policy that is written."),
+  gauge(
+    "inmesh_xds_stream_state",
+    ["state"],
+    "1 for the state of the control plane's stream: connecting, fresh, stale.",
+  ),
+  counter(
+    "inmesh_xds_messages_total",
+    ["type", "direction", "result"],
+    "Answers of the control plane: taken (ack), or with a resource that was refused (nack).",
+  ),
+  counter("inmesh_xds_bytes_total", ["type", "direction"], "Bytes of these answers."),
+  gauge(
+    "inmesh_xds_resources",
+    ["type", "state"],
+    "Resources that are wanted or known: acked, nacked, requested, does_not_exist, timeout, received_error.",
+  ),
+  gauge("inmesh_xds_last_update_timestamp_seconds", ["type"], "When a resource of the type changed last, since 1970."),
   counter(
     "inmesh_config_updates_total",
     ["source", "result"],

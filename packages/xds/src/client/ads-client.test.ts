@@ -52,6 +52,9 @@ describe("the state-of-the-world form", () => {
         refused: { version: "2", bytes: thing("a", "bad") },
       },
     ]);
+    const [traffic] = client.traffic();
+    expect(traffic).toMatchObject({ url: "test.Thing", accepted: 1, rejected: 1 });
+    expect(traffic?.bytes).toBeGreaterThan(2 * thing("a", "one").length);
   });
 
   it("takes what an answer lacks as gone, of types whose answers are whole; but not where something has no name", async () => {

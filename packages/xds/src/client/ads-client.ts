@@ -14,6 +14,7 @@ import type {
   WatchOptions,
   XdsClient,
   XdsStatus,
+  XdsTraffic,
 } from "./watch.js";
 
 export interface AdsClientOptions {
@@ -105,6 +106,13 @@ export class AdsClient implements XdsClient {
   resources(): readonly ResourceStatus[] {
     return [...this.#authorities.values()].flatMap(({ caches }) =>
       [...caches].flatMap((cache) => [...cache.entries()].map((entry) => entryStatus(cache.type.url, entry))),
+    );
+  }
+
+  /** Of each authority by itself. */
+  traffic(): readonly XdsTraffic[] {
+    return [...this.#authorities.values()].flatMap(({ caches }) =>
+      [...caches].map(({ type, traffic }) => ({ url: type.url, ...traffic })),
     );
   }
 

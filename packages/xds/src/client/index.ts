@@ -34,4 +34,5 @@ export type {
   WatchOptions,
   XdsClient,
   XdsStatus,
+  XdsTraffic,
 } from "./watch.js";

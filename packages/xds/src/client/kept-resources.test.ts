@@ -80,6 +80,27 @@ describe("KeptResources", () => {
     expect(take()).toEqual(["b=1"]);
   });
 
+  it("shows what stands in, beside what this run was told and in place of what it has no answer for", async () => {
+    const { clock, kept } = await run(await earlier());
+    const asked = { url: "test.Endpoints", name: "a", state: "REQUESTED", version: "", updatedAt: 0 } as const;
+    const good = {
+      url: "test.Cluster",
+      name: "gone",
+      state: "ACKED",
+      version: "7",
+      updatedAt: 5,
+      bytes: thing("gone", "2"),
+    } as const;
+    expect(kept.shown([asked, good])).toEqual([asked, good]);
+    clock.advance(1_000);
+    const standIn = { state: "REQUESTED", version: "kept from an earlier run", updatedAt: NOW };
+    expect(kept.shown([asked, good])).toEqual([
+      { ...standIn, url: "test.Endpoints", name: "a", bytes: thing("a", "1") },
+      good,
+      { ...standIn, url: "test.Cluster", name: "a", bytes: thing("a", "1") },
+    ]);
+  });
+
   it("does so at once when it is known to be away", async () => {
     const { clock, client, take } = await run(await earlier());
     client.state("stale", "nobody listens");

@@ -5,7 +5,7 @@
 
 import type { Clock, Timer } from "@inmesh/core";
 import type { KeptResource, StateFile } from "@inmesh/core/internal";
-import type { ResourceChanges, ResourceType, Watch, WatchOptions, XdsClient } from "./watch.js";
+import type { ResourceChanges, ResourceStatus, ResourceType, Watch, WatchOptions, XdsClient } from "./watch.js";
 
 export interface KeptResourcesOptions {
   /** Closed with this. */
@@ -20,6 +20,9 @@ const PARTS_MS = 1_000;
 /** Endpoints change often, and all is written each time: in ms. */
 const SAVE_MS = 5_000;
 const [REFRESH_MS, MAX_AGE_MS] = [6 * 3_600_000, 7 * 24 * 3_600_000];
+
+/** In place of a version, which nobody has given it in this run. */
+const KEPT = "kept from an earlier run";
 
 type Key = string;
 
@@ -65,6 +68,22 @@ export class KeptResources {
   /** Wall time of what stands in for answers now, ms since 1970; undefined: nothing does. */
   get standsInSince(): number | undefined {
     return [...this.#watches].some(({ standsIn }) => standsIn) ? this.#savedAt : undefined;
+  }
+
+  /**
+   * What the process goes by instead of answers, beside what its streams were told: asked for still, and in use as an earlier
+   * run had it. Of one that a stream knows nothing good of, this is the one to be shown.
+   */
+  shown(told: readonly ResourceStatus[]): readonly ResourceStatus[] {
+    const standIns = new Map([...this.#watches].flatMap((watch) => watch.shown()).map((each) => [placeOf(each), each]));
+    if (standIns.size === 0) return told;
+    const all = told.map((each) => {
+      const standIn = standIns.get(placeOf(each));
+      if (standIn === undefined) return each;
+      standIns.delete(placeOf(each));
+      return each.bytes === undefined ? { ...standIn, ...each, version: KEPT, updatedAt: standIn.updatedAt } : each;
+    });
+    return [...all, ...standIns.values()];
   }
 
   /** @param stream tells apart what several of them are told */
@@ -171,6 +190,17 @@ class KeptWatch<Value = unknown> {
     return this.#standIns.size > 0;
   }
 
+  /** Those that stand in. */
+  shown(): readonly ResourceStatus[] {
+    const { type, kept } = this.#parts;
+    return [...this.#standIns].flatMap((name) => {
+      const resource = kept(name);
+      if (resource === undefined) return [];
+      const { bytes, since = 0 } = resource;
+      return { url: type.url, name, state: "REQUESTED" as const, version: KEPT, bytes, updatedAt: since };
+    });
+  }
+
   add(names: readonly string[]): void {
     if (this.#names !== "*") for (const name of names) this.#names.add(name);
     this.#watch.add(names);
@@ -236,6 +266,10 @@ class KeptWatch<Value = unknown> {
     this.#standIns.clear();
     if (removed.size > 0) options.onChanges({ changed: new Map(), removed });
   }
+}
+
+function placeOf({ url, name }: ResourceStatus): string {
+  return `${url} ${name}`;
 }
 
 function keyOf({ stream, type, name }: Pick<KeptResource, "stream" | "type" | "name">): Key {

@@ -73,6 +73,16 @@ export interface ResourceStatus {
   };
 }
 
+/** What came of one type, since the process began. */
+export interface XdsTraffic {
+  readonly url: string;
+  /** Answers that were taken, and those of which some resource was refused. */
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Of all answers, as they came. */
+  readonly bytes: number;
+}
+
 export interface XdsStatus {
   /** `connecting` before the first answer; `stale`: the stream is gone and what it said last stands. */
   readonly state: "connecting" | "fresh" | "stale";

@@ -34,7 +34,7 @@ it.skipIf(binary === undefined).each(["envoy", "grpc"])("starts without its isti
   });
   const options = {
     ...{ service: "app", namespace: "shop", address: ADDRESS, stateDir, labels: { app: "app" } },
-    ...({ admin: "off", log: "error", propagationDelayMs: 0 } as const),
+    ...({ admin: "127.0.0.1:0", log: "error", propagationDelayMs: 0 } as const),
     config: `xds://${istiod.address}?profile=${profile}`,
   };
   /** One run of the process. */
@@ -52,8 +52,18 @@ it.skipIf(binary === undefined).each(["envoy", "grpc"])("starts without its isti
     }
   };
   try {
+    const page = async (mesh: Mesh, path: string): Promise<string> => (await fetch(`${mesh.adminUrl}${path}`)).text();
+    const clusters = async (mesh: Mesh): Promise<string> => page(mesh, "/config_dump?resource=dynamic_active_clusters");
     await run(async (mesh, served) => {
       await eventually("the rule is in force", async () => (await ask(mesh, URL)) === "v2");
+      expect(await clusters(mesh)).not.toContain("kept from an earlier run");
+      const metrics = await page(mesh, "/stats/prometheus?filter=inmesh_xds");
+      expect(metrics).toMatch(/^inmesh_xds_stream_state\{state="fresh"} 1$/m);
+      expect(metrics).toMatch(/^inmesh_xds_messages_total\{type="cds",direction="received",result="ack"} [1-9]/m);
+      expect(metrics).toMatch(/^inmesh_xds_bytes_total\{type="cds",direction="received"} [1-9]/m);
+      expect(metrics).toMatch(/^inmesh_xds_resources\{type="eds",state="acked"} [1-9]/m);
+      const [, at] = /^inmesh_xds_last_update_timestamp_seconds\{type="cds"} ([\d.]+)/m.exec(metrics) ?? [];
+      expect(Math.abs(Date.now() / 1_000 - Number(at))).toBeLessThan(600);
       await eventually("it serves", async () => (await served("/")) === 200);
     });
     await istiod.stop();
@@ -61,6 +71,10 @@ it.skipIf(binary === undefined).each(["envoy", "grpc"])("starts without its isti
       expect(await ask(mesh, URL)).toBe("v2");
       expect([await served("/"), await served("/admin/x")]).toEqual([200, 403]);
       expect(mesh.status).toMatchObject({ state: "degraded", registry: { state: "stale" } });
+      const dump = await clusters(mesh);
+      expect(dump).toContain("outbound|80|v2|reviews.shop.svc.cluster.local");
+      expect(dump).toContain("kept from an earlier run");
+      expect(await page(mesh, "/stats/prometheus")).toMatch(/^inmesh_xds_stream_state\{state="fresh"} 0$/m);
       istiod.write([...documents, routeTo("reviews", "v1")]);
       await istiod.run();
       await eventually("it rules again", async () => (await ask(mesh, URL)) === "v1");

@@ -197,6 +197,7 @@ export class AdsLink {
       finish: () => {
         const changes = cache.commit(reader, answer);
         attempt.session.acknowledge(cache, answer, reader.refusal);
+        cache.count(reader.refusal !== undefined, bytes.length);
         cache.tell(changes);
         attempt.waiting -= 1;
         if (attempt.waiting === 0 && !attempt.ended) attempt.stream.resume();

@@ -25,6 +25,7 @@ const FINAL_CODES: ReadonlySet<number> = new Set([5, 7]);
 const PREFIX = "type.googleapis.com/";
 
 export class TypeCache<Value = unknown> {
+  readonly traffic = { accepted: 0, rejected: 0, bytes: 0 };
   readonly type: ResourceType<Value>;
   /** As requests say it: Istio's own kinds are whole as they are. */
   readonly typeUrl: string;
@@ -57,6 +58,12 @@ export class TypeCache<Value = unknown> {
 
   entries(): IterableIterator<Entry<Value>> {
     return this.#entries.values();
+  }
+
+  /** An answer was worked through. */
+  count(isRefused: boolean, bytes: number): void {
+    this.traffic[isRefused ? "rejected" : "accepted"] += 1;
+    this.traffic.bytes += bytes;
   }
 
   /** Names that were asked for and have no value yet, nor word that there is none. */
