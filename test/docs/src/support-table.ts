@@ -104,6 +104,8 @@ ${consulTable()}
 - A jwtRule without issuer is taken beside a jwksUri, and \`presence: REQUIRED\` is honoured, as by newer versions of Istio. A rule with both jwks and
   jwksUri is refused, as by its CRD.
 - A POST or PATCH is retried only when nothing of it was sent, or when it carries \`idempotency-key\`. Envoy retries any method.
+- An answer with \`x-envoy-overloaded\` is not retried, and \`grpc-status\` counts in answers to calls of gRPC only. Envoy heeds the
+  first nowhere and the second everywhere.
 - An idempotent request on a kept-alive connection that the peer had closed is sent again at once, without spending a retry.
 - An endpoint that refuses connections is avoided for 0.5 s, doubling to 10 s, while another one is left.
 - Host selection for a retry prefers an endpoint not tried yet over the fifth random pick.
@@ -118,6 +120,8 @@ ${consulTable()}
 - A 204 direct response is sent without a body, and one of 201 or 3xx without the \`location\` that Envoy makes of the request's own URL:
   whoever followed it came back.
 - A full name with a dot at its end, \`reviews.shop.svc.cluster.local.\`, is its service, as to newer versions of Istio.
+- \`remoteIpBlocks\` and \`remote.ip\` believe \`x-forwarded-for\` only as far as \`numTrustedProxies\` says: 0, where Istio's sidecars
+  take its last entry from whoever calls.
 - A path with \`%00\` is not refused on the caller's side: a server with policy refuses it.
 - \`tls.sni\` without any subjectAltNames: the certificate must be for that name. Istio takes any certificate of a known authority then.
 - \`tls.credentialName\` without a workloadSelector: calls fail. Istio's sidecars ignore the whole block and send in plaintext.

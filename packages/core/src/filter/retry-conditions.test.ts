@@ -39,6 +39,8 @@ describe("compileRetryConditions: answers (policy-semantics §1.7)", () => {
     [["5xx", "envoy-ratelimited"], 503, { "x-envoy-ratelimited": "true" }, true],
     [["envoy-ratelimited"], 429, { "x-envoy-ratelimited": "true" }, true],
     [["envoy-ratelimited"], 429, {}, false],
+    [["envoy-ratelimited"], 503, { "x-envoy-ratelimited": "true" }, true], // Envoy 1.40: whatever the status
+    [["envoy-ratelimited"], 200, { "x-envoy-ratelimited": "" }, true],
     [["429"], 429, {}, true],
     [["429"], 429, { "x-envoy-ratelimited": "true" }, false],
   ])("%j retries %s %j: %s", (tokens, status, headers, retried) => {

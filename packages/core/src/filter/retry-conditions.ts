@@ -41,14 +41,15 @@ export function compileRetryConditions({ on, statusCodes }: RetryPolicy): RetryC
 
   const retriable = (call: Call, status: number, header: HeaderReader): boolean => {
     if (statuses[status] === 1) return true;
-    if (status === 429) return rateLimited && header("x-envoy-ratelimited") !== undefined;
+    if (rateLimited && header("x-envoy-ratelimited") !== undefined) return true; // whatever its status
     // Differs: Envoy looks for grpc-status in every answer; here only gRPC requests pay for that.
     return status === 200 && grpc.size > 0 && isGrpc(call) && grpc.has(header("grpc-status") ?? "");
   };
   return {
     answer(call, status, header) {
       if (!retriable(call, status, header)) return false;
-      // A refusal on purpose: the peer is overloaded or limits us, and more requests make it worse.
+      // A refusal on purpose: the peer is overloaded or limits us, and more requests make it worse. Differs: Envoy heeds the
+      // second only.
       if (header("x-envoy-overloaded") !== undefined) return false;
       return rateLimited || header("x-envoy-ratelimited") === undefined;
     },
