@@ -58,6 +58,7 @@ export const PROOFS = {
   "endpoint health": "packages/node/test/endpoint-health.test.ts",
   outliers: "packages/core/src/outlier/outlier-detection.test.ts",
   "outliers, beside Envoy": "test/istio/src/outlier-detection.test.ts",
+  "localities, beside Envoy": "test/istio/src/localities.test.ts",
   "retries and hedging": "packages/http/test/resilience.test.ts",
   modes: "packages/model/src/compile/mesh-mode.test.ts",
   "security, compiled": "packages/model/src/compile/security-policy.test.ts",
@@ -190,8 +191,14 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
       how: "Same hashes, rings and tables as Envoy's. When an endpoint is left out, only its own requests move; Envoy builds anew of the healthy ones. useSourceIp is the address of this process.",
     },
     {
-      ...yes("trafficPolicy.loadBalancer.localityLbSetting", "localities, compiled", "golden/localities", "localities"),
-      how: "Shares, ranks and their overflow by Envoy's arithmetic.",
+      ...yes(
+        "trafficPolicy.loadBalancer.localityLbSetting",
+        "localities, compiled",
+        "golden/localities",
+        "localities",
+        "localities, beside Envoy",
+      ),
+      how: "Shares, ranks, their overflow and panics by Envoy's arithmetic, as measured.",
     },
     {
       ...yes(

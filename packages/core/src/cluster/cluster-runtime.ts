@@ -417,8 +417,9 @@ export class ClusterRuntime {
   #offer(now: number): void {
     if (this.#config.policy.locality?.kind === "zoneAware") this.#clientZones = this.#options.clientZones();
     const { usable, calm } = this.#health.choose(this.#states, now);
-    const hasRanks = this.#config.policy.locality?.kind === "failover";
-    if (hasRanks) this.#balancer.update(calm, this.#states, this.#health.minHealthRatio);
+    // In localities each rank is in a panic or not.
+    if (this.#config.policy.locality !== undefined)
+      this.#balancer.update(calm, this.#states, this.#health.minHealthRatio);
     else this.#balancer.update(usable, this.#states);
   }
 }

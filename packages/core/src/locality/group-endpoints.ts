@@ -3,7 +3,7 @@
 import type { Locality, LocalityDistribution, LocalityFailover, LocalityPolicy, ZoneAwareness } from "@inmesh/model";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import { rankOf } from "./rank.js";
-import { rankShares, weightedShares, zoneShares } from "./share.js";
+import { weightedShares, zoneShares } from "./share.js";
 
 /** Clients of this service by zone, itself included; undefined when it is not known who they are. */
 export type ClientZones = ReadonlyMap<string, number> | undefined;
@@ -17,8 +17,10 @@ export interface EndpointGroup {
 
 export interface GroupedEndpoints {
   readonly groups: readonly EndpointGroup[];
-  /** Of the calls, in percent, for each group. @param without those that a call is to keep away from; never all */
-  shares(without?: ReadonlySet<EndpointGroup>): readonly number[];
+  /** Places in `groups`, nearest rank first: those of one are healthy or in a panic together. */
+  readonly ranks: readonly (readonly number[])[];
+  /** Of its rank's calls, in percent, for each group. @param without those that a call is to keep away from */
+  within(without?: ReadonlySet<EndpointGroup>): readonly number[];
 }
 
 export function groupEndpoints(
@@ -46,8 +48,31 @@ export function groupEndpoints(
 type Made = (key: string, states: readonly EndpointState[]) => EndpointGroup;
 
 function ranked(policy: LocalityFailover, all: readonly EndpointState[], made: Made): GroupedEndpoints {
-  const groups = ranks(policy, all).map(([rank, states]) => made(`rank ${rank}`, states));
-  return { groups, shares: (without) => rankShares(sizes(groups, without)) };
+  const found = ranks(policy, all);
+  if (policy.weighsLocalities !== true) {
+    return each(found.map(([rank, states]) => made(`rank ${rank}`, states)));
+  }
+  const parts = found.map(([rank, states]) =>
+    [...grouped(states, ({ endpoint }) => localityKey(endpoint.locality))].map(([key, own]) =>
+      made(`rank ${rank}, ${key || "no locality"}`, own),
+    ),
+  );
+  const weights = parts.map((groups) => groups.map(({ all: states }) => weightOf(states)));
+  return {
+    groups: parts.flat(),
+    ranks: places(parts),
+    within: (without) => parts.flatMap((groups, rank) => weightedShares(sizes(groups, without), weights[rank]!)), // one each
+  };
+}
+
+/** Every group is a rank. */
+function each(groups: readonly EndpointGroup[]): GroupedEndpoints {
+  return { groups, ranks: groups.map((_, index) => [index]), within: () => groups.map(() => 100) };
+}
+
+function places(parts: readonly (readonly EndpointGroup[])[]): readonly (readonly number[])[] {
+  let next = 0;
+  return parts.map((groups) => groups.map(() => next++));
 }
 
 /** The localities that the shares name; one that two of them mean counts for the first. Those of none get no calls. */
@@ -64,7 +89,8 @@ function distributed({ shares }: LocalityDistribution, all: readonly EndpointSta
       weights.push(total === 0 ? ratio / meant.length : (ratio * weightOf(states)) / total);
     }
   }
-  return { groups, shares: (without) => weightedShares(sizes(groups, without), weights) };
+  const within = (without?: ReadonlySet<EndpointGroup>) => weightedShares(sizes(groups, without), weights);
+  return { groups, ranks: places([groups]), within };
 }
 
 /** Ranks, of which the first is divided into zones when it is of the client's own region and not too small for it. */
@@ -75,7 +101,7 @@ function zoned(
   clients: ClientZones,
 ): GroupedEndpoints {
   const [first, ...others] = ranks(policy, all);
-  if (first === undefined) return { groups: [], shares: () => [] };
+  if (first === undefined) return each([]);
   const further = others.map(([rank, states]) => made(`rank ${rank}`, states));
   const nearest = made(`rank ${first[0]}`, first[1]);
   const { region, zone } = policy.nearness.own;
@@ -84,16 +110,11 @@ function zoned(
   );
   const inUse = zones.filter(({ usable }) => usable.length > 0).length;
   const isHome = first[1][0]!.endpoint.locality?.region === region; // ranks are not empty
-  if (!isHome || inUse < 2 || nearest.usable.length < policy.minClusterSize) {
-    const groups = [nearest, ...further];
-    return { groups, shares: (without) => rankShares(sizes(groups, without)) };
-  }
+  if (!isHome || inUse < 2 || nearest.usable.length < policy.minClusterSize) return each([nearest, ...further]);
   const own = zoneKey({ region, zone, subZone: "" });
-  const shares = (without?: ReadonlySet<EndpointGroup>): readonly number[] => {
+  const within = (without?: ReadonlySet<EndpointGroup>): readonly number[] => {
     const zoneSizes = sizes(zones, without);
-    const ofRegion = { all: nearest.all.length, usable: zoneSizes.reduce((sum, { usable }) => sum + usable, 0) };
-    const [near = 0, ...far] = rankShares([ofRegion, ...sizes(further, without)]);
-    const within = zoneShares(
+    const ofZones = zoneShares(
       zones.map(({ key }, index) => ({
         ...zoneSizes[index]!, // one each
         own: key === own,
@@ -101,9 +122,9 @@ function zoned(
         clients: clients === undefined ? 1 : (clients.get(key) ?? 0),
       })),
     );
-    return [...within.map((share) => (share * near) / 100), ...far];
+    return [...ofZones, ...further.map(() => 100)];
   };
-  return { groups: [...zones, ...further], shares };
+  return { groups: [...zones, ...further], ranks: places([zones, ...further.map((group) => [group])]), within };
 }
 
 /** Nearest first; numbers without gaps. */
@@ -115,7 +136,7 @@ function ranks(
   return byRank.map(([, states], index) => [index, states]);
 }
 
-function sizes(groups: readonly EndpointGroup[], without?: ReadonlySet<EndpointGroup>) {
+export function sizes(groups: readonly EndpointGroup[], without?: ReadonlySet<EndpointGroup>) {
   return groups.map((group) => ({
     all: group.all.length,
     usable: without?.has(group) === true ? 0 : group.usable.length,
@@ -141,7 +162,7 @@ function memberOf(states: readonly EndpointState[]): (state: EndpointState) => b
   return (state) => members.has(state);
 }
 
-function weightOf(states: readonly EndpointState[]): number {
+export function weightOf(states: readonly EndpointState[]): number {
   return states.reduce((sum, { endpoint }) => sum + endpoint.weight, 0);
 }
 

@@ -84,6 +84,25 @@ describe("localities", () => {
     ]);
   });
 
+  it("of one rank share its calls by their weights, as far as each is well, where the order is written", () => {
+    const places = { "eu/eu-1/a": 4, "eu/eu-1/b": 8, "us/us-1/a": 4 };
+    const locality: LocalityPolicy = {
+      kind: "failover",
+      labels: [{ name: "none", value: "" }],
+      weighsLocalities: true,
+    };
+    const { shares, out, engine } = setup(places, { locality });
+    out(1, 4); // half of it: 0.7 of its weight of 8 counts
+    const found = shares();
+    const wanted = [4, 5.6, 4].map((weight) => (weight * 100) / 13.6);
+    for (const [index, share] of found.entries()) expect(Math.abs(share - wanted[index]!)).toBeLessThan(3);
+    expect(clustersView(engine).clusters[0]?.balancing?.groups?.map(({ name }) => name)).toEqual([
+      "rank 0, eu/eu-1/a",
+      "rank 0, eu/eu-1/b",
+      "rank 0, us/us-1/a",
+    ]);
+  });
+
   it("that get no calls from here are said when nobody else is left", () => {
     const { send, clock } = setup({ "eu/eu-1/a": 2, nowhere: 1 }, { locality: distribute({ us: 1 }) });
     const { call } = send("a");

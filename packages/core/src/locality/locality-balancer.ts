@@ -9,7 +9,7 @@ import type { Outcome } from "../call/attempt.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
 import type { Random } from "../runtime/random.js";
 import { type ClientZones, type EndpointGroup, type GroupedEndpoints, groupEndpoints } from "./group-endpoints.js";
-import { rankPanic } from "./panic.js";
+import { groupShares, sharesWithout } from "./group-shares.js";
 
 /** `retryRemoteLocalities` changes its mind after every second attempt: Envoy's previous_priorities as Istio sets it. */
 const ATTEMPTS_PER_CHOICE = 2;
@@ -26,7 +26,7 @@ export class LocalityBalancer implements Balancer {
   readonly #options: LocalityOptions;
   #balancers: readonly Balancer[] = [];
   #byKey = new Map<string, Balancer>();
-  #grouped: GroupedEndpoints = { groups: [], shares: () => [] };
+  #grouped: GroupedEndpoints = { groups: [], ranks: [], within: () => [] };
   #shares: readonly number[] = [];
   #groupOf = new Map<EndpointState, number>();
   #isEmpty = true;
@@ -40,10 +40,7 @@ export class LocalityBalancer implements Balancer {
 
   update(usable: readonly EndpointState[], all: readonly EndpointState[], minHealthRatio = 0): void {
     const grouped = groupEndpoints(this.#policy, usable, all, this.#options.clientZones());
-    const panic = rankPanic(
-      grouped.groups.map((group) => ({ all: group.all.length, usable: group.usable.length })),
-      minHealthRatio,
-    );
+    const { shares, panics } = groupShares(grouped, minHealthRatio);
     const before = this.#byKey;
     this.#byKey = new Map();
     this.#groupOf = new Map();
@@ -51,11 +48,11 @@ export class LocalityBalancer implements Balancer {
       const balancer = before.get(group.key) ?? this.#options.make();
       this.#byKey.set(group.key, balancer);
       for (const state of group.all) this.#groupOf.set(state, index);
-      balancer.update(panic?.panics[index] === true ? group.all : group.usable, group.all);
+      balancer.update(panics[index] === true ? group.all : group.usable, group.all);
       return balancer;
     });
     this.#grouped = grouped;
-    this.#shares = panic?.shares ?? grouped.shares();
+    this.#shares = shares;
     this.#isEmpty = this.#shares.every((share) => share === 0);
     this.#usable = usable.length;
   }
@@ -104,20 +101,23 @@ export class LocalityBalancer implements Balancer {
   #elsewhere(tried: readonly EndpointState[]): readonly number[] {
     const seen = tried.length - (tried.length % ATTEMPTS_PER_CHOICE);
     if (seen === 0) return this.#shares;
-    const { groups, shares } = this.#grouped;
+    const { groups, ranks } = this.#grouped;
     const without = new Set<EndpointGroup>();
     for (const state of tried.slice(0, seen)) {
-      const group = groups[this.#groupOf.get(state) ?? -1];
-      if (group !== undefined) without.add(group);
+      const index = this.#groupOf.get(state);
+      if (index === undefined) continue;
+      // Of a failover it is the rank that was tried, whichever its locality.
+      const members = this.#policy.kind === "failover" ? ranks.find((rank) => rank.includes(index)) : undefined;
+      for (const each of members ?? [index]) without.add(groups[each]!); // places in it
     }
     const isLeft = groups.some((group) => !without.has(group) && group.usable.length > 0);
-    return isLeft ? shares(without) : this.#shares;
+    return isLeft ? sharesWithout(this.#grouped, without) : this.#shares;
   }
 }
 
 /** A rank with the localities in it, as far as they are few. */
 function nameOf(key: string, states: readonly EndpointState[]): string {
-  if (!key.startsWith("rank ")) return key === "" ? "no locality" : key;
+  if (!/^rank \d+$/.test(key)) return key === "" ? "no locality" : key;
   const places = new Set(
     states.map(({ endpoint: { locality } }) =>
       locality === undefined ? "no locality" : `${locality.region}/${locality.zone}`.replace(/\/$/, ""),

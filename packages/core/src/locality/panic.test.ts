@@ -11,7 +11,7 @@ describe("ranks in a panic", () => {
     ["nobody while all together can bear the calls", [size(0, 4), size(3, 4)], 0.9, undefined],
     ["only who has too few", [size(0, 4), size(2, 4)], 0.5, { panics: [true, false], shares: undefined }],
     ["both, by how many they are", [size(1, 4), size(2, 12)], 0.5, { panics: [true, true], shares: [25, 75] }],
-    ["the nearest when nobody is well", [size(0, 4), size(0, 4)], 0.5, { panics: [true, false], shares: [100, 0] }],
+    ["all when nobody is well", [size(0, 2), size(0, 6)], 0.5, { panics: [true, true], shares: [25, 75] }],
   ])("%s", (_, ranks, ratio, panic) => {
     expect(rankPanic(ranks, ratio)).toEqual(panic);
   });

@@ -14,8 +14,6 @@ export function rankPanic(ranks: readonly GroupSize[], minHealthRatio: number): 
   if (minHealthRatio === 0) return undefined;
   const together = rankAbilities(ranks).reduce((sum, each) => sum + each, 0);
   if (together >= 100) return undefined;
-  const first = ranks.map((_, index) => index === 0);
-  if (together === 0) return { panics: first, shares: first.map((is) => (is ? 100 : 0)) };
   const panics = ranks.map(({ all, usable }) => usable / all < minHealthRatio);
   if (!panics.includes(true)) return undefined;
   const count = ranks.reduce((sum, { all }) => sum + all, 0);

@@ -48,7 +48,7 @@ describe("locality", () => {
     [
       "the region to fail over to",
       [withOutliers("{failover: [{from: us, to: eu}, {from: eu, to: us}]}")],
-      { kind: "failover", labels: [], nearness: { own: OWN, toRegion: "us" } },
+      { kind: "failover", labels: [], nearness: { own: OWN, toRegion: "us" }, weighsLocalities: true },
     ],
     [
       "labels with the client's own values or written ones",
@@ -61,12 +61,16 @@ describe("locality", () => {
           { name: "topology.kubernetes.io/zone", value: "eu-a" },
           { name: "tier", value: "gold" },
         ],
+        weighsLocalities: true,
       },
     ],
     [
       "labels before regions where both are written",
       [withOutliers("{failoverPriority: [rack], failover: [{from: eu, to: us}]}")],
-      { kind: "failover", labels: [{ name: "rack", value: "r7" }], nearness: { own: OWN, toRegion: "us" } },
+      {
+        ...{ kind: "failover", labels: [{ name: "rack", value: "r7" }], weighsLocalities: true },
+        nearness: { own: OWN, toRegion: "us" },
+      },
     ],
   ])("is %s", (_, resources, expected) => {
     expect(localityOf(resources)).toEqual(expected);

@@ -86,7 +86,9 @@ function failover({ failover, failoverPriority }: LocalityLbSpec, client: Client
   const onlyLabels = failoverPriority !== undefined && failoverPriority.length > 0 && !failover?.length;
   const near = onlyLabels ? undefined : nearness(failover, client);
   if (labels.length === 0 && near === undefined) return undefined;
-  return { kind: "failover", labels, ...(near && { nearness: near }) };
+  // istiod asks Envoy to weigh localities where an order is written, not for the one that holds by default.
+  const isWritten = (failover?.length ?? 0) + (failoverPriority?.length ?? 0) > 0;
+  return { kind: "failover", labels, ...(near && { nearness: near }), ...(isWritten && { weighsLocalities: true }) };
 }
 
 /** `name=value` compares with what is written; a name alone with the client's own, even if it has none. */

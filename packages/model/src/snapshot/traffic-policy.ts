@@ -182,6 +182,11 @@ export interface LocalityFailover {
   readonly labels: readonly { readonly name: string; readonly value: string }[];
   /** Ranks within those. Absent where only labels count, or the client's locality is not known. */
   readonly nearness?: Nearness;
+  /**
+   * A locality keeps its part of its rank's calls as long as 71 % of it are healthy, as Envoy weighs localities where a rule
+   * writes an order of its own. @default false: endpoints of a rank are alike, wherever they are
+   */
+  readonly weighsLocalities?: boolean;
 }
 
 /** 0 in the same subzone, 1 in the zone, 2 in the region, 3 elsewhere or in `toRegion`, 4 elsewhere when there is a `toRegion`. */

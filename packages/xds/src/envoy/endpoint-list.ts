@@ -1,13 +1,13 @@
 /** Endpoints of one assignment in the form that balancers take: who may be called, and which localities come first. */
 
-import { type Endpoint, endpointId, type Locality, type LocalityPolicy } from "@inmesh/model";
+import { type Endpoint, endpointId, type Locality, type LocalityFailover, type LocalityPolicy } from "@inmesh/model";
 import type { AssignedEndpoint, ClusterAssignment, LocalityEndpoints } from "../client/endpoint/assignment.js";
 
 export interface EndpointList {
   /** Those that may get calls, by id. */
   readonly endpoints: readonly Endpoint[];
   /** Ranks of localities, as labels that balancers rank by; undefined where all are one. */
-  readonly ranks: LocalityPolicy | undefined;
+  readonly ranks: LocalityFailover | undefined;
   /** Weights of localities; undefined where they say what the endpoints' own say. Counts where a cluster wants it. */
   readonly shares: LocalityPolicy | undefined;
 }

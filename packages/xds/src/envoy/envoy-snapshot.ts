@@ -270,7 +270,8 @@ const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 
 function clusterOf(from: DiscoveredCluster, list: EndpointList | undefined, service: Service): Cluster {
   const { name, host, port, subset, resource, policy, weighsLocalities } = from;
-  const locality = list?.ranks ?? (weighsLocalities ? list?.shares : undefined);
+  const ranks = list?.ranks && { ...list.ranks, ...(weighsLocalities && { weighsLocalities }) };
+  const locality = ranks ?? (weighsLocalities ? list?.shares : undefined);
   return {
     ...{ name, service, host, port, subset, resource },
     labels: NO_LABELS,
