@@ -30,13 +30,15 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 /** Words kept that come again and again: methods, protocols, Envoy's details, routes of the application. */
 const MOST_WORDS = 256;
 const LONGEST_WORD = 128;
+/** Of HTTP; what is beyond is nobody's to be kept. */
+const MOST_STATUS = 600;
 
 /** Of a cluster, each with its comma and key; empty where it is not there. */
 interface ClusterText {
   readonly cluster: string;
   readonly serverName: string;
+  /** With its subset, and whose line it is. */
   readonly service: string;
-  readonly subset: string;
 }
 
 /** @returns makes the line of a record, of the same process and with the same settings */
@@ -52,6 +54,8 @@ class JsonLines {
   readonly #endpoints = new WeakMap<object, string>();
   readonly #routes = new WeakMap<object, string>();
   readonly #words = new Map<string, string>();
+  /** By status, then by details; of the protocol that was last. */
+  readonly #answers: (Map<string, { readonly protocol: string; readonly text: string }> | undefined)[] = [];
 
   constructor(context: LineContext) {
     this.#context = context;
@@ -71,13 +75,7 @@ class JsonLines {
       this.#word(capped(record.method)) +
       ',"path":' +
       quoted(pathOf(record, this.#context.query)) +
-      this.#maybeWord(',"protocol":', record.protocol) +
-      ',"response_code":' +
-      record.status +
-      ',"response_flags":"' +
-      flagsOf(record) +
-      '"' +
-      this.#maybeWord(',"response_code_details":', record.details) +
+      this.#answer(record) +
       (record.code === "" ? "" : maybe(',"upstream_transport_failure_reason":', transportFailure(record))) +
       ',"bytes_received":' +
       record.requestBytes +
@@ -91,7 +89,7 @@ class JsonLines {
       maybe(',"user_agent":', cappedOrNone(record.requestHeader("user-agent"))) +
       maybe(',"request_id":', capped(record.requestId)) +
       ',"authority":' +
-      quoted(capped(record.authority)) +
+      (outbound ? this.#word(capped(record.authority)) : quoted(capped(record.authority))) +
       this.#upstreamHost(record) +
       cluster.cluster +
       maybe(outbound ? ',"upstream_local_address":' : ',"downstream_local_address":', record.localAddress) +
@@ -102,13 +100,11 @@ class JsonLines {
       us +
       (ttfb === undefined ? "" : `,"ttfb_ms":${msText(Math.round(ttfb * 1_000))}`) +
       timing(ledger) +
-      (outbound ? `,"attempts":${attemptCount}` : "") +
+      (outbound ? (attemptCount === 1 ? ',"attempts":1' : `,"attempts":${attemptCount}`) : "") +
       (attemptCount > 1 || record.code !== "" ? attemptLog(record.attempts) : "") +
       maybe(',"no_retry":', record.noRetry) +
       maybe(',"code":', record.code) +
       cluster.service +
-      cluster.subset +
-      this.#workload +
       this.#maybeWord(',"http_route":', record.httpRoute) +
       (record.mtls ? ',"mtls":"mutual"' : ',"mtls":"none"') +
       (peer === undefined ? "" : maybe(',"peer_principal":', peer.principal)) +
@@ -124,12 +120,35 @@ class JsonLines {
     );
   }
 
+  /** Protocol, code, flags and details: of few kinds where nothing went wrong. */
+  #answer(record: OutcomeRecord): string {
+    const { protocol, status, details, flags } = record;
+    if (flags !== 0 || status >= MOST_STATUS) return this.#answerText(record);
+    let byDetails = this.#answers[status];
+    if (byDetails === undefined) {
+      byDetails = new Map();
+      this.#answers[status] = byDetails;
+    }
+    const known = byDetails.get(details);
+    if (known !== undefined && known.protocol === protocol) return known.text;
+    const text = this.#answerText(record);
+    if (known !== undefined || (byDetails.size < MOST_WORDS && details.length <= LONGEST_WORD))
+      byDetails.set(details, { protocol, text });
+    return text;
+  }
+
+  #answerText(record: OutcomeRecord): string {
+    const { protocol, status, details } = record;
+    const code = `,"response_code":${status},"response_flags":"${flagsOf(record)}"`;
+    return this.#maybeWord(',"protocol":', protocol) + code + this.#maybeWord(',"response_code_details":', details);
+  }
+
   #cluster(record: OutcomeRecord): ClusterText {
     const config = record.direction === "outbound" ? record.cluster?.config : undefined;
-    if (config === undefined) return clusterText(record, this.#context);
+    if (config === undefined) return clusterText(record, this.#context, this.#workload);
     let text = this.#clusters.get(config);
     if (text === undefined) {
-      text = clusterText(record, this.#context);
+      text = clusterText(record, this.#context, this.#workload);
       this.#clusters.set(config, text);
     }
     return text;
@@ -170,12 +189,11 @@ class JsonLines {
   }
 }
 
-function clusterText(record: OutcomeRecord, { service }: LineContext): ClusterText {
+function clusterText(record: OutcomeRecord, { service }: LineContext, workload: string): ClusterText {
   return {
     cluster: maybe(',"upstream_cluster":', upstreamCluster(record)),
     serverName: maybe(',"requested_server_name":', serverName(record)),
-    service: maybe(',"service":', serviceOf(record, service)),
-    subset: maybe(',"subset":', subsetOf(record)),
+    service: maybe(',"service":', serviceOf(record, service)) + maybe(',"subset":', subsetOf(record)) + workload,
   };
 }
 
