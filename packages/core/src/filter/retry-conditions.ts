@@ -31,6 +31,24 @@ const FAILURE_CONDITIONS: { readonly [Code in MeshErrorCode]?: readonly string[]
   PER_TRY_TIMEOUT: ["reset", "5xx", "gateway-error"],
 };
 
+/** Most routes retry under the same conditions, of which one compiled set is a kilobyte and a half. */
+export class KnownRetryConditions {
+  readonly #known = new Map<string, RetryConditions>();
+
+  of(policy: RetryPolicy): RetryConditions {
+    const key = `${[...policy.on].join()}|${[...policy.statusCodes].join()}`;
+    let conditions = this.#known.get(key);
+    if (conditions === undefined) {
+      if (this.#known.size >= MOST_KNOWN) this.#known.clear(); // of policy that is gone, as far as anybody knows
+      conditions = compileRetryConditions(policy);
+      this.#known.set(key, conditions);
+    }
+    return conditions;
+  }
+}
+
+const MOST_KNOWN = 100;
+
 export function compileRetryConditions({ on, statusCodes }: RetryPolicy): RetryConditions {
   const grpc = new Set(GRPC_CONDITIONS.flatMap(([status, condition]) => (on.has(condition) ? status : [])));
   const rateLimited = on.has("envoy-ratelimited");

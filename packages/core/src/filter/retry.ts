@@ -17,7 +17,7 @@ import type { Random } from "../runtime/random.js";
 import type { Engine } from "../stack/engine.js";
 import type { RetryDriver, Stage } from "../stack/stack.js";
 import { grpcPushbackMs, PUSHBACK_HEADER, retryAfterMs } from "./retry-after.js";
-import { compileRetryConditions, type RetryConditions } from "./retry-conditions.js";
+import type { RetryConditions } from "./retry-conditions.js";
 
 export const retry: Stage = {
   role: "retry",
@@ -39,9 +39,9 @@ class Retries implements RetryDriver {
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor({ retry }: Route, { clock, random }: Engine) {
+  constructor({ retry }: Route, { clock, random, retryConditions }: Engine) {
     this.#policy = retry;
-    this.#conditions = compileRetryConditions(retry);
+    this.#conditions = retryConditions.of(retry);
     this.#clock = clock;
     this.#random = random;
   }

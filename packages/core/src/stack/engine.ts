@@ -26,6 +26,7 @@ import { Clusters } from "../cluster/clusters.js";
 import { ServiceUse } from "../cluster/service-use.js";
 import { Names } from "../dns/names.js";
 import { MeshError } from "../errors.js";
+import { KnownRetryConditions } from "../filter/retry-conditions.js";
 import { HealthChecks } from "../health/health-checks.js";
 import { ClientZoneReader } from "../locality/client-zones.js";
 import { Mirrors } from "../mirror/mirrors.js";
@@ -71,6 +72,7 @@ export class Engine {
   readonly clusters: Clusters;
   /** Before the process's own servers: who may come in, and then how many. */
   readonly guard: Guard;
+  readonly retryConditions = new KnownRetryConditions();
   readonly gate: Gate;
   /** The last outcomes: of calls, and of requests that were served. */
   readonly recorder = new FlightRecorder();
