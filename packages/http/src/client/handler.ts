@@ -3,6 +3,7 @@
  * one, undici 8 the new one only; interceptors of undici 7 the new one as well. An answer is given in the shape received.
  */
 
+import type { OutgoingHttpHeaders } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { Attempt, Tries } from "@inmesh/core";
 
@@ -67,6 +68,8 @@ export interface RequestOptions {
   readonly tries?: Tries | undefined;
   /** Its headers, in lower case, may say how long the caller waits for the end of the answer; the engine then waits no longer. */
   readonly tellsTimeout?: boolean | undefined;
+  /** What its body is followed by; asked for once the body has ended. Sent over HTTP/2 alone. */
+  readonly requestTrailers?: (() => OutgoingHttpHeaders) | undefined;
   /** An answer 101 that it did not ask for is the whole answer, as for node:http; undici takes it for the start of one. */
   readonly endsAt101?: boolean | undefined;
   /** undici 6 only. */

@@ -77,6 +77,8 @@ export class WireAttempt {
   /** Spares undici to work it out of the Host header; plain connections have no use for it. */
   readonly servername: string;
   readonly typeOfService: number | undefined;
+  /** See `RequestOptions`. */
+  readonly requestTrailers: RequestOptions["requestTrailers"];
   declare readonly [FORWARDED]: true;
 
   static {
@@ -107,6 +109,7 @@ export class WireAttempt {
     this.bodyTimeout = options.bodyTimeout ?? null;
     this.expectContinue = options.expectContinue ?? false;
     this.servername = call.host;
+    this.requestTrailers = options.requestTrailers;
     this.typeOfService = options.typeOfService ?? undefined;
   }
 

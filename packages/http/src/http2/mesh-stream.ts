@@ -1,7 +1,7 @@
 /** `ClientHttp2Stream` for a host of the mesh: the same methods and events, over a call of the engine instead of a stream of one connection. */
 
 import { AsyncResource } from "node:async_hooks";
-import { type ClientHttp2Stream, constants } from "node:http2";
+import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from "node:http2";
 import { Duplex, Readable } from "node:stream";
 import timers from "node:timers";
 import type { OldHandler, RawHeaders, RequestOptions } from "../client/handler.js";
@@ -34,6 +34,12 @@ export class MeshStream extends Duplex implements OldHandler {
   rstCode: number = NGHTTP2_NO_ERROR;
   readonly #head: RequestHead;
   readonly #waitsForTrailers: boolean;
+  /** Undefined until the application has given them. */
+  #trailers: OutgoingHttpHeaders | undefined;
+  /** The body is at its end but for them. */
+  #awaitsTrailers: (() => void) | undefined;
+  /** Some attempt has sent them. */
+  #trailersTaken = false;
   readonly #scope = new AsyncResource("INMESH_HTTP2_STREAM");
   readonly #body: Readable | undefined;
   #wantsMore: (() => void) | undefined;
@@ -74,8 +80,8 @@ export class MeshStream extends Duplex implements OldHandler {
     return undefined;
   }
 
-  get sentTrailers(): undefined {
-    return undefined;
+  get sentTrailers(): OutgoingHttpHeaders | undefined {
+    return this.#trailers;
   }
 
   get state(): object {
@@ -96,9 +102,26 @@ export class MeshStream extends Duplex implements OldHandler {
 
   priority(): void {}
 
-  /** Of a request: the mesh's connections carry none. */
-  sendTrailers(): void {
-    this.session.client.notices.once(NO_TRAILERS);
+  /** As Node's: when it was asked for them, once, and without names of HTTP/2's own. */
+  sendTrailers(headers: OutgoingHttpHeaders): void {
+    if (this.#trailers !== undefined) {
+      throw trailersError("ERR_HTTP2_TRAILERS_ALREADY_SENT", "Trailing headers have already been sent");
+    }
+    const end = this.#awaitsTrailers;
+    if (end === undefined) {
+      const when = "Trailing headers cannot be sent until after the wantTrailers event is emitted";
+      throw trailersError("ERR_HTTP2_TRAILERS_NOT_READY", when);
+    }
+    const pseudo = Object.keys(headers).find((name) => name.startsWith(":"));
+    if (pseudo !== undefined) {
+      throw trailersError(
+        "ERR_HTTP2_INVALID_PSEUDOHEADER",
+        `"${pseudo}" is an invalid pseudoheader or is used incorrectly`,
+      );
+    }
+    this.#trailers = { ...headers };
+    this.#awaitsTrailers = undefined;
+    end();
   }
 
   setTimeout(ms: number, listener?: () => void): this {
@@ -117,9 +140,16 @@ export class MeshStream extends Duplex implements OldHandler {
   }
 
   override _final(done: () => void): void {
-    if (this.#body?.destroyed === false) this.#body.push(null);
-    if (this.#waitsForTrailers && !this.endAfterHeaders) process.nextTick(() => this.#emit("wantTrailers"));
-    done();
+    const end = (): void => {
+      if (this.#body?.destroyed === false) this.#body.push(null);
+      done();
+    };
+    if (!this.#waitsForTrailers || this.endAfterHeaders) return end();
+    // What follows the body is known before its end is told: whoever sends it asks then.
+    this.#awaitsTrailers = end;
+    process.nextTick(() => {
+      if (!this.#emit("wantTrailers") && this.#awaitsTrailers !== undefined) this.sendTrailers({});
+    });
   }
 
   override _read(): void {
@@ -154,6 +184,7 @@ export class MeshStream extends Duplex implements OldHandler {
       headers: [...lines, "host", authority ?? this.session.authority],
       body: this.#body ?? null,
       tellsTimeout: true,
+      ...(this.#waitsForTrailers && { requestTrailers: () => this.#takeTrailers() }),
     };
     this.pending = false;
     this.#emit("ready");
@@ -182,6 +213,8 @@ export class MeshStream extends Duplex implements OldHandler {
 
   onComplete(trailers: RawHeaders): void {
     this.#over = true;
+    const given = Object.keys(this.#trailers ?? {}).length > 0;
+    if (given && !this.#trailersTaken) this.session.client.notices.once(NO_TRAILERS);
     if (trailers.length > 0) this.#emit("trailers", toHeaders(trailers), END_HEADERS, trailers);
     this.#ended();
   }
@@ -203,8 +236,12 @@ export class MeshStream extends Duplex implements OldHandler {
 
   /** The mesh did not know the host once it knew anything: a session without it sends the request. */
   #handOver(): boolean {
-    const real = this.session.plain.request(this.sentHeaders as never, { endStream: this.endAfterHeaders });
+    const real = this.session.plain.request(this.sentHeaders as never, {
+      endStream: this.endAfterHeaders,
+      waitForTrailers: this.#waitsForTrailers,
+    });
     this.#real = real;
+    real.once("wantTrailers", () => real.sendTrailers(this.#takeTrailers()));
     for (const event of ["response", "headers", "continue", "trailers"]) {
       real.on(event, (...args: unknown[]) => this.#emit(event, ...args));
     }
@@ -218,6 +255,11 @@ export class MeshStream extends Duplex implements OldHandler {
     real.once("error", (error) => this.destroy(error));
     this.#body?.pipe(real);
     return true;
+  }
+
+  #takeTrailers(): OutgoingHttpHeaders {
+    this.#trailersTaken = true;
+    return this.#trailers ?? {};
   }
 
   #more(): void {
@@ -240,7 +282,11 @@ export class MeshStream extends Duplex implements OldHandler {
 }
 
 const NO_TRAILERS =
-  "trailers of a request over node:http2 are not sent: the mesh's connections carry them with answers only. Send what they say as headers, or in the body";
+  "trailers of a request over node:http2 are sent to services that speak HTTP/2 only, and this one is called over HTTP/1.1 (h2UpgradePolicy, or the port's protocol http2, says otherwise). Send what they say as headers, or in the body";
+
+function trailersError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
 
 /** As Node would say it, with the mesh's own words as the cause. */
 function streamError(code: number, cause?: unknown): Error {

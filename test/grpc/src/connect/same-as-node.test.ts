@@ -69,6 +69,39 @@ describe.each(["Node's", "the mesh's"])("%s", (whose) => {
     expect(await text(stream)).toBe("one,two");
   });
 
+  it("follows a body with trailers, when it is asked for them and once", async () => {
+    const heard: unknown[] = [];
+    const { session } = await setUp(async (call) => {
+      call.stream.on("trailers", (trailers) => heard.push([trailers["sum"], trailers["sum2"]]));
+      const body = await call.body();
+      call.stream.respond({ ":status": 200 });
+      call.stream.end(body);
+    });
+    const post = { ":method": "POST", ":path": "/x" };
+    const codeOf = (work: () => void): string => {
+      try {
+        work();
+        return "";
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code ?? "";
+      }
+    };
+    const stream = session.request(post, { waitForTrailers: true });
+    const codes = [codeOf(() => stream.sendTrailers({ early: "1" }))];
+    const wanted = once(stream, "wantTrailers");
+    stream.end("body");
+    await wanted;
+    stream.sendTrailers({ sum: "7", Sum2: ["a", "b"] });
+    codes.push(codeOf(() => stream.sendTrailers({ sum: "8" })));
+    expect(await text(stream)).toBe("body");
+    expect(codes).toEqual(["ERR_HTTP2_TRAILERS_NOT_READY", "ERR_HTTP2_TRAILERS_ALREADY_SENT"]);
+    expect(heard).toEqual([["7", "a, b"]]);
+    expect(stream.sentTrailers).toMatchObject({ sum: "7" });
+    const without = session.request(post, { waitForTrailers: true });
+    without.end("none"); // nobody has any
+    expect(await text(without)).toBe("none");
+  });
+
   it("holds a body back that nobody reads", async () => {
     let written = 0;
     const { session } = await setUp(({ stream }) => {

@@ -88,9 +88,12 @@ export class Http2Request {
     if (type !== undefined) headers["content-type"] ??= type;
     if (content !== undefined ? stated !== undefined : WITH_BODY.has(wire.method)) headers["content-length"] = stated;
     if (wire.expectContinue) headers["expect"] = "100-continue";
-    const stream = session.request(headers, { endStream: content === undefined });
+    const { requestTrailers } = wire;
+    const waitForTrailers = requestTrailers !== undefined && content !== undefined;
+    const stream = session.request(headers, { endStream: content === undefined, waitForTrailers });
     this.#stream = stream;
     this.#listen(stream);
+    if (waitForTrailers) stream.once("wantTrailers", () => stream.sendTrailers(requestTrailers()));
     if (content === undefined) return wire.onRequestSent();
     const write = (): void => {
       if (Buffer.isBuffer(content)) {
