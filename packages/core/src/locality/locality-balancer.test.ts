@@ -92,6 +92,7 @@ describe("localities", () => {
       weighsLocalities: true,
     };
     const { shares, out, engine } = setup(places, { locality });
+    shares(1);
     out(1, 4); // half of it: 0.7 of its weight of 8 counts
     const found = shares();
     const wanted = [4, 5.6, 4].map((weight) => (weight * 100) / 13.6);

@@ -86,7 +86,7 @@ describe("authorize", () => {
 });
 
 /** As Istio 1.26 with Envoy 1.40 decided, over HTTP/1.1. */
-describe("conditions on pseudo headers", () => {
+describe("conditions on headers, pseudo headers too", () => {
   it.each<[string, string, Partial<AuthorizeRequest>, boolean]>([
     [":path", "/a", { path: "/a" }, true],
     [":path", "/a", { path: "/a?x=1" }, false],
@@ -101,6 +101,9 @@ describe("conditions on pseudo headers", () => {
     [":scheme", "https", { headers: { "x-forwarded-proto": "HTTPS" } }, true],
     [":scheme", "http", { headers: { "x-forwarded-proto": "junk" } }, true],
     ["x-forwarded-proto", "http", {}, true],
+    ["x-user", "*", { headers: { "x-user": "" } }, true],
+    ["x-user", "*", {}, false],
+    ["x-user", "b*", { headers: { "x-user": "" } }, false],
     ["x-forwarded-proto", "https", { headers: { "x-forwarded-proto": "HTTPS" } }, false],
   ])("a DENY where %s is %s, asked by %j: denies %s", (name, value, asked, denied) => {
     const rules = [{ when: [{ key: `request.headers[${name}]`, values: [value] }] }];

@@ -148,6 +148,15 @@ const PORTS: Field = {
     ),
 };
 
+/** `*` is any header that is there, with an empty value, too: whoever sends one empty does not get around a rule about it. */
+const headers = (fact: Fact): Field => ({
+  ofHttp: true,
+  clause: (values) =>
+    values.includes("*")
+      ? { test: (request) => fact.read(request) !== undefined, narrowings: [] }
+      : patternsClause(fact, values),
+});
+
 /** Nobody here has such metadata: nothing fits, and everything is something else. */
 const METADATA: Field = { ofHttp: false, clause: () => ({ test: NOTHING, narrowings: [] }) };
 
@@ -188,7 +197,7 @@ export function conditionField(key: string): Field | undefined {
   const known = Object.hasOwn(CONDITIONS, key) ? CONDITIONS[key] : undefined;
   if (known !== undefined) return known;
   const names = [...key.matchAll(/\[([^\]]*)\]/g)].map(([, name = ""]) => name);
-  if (key.startsWith("request.headers[")) return patterns(headerFact((names[0] ?? "").toLowerCase()), true);
+  if (key.startsWith("request.headers[")) return headers(headerFact((names[0] ?? "").toLowerCase()));
   if (key.startsWith("request.auth.claims[")) return patterns(claimFact(names), true);
   return key.startsWith("experimental.envoy.filters.") ? METADATA : undefined;
 }
