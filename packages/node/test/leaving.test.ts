@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { MemoryRegistry } from "@inmesh/core";
+import { MemoryRegistry, type TraceSpan, type Tracing } from "@inmesh/core";
 import { parseDocuments } from "@inmesh/model";
 import type { AccessLogEntry } from "@inmesh/telemetry/access-log";
 import { afterEach, expect, it } from "vitest";
@@ -95,6 +95,33 @@ it("an upgrade is logged and counted by both sides when it is over, with bytes o
   expect(shelf.log).toEqual([expect.objectContaining({ ...same, direction: "inbound", response_flags: "DC" })]);
   for (const mesh of [desk.mesh, shelf.mesh])
     expect(await mesh.metricsRegistry().metrics()).toMatch(/istio_requests_total\{[^}]*response_code="101"[^}]*\} 1\n/);
+});
+
+it("its span ends with the answer, once, and the line that comes later is of the same trace", async () => {
+  const { desk, shelf } = await sides();
+  await listen(shelf.mesh, echo());
+  await until(async () => (await desk.mesh.fetch("http://shelf/").catch(() => undefined))?.status === 200);
+  await until(() => shelf.log.length > 0);
+  shelf.log.length = 0;
+  const ended: string[] = [];
+  const spanOf = (traceId: string): TraceSpan => ({
+    ...{ traceId, spanId: "b7ad6b7169203331", sampled: true, headers: [], propagates: true },
+    run: (work) => work(),
+    end: ({ direction, status }) => void ended.push(`${direction} ${status}`),
+  });
+  const tracing: Tracing = {
+    startCall: () => spanOf("a".repeat(32)),
+    startRequest: () => spanOf("b".repeat(32)),
+    quietly: (work) => work(),
+  };
+  for (const { mesh } of [desk, shelf]) (mesh as ConnectedMesh)[PLANE].engine.tracing = tracing;
+  const socket = await sockets(desk.mesh);
+  await until(() => ended.length === 2);
+  expect([ended.sort(), shelf.log]).toEqual([["inbound 101", "outbound 101"], []]);
+  socket.end();
+  await until(() => shelf.log.length > 0);
+  expect(shelf.log).toEqual([expect.objectContaining({ response_code: 101, trace_id: "b".repeat(32) })]);
+  expect(ended).toHaveLength(2);
 });
 
 it("what the server refuses, the mesh refuses and nobody answers is a record, too", async () => {
