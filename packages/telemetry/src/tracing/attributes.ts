@@ -161,25 +161,24 @@ function tellRpc(record: OutcomeRecord, to: AttributeTarget): void {
   to.setAttribute(ATTR_RPC_METHOD_ORIGINAL, record.path.slice(0, LONGEST_TEXT));
 }
 
-/** Where the time went, in ms; what took none is left out. */
+/** Where the time went, in ms; what took none is left out. One by one: to look parts up by their names costs as much again. */
 function tellTimes(ledger: TimeLedger, to: AttributeTarget): void {
-  for (const [name, part] of PARTS) {
-    const us = Math.round(ledger[part] * 1_000);
-    if (us > 0) to.setAttribute(name, us / 1_000);
-  }
+  tellTime("inmesh.time.fault_ms", ledger.faultMs, to);
+  tellTime("inmesh.time.queue_ms", ledger.queueMs, to);
+  tellTime("inmesh.time.dns_ms", ledger.dnsMs, to);
+  tellTime("inmesh.time.connect_ms", ledger.connectMs, to);
+  tellTime("inmesh.time.tls_ms", ledger.tlsMs, to);
+  tellTime("inmesh.time.wait_ms", ledger.waitMs, to);
+  tellTime("inmesh.time.body_ms", ledger.bodyMs, to);
+  tellTime("inmesh.time.backoff_ms", ledger.backoffMs, to);
+  tellTime("inmesh.time.stall_ms", ledger.stallMs, to);
 }
 
-const PARTS: readonly (readonly [name: string, part: keyof TimeLedger])[] = [
-  ["inmesh.time.fault_ms", "faultMs"],
-  ["inmesh.time.queue_ms", "queueMs"],
-  ["inmesh.time.dns_ms", "dnsMs"],
-  ["inmesh.time.connect_ms", "connectMs"],
-  ["inmesh.time.tls_ms", "tlsMs"],
-  ["inmesh.time.wait_ms", "waitMs"],
-  ["inmesh.time.body_ms", "bodyMs"],
-  ["inmesh.time.backoff_ms", "backoffMs"],
-  ["inmesh.time.stall_ms", "stallMs"],
-];
+function tellTime(name: string, ms: number, to: AttributeTarget): void {
+  if (ms === 0) return;
+  const us = Math.round(ms * 1_000);
+  if (us > 0) to.setAttribute(name, us / 1_000);
+}
 
 /** @returns its address, empty for none */
 function tellPeer(remoteAddress: string, to: AttributeTarget): string {
