@@ -20,6 +20,9 @@ beforeAll(async () => {
       name: "shared",
       exec_mode: "cluster",
       instances: 2,
+      // Of PM2's usual 1,600 ms a busy machine takes most before a worker has left, and of its 3 s before the next one listens.
+      kill_timeout: 4_000,
+      listen_timeout: 15_000,
       env: { ...env, INMESH_SERVICE: "shared", PORT: `${port}` },
     },
     { ...app, name: "one", exec_mode: "fork", env: { ...env, INMESH_SERVICE: "forked" } },
@@ -67,7 +70,7 @@ describe("PM2", () => {
       // Connections are what PM2 spreads: one worker may have got all of a caller's.
       expect(served.filter(([pid]) => pids("shared").includes(pid))).not.toEqual([]);
     }
-  });
+  }, 120_000);
 
   it("reloads two processes in fork mode, one after the other, without a failed request", async () => {
     await using meshed = await load("caller", "http://forked/slow?ms=20");

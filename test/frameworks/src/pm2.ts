@@ -17,6 +17,7 @@ export interface Pm2App {
   readonly exec_mode: "cluster" | "fork";
   readonly env?: Readonly<Record<string, string>>;
   readonly kill_timeout?: number;
+  readonly listen_timeout?: number;
 }
 
 export class Pm2 implements AsyncDisposable {

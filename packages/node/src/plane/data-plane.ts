@@ -378,7 +378,7 @@ export class DataPlane {
       this.whereabouts.learnAddress(registry.shared),
     ]);
     this.#membership = new Membership(this);
-    this.#membership.open(registry, model.SCHEMA_VERSION, (message) =>
+    this.#membership.open(registry, guard.source, model.SCHEMA_VERSION, (message) =>
       warn(`this process is not registered, so others do not find it: ${message}`),
     );
     // Callers find a member of the mesh at its address: it should be able to say who it is.

@@ -1,4 +1,4 @@
-/** Between leaving the registry and closing servers: the wait until callers have heard of it. */
+/** The waits of a process that ends: until others are in the registry for it, and until callers have heard that it is not. */
 
 import { type Clock, sleep } from "@inmesh/core";
 
@@ -26,6 +26,27 @@ export async function propagated({ clock, delayMs, longestMs, arrived, signal }:
     if (leftMs <= 0 || signal.aborted) return;
     before = arrived();
     await hold(clock, Math.min(quietMs, leftMs), signal);
+  }
+}
+
+export interface Succession extends Propagation {
+  /** Shortest wait, in ms. */
+  readonly leastMs: number;
+  /** Whether somebody else is registered. */
+  readonly others: () => boolean;
+}
+
+/** Waits `leastMs`, and on while requests arrive for which nobody else is registered. An abort ends the wait. */
+export async function succeeded(succession: Succession): Promise<void> {
+  const { clock, delayMs, leastMs, longestMs, arrived, others, signal } = succession;
+  const startedAt = clock.now();
+  let before = arrived();
+  await hold(clock, Math.min(leastMs, longestMs), signal);
+  while (!others() && before !== arrived()) {
+    const leftMs = startedAt + longestMs - clock.now();
+    if (leftMs <= 0 || signal.aborted) return;
+    before = arrived();
+    await hold(clock, Math.min(delayMs * QUIET_SHARE, leftMs), signal);
   }
 }
 
