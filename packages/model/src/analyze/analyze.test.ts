@@ -89,6 +89,14 @@ describe("analyze", () => {
     expect(analyze(read(SUBSETS), [running("other")]).map(({ code }) => code)).toEqual(["IST0174"]);
   });
 
+  it("names a host that stands twice in one VirtualService, as istioctl does", () => {
+    const rule = "  - route: [{destination: {host: reviews}}]";
+    const resources = read(virtualService("a", "reviews, reviews.shop.svc.cluster.local", rule));
+    expect(analyze(resources, [running("reviews")]).map(at)).toEqual([
+      "IST0109 error VirtualService/shop/a spec.hosts[1] 6:20",
+    ]);
+  });
+
   it("names both files of two VirtualServices for one host", () => {
     const rule = "  - route: [{destination: {host: reviews}}]";
     const resources = [

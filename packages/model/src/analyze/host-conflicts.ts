@@ -24,12 +24,22 @@ export function checkHostConflicts(
   const byHost = new Map<string, VirtualService[]>();
   const forMesh = resources.filter(isForMesh).sort(compareAge);
   for (const resource of forMesh) {
-    for (const host of virtualServiceHosts(resource)) byHost.set(host, [...(byHost.get(host) ?? []), resource]);
+    for (const [index, host] of virtualServiceHosts(resource).entries()) {
+      const before = byHost.get(host) ?? [];
+      if (before.at(-1) === resource) reportTwice(resource, host, index, report);
+      else byHost.set(host, [...before, resource]);
+    }
   }
   for (const [host, claimants] of byHost) {
     if (claimants.length > 1) reportHost(host, claimants, refused, defaultExportTo, report);
   }
   checkOverlaps(forMesh, defaultExportTo, report);
+}
+
+/** Harmless, but istioctl takes the two for a conflict. */
+function reportTwice(resource: VirtualService, host: string, index: number, report: Finding): void {
+  const message = `the host ${host} stands twice in this VirtualService, perhaps once by its short name. Keep one of them.`;
+  report(resource, ["spec", "hosts", index], CONFLICT, "error", message);
 }
 
 function reportHost(
