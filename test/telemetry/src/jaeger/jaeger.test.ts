@@ -1,4 +1,4 @@
-/** A real Jaeger is told of one request by five services, and shows one trace. */
+/** A real Jaeger is told of one request by six services, which call each other over HTTP and gRPC, and shows one trace. */
 
 import { request } from "node:http";
 import { afterAll, describe, expect, it } from "vitest";
@@ -6,18 +6,21 @@ import { MESH, Programs, until } from "../tracing/run.js";
 import { findJaeger } from "./find-jaeger.js";
 import { Jaeger, type JaegerSpan } from "./jaeger.js";
 
-const binary = findJaeger("a trace over five services in Jaeger");
+const binary = findJaeger("a trace over six services in Jaeger");
 const programs = new Programs();
 afterAll(() => programs.close());
 
-/** Who calls whom. */
+/** Who calls whom; those of `SPEAK_GRPC` over gRPC. */
 const SHOP: Readonly<Record<string, readonly string[]>> = {
   gateway: ["cart", "reviews"],
   cart: [],
   reviews: ["ratings"],
   ratings: ["stars"],
-  stars: [],
+  stars: ["prices"],
+  prices: [],
 };
+const SPEAK_GRPC: readonly string[] = ["stars"];
+const nameFor = (callee: string): string => (SPEAK_GRPC.includes(callee) ? `grpc:${callee}` : callee);
 const SERVICES = Object.keys(SHOP);
 const CALLS = Object.values(SHOP).flat().length;
 
@@ -29,7 +32,10 @@ describe.skipIf(binary === undefined)("Jaeger", () => {
       OTEL_BSP_SCHEDULE_DELAY: "100",
     };
     const started = SERVICES.map((service) =>
-      programs.run([...MESH, "shop.mjs"], service, { ...env, CALLS: (SHOP[service] ?? []).join(",") }),
+      programs.run([...MESH, "shop.mjs"], service, {
+        ...{ ...env, CALLS: (SHOP[service] ?? []).map(nameFor).join(",") },
+        SPEAKS: SPEAK_GRPC.includes(service) ? "grpc" : "http",
+      }),
     );
     const said = (): string => started.map(({ out, errors }) => out() + errors()).join("");
     const [gateway] = started;
@@ -62,8 +68,16 @@ describe.skipIf(binary === undefined)("Jaeger", () => {
     );
     const [first] = spans.filter(({ parent }) => parent === "");
     expect(first).toMatchObject({ service: "gateway", kind: "server", name: "GET" });
-    const [call] = spans.filter(({ service, kind }) => service === "ratings" && kind === "client");
-    expect(call?.tags).toMatchObject({ "http.response.status_code": 200, "server.address": "stars" });
+    const callOf = (caller: string) => spans.find(({ service, kind }) => service === caller && kind === "client");
+    expect(callOf("reviews")?.tags).toMatchObject({ "http.response.status_code": 200, "server.address": "ratings" });
+    expect(callOf("stars")?.tags).toMatchObject({ "http.response.status_code": 200, "server.address": "prices" });
+    for (const end of [
+      callOf("ratings"),
+      spans.find(({ service, kind }) => service === "stars" && kind === "server"),
+    ]) {
+      expect(end?.name).toBe("shop.Shop/Part");
+      expect(end?.tags).toMatchObject({ "rpc.system.name": "grpc", "rpc.status_code": "OK" });
+    }
   });
 });
 
