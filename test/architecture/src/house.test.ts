@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MAY_IMPORT, MAY_NAME, NO_AMBIENT_TIME, ONE_PLACE, TOP_LEVEL } from "./house.js";
-import { packageOf, readPackages, trackedTopLevel } from "./read-house.js";
+import { outsideLibraries, packageOf, ROOT, readPackages, trackedTopLevel } from "./read-house.js";
 
 const packages = readPackages();
 const ours = new Set(packages.map(({ name }) => name));
@@ -66,6 +68,11 @@ describe("the house", () => {
         ),
     );
     expect(strays).toEqual([]);
+  });
+
+  it("says of every library from outside what it is there for", () => {
+    const page = readFileSync(join(ROOT, "docs/design/2026-11-21-libraries.md"), "utf8");
+    expect(outsideLibraries().filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 
   it("takes time and chance as arguments", () => {

@@ -1,7 +1,7 @@
 /** Reads manifests and imports of every package, as text: nothing of the project is run. */
 
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,6 +39,21 @@ export function readPackages(): readonly Package[] {
       files: [...sources(join(ROOT, "packages", folder))],
     };
   });
+}
+
+/** Every library from outside that any manifest names, ours and types of others left out. */
+export function outsideLibraries(): readonly string[] {
+  const folders = ["packages", "test", "examples"].flatMap((part) =>
+    readdirSync(join(ROOT, part)).map((name) => join(ROOT, part, name)),
+  );
+  const manifests = [ROOT, ...folders]
+    .map((folder) => join(folder, "package.json"))
+    .filter(existsSync)
+    .map((file) => JSON.parse(readFileSync(file, "utf8")));
+  const named = manifests.flatMap(({ dependencies, devDependencies, peerDependencies, optionalDependencies }) =>
+    Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies, ...optionalDependencies }),
+  );
+  return [...new Set(named)].filter((name) => !/^@types\/|^@inmesh|^inmesh$/.test(name)).sort();
 }
 
 export function trackedTopLevel(): readonly string[] {
