@@ -89,13 +89,42 @@ it("an upgrade is logged and counted by both sides when it is over, with bytes o
   socket.end();
   await once(socket, "close");
   await until(() => desk.log.length > 0 && shelf.log.length > 0);
-  const same = { method: "GET", path: "/live", response_code: 101, bytes_received: 10, bytes_sent: 10 };
-  expect(desk.log).toEqual([expect.objectContaining({ ...same, direction: "outbound", response_flags: "-" })]);
-  // The caller ended it.
-  expect(shelf.log).toEqual([expect.objectContaining({ ...same, direction: "inbound", response_flags: "DC" })]);
+  // As Envoy has it of both sides: the caller ended it.
+  const same = {
+    method: "GET",
+    path: "/live",
+    response_code: 101,
+    bytes_received: 10,
+    bytes_sent: 10,
+    response_flags: "DC",
+  };
+  expect(desk.log).toEqual([expect.objectContaining({ ...same, direction: "outbound" })]);
+  expect(shelf.log).toEqual([expect.objectContaining({ ...same, direction: "inbound" })]);
   for (const mesh of [desk.mesh, shelf.mesh])
     expect(await mesh.metricsRegistry().metrics()).toMatch(/istio_requests_total\{[^}]*response_code="101"[^}]*\} 1\n/);
 });
+
+it.each(["end", "destroy", "resetAndDestroy"] as const)(
+  "one that the server ends by %s has Envoy's flag for that on both sides",
+  async (way) => {
+    const { desk, shelf } = await sides();
+    const server = createServer((_, response) => response.end()).on("upgrade", (_, socket: Socket) => {
+      socket.on("error", () => {}).once("data", () => socket[way]());
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+    });
+    await listen(shelf.mesh, server);
+    await until(async () => (await desk.mesh.fetch("http://shelf/").catch(() => undefined))?.status === 200);
+    await until(() => shelf.log.length > 0);
+    for (const { log } of [desk, shelf]) log.length = 0;
+    const socket = await sockets(desk.mesh);
+    socket.on("error", () => {}).resume();
+    socket.write("now");
+    await until(() => desk.log.length > 0 && shelf.log.length > 0);
+    const details = "upstream_reset_after_response_started{connection_termination}";
+    for (const { log } of [desk, shelf])
+      expect(log).toMatchObject([{ response_code: 101, response_flags: "UC", response_code_details: details }]);
+  },
+);
 
 it("its span ends with the answer, once, and the line that comes later is of the same trace", async () => {
   const { desk, shelf } = await sides();
@@ -124,21 +153,20 @@ it("its span ends with the answer, once, and the line that comes later is of the
   expect(ended).toHaveLength(2);
 });
 
-it("what the server refuses, the mesh refuses and nobody answers is a record, too", async () => {
+it("what the server refuses and what the mesh refuses is a record, too", async () => {
   const { shelf } = await sides();
   const port = await listen(shelf.mesh, echo("HTTP/1.1 401 Unauthorized\r\nconnection: close\r\n\r\n"));
-  const ask = async (path: string, leaves = false): Promise<void> => {
+  const ask = async (path: string): Promise<void> => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {}).resume();
     socket.end(`GET ${path} HTTP/1.1\r\nhost: shelf\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n`);
-    if (leaves) socket.destroySoon();
     await new Promise((resolve) => socket.once("close", resolve));
   };
   await ask("/live");
   await ask("/admin");
   await until(() => shelf.log.length === 2);
   expect(shelf.log.map((entry) => [entry["path"], entry["response_code"], entry["response_code_details"]])).toEqual([
-    ["/live", 401, expect.any(String)],
+    ["/live", 401, "via_upstream"],
     ["/admin", 403, "rbac_access_denied_matched_policy[ns[default]-policy[no-admin]-rule[0]]"],
   ]);
 });
@@ -203,5 +231,5 @@ it("calls made while it lives belong to its trace, and its context is that of it
   socket.write("GET / HTTP/1.1\r\nhost: shelf\r\nconnection: upgrade\r\nupgrade: echo\r\nx-request-id: r-1\r\n\r\n");
   await until(() => shelf.log.length === 1);
   expect(seen).toEqual([["x-request-id", "r-1"]]);
-  expect(shelf.log[0]).toMatchObject({ request_id: "r-1", response_flags: "-", bytes_sent: 0 });
+  expect(shelf.log[0]).toMatchObject({ request_id: "r-1", response_flags: "UC", bytes_sent: 0 });
 });

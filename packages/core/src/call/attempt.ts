@@ -16,8 +16,8 @@ export interface Tunnel {
   /** So far, in both directions. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** @param then told once, when it is over. broken: it did not end as connections do */
-  over(then: (broken: boolean) => void): void;
+  /** @param then told once, when it is over, by whom */
+  over(then: (by: "caller" | "peer") => void): void;
 }
 
 export type Phase = "queued" | "written" | "answered" | "settled";

@@ -286,14 +286,16 @@ export class Engine {
     call.forget();
     this.#endSpan(record);
     record.release();
-    tunnel.over((broken) => {
+    tunnel.over((by) => {
       later.requestBytes = tunnel.sentBytes;
       later.responseBytes = tunnel.receivedBytes;
       later.endsAt(this.clock.now());
-      if (broken) {
-        later.flags |= FLAG.UC;
-        later.details = "upstream_reset_after_response_started{connection_termination}";
-      }
+      // Whoever ends it, Envoy has a flag for it, and no way to tell whether it was meant (seen with 1.40).
+      later.flags |= by === "caller" ? FLAG.DC : FLAG.UC;
+      later.details =
+        by === "caller"
+          ? "downstream_remote_disconnect"
+          : "upstream_reset_after_response_started{connection_termination}";
       this.sinks.ended(later);
       later.release();
     });

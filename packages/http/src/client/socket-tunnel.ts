@@ -23,9 +23,14 @@ export class SocketTunnel implements Tunnel {
     return this.#stream instanceof Socket ? this.#stream.bytesRead - this.#readBefore : 0;
   }
 
-  over(then: (broken: boolean) => void): void {
+  over(then: (by: "caller" | "peer") => void): void {
     const stream = this.#stream;
-    if (stream.closed) return then(stream.errored !== null);
-    stream.once("close", () => then(stream.errored !== null));
+    let peerFirst = false;
+    stream.once("end", () => {
+      peerFirst = !stream.writableEnded;
+    });
+    const closed = (): void => then(peerFirst || stream.errored !== null ? "peer" : "caller");
+    if (stream.closed) closed();
+    else stream.once("close", closed);
   }
 }

@@ -34,7 +34,7 @@ import { foldsPathCase } from "./path-case.js";
 import { isGrpc } from "./record/grpc-facts.js";
 import { watchHeads, watchStreamHeads } from "./record/head-watch.js";
 import { InboundRecord } from "./record/inbound-record.js";
-import { type Leaving, type LeavingHooks, leavesBySocket, leavesByStream } from "./record/leaving.js";
+import { type EndedBy, type Leaving, type LeavingHooks, leavesBySocket, leavesByStream } from "./record/leaving.js";
 import type { Refusal } from "./record/refusal-details.js";
 import { RequestFacts } from "./record/request-facts.js";
 import {
@@ -57,6 +57,7 @@ import type { TurnedAway } from "./tls/turned-away.js";
 
 const NONE: readonly string[] = [];
 const FORBIDDEN = 403;
+const SWITCHED = 101;
 
 export class Inbound {
   readonly #engine: InboundEngine;
@@ -99,7 +100,7 @@ export class Inbound {
     this.#leavingHooks = {
       now: () => engine.clock.now(),
       answered: (leaving) => this.#endSpan(leaving),
-      ended: (leaving, cut) => this.#tellLeft(leaving, cut),
+      ended: (leaving, by) => this.#tellLeft(leaving, by),
     };
   }
 
@@ -495,11 +496,16 @@ export class Inbound {
     context.span.end(this.#record.fill(context, facts, answer, false, clock.now(), clock));
   }
 
-  #tellLeft(leaving: Leaving, cut: boolean): void {
+  #tellLeft(leaving: Leaving, by: EndedBy): void {
     const { clock, sinks } = this.#engine;
     const { context, facts, answer } = leaving;
     if (facts.headAt === 0) this.#endSpan(leaving);
-    const record = this.#record.fill(context, facts, answer, cut, clock.now(), clock);
+    const { statusCode: status } = answer;
+    // An answer that lets nobody leave is an answer like any other, and what comes after it is nobody's doing.
+    const left = status === SWITCHED || status === 0 || (facts.method === "CONNECT" && status < 300);
+    const tells = left && facts.refusal === undefined;
+    const record = this.#record.fill(context, facts, answer, tells && by === "caller", clock.now(), clock);
+    if (tells && by === "application") record.endedBelow();
     record.stallMs = 0; // of hours it would say nothing
     sinks?.ended(record);
   }

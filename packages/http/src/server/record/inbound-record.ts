@@ -65,6 +65,11 @@ export class InboundRecord implements OutcomeRecord {
     return this;
   }
 
+  /** The application ended a connection that had left HTTP: Envoy's words for that do not tell whether it was meant (seen with 1.40). */
+  endedBelow(): void {
+    this.flags |= FLAG.UC;
+  }
+
   keep(): InboundRecord {
     const kept = Object.assign(new InboundRecord(), this);
     kept.#facts = this.#facts;
@@ -108,6 +113,10 @@ export class InboundRecord implements OutcomeRecord {
 
   get details(): string {
     if ((this.flags & FLAG.DC) !== 0) return "downstream_remote_disconnect";
+    if ((this.flags & FLAG.UC) !== 0) {
+      const when = this.#facts.headAt === 0 ? "before" : "after";
+      return `upstream_reset_${when}_response_started{connection_termination}`;
+    }
     const { refusal } = this.#facts;
     return refusal === undefined ? "via_upstream" : refusalDetails(refusal, this.#context.rule);
   }

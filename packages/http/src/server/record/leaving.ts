@@ -18,9 +18,11 @@ export interface LeavingHooks {
   readonly now: () => number;
   /** The head of its answer was written. */
   answered(leaving: Leaving): void;
-  /** @param cut its caller ended it */
-  ended(leaving: Leaving, cut: boolean): void;
+  ended(leaving: Leaving, by: EndedBy): void;
 }
+
+/** Who ended it; undefined: both, as streams of HTTP/2 end. */
+export type EndedBy = "caller" | "application" | undefined;
 
 /** It has a record. */
 export class Leaving {
@@ -57,13 +59,13 @@ export function leavesBySocket(
     facts.headAt = hooks.now();
     hooks.answered(leaving);
   });
-  let peerFirst = false;
+  let callerFirst = false;
   socket.once("end", () => {
-    peerFirst = !socket.writableEnded;
+    callerFirst = !socket.writableEnded;
   });
   socket.once("close", () => {
     answer.closed = true;
-    hooks.ended(leaving, peerFirst || !socket.writableEnded);
+    hooks.ended(leaving, callerFirst || socket.errored !== null ? "caller" : "application");
   });
   return leaving;
 }
@@ -82,7 +84,7 @@ export function leavesByStream(
     facts.headAt = hooks.now();
     queueMicrotask(() => hooks.answered(leaving)); // its status is known when it was written
   });
-  stream.once("close", () => hooks.ended(leaving, !answer.writableEnded));
+  stream.once("close", () => hooks.ended(leaving, answer.writableEnded ? undefined : "caller"));
   return leaving;
 }
 
