@@ -16,6 +16,11 @@ describe("compile, header operations and rewrites of the host", () => {
   const dest = (subset: string, headers: string, weight = 1) =>
     `{destination: {host: reviews, subset: ${subset}}, weight: ${weight}, headers: {request: ${headers}}}`;
 
+  it("writes text beyond ASCII as its bytes in UTF-8, as Envoy does", () => {
+    const value = compiled(`{route: [${dest("v1", "{set: {a: 'é 日'}}")}]}`)?.requestHeaders?.set[0]?.[1] ?? "";
+    expect(Buffer.from(value, "latin1").toString("utf8")).toBe("é 日");
+  });
+
   it("takes blanks around values away, which HTTP does on the way, but for a value of blanks", () => {
     const found = compiled(`{route: [${dest("v1", "{set: {a: ' x ', b: ' ', host: ' h '}}")}]}`);
     expect(found?.requestHeaders?.set).toEqual([

@@ -39,9 +39,18 @@ function authorityIn(values: Readonly<Record<string, string>> | undefined): stri
 
 function pairs(values: Readonly<Record<string, string>> = {}): readonly HeaderPair[] {
   return Object.entries(values)
-    .map(([name, value]): HeaderPair => [name.toLowerCase(), value.trim() || value]) // who receives it never sees blanks around it
+    .map(([name, value]): HeaderPair => [name.toLowerCase(), asSent(value)])
     .filter(([name]) => isPlainHeader(name))
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/**
+ * Without the blanks around it, which nobody who receives it would see. Text beyond ASCII goes out as its bytes in UTF-8, as
+ * from Envoy: to Node a header's characters are bytes, and a character that is none would fail the call.
+ */
+function asSent(value: string): string {
+  const text = value.trim() || value;
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, "utf8").toString("latin1");
 }
 
 function isPlainHeader(name: string): boolean {
