@@ -508,6 +508,7 @@ describe("Engine", () => {
       "destination: reviews 1/1",
       "timeout: 3000 ms",
       "retry: 3 attempts on 5xx",
+      "drops: ",
       "breaker: ",
       "limit: ",
       "pick: ",
