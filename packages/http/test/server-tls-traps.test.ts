@@ -578,11 +578,14 @@ describe("what is none of the mesh's business", () => {
     expect(errors).toEqual([]);
   });
 
-  it("servers that speak first, and of other protocols, are not looked at", async () => {
-    await using mesh = new SecuredMesh({ mode: "STRICT" });
+  it("what servers of other protocols say, first or not; under STRICT they are for members of the mesh, too", async () => {
+    await using mesh = new SecuredMesh();
     undos.push(patchServers(mesh.servers));
     const port = await listen(createNetServer((socket) => socket.end("220 hello\r\n")));
     expect((await ask(dialPlain(port), "")).text).toBe("220 hello\r\n");
+    mesh.set({ mode: "STRICT" });
+    expect((await ask(dialPlain(port), "HELO\r\n")).text).toBe("");
+    expect((await ask(dial(port), "")).text).toBe("220 hello\r\n");
   });
 
   it("a connection that a test made of streams passes", async () => {
