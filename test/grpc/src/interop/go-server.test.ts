@@ -25,8 +25,10 @@ afterAll(async () => {
 describe.skipIf(!hasGoServer).each([
   ["as without the mesh", () => ({ target: `127.0.0.1:${port}`, options: {} })],
   ["through the mesh, everything armed", () => ({ target: `${HOST}:50051`, options: mesh.grpc.options() })],
-])("%s", (_, given: () => { target: string; options: ClientOptions }) => {
-  it.each(Object.keys(CASES))("%s", async (name) => {
+])("%s", (way, given: () => { target: string; options: ClientOptions }) => {
+  // Without the mesh it is grpc-js alone, which takes the server's reset at the deadline for a cancellation where its own timer is late.
+  const retry = way === "as without the mesh" ? 2 : 0;
+  it.each(Object.keys(CASES))("%s", { retry }, async (name) => {
     const { target, options } = given();
     const client = new TestService(target, credentials.createInsecure(), options);
     const other = new UnimplementedService(target, credentials.createInsecure(), options);

@@ -163,9 +163,11 @@ describe("a rate limit service over gRPC", () => {
     expect(await service.shouldRateLimit({ domain: "shop", descriptors, hitsAddend: 200 })).toEqual({
       overallCode: "OVER_LIMIT",
       statuses: [
-        { code: "OK", limitRemaining: 300 },
+        { code: "OK", currentLimit: { requests: 10, perMs: 60_000 }, limitRemaining: 300 },
         { code: "OVER_LIMIT", durationUntilResetMs: 3_500 },
       ],
+      requestHeadersToAdd: [],
+      responseHeadersToAdd: [],
     });
     expect(asked).toMatchObject([{ domain: "shop", descriptors, hits_addend: 200 }]);
     const ended = service.shouldRateLimit({ domain: "shop", descriptors }, AbortSignal.abort(new Error("enough")));
