@@ -166,7 +166,11 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("http[].mirrorPercent", "golden/mirrors", "mirrors"),
     yes("http[].mirrorPercentage", "golden/mirrors", "mirrors"),
     yes("http[].corsPolicy", "istio-routes", "golden/cors"),
-    yes("http[].headers", "istio-routes", "golden/headers"),
+    {
+      ...yes("http[].headers", "istio-routes", "golden/headers"),
+      verdict: "differs",
+      how: "Values understand `%REQ(…)%`, `%PROTOCOL%` and `%%`; Envoy's other commands are sent as written, and named by `analyze` (IM0301).",
+    },
   ],
   DestinationRule: [
     yes("host", "istio-routes", "golden/wildcard-rules"),
