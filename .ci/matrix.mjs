@@ -3,7 +3,7 @@
 import { runRounds } from "./rounds.mjs";
 
 /** These start processes that want the machine for themselves, or hold a control plane to its second. */
-const ALONE = ["e2e", "chaos", "frameworks", "xds"].map((name) => `@inmesh-test/${name}`);
+const ALONE = ["conformance", "e2e", "chaos", "frameworks", "xds"].map((name) => `@inmesh-test/${name}`);
 const only = ALONE.map((name) => `--filter=${name}`).join(" ");
 const others = ALONE.map((name) => `--filter=!${name}`).join(" ");
 
