@@ -18,15 +18,9 @@ const QUIET_SHARE = 1 / 4;
 
 /** Waits `delayMs`, and on while requests arrive, which nobody sends who has heard. An abort ends the wait. */
 export async function propagated({ clock, delayMs, longestMs, arrived, signal }: Propagation): Promise<void> {
-  const startedAt = clock.now();
-  const quietMs = delayMs * QUIET_SHARE;
-  await hold(clock, Math.min(delayMs, longestMs) - quietMs, signal);
-  for (let before = -1; before !== arrived(); ) {
-    const leftMs = startedAt + longestMs - clock.now();
-    if (leftMs <= 0 || signal.aborted) return;
-    before = arrived();
-    await hold(clock, Math.min(quietMs, leftMs), signal);
-  }
+  const giveUpAt = clock.now() + longestMs;
+  await hold(clock, Math.min(delayMs, longestMs) - delayMs * QUIET_SHARE, signal);
+  await whileArriving({ clock, delayMs, arrived, signal }, giveUpAt, -1);
 }
 
 export interface Succession extends Propagation {
@@ -38,14 +32,24 @@ export interface Succession extends Propagation {
 
 /** Waits `leastMs`, and on while requests arrive for which nobody else is registered. An abort ends the wait. */
 export async function succeeded(succession: Succession): Promise<void> {
-  const { clock, delayMs, leastMs, longestMs, arrived, others, signal } = succession;
-  const startedAt = clock.now();
-  let before = arrived();
+  const { clock, leastMs, longestMs, arrived, others, signal } = succession;
+  const giveUpAt = clock.now() + longestMs;
+  const before = arrived();
   await hold(clock, Math.min(leastMs, longestMs), signal);
-  while (!others() && before !== arrived()) {
-    const leftMs = startedAt + longestMs - clock.now();
+  await whileArriving(succession, giveUpAt, before, others);
+}
+
+/** @param before how many had come; the wait is over with a quiet share of the delay in which none came */
+async function whileArriving(
+  { clock, delayMs, arrived, signal }: Omit<Propagation, "longestMs">,
+  giveUpAt: number,
+  before: number,
+  isOver: () => boolean = () => false,
+): Promise<void> {
+  for (let seen = before; !isOver() && seen !== arrived(); ) {
+    const leftMs = giveUpAt - clock.now();
     if (leftMs <= 0 || signal.aborted) return;
-    before = arrived();
+    seen = arrived();
     await hold(clock, Math.min(delayMs * QUIET_SHARE, leftMs), signal);
   }
 }
