@@ -152,7 +152,7 @@ function filledIn({ remove, set, add }: HeaderOps, request: MatchRequest): Heade
 }
 
 /** Pseudo headers too. Of repeated lines the first; empty when none of the names is there. */
-function firstValue(request: MatchRequest, names: string): string {
+export function firstValue(request: MatchRequest, names: string): string {
   for (const name of names.toLowerCase().split("?")) {
     const value = pseudoHeader(request, name) ?? request.header(name);
     if (value !== undefined) return typeof value === "string" ? value : (value[0] ?? "");

@@ -3,6 +3,8 @@
  * not there is empty, and a header that is empty is left out.
  */
 
+import type { MatchRequest } from "@inmesh/model";
+import { firstValue } from "../call/request-edit.js";
 import { plainAddress } from "./client-address.js";
 import type { CheckedRequest } from "./external-check.js";
 
@@ -23,7 +25,7 @@ function valueOfCommand(command: string, argument: string, checked: CheckedReque
   const { arrival } = checked;
   switch (command) {
     case "REQ":
-      return firstOf(argument.toLowerCase().split("?"), checked);
+      return firstValue(asMatched(checked), argument);
     case "PROTOCOL":
       return arrival.header(":method") === undefined ? "HTTP/1.1" : "HTTP/2";
     case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT":
@@ -42,15 +44,7 @@ function valueOfCommand(command: string, argument: string, checked: CheckedReque
   }
 }
 
-/** Of the first name that is there; of repeated lines the first. */
-function firstOf(names: readonly string[], { arrival, target, authority }: CheckedRequest): string {
-  for (const name of names) {
-    if (name === ":method") return arrival.method;
-    if (name === ":path") return target;
-    if (name === ":authority" || name === "host") return authority;
-    if (name === ":scheme") return arrival.peer === undefined ? "http" : "https";
-    const value = arrival.header(name);
-    if (value !== undefined) return typeof value === "string" ? value : (value[0] ?? "");
-  }
-  return "";
+function asMatched({ arrival, target, authority }: CheckedRequest): MatchRequest {
+  const scheme = arrival.peer === undefined ? "http" : "https";
+  return { method: arrival.method, path: target, authority, scheme, header: (name) => arrival.header(name) };
 }
