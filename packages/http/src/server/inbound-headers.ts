@@ -3,6 +3,7 @@
  * lines: nearly every request holds nothing of ours, and finding that out must cost next to nothing.
  */
 
+import { randomUUID } from "node:crypto";
 import { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import {
@@ -225,8 +226,26 @@ export function showHeader(message: RequestHead, name: string, value: string): v
 }
 
 /** What follows such a request is a trace of its own. */
-export function withoutTrace(flat: readonly string[]): readonly string[] {
+function withoutTrace(flat: readonly string[]): readonly string[] {
   return flat.filter((_, index) => !TRACE.has(flat[index - (index % 2)] ?? ""));
+}
+
+/**
+ * Of a request that somebody tells of: headers of a trace that can be read, and an id.
+ * @param flat lines that calls made for it carry on
+ * @param malformed its trace cannot be read
+ * @param above id by which another mesh of the process knows it already; empty: none does
+ */
+export function identified(
+  flat: readonly string[],
+  malformed: boolean,
+  above = "",
+): { readonly forward: readonly string[]; readonly requestId: string } {
+  const forward = malformed ? withoutTrace(flat) : flat;
+  const given = lineOf(forward, REQUEST_ID_HEADER);
+  if (given !== "") return { forward, requestId: given };
+  const requestId = above || randomUUID();
+  return { forward: [...forward, REQUEST_ID_HEADER, requestId], requestId };
 }
 
 const TRACE: ReadonlySet<string> = new Set(["traceparent", "tracestate"]);

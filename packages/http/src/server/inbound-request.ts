@@ -3,7 +3,6 @@
  * object on purpose, made for every request of the process; what few ask for is made when they ask.
  */
 
-import { randomUUID } from "node:crypto";
 import {
   type Admitted,
   type Clock,
@@ -16,7 +15,7 @@ import {
   type Tracing,
 } from "@inmesh/core";
 import { WheelNode } from "@inmesh/core/internal";
-import { lineOf, REQUEST_ID_HEADER, takeHeaders, withoutTrace } from "./inbound-headers.js";
+import { identified, takeHeaders } from "./inbound-headers.js";
 import { routeOf } from "./record/http-route.js";
 import { noteRoute } from "./record/note-route.js";
 import type { RequestFacts } from "./record/request-facts.js";
@@ -136,15 +135,9 @@ export class InboundRequest implements InboundContext {
       : (this.under?.deadlineAt ?? this.startedAt + remainingMs);
     const seen = engine.inForce && (engine.tracing !== undefined || engine.sinks?.any === true);
     this.malformedTrace = malformed;
-    const forward = malformed && seen ? withoutTrace(given) : given;
-    const id = seen ? lineOf(forward, REQUEST_ID_HEADER) : "";
-    if (id !== "" || !seen) {
-      this.requestId = id;
-      this.forward = forward;
-    } else {
-      this.requestId = this.under?.requestId || randomUUID();
-      this.forward = [...forward, REQUEST_ID_HEADER, this.requestId];
-    }
+    const told = seen ? identified(given, malformed, this.under?.requestId) : undefined;
+    this.requestId = told?.requestId ?? "";
+    this.forward = told?.forward ?? given;
     this.clientCert = clientCert;
     this.workload = workload;
     this.spentAbove = this.under?.spentAbove ?? spentAbove;

@@ -5,7 +5,6 @@
  * it shows when one does not.
  */
 
-import { randomUUID } from "node:crypto";
 import { IncomingMessage, type ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
@@ -27,7 +26,7 @@ import { emitWithin } from "./emit-within.js";
 import { bodyOf, bodyOfStream } from "./expected-body.js";
 import { answerGrpcHealth, asksGrpcHealth, type GrpcHealth } from "./grpc-health.js";
 import { tellGrpcDeadline } from "./grpc-timeout.js";
-import { dropBaggage, lineOf, REQUEST_ID_HEADER, takeHeaders, withoutTrace } from "./inbound-headers.js";
+import { dropBaggage, identified, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
@@ -445,9 +444,8 @@ export class Inbound {
     const dropped = inForce && trustsBaggage?.(peer) === false;
     const heard = inForce && (tracing !== undefined || sinks?.any === true);
     if (malformed && heard) this.#malformedTraces += 1;
-    const read = malformed && heard ? withoutTrace(given) : given;
-    const named = heard && lineOf(read, REQUEST_ID_HEADER) === "" ? [...read, REQUEST_ID_HEADER, randomUUID()] : read;
-    const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, named) : named);
+    const forward = heard ? identified(given, malformed).forward : given;
+    const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, forward) : forward);
     context.peer = peer;
     return context;
   }
