@@ -143,27 +143,12 @@ export class Inbound {
     if (serverOf(request) === undefined) return this.uncounted(request, work);
     // One that left HTTP by the server's "upgrade" event, and which a framework's WebSocket plug-in hands to its router.
     if ((request as Upgradable).upgrade === true) {
-      const { socket } = request;
-      const judged = this.#judgedLeaving.get(request);
-      if (judged !== undefined) return this.#within(judged, work);
-      const turnedAway = this.#security?.meetLeaving(socket, request);
-      const { context, leaving } = this.#leave(request, request, socket);
-      const refuse = (refusal: Rejection | TurnedAway): true => {
-        leaving?.refused(refusal);
-        return this.#refuse(() => rejectRequest(response, refusal));
-      };
-      if (turnedAway !== undefined) return refuse(turnedAway);
-      return this.#admitted(
-        guard?.active === true
-          ? guard.enter(ServedArrival.of(request, { context }), this.#engine.clock.now())
-          : undefined,
-        refuse,
-        (passage) => {
-          if (passage !== undefined) editRequest(request, passage);
-          return this.#handLeaving(context, leaving, work);
-        },
-        () => response.closed,
-      );
+      return this.#leaves(request, request, request.socket, work, {
+        answer: (refusal) => rejectRequest(response, refusal),
+        arrival: (context) => ServedArrival.of(request, { context }),
+        edit: (passage) => editRequest(request, passage),
+        gone: () => response.closed,
+      });
     }
     const own = this.reserved?.(request.method ?? "", request.url ?? "");
     if (own !== undefined && !response.headersSent) {
@@ -208,37 +193,16 @@ export class Inbound {
   stream<Result>(stream: ServerHttp2Stream, head: RequestHead, work: () => Result): Result | true {
     if (this.serves(stream)) return work();
     if (stream.destroyed) return this.uncounted(head, work);
-    const { guard, clock } = this.#engine;
+    const { guard } = this.#engine;
     const socket = stream.session?.socket;
     if (head.headers[":method"] === "CONNECT") {
-      const met = this.#judgedLeaving.get(stream);
-      if (met !== undefined) return this.#within(met, work);
-      const turnedAway = this.#security?.meetLeaving(socket, head);
-      const { context, leaving } = this.#leave(head, stream, socket);
-      const refuse = (refusal: Rejection | TurnedAway): true => {
-        leaving?.refused(refusal);
-        return rejectStream(stream, head, refusal);
-      };
-      if (turnedAway !== undefined) return this.#refuse(() => refuse(turnedAway));
-      const judged =
-        guard?.active === true
-          ? guard.enter(ServedArrival.ofStream(head, socket, { context }), clock.now())
-          : undefined;
-      return this.#admitted(
-        judged,
-        (rejection) => this.#refuse(() => refuse(rejection)),
-        (passage) => {
-          if (passage !== undefined) editStream(head, passage);
-          return this.#letLeave(
-            ServedHead.ofStream(head),
-            socket?.remoteAddress,
-            refuse,
-            () => this.#handLeaving(context, leaving, work),
-            () => stream.destroyed,
-          );
-        },
-        () => stream.destroyed,
-      );
+      return this.#leaves(head, stream, socket, work, {
+        answer: (refusal) => rejectStream(stream, head, refusal),
+        arrival: (context) => ServedArrival.ofStream(head, socket, { context }),
+        edit: (passage) => editStream(head, passage),
+        limited: () => ServedHead.ofStream(head),
+        gone: () => stream.destroyed,
+      });
     }
     const own = this.reserved?.(`${head.headers[":method"]}`, `${head.headers[":path"]}`);
     if (own !== undefined && !stream.headersSent) return rejectStream(stream, head, own);
@@ -284,37 +248,21 @@ export class Inbound {
 
   /** The same for a request to leave HTTP: limits hold for its beginning, and for nothing that follows. @param received bytes that came behind its head */
   upgrade(request: IncomingMessage, work: () => boolean, received = 0): boolean {
-    const { guard, clock } = this.#engine;
     const { socket } = request;
-    const judged = this.#judgedLeaving.get(request);
-    if (judged !== undefined) return this.#within(judged, work);
-    const turnedAway = this.#security?.meetLeaving(socket, request);
-    const { context, leaving } = this.#leave(request, request, socket, received);
-    const refuse = (refusal: Rejection | TurnedAway): true => {
-      leaving?.refused(refusal);
-      return answerUpgrade(socket, refusal);
+    const handOver = (): boolean => {
+      socket.removeListener("error", ignore);
+      return work();
     };
-    if (turnedAway !== undefined) return this.#refuse(() => refuse(turnedAway));
-    // Nobody else listens while somebody is asked about it, and a reset would end the process.
-    socket.on("error", ignore);
-    return this.#admitted(
-      guard?.active === true ? guard.enter(ServedArrival.of(request, { context }), clock.now()) : undefined,
-      (rejection) => this.#refuse(() => refuse(rejection)),
-      (passage) => {
-        if (passage !== undefined) editRequest(request, passage);
-        return this.#letLeave(
-          ServedHead.of(request),
-          socket.remoteAddress,
-          refuse,
-          () => {
-            socket.removeListener("error", ignore);
-            return this.#handLeaving(context, leaving, work);
-          },
-          () => socket.destroyed,
-        );
-      },
-      () => socket.destroyed,
-    );
+    return this.#leaves(request, request, socket, handOver, {
+      received,
+      answer: (refusal) => answerUpgrade(socket, refusal),
+      // Nobody else listens while somebody is asked about it, and a reset would end the process.
+      met: () => void socket.on("error", ignore),
+      arrival: (context) => ServedArrival.of(request, { context }),
+      edit: (passage) => editRequest(request, passage),
+      limited: () => ServedHead.of(request),
+      gone: () => socket.destroyed,
+    });
   }
 
   /** From now on every answer asks its caller to open a new connection, elsewhere. */
@@ -448,6 +396,38 @@ export class Inbound {
     const context = new InboundContext(Number.POSITIVE_INFINITY, dropped ? dropBaggage(head, forward) : forward);
     context.peer = peer;
     return context;
+  }
+
+  /** A request to leave HTTP, judged once, whichever of the application's events bring it. */
+  #leaves<Result>(
+    head: RequestHead,
+    carrier: IncomingMessage | ServerHttp2Stream,
+    socket: Socket | undefined,
+    work: () => Result,
+    { received, answer, met, arrival, edit, limited, gone }: LeavingRequest,
+  ): Result | true {
+    const judged = this.#judgedLeaving.get(carrier);
+    if (judged !== undefined) return this.#within(judged, work);
+    const { guard, clock } = this.#engine;
+    const turnedAway = this.#security?.meetLeaving(socket, head);
+    const { context, leaving } = this.#leave(head, carrier, socket, received);
+    const refuse = (refusal: Rejection | TurnedAway): true => {
+      leaving?.refused(refusal);
+      return answer(refusal);
+    };
+    if (turnedAway !== undefined) return this.#refuse(() => refuse(turnedAway));
+    met?.();
+    const handOver = (): Result => this.#handLeaving(context, leaving, work);
+    return this.#admitted(
+      guard?.active === true ? guard.enter(arrival(context), clock.now()) : undefined,
+      (rejection) => this.#refuse(() => refuse(rejection)),
+      (passage) => {
+        if (passage !== undefined) edit(passage);
+        if (limited === undefined) return handOver();
+        return this.#letLeave(limited(), socket?.remoteAddress, refuse, handOver, gone);
+      },
+      gone,
+    );
   }
 
   /** A request leaves HTTP. @returns what its calls are made for, and who tells of it; undefined: nobody listens */
@@ -822,6 +802,20 @@ interface LimitedRequest<Result> {
   hand(): Result;
   /** See `#admitted`. */
   readonly stream?: ServerHttp2Stream;
+}
+
+/** A request to leave HTTP, in the terms of the event that brought it. */
+interface LeavingRequest {
+  /** Bytes that came behind its head. @default 0 */
+  readonly received?: number;
+  answer(refusal: Rejection | TurnedAway): true;
+  /** Its connection is not turned away. */
+  met?(): void;
+  arrival(context: InboundContext): Arrival;
+  edit(passage: Passage): void;
+  /** What limits read of it. Absent: they held when it came. */
+  limited?(): ServedHead;
+  gone(): boolean;
 }
 
 export interface RemotePages {
