@@ -16,14 +16,19 @@ import type { Form, Scenario } from "./scenario/scenario.js";
 import { standstills } from "./scenario/standstill.js";
 import { Stage } from "./stage.js";
 
+type OnVerdict = (verdict: Verdict) => void;
+
+const answeringStage = ({ perSecond, patience }: Form): Promise<Stage> =>
+  Stage.open({ backends: 2, policy: guarded(perSecond, patience) });
+
 /** @param apart one after the other */
-export async function answers(
+async function answers(
+  stage: Stage,
   form: Form,
   apart: boolean,
   only = /./,
   onVerdict?: OnVerdict,
 ): Promise<readonly Verdict[]> {
-  await using stage = await Stage.open({ backends: 2, policy: guarded(form.perSecond, form.patience) });
   const caller = await stage.startCaller();
   const wanted = ({ name }: Scenario): boolean => only.test(name);
   const scenarios = badAnswers(form).filter(wanted);
@@ -31,30 +36,39 @@ export async function answers(
   return [...bad, ...(await inTurn(stage, caller, standstills(form).filter(wanted), onVerdict))];
 }
 
-type OnVerdict = (verdict: Verdict) => void;
-
 /** So that some requests are under way when a process goes, in ms. */
 const WORK_MS = 60;
 
-export async function endpoints(form: Form, only = /./, onVerdict?: OnVerdict): Promise<readonly Verdict[]> {
-  await using stage = await Stage.open({
-    backends: 3,
-    policy: guarded(form.perSecond, form.patience),
-    work: { workMs: WORK_MS },
-  });
+const endingStage = ({ perSecond, patience }: Form): Promise<Stage> =>
+  Stage.open({ backends: 3, policy: guarded(perSecond, patience), work: { workMs: WORK_MS } });
+
+async function endings(stage: Stage, form: Form, only = /./, onVerdict?: OnVerdict): Promise<readonly Verdict[]> {
   const scenarios = [...deadEndpoints(form), rollingRestart(form)].filter(({ name }) => only.test(name));
   return await inTurn(stage, await stage.startCaller(), scenarios, onVerdict);
 }
 
 /** One after the other, for figures. @param only scenarios with such names @param onVerdict each as it ends */
 export async function inFull(form: Form, only: RegExp, onVerdict: OnVerdict): Promise<readonly Verdict[]> {
-  return [...(await endpoints(form, only, onVerdict)), ...(await answers(form, true, only, onVerdict))];
+  const verdicts: Verdict[] = [];
+  {
+    await using stage = await endingStage(form);
+    verdicts.push(...(await endings(stage, form, only, onVerdict)));
+  }
+  await using stage = await answeringStage(form);
+  return [...verdicts, ...(await answers(stage, form, true, only, onVerdict))];
 }
 
-/** Side by side, for time. */
-export async function inShort(form: Form): Promise<readonly Verdict[]> {
-  // Six loads of bad answers run at once.
-  return (await Promise.all([endpoints(form), answers({ ...form, perSecond: 20 }, false)])).flat();
+/**
+ * Side by side, for time; but processes that start take the whole machine, and nobody is judged meanwhile.
+ * @param after the bad answers, beside the endings: those last longer
+ */
+export async function inShort(form: Form, after: () => Promise<void>): Promise<readonly Verdict[]> {
+  const gentle = { ...form, perSecond: 20 }; // six loads of bad answers run at once
+  await using answering = await answeringStage(gentle);
+  await using ending = await endingStage(form);
+  const answered = answers(answering, gentle, false);
+  const [ended] = await Promise.all([endings(ending, form), answered.then(after)]);
+  return [...ended, ...(await answered)];
 }
 
 /** One case, on a stage of its own. @param index of METASTABLE */

@@ -13,9 +13,9 @@ export interface Verdict {
   readonly never: readonly string[];
 }
 
-/** A caller that waits longer than this for its turn, in ms, says more about the machine than about the mesh. */
+/** Who waits longer than this for a turn, in ms, says more about the machine than about the mesh. */
 const BREATHLESS_MS = 150;
-const MOST_RUNS = 2;
+const MOST_RUNS = 3;
 
 /** Counts depend on timeouts then, and those on the machine. */
 export function isBreathless({ lateMs }: Tally): boolean {

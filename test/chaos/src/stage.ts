@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ChaosProcess } from "./chaos-process.js";
 import { readLedger } from "./ledger.js";
 import type { ClientKind, FromBackend, FromCaller, FromCrowd, Load, ToBackend, ToCaller, ToCrowd } from "./messages.js";
+import { LatenessWatch } from "./program/lateness.js";
 import type { WorkshopOptions } from "./program/workshop.js";
 import { type Tally, tally } from "./tally.js";
 
@@ -126,9 +127,16 @@ export class Stage implements AsyncDisposable {
         message.type === "outcomes" && message.load === load.name,
       load.seconds * 1_000,
     );
-    caller.send({ type: "run", client, load, origins: this.backends.map(({ origin }) => origin) });
-    const { outcomes, lateMs } = await heard;
-    return tally(load.name, { outcomes, lateMs }, readLedger(join(this.#folder, "log")));
+    // This process has nothing to do meanwhile: where it waits for its turn, so do the backends.
+    const watch = new LatenessWatch();
+    try {
+      caller.send({ type: "run", client, load, origins: this.backends.map(({ origin }) => origin) });
+      const { outcomes, lateMs } = await heard;
+      const heardOf = { outcomes, lateMs: Math.max(lateMs, watch.take().maxMs) };
+      return tally(load.name, heardOf, readLedger(join(this.#folder, "log")));
+    } finally {
+      watch.stop();
+    }
   }
 
   /** What processes complained of since the last time. */

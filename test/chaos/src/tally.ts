@@ -30,7 +30,7 @@ export interface Tally {
   readonly postsUnknown: number;
   /** Requests to which a backend did what the load asked for, though their callers were told that all is well. */
   readonly hidden: number;
-  /** How long the machine let the caller wait, at most, in ms. */
+  /** How long the machine let the caller wait for its turn, or whoever watched, at most, in ms. */
   readonly lateMs: number;
 }
 

@@ -19,6 +19,8 @@ const SERVICE = process.env["CHAOS_SERVICE"] ?? "shelf";
 const SEEN = process.env["CHAOS_SEEN"] === "1";
 
 const finished = new Set<string>();
+/** One client starts at a time. */
+let starting: Promise<unknown> = Promise.resolve();
 process.on("message", (message: ToCaller) => {
   if (message.type === "finish") finished.add(message.load);
   else void run(message.client, message.load, message.origins);
@@ -27,10 +29,10 @@ process.on("disconnect", () => process.exit(1)); // the chaos is gone
 tell({ type: "ready" });
 
 async function run(kind: ClientKind, load: Load, origins: readonly string[]): Promise<void> {
-  const client = await makeClient(kind, origins);
-  if ("adminUrl" in client) tell({ type: "mesh", load: load.name, adminUrl: client.adminUrl });
-  // Configuration is there and code is loaded before the clock starts: what is measured are faults, not a process that starts.
-  await ask(client, { ...WARM_UP, name: `${load.name}-first` }, 0, performance.now());
+  const started = starting.then(() => start(kind, load, origins));
+  starting = started;
+  const client = await started;
+  await starting; // the last of those that were asked for at the same time
   const outcomes: Promise<Outcome>[] = [];
   const startedAt = performance.now();
   const total = Math.round(load.perSecond * load.seconds);
@@ -49,6 +51,14 @@ async function run(kind: ClientKind, load: Load, origins: readonly string[]): Pr
   }
   tell({ type: "outcomes", load: load.name, outcomes: await Promise.all(outcomes), lateMs });
   await client.close();
+}
+
+/** Configuration is there and code is loaded before the clock starts: what is measured are faults, not a process that starts. */
+async function start(kind: ClientKind, load: Load, origins: readonly string[]): Promise<Client | MeshClient> {
+  const client = await makeClient(kind, origins);
+  if ("adminUrl" in client) tell({ type: "mesh", load: load.name, adminUrl: client.adminUrl });
+  await ask(client, { ...WARM_UP, name: `${load.name}-first` }, 0, performance.now());
+  return client;
 }
 
 function makeClient(kind: ClientKind, origins: readonly string[]): Promise<Client | MeshClient> | Client {

@@ -1,7 +1,7 @@
 /** Every backend is replaced while the load goes on: the new one first, then SIGTERM, then the next. */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { amplifiedBeyond, type Form, MIX, type Scenario } from "./scenario.js";
+import { amplifiedBeyond, type Form, failed, MIX, type Scenario } from "./scenario.js";
 
 /** As long as it takes to replace three of them, on a quick machine. */
 const LEAST_SECONDS = 6;
@@ -18,9 +18,6 @@ export function rollingRestart({ perSecond, seconds }: Form): Scenario {
         await old.process.ended; // it lets callers know first
       }
     },
-    broken: (tally) => [
-      ...(tally.all.ok < tally.all.sent ? [`${tally.all.sent - tally.all.ok} failed`] : []),
-      ...amplifiedBeyond(tally, 1.02),
-    ],
+    broken: (tally) => [...failed(tally), ...amplifiedBeyond(tally, 1.02)],
   };
 }

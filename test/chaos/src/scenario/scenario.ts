@@ -38,6 +38,13 @@ export function alwaysBroken({ lies, postsExecutedTwice, reasons }: Tally): stri
   ];
 }
 
+/** Of all requests, with the reasons that callers were told. */
+export function failed({ all: { sent, ok }, reasons }: Tally): string[] {
+  if (ok === sent) return [];
+  const told = [...reasons].map(([reason, count]) => `${count} ${reason}`);
+  return [`${sent - ok} of ${sent} failed: ${told.join(", ")}`];
+}
+
 export function failedIdempotent({ idempotent }: Tally, leastSuccess = 1): string[] {
   const { sent, ok } = idempotent;
   return ok >= leastSuccess * sent ? [] : [`${sent - ok} of ${sent} idempotent requests failed`];

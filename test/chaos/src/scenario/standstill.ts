@@ -1,7 +1,7 @@
 /** Event loops that stand still, as under a long garbage collection. */
 
 import { LIMITS } from "../client/client.js";
-import { amplifiedBeyond, type Form, failedIdempotent, MIX, type Scenario } from "./scenario.js";
+import { amplifiedBeyond, type Form, failed, failedIdempotent, MIX, type Scenario } from "./scenario.js";
 
 /** Once a second, and longer than an attempt may take: how much longer, as its share. */
 const CLIENT_STALL_RATIO = 1.25;
@@ -17,10 +17,7 @@ export function standstills({ perSecond, seconds, patience }: Form): readonly Sc
       name: "the caller stands still, longer than an attempt may take",
       load: { perSecond, seconds, ...MIX, stallMs: CLIENT_STALL_RATIO * patience * LIMITS.attemptMs },
       // What stood here was not the peers' fault: nothing fails and nothing is sent again.
-      broken: (tally) => [
-        ...(tally.all.ok < tally.all.sent ? [`${tally.all.sent - tally.all.ok} failed`] : []),
-        ...amplifiedBeyond(tally, 1.01),
-      ],
+      broken: (tally) => [...failed(tally), ...amplifiedBeyond(tally, 1.01)],
     },
   ];
 }
