@@ -150,9 +150,18 @@ it("follows redirects where undici 6 is told to", async () => {
   await expect(failing).rejects.toMatchObject({ statusCode: 503 });
 });
 
+/** As if it had been there first: whichever file of this process made the first request has decided on that. */
+function installBefore({ Agent, getGlobalDispatcher, setGlobalDispatcher }: Undici): void {
+  const before = getGlobalDispatcher();
+  setGlobalDispatcher(new Agent());
+  undos.push(() => setGlobalDispatcher(before));
+}
+
 it.each(COPIES.slice(1))("refuses options of undici 6 where %s does", async (name) => {
+  const undici = require(name) as Undici;
+  const { request, Agent, Pool } = undici;
+  installBefore(undici);
   undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
-  const { request, Agent, Pool } = require(name) as Undici;
   for (const url of ["http://reviews/", "http://nowhere.test/"]) {
     for (const dispatcher of [undefined, new Agent(), new Pool(new URL(url).origin)]) {
       for (const option of [{ maxRedirections: 2 }, { throwOnError: true }]) {
@@ -161,6 +170,22 @@ it.each(COPIES.slice(1))("refuses options of undici 6 where %s does", async (nam
       }
     }
   }
+});
+
+it("takes options of undici 6 from later copies where an Agent of undici 6 was there first, as Node 20's fetch leaves one", async () => {
+  installBefore(require("undici6") as Undici);
+  undos.push(installGlobalDispatcher(mesh.client), patchUndici(mesh.client));
+  const { request } = require("undici") as Undici;
+  const { body } = await request("http://old/", { maxRedirections: 2 } as never);
+  expect(await body.json()).toMatchObject({ url: "/landed" });
+  expect((await request("http://empty/", { throwOnError: true } as never)).statusCode).toBe(503);
+  const past = `http://127.0.0.1:${server.port}/past`;
+  expect(await (await request(past, { maxRedirections: 2 } as never)).body.json()).toMatchObject({ url: "/past" });
+  mesh.publish({
+    out: { endpoints: [], route: { action: { kind: "redirect", status: 302, location: () => past } } },
+  });
+  const led = await request("http://out/", { maxRedirections: 2 } as never);
+  expect(await led.body.json()).toMatchObject({ url: "/past" });
 });
 
 describe("the global fetch", () => {

@@ -12,6 +12,7 @@ import {
   type HeaderRecord,
   hasOptionsOf6,
   isNewShape,
+  isOfUndici6,
   isOldShape,
   type NewHandler,
   type OldHandler,
@@ -76,13 +77,16 @@ export class HttpClient {
   /** As undici's `dispatch`: a call of the mesh's, or passed on to `plain` as it is. */
   dispatch(asked: RequestOptions, handler: OldHandler | NewHandler, plain: PlainDispatcher = this.plain): boolean {
     const options = withOneLength(asked);
-    if (hasOptionsOf6(options)) {
+    const of6 = hasOptionsOf6(options);
+    if (of6 && !isOfUndici6(plain)) {
       if (refusesOptionsOf6(handler)) return plain.dispatch(options, handler);
       return this.#asUndici6(options, handler, plain);
     }
     const origin = this.claims(options, options.origin);
     if (this.engine.onlyObserves) return this.#watched.during(() => plain.dispatch(options, handler));
-    return origin === undefined ? this.#passOn(options, handler, plain) : this.start(origin, options, handler, plain);
+    if (origin === undefined) return this.#passOn(options, handler, plain);
+    // Where a redirect leads out of the mesh, undici 6 could not take what follows it here.
+    return of6 ? this.#asUndici6(options, handler, this.plain) : this.start(origin, options, handler, plain);
   }
 
   /** An undici Dispatcher, with all its methods, over a `dispatch` function. */

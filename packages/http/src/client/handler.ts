@@ -80,6 +80,8 @@ export interface RequestOptions {
 /** Whoever takes a request as if the mesh were not there. */
 export interface PlainDispatcher {
   dispatch(options: RequestOptions, handler: OldHandler | NewHandler): boolean;
+  /** It is undici 6's, as far as who made this object knows. */
+  readonly ofUndici6?: boolean;
 }
 
 /** undici's RetryHandler, of RetryAgent and the interceptor `retry`: it dispatches each of its tries with itself as handler. */
@@ -97,6 +99,15 @@ export function isOldShape(handler: object): handler is OldHandler {
 
 export function hasOptionsOf6({ maxRedirections, throwOnError }: RequestOptions): boolean {
   return Boolean(maxRedirections) || throwOnError !== undefined;
+}
+
+/**
+ * Whether requests are undici 6's once this has them, whatever copy they come from: before Node 24, `fetch` installs an Agent
+ * of undici 6 for every copy that is loaded after its first request.
+ */
+export function isOfUndici6(plain: PlainDispatcher): boolean {
+  if (plain.ofUndici6 !== undefined) return plain.ofUndici6;
+  return Object.getOwnPropertySymbols(plain).some(({ description }) => description === "maxRedirections");
 }
 
 /**

@@ -66,7 +66,8 @@ function isUndici(loaded: unknown): loaded is Copy {
 
 function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
   const carriers = classes(copy, CARRIERS);
-  if (!("createRedirectInterceptor" in copy)) carriers.push(...classes(copy, ["Agent"]));
+  const ofUndici6 = "createRedirectInterceptor" in copy;
+  if (!ofUndici6) carriers.push(...classes(copy, ["Agent"]));
   const mocks = classes(copy, MOCKS);
   const origins = new WeakMap<object, string>();
   const wrap = (original: Dispatch): Dispatch =>
@@ -79,7 +80,7 @@ function patchCopy(copy: Copy, client: HttpClient): (() => void)[] {
       if (found === undefined || !isOneOf(this, carriers) || isOver(this)) {
         return original.call(this, options, handler);
       }
-      const plain: PlainDispatcher = { dispatch: (o, h) => original.call(this, o, h) };
+      const plain: PlainDispatcher = { dispatch: (o, h) => original.call(this, o, h), ofUndici6 };
       if (hasOptionsOf6(options)) return client.dispatch({ ...options, origin }, handler, plain);
       return client.start(found, options, handler, plain);
     };
