@@ -4,13 +4,15 @@ import type { ClientContext } from "../snapshot/snapshot.js";
 import { compareGatewayAge, type GatewayRoute, gatewayBackend, gatewayParents } from "./gateway-parent.js";
 import { getOrMake } from "./get-or-make.js";
 import { sameList } from "./order.js";
+import type { Backend } from "./routed-ports.js";
 import type { SidecarScope } from "./sidecar-scope.js";
 
 const NONE: readonly GatewayRoute[] = [];
 
 export class GatewayRouteIndex {
   readonly #byParent = new Map<string, readonly GatewayRoute[]>();
-  readonly #used = new Set<GatewayRoute>();
+  /** With the hosts of parents for whose sake they are. */
+  readonly #used = new Map<GatewayRoute, string[]>();
 
   /** @param previous whose lists are kept where they hold the same routes */
   constructor(
@@ -28,7 +30,7 @@ export class GatewayRouteIndex {
         if (resource.namespace !== namespace && resource.namespace !== client.namespace) continue;
         if (scope?.narrows === true && !scope.importsVirtualService(resource.namespace, [key])) continue;
         getOrMake(lists, key, () => new Set<GatewayRoute>()).add(resource);
-        this.#used.add(resource);
+        getOrMake(this.#used, resource, () => []).push(key);
       }
     }
     const before = previous === undefined ? undefined : previous.#byParent;
@@ -42,14 +44,15 @@ export class GatewayRouteIndex {
     return this.#byParent.get(parent) ?? NONE;
   }
 
-  /** Hosts that requests or their copies are sent to: a Sidecar that lets a route through lets its backends through. */
-  *backendHosts(): Iterable<string> {
-    for (const { spec, namespace } of this.#used) {
+  /** A Sidecar that lets a route through lets its backends through. */
+  *backends(scope: SidecarScope): Iterable<Backend> {
+    for (const [{ spec, namespace }, parents] of this.#used) {
+      const ports = scope.portsBehind(namespace, parents);
       for (const { backendRefs = [], filters = [] } of spec.rules ?? []) {
         const mirrors = filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []);
         for (const ref of [...backendRefs, ...mirrors]) {
           const backend = gatewayBackend(ref, namespace);
-          if (backend !== undefined) yield backend.host;
+          if (backend !== undefined) yield { host: backend.host, ports };
         }
       }
     }

@@ -86,6 +86,54 @@ describe("compile, Sidecar", () => {
       expect(known(snapshot, "ratings.back", 3000)).toBe(false);
       expect([there(snapshot, 3000, "ratings.back"), there(snapshot, 80, "ratings.back")]).toEqual([true, false]);
     });
+
+    describe.each([
+      ["calls and rules alike", of(80, '"./*", "back/*"')],
+      ["rules where calls may not go", of(80, reviews)],
+    ])("lets %s through to the port of their listener alone", (_, egress) => {
+      const to = (port: number) =>
+        `{route: [{destination: {host: ratings.back.svc.cluster.local, port: {number: ${port}}}}]}`;
+
+      it.each([
+        [80, true],
+        [3000, false],
+      ])("%d: %s", (port, isThere) => {
+        const snapshot = scoped(egress, virtualService("vs", "reviews", to(port)));
+        expect(there(snapshot, port, "ratings.back")).toBe(isThere);
+      });
+    });
+
+    it("lets a rule through to any port where a listener without one lets it through, too", () => {
+      const to = "{route: [{destination: {host: ratings.back.svc.cluster.local, port: {number: 3000}}}]}";
+      const rules = virtualService("vs", "reviews", to);
+      expect(
+        there(scoped(`${of(80, reviews)}, {hosts: [./stock.shop.svc.cluster.local]}`, rules), 3000, "ratings.back"),
+      ).toBe(false);
+      expect(there(scoped(`${of(80, reviews)}, {hosts: [${reviews}]}`, rules), 3000, "ratings.back")).toBe(true);
+    });
+  });
+
+  it("imports what delegates of imported rules send to", () => {
+    const root = virtualService("vs", "reviews", "{match: [{uri: {prefix: /a}}], delegate: {name: part}}");
+    const part = resource("VirtualService", "part", `{http: [${route("ratings.back.svc.cluster.local")}]}`);
+    expect(seen(sidecar("a", '{egress: [{hosts: ["./reviews.shop.svc.cluster.local"]}]}'), root, part)).toEqual([
+      "ratings",
+      "reviews",
+    ]);
+  });
+
+  // As istiod 1.26 has it: rules that name other namespaces, and not the client's, bring nothing along.
+  it.each([
+    ["{uri: {exact: /a}}, {sourceNamespace: back}", "reviews"],
+    ["{sourceNamespace: back}, {uri: {exact: /a}}", "reviews"],
+    ["{sourceNamespace: back}, {sourceNamespace: shop}", "ratings,reviews"],
+    ["{uri: {exact: /a}}", "ratings,reviews"],
+  ])("of a rule for %s imports %s", (match, services) => {
+    const to = "route: [{destination: {host: ratings.back.svc.cluster.local}}]";
+    const rules = virtualService("vs", "reviews", `{match: [${match}], ${to}}`);
+    expect(seen(sidecar("a", '{egress: [{hosts: ["./reviews.shop.svc.cluster.local"]}]}'), rules).join()).toBe(
+      services,
+    );
   });
 
   it("imports nothing with a sole ~/*, and everything without egress", () => {

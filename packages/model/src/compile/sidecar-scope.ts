@@ -27,6 +27,8 @@ export interface SidecarScope {
   importsService(namespace: string, host: string, ports: readonly number[] | undefined): boolean;
   /** Any of its hosts is enough; the others come along. @param port at which it is to apply; undefined: at any */
   importsVirtualService(namespace: string, hosts: readonly string[], port?: number): boolean;
+  /** Ports to which rules of that VirtualService may send: those of the listeners that let it through. Undefined: any. */
+  portsBehind(namespace: string, hosts: readonly string[]): ReadonlySet<number> | undefined;
 }
 
 /** Of documents oldest first. Undefined without a Sidecar: everything visible is imported. Exactly one applies, they are never merged. */
@@ -82,6 +84,8 @@ function compileScope(resource: Resource<SidecarSpec>, clientNamespace: string):
   const bringing = (port: number): readonly Listener[] =>
     listeners.filter((listener) => listener.port === 0 || listener.port === port);
   const narrows = egress.length > 0;
+  const letThrough = (among: readonly Listener[], namespace: string, hosts: readonly string[]) =>
+    among.filter((listener) => hosts.some((host) => meets(listener, namespace, host)));
   const importsPort = (namespace: string, host: string, port: number) =>
     !narrows || bringing(port).some((listener) => covers(listener, namespace, host));
   return {
@@ -99,10 +103,12 @@ function compileScope(resource: Resource<SidecarSpec>, clientNamespace: string):
         ? listeners.some((listener) => covers(listener, namespace, host))
         : ports.some((port) => importsPort(namespace, host, port))),
     importsVirtualService: (namespace, hosts, port) =>
-      !narrows ||
-      (port === undefined ? listeners : inCharge(port)).some((listener) =>
-        hosts.some((host) => meets(listener, namespace, host)),
-      ),
+      !narrows || letThrough(port === undefined ? listeners : inCharge(port), namespace, hosts).length > 0,
+    portsBehind: (namespace, hosts) => {
+      if (!narrows) return undefined;
+      const ports = letThrough(listeners, namespace, hosts).map(({ port }) => port);
+      return ports.includes(0) ? undefined : new Set(ports);
+    },
   };
 }
 

@@ -406,8 +406,11 @@ export class ClientView {
 
   /** None where everything is imported anyway. */
   #routedPorts(): RoutedPorts {
-    if (this.#scope?.narrows !== true) return NOTHING_ROUTED;
-    return routedPorts(this.virtualServices.imported, this.gatewayRoutes.backendHosts());
+    const scope = this.#scope;
+    if (scope?.narrows !== true) return NOTHING_ROUTED;
+    const { virtualServices, gatewayRoutes, client } = this;
+    const find = virtualServices.delegate.bind(virtualServices);
+    return routedPorts(virtualServices.imported, find, gatewayRoutes.backends(scope), scope, client.namespace);
   }
 }
 
