@@ -132,7 +132,7 @@ describe("createMesh", () => {
     const started = performance.now();
     const response = await web.fetch("http://anyone/");
     expect([response.status, response.headers.get("x-inmesh-error")]).toEqual([503, "CONFIG_UNAVAILABLE"]);
-    expect(performance.now() - started).toBeGreaterThanOrEqual(39);
+    expect(performance.now() - started).toBeGreaterThanOrEqual(30); // timers may be some ms early
     await expect(web.ready({ timeoutMs: 10 })).rejects.toMatchObject({ code: "CONFIG_UNAVAILABLE" });
     expect(web.status.state).toBe("starting");
   });

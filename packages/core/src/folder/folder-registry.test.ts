@@ -204,17 +204,15 @@ describe("FolderRegistry sees a change", () => {
       (path) => rename(join(path, "sub"), join(path, ".away")),
       (view) => names(view) === "one",
     ],
-  ])("%s within a second", async (_, change, expected) => {
+  ])("%s, as the system tells of it", async (_, change, expected) => {
     const path = await folder();
     await mkdir(join(path, "sub"));
     await writeFile(join(path, "one.yaml"), ns("one"));
     await writeFile(join(path, "sub/two.yaml"), ns("two"));
-    const { until } = reader(path);
+    const { until } = reader(path, { rescanMs: 600_000 });
     await until((view) => names(view) === "one,two");
-    const began = performance.now();
     await change(path);
     await until(expected);
-    expect(performance.now() - began).toBeLessThan(1_000); // 50 to 130 ms on a machine with nothing else to do
   });
 
   it("as Kubernetes makes it, by swapping a link to a folder", async () => {
@@ -455,7 +453,7 @@ describe("FolderRegistry registers", () => {
     const began = performance.now();
     await eventually(async () => (await nodeFiles.names(path)).includes(".workloads"));
     await until(({ leases }) => leases.length === 1);
-    expect(performance.now() - began).toBeLessThan(2_500); // the next renewal would be 5 s away
+    expect(performance.now() - began).toBeLessThan(4_000); // the next renewal would be 5 s away
   });
 
   it("and goes on trying on a full disk, says so once, and is found when there is room", async () => {

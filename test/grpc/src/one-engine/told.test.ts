@@ -77,8 +77,8 @@ it("says in a trailer where the time of a call went, where that is asked for", a
   };
   const [line, ...others] = await trailer(await meshOfYaml(documents, closing, { timing: true }));
   expect(line).toMatch(/fault;dur=.*wait;dur=.*total;dur=/);
-  // Timers of Node count whole milliseconds, and so may come one early.
-  expect(Number(/fault;dur=([\d.]+)/.exec(String(line))?.[1])).toBeGreaterThan(29);
+  // Timers of Node count whole milliseconds, from when the turn of the event loop began: they may come some early.
+  expect(Number(/fault;dur=([\d.]+)/.exec(String(line))?.[1])).toBeGreaterThan(20);
   expect(others).toEqual([]);
   expect(await trailer(await meshOfYaml(documents, closing))).toEqual([]);
 });
