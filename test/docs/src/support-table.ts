@@ -125,8 +125,7 @@ ${consulTable()}
 - Values of \`headers\` understand Envoy's \`%REQ(…)%\`, \`%PROTOCOL%\` and \`%%\`. Its other commands are sent as they are written (IM0301).
 - Lines of \`accept\`, \`content-type\`, \`authorization\` and \`user-agent\` that come several times are matched one by one, where Envoy joins
   them; text beyond ASCII is compared by characters, where Envoy compares bytes.
-- A Sidecar listener with a port does not keep rules from sending to the service's other ports, where Istio answers 503, and \`~/*\` beside
-  other hosts excludes everything, as in newer versions.
+- \`~/*\` beside other hosts of a Sidecar's listener excludes everything, as in newer versions.
 - A VirtualService's host in capitals means the name in small letters. An address \`::ffff:a.b.c.d\` in a block means \`a.b.c.d\`.
 - A path with \`%00\` is not refused on the caller's side: a server with policy refuses it.
 - \`tls.sni\` without any subjectAltNames: the certificate must be for that name. Istio takes any certificate of a known authority then.
