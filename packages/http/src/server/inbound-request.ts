@@ -18,6 +18,7 @@ import { WheelNode } from "@inmesh/core/internal";
 import { identified, takeHeaders } from "./inbound-headers.js";
 import { routeOf } from "./record/http-route.js";
 import { noteRoute } from "./record/note-route.js";
+import type { Refusal } from "./record/refusal-details.js";
 import type { RequestFacts } from "./record/request-facts.js";
 import type { RequestHead } from "./request-head.js";
 import { tellRetried } from "./retried-header.js";
@@ -181,6 +182,12 @@ export class InboundRequest implements InboundContext {
 
   retriedInVain(): void {
     if (this.#answer !== undefined) tellRetried(this.#answer, () => this.tries?.retried ?? 0);
+  }
+
+  /** The mesh answers itself, for that reason. */
+  refuse(refusal: Refusal): void {
+    this.refused = true;
+    if (this.facts !== undefined) this.facts.refusal = refusal;
   }
 
   /** Asks the caller not to use the connection again, unless the answer's head is out. */
