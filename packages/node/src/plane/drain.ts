@@ -15,10 +15,10 @@ export interface DrainResult {
 /** Between two looks at outbound calls in flight, in ms. */
 const LOOK_MS = 20;
 
-/** @param timeoutMs longest time for all of it */
 /** For what was recorded to be written, at least, in ms: what a drain that took all of its time ends with. */
 const FLUSH_MS = 500;
 
+/** @param timeoutMs longest time for all of it */
 export async function drain(plane: DataPlane, timeoutMs: number): Promise<DrainResult> {
   const { clock } = plane;
   const startedAt = clock.now();
