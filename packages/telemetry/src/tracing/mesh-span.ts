@@ -11,6 +11,7 @@ import {
 } from "@opentelemetry/api";
 import { RANDOM_ID, SAMPLED, type Side } from "../propagation/index.js";
 import { rpcFailed, rpcMethodOf } from "../rpc.js";
+import { AttributeShapes } from "./attribute-shapes.js";
 import {
   addressAndPort,
   firstAttributes,
@@ -25,6 +26,7 @@ import { addCustomTags } from "./custom-tags.js";
 import type { SpanTracingOptions } from "./span-tracing.js";
 
 const NONE: readonly string[] = [];
+const shapes = new AttributeShapes();
 
 export class MeshSpan implements TraceSpan {
   readonly spanContext: SpanContext;
@@ -103,6 +105,7 @@ export class MeshSpan implements TraceSpan {
     const { istioTags, tags } = options.policy(this.#side);
     if (istioTags) span.setAttributes(options.istioTags);
     if (tags.length > 0) addCustomTags(span, tags, record, options.env);
+    shapes.told(span);
     if (isCall) for (const attempt of record.attempts) addAttempt(span, attempt, record);
     if (this.#around === undefined) return; // name and status are its owner's
     if (record.grpcStatus >= 0) {
@@ -131,15 +134,12 @@ function addAttempt(
   { number, endpoint, startedAt, endedAt, outcome, code }: AttemptRecord,
   record: OutcomeRecord,
 ): void {
-  span.addEvent(
-    "inmesh.attempt",
-    {
-      n: number,
-      endpoint: endpoint.endpoint.id,
-      duration_ms: Math.round((endedAt - startedAt) * 1_000) / 1_000,
-      result: outcome,
-      ...(code !== "" && { "inmesh.error.code": code }),
-    },
-    record.wallMs + (endedAt - record.startedAt),
-  );
+  const attributes: Attributes = {
+    n: number,
+    endpoint: endpoint.endpoint.id,
+    duration_ms: Math.round((endedAt - startedAt) * 1_000) / 1_000,
+    result: outcome,
+  };
+  if (code !== "") attributes["inmesh.error.code"] = code;
+  span.addEvent("inmesh.attempt", attributes, record.wallMs + (endedAt - record.startedAt));
 }

@@ -37,6 +37,7 @@ import {
   shownMethod,
 } from "./attributes.js";
 import { Carried } from "./carried.js";
+import { withoutSpan, withSpan } from "./context-with.js";
 import { MeshSpan } from "./mesh-span.js";
 import { isSuppressed, suppressed } from "./suppressed.js";
 import { fromSpanContext, toSpanContext } from "./trace-state.js";
@@ -123,15 +124,14 @@ export class SpanTracing implements Tracing {
     const came = propagators.read((name) => head.header(name));
     const parent = came === undefined ? undefined : this.#judged(request, came);
     // What happens to be active is not what the caller said: a server may have begun to listen inside of a span.
-    const bare = trace.deleteSpan(active);
-    const under = parent === undefined ? bare : remote(bare, parent);
+    const under = parent === undefined ? withoutSpan(active) : remote(active, parent);
     const rpc = rpcPath(head.method, head.target, head.header("content-type"));
     const name = rpc === undefined ? shownMethod(head.method) : rpcName(rpc);
     const attributes = rpc === undefined ? firstAttributes(head.method) : firstOfRpc(rpc);
     const span = this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, under);
     return new MeshSpan(
       span,
-      this.#carried.withBaggage(trace.setSpan(under, span), head),
+      this.#carried.withBaggage(withSpan(under, span), head),
       this.#options,
       "server",
       this.#carried,
@@ -151,7 +151,7 @@ export class SpanTracing implements Tracing {
     const name = call.isCopy ? `${method} mirror` : method;
     const options = { kind: SpanKind.CLIENT, attributes: firstOfCall(call, rpc), links: linksOf(call) };
     const span = this.#tracer.startSpan(name, options, parent);
-    return new MeshSpan(span, trace.setSpan(parent, span), this.#options, "client", this.#carried, flags);
+    return new MeshSpan(span, withSpan(parent, span), this.#options, "client", this.#carried, flags);
   }
 
   /** @param written its headers are on the request already */
@@ -183,7 +183,7 @@ function randomIdOf({ context: request }: Call, traceId: string): number {
 }
 
 function remote(above: Context, parent: TraceContext): Context {
-  return trace.setSpanContext(above, toSpanContext(parent));
+  return withSpan(above, trace.wrapSpanContext(toSpanContext(parent)));
 }
 
 function isValid({ traceId, spanId }: SpanContext): boolean {
