@@ -7,10 +7,11 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const SOURCES = ["@inmesh/source", "node"];
 
 /**
- * Suites beside the packages take them as an application does where all is built (`npm test`): importing sources is most of what their
- * files take. One that looks inside of a package would have its modules twice.
+ * Where all is built (`npm test`), suites take the packages as an application does, and those of packages take the packages below
+ * them so: importing sources is most of what their files take. One that looks inside of another package would have its modules twice.
  */
-const built = process.env["TEST_BUILT"] === "1" && /[\\/]test[\\/](?!grpc$)[^\\/]+$/.test(process.cwd());
+const BUILT = /[\\/](test[\\/](?!grpc$)[^\\/]+|packages[\\/](cli|consul|grpc|identity|telemetry|testing|xds))$/;
+const built = process.env["TEST_BUILT"] === "1" && BUILT.test(process.cwd());
 const conditions = built ? ["node"] : SOURCES;
 
 const NO_SOURCES = ["**/dist/**", "**/node_modules/**"];
