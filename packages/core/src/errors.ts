@@ -60,7 +60,7 @@ export const MESH_ERRORS = {
     false,
     "NC",
     "cluster_not_found",
-    "the rule names a service, port or subset that does not exist",
+    "the rule names a service, port or subset that does not exist, or that a Sidecar keeps from its callers",
   ),
   TLS_UNAVAILABLE: info(
     503,

@@ -27,6 +27,16 @@ spec:
 ${selector}  egress: [{ hosts: ["./*"] }]
 `;
 
+/** @param port of its only listener */
+export const sidecarOf = (port: string): string => `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: web, namespace: shop }
+spec:
+  egress: [{ port: ${port}, hosts: ["./*"] }]
+`;
+
+export const TO_PORT_80 = "    - route: [{ destination: { host: reviews, port: { number: 80 } } }]\n";
+
 export const meshMode = (name: string): string => `apiVersion: inmesh.dev/v1alpha1
 kind: MeshMode
 metadata: { name: ${name}, namespace: shop }

@@ -13,6 +13,8 @@ import {
   REVIEWS,
   rateLimit,
   sidecar,
+  sidecarOf,
+  TO_PORT_80,
   TO_REVIEWS,
   virtualService,
 } from "./example-documents.js";
@@ -79,6 +81,7 @@ spec:
   IM0311: `${REVIEWS}---\n${circuitBreaker("reviews")}`,
   IM0312: `${circuitBreaker("calm")}---\n${circuitBreaker("eager", "{ host: reviews, subset: v2 }")}`,
   IM0313: `${REVIEWS}---\n${rateLimit("shop")}`,
+  IM0314: `${REVIEWS}---\n${virtualService(TO_PORT_80)}---\n${sidecarOf("{ number: 80, name: http, protocol: HTTP }")}`,
   IM0306: MATCH_FIRST,
   IM0307: destinationRule(
     "reviews",

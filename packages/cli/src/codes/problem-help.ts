@@ -14,6 +14,8 @@ import {
   REVIEWS,
   rateLimit,
   sidecar,
+  sidecarOf,
+  TO_PORT_80,
   TO_REVIEWS,
   virtualService,
 } from "./example-documents.js";
@@ -292,6 +294,12 @@ spec:
     yaml: virtualService(
       `${TO_REVIEWS}    - match: [{ uri: { prefix: /api } }]\n      route: [{ destination: { host: reviews } }]\n`,
     ),
+  },
+  IM0314: {
+    severity: "warning",
+    when: ours("IM0314"),
+    remedy: "Give the Sidecar a listener for that port, or one without a port, that has the host. istiod says nothing.",
+    yaml: `${REVIEWS}---\n${virtualService(TO_PORT_80)}---\n${sidecarOf("{ number: 8080, name: http, protocol: HTTP }")}`,
   },
   IM0307: {
     severity: "warning",

@@ -122,6 +122,6 @@ function resultText({ outcome, status, destinations, redirect, directResponse }:
     case "unknownHost":
       return `${status}: hosts outside the registry are refused`;
     case "noDestination":
-      return `${status}: the rule names a service, port or subset that does not exist`;
+      return `${status}: the rule names a service, port or subset that does not exist, or that a Sidecar keeps from its callers`;
   }
 }

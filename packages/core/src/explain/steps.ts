@@ -81,7 +81,9 @@ export function sendingStep(
 ): string {
   const known = snapshot.cluster(cluster);
   if (known === undefined) {
-    return `${cluster} does not exist: no such service, port or subset. Its share of the requests gets ${missingStatus}`;
+    const { sidecar } = snapshot;
+    const or = sidecar === undefined ? "" : `, or ${resourceKey(sidecar)} keeps it from its callers`;
+    return `${cluster} does not exist: no such service, port or subset${or}. Its share of the requests gets ${missingStatus}`;
   }
   const none = pending ? UNTOLD : "without an endpoint now: 503 until one is there";
   const now = endpoints === 0 ? none : `endpoints: ${endpoints}`;

@@ -146,6 +146,48 @@ describe("analyze", () => {
     ]);
   });
 
+  describe("of what a Sidecar keeps from its callers", () => {
+    const sidecar = (egress: string) => `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: web}
+spec: {egress: [${egress}]}
+---`;
+    const listener = (port: number) => `{port: {number: ${port}, protocol: HTTP, name: p}, hosts: [./*]}`;
+    const TO_80 = "route: [{destination: {host: pay, port: {number: 80}}}]";
+    const to = (rule: string) => TWO_PORTS + virtualService("vs", "pay", `  - {${rule}}`);
+    const found = (yaml: string) =>
+      analyze(read(yaml)).flatMap(({ code, path, message }) => (code === "IM0314" ? [[path, message]] : []));
+
+    it("names the destination, and what to do", () => {
+      expect(found(to(TO_80) + sidecar(listener(8080)))).toEqual([
+        [
+          "spec.http[0].route[0].destination",
+          'callers under Sidecar/shop/web (mesh.yaml.txt:19) get 503 for what is sent to "pay.shop.svc.cluster.local", port 80, since no listener for port 80, and none without a port, lets the rule or the host through. Add one.',
+        ],
+      ]);
+    });
+
+    it("names a rule that has a match for nobody in particular beside one for another namespace", () => {
+      const match = "match: [{uri: {exact: /a}}, {sourceNamespace: back}]";
+      const yaml = to(`${match}, ${TO_80}`) + sidecar("{hosts: [./reviews.shop.svc.cluster.local, back/*]}");
+      expect(found(yaml)).toEqual([]); // the rules of pay are not imported
+      const rule = `{${match}, ${TO_80}}`;
+      const reviews = TWO_PORTS + virtualService("vs", "reviews", `  - ${rule}`);
+      const [[path, message] = []] = found(reviews + sidecar("{hosts: [./reviews.shop.svc.cluster.local]}"));
+      expect(path).toBe("spec.http[0].route[0].destination");
+      expect(message).toContain("Make two rules of it");
+    });
+
+    it.each([
+      ["a listener of that port", listener(80)],
+      ["one without a port", "{hosts: [./*]}"],
+      ["one that lets the rule through, though not the host", "{hosts: [./pay.shop.svc.cluster.local]}"],
+    ])("has nothing against %s", (_, egress) => {
+      expect(found(to(TO_80) + sidecar(egress))).toEqual([]);
+    });
+  });
+
   it("warns of a command nobody fills in for an authorizer, which may be sent more of them than services are", () => {
     const yaml = `apiVersion: mesh.istio.io/v1alpha1
 kind: MeshConfig

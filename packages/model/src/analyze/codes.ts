@@ -18,6 +18,7 @@ export const SET_PROBLEM_CODES = {
   IM0312: "two CircuitBreakers, or two Resiliences, of one namespace speak for one host; the older one holds",
   IM0313:
     "a RateLimit, or the server part of a Resilience, for a host of another namespace, whose servers do not listen to it",
+  IM0314: "a rule sends to a host and port that a Sidecar keeps from its callers, who get 503",
   IM0801:
     "a security policy with targetRef or targetRefs, which is for gateways and waypoints, so no process acts on it",
   IM0802: "an ALLOW without rules: it lets nobody in whom no other policy allows",

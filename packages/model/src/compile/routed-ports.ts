@@ -54,7 +54,7 @@ export function routedPorts(
 }
 
 /** As istiod 1.26 has it: one match for another namespace is enough, unless there is one for the client's, and one for all is none. */
-function isOfOthers({ match = [] }: HttpRouteSpec, clientNamespace: string): boolean {
+export function isOfOthers({ match = [] }: HttpRouteSpec, clientNamespace: string): boolean {
   const sources = match.flatMap(({ sourceNamespace }) => sourceNamespace || []);
   return sources.length > 0 && !sources.includes(clientNamespace);
 }
