@@ -1,3 +1,0 @@
-import { describeBadDays } from "./bad-days.js";
-
-describeBadDays(60);
