@@ -10,10 +10,11 @@ import { schemeOf } from "../settings/registry-url.js";
 import { VERSION } from "../version.js";
 import { xdsSamples } from "./xds-samples.js";
 
-export function ownSamples(plane: DataPlane): (samples: Samples) => void {
+/** Pauses after each cluster: others may have a turn then. */
+export function ownSamples(plane: DataPlane): (samples: Samples) => Iterable<void> {
   const roots = new RootExpiry();
-  return (samples) => {
-    clusterSamples(plane, samples);
+  return function* (samples) {
+    yield* clusterSamples(plane, samples);
     inboundSamples(plane, samples);
     configSamples(plane, samples);
     xdsSamples(plane, samples);
@@ -88,7 +89,7 @@ function rankOf(breaker: Breaker, now: number): number {
   return state === "open" ? 2 : state === "halfOpen" ? 1 : 0;
 }
 
-function clusterSamples({ engine }: DataPlane, samples: Samples): void {
+function* clusterSamples({ engine }: DataPlane, samples: Samples): Iterable<void> {
   const now = engine.clock.now();
   const sums = new Map<string, ServiceSums>();
   for (const cluster of engine.clusters.all()) {
@@ -99,6 +100,7 @@ function clusterSamples({ engine }: DataPlane, samples: Samples): void {
       sums.set(host, sum);
     }
     sum.add(cluster, now);
+    yield;
   }
   for (const [service, sum] of sums) {
     const of = ["service", service];
@@ -124,6 +126,7 @@ function clusterSamples({ engine }: DataPlane, samples: Samples): void {
       moved("closed", sum.moves.closed);
     }
     if (!Number.isNaN(sum.retriesLeft)) samples.add("inmesh_retry_budget_balance", of, Math.floor(sum.retriesLeft));
+    yield;
   }
   for (const { cluster, stats, skipped } of engine.mirrors.read()) {
     const service = cluster.slice(cluster.lastIndexOf("|") + 1);

@@ -20,7 +20,7 @@ export async function writeMetrics(
   }
   for (const piece of pieces) {
     if (response.destroyed) return;
-    if (response.write(piece)) await new Promise<void>((resolve) => void setImmediate(resolve));
+    if (piece === "" || response.write(piece)) await new Promise<void>((resolve) => void setImmediate(resolve));
     else await drained(response);
   }
   response.end();

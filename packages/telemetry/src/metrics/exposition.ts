@@ -56,13 +56,13 @@ export class Exposition {
   histogram(name: string, labels: string, { bounds, counts, sum, exemplars }: HistogramReading): void {
     // One piece of text, and not a rope, which V8 would walk for each of twenty lines.
     const before = [name, "_bucket{", labels, labels === "" ? 'le="' : ',le="'].join("");
+    const after = afterBounds(bounds);
     let count = 0;
     let text = "";
     for (let index = 0; index <= bounds.length; index++) {
       count += counts[index]!; // one more than there are bounds
-      const bound = index === bounds.length ? "+Inf" : bounds[index]!;
       const exemplar = this.openMetrics ? exemplarText(exemplars?.[index]) : "";
-      text += `${before}${bound}"} ${count}${exemplar}\n`;
+      text += `${before}${after[index]!}${count}${exemplar}\n`; // as many
     }
     const shown = labels === "" ? "" : `{${labels}}`;
     this.#text += `${text}${name}_sum${shown} ${numberText(sum)}\n${name}_count${shown} ${count}\n`;
@@ -91,6 +91,18 @@ export interface HistogramReading {
   readonly counts: ArrayLike<number>;
   readonly sum: number;
   readonly exemplars?: readonly (Exemplar | undefined)[] | undefined;
+}
+
+/** Bounds, and what of a line follows them: made once, of a list that never changes. */
+const lineEnds = new WeakMap<readonly number[], readonly string[]>();
+
+function afterBounds(bounds: readonly number[]): readonly string[] {
+  let ends = lineEnds.get(bounds);
+  if (ends === undefined) {
+    ends = [...bounds, "+Inf"].map((bound) => `${bound}"} `);
+    lineEnds.set(bounds, ends);
+  }
+  return ends;
 }
 
 /** @param pairs flat `[name, value, …]` @returns `a="b",c="d"` */

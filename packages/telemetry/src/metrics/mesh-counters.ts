@@ -58,7 +58,8 @@ export class MeshCounters implements OutcomeSink {
     }
   }
 
-  write(samples: Samples): void {
+  /** Pauses where a reader may. */
+  *write(samples: Samples): Iterable<void> {
     for (const [direction, cells] of Object.entries(this.#overhead)) {
       samples.histogram("inmesh_overhead_microseconds", ["direction", direction], cells);
     }
@@ -70,6 +71,7 @@ export class MeshCounters implements OutcomeSink {
           attempts[result],
         );
       }
+      yield;
     }
     // Subsets of one service are one series here.
     const retries = new Map<string, number>();
@@ -78,6 +80,7 @@ export class MeshCounters implements OutcomeSink {
       for (const [key, count] of own) sum(retries, `${service} ${key}`, count);
       sum(faults, `${service} abort`, injected.abort);
       sum(faults, `${service} delay`, injected.delay);
+      yield;
     }
     for (const [key, count] of retries) {
       const [service = "", reason = "", outcome = ""] = key.split(" ");
@@ -90,6 +93,7 @@ export class MeshCounters implements OutcomeSink {
     for (const [service, { tls, plain }] of this.#connects) {
       samples.histogram("inmesh_connect_duration_milliseconds", ["service", service, "tls", "true"], tls);
       samples.histogram("inmesh_connect_duration_milliseconds", ["service", service, "tls", "false"], plain);
+      yield;
     }
   }
 

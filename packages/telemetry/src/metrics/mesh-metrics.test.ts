@@ -2,14 +2,16 @@ import type { OutcomeRecord } from "@inmesh/core";
 import { FLAG } from "@inmesh/core";
 import { type MetricsPolicy, NO_TELEMETRY_POLICY, type PeerIdentity, type TelemetryPolicy } from "@inmesh/model";
 import { describe, expect, it } from "vitest";
-import { MeshMetrics, type ReadOptions } from "./mesh-metrics.js";
+import { MeshMetrics, type MeshMetricsOptions, type ReadOptions } from "./mesh-metrics.js";
 import { clusterOf, endpointOf, outcome, peerOf } from "./outcome.test.helper.js";
 import { ownMetadata, PeerMetadata } from "./peer-metadata.js";
 import { type WorkloadLabels, workloadLabels } from "./workload-labels.js";
 
 const PRINCIPAL = "spiffe://cluster.local/ns/shop/sa/productpage";
 
-function testMetrics({ maxSeries }: { maxSeries?: number } = {}) {
+type Collectors = MeshMetricsOptions["collectors"];
+
+function testMetrics({ maxSeries, collectors = [] }: { maxSeries?: number; collectors?: Collectors } = {}) {
   const known = new Map<string, WorkloadLabels>();
   const time = { now: 0, version: 1 };
   const metrics = new MeshMetrics({
@@ -25,7 +27,7 @@ function testMetrics({ maxSeries }: { maxSeries?: number } = {}) {
     metadata: new PeerMetadata(),
     maxSeries,
     now: () => time.now,
-    collectors: [],
+    collectors,
   });
   const read = (options?: ReadOptions): string => [...metrics.read(options)].join("");
   const lines = (start: string, options?: ReadOptions): string[] =>
@@ -38,6 +40,32 @@ function testMetrics({ maxSeries }: { maxSeries?: number } = {}) {
 const reviews = (labels = { app: "reviews", version: "v2" }): Partial<OutcomeRecord> => ({
   cluster: clusterOf("reviews"),
   endpoint: endpointOf(labels),
+});
+
+it("a scrape lets others have a turn while it gathers what is counted of many clusters", () => {
+  let gathered = 0;
+  const { metrics } = testMetrics({
+    collectors: [
+      function* (samples) {
+        for (let cluster = 0; cluster < 1_000; cluster++) {
+          samples.add("inmesh_pool_pending", ["service", `service-${cluster}`], cluster);
+          gathered += 1;
+          yield;
+        }
+      },
+    ],
+  });
+  let most = 0;
+  let before = 0;
+  let text = "";
+  for (const piece of metrics.read()) {
+    most = Math.max(most, gathered - before);
+    before = gathered;
+    text += piece;
+  }
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(100);
+  expect(text.match(/^inmesh_pool_pending\{/gm)).toHaveLength(1_000);
 });
 
 describe("Istio's metrics", () => {

@@ -10,8 +10,8 @@ import { TrafficMetrics, type TrafficMetricsOptions } from "./traffic-metrics.js
 export interface MeshMetricsOptions extends TrafficMetricsOptions {
   /** Clock ms. */
   readonly now: () => number;
-  /** What is counted elsewhere and read at a scrape. */
-  readonly collectors: readonly ((samples: Samples) => void)[];
+  /** What is counted elsewhere and read at a scrape. Of many things pauses after each: others may have a turn then. */
+  readonly collectors: readonly ((samples: Samples) => Iterable<void> | void)[];
 }
 
 export interface ReadOptions extends ExpositionOptions {
@@ -39,21 +39,39 @@ export class MeshMetrics implements OutcomeSink {
     this.traffic.update(policy);
   }
 
-  /** In pieces: whoever writes them lets others have a turn between two. */
+  /** In pieces, some of them empty: whoever writes them lets others have a turn between two. */
   *read({ appended = "", ...options }: ReadOptions = {}): Iterable<string> {
     const out = new Exposition(options);
     for (const _ of this.traffic.write(out, this.#options.now())) yield out.take();
     const samples = new Samples();
-    this.#counters.write(samples);
-    for (const [metric, count] of this.traffic.dropped()) {
-      samples.add("inmesh_series_dropped_total", ["metric", metric], count);
-    }
-    for (const collect of this.#options.collectors) collect(samples);
+    for (const _ of this.#gather(samples)) yield out.take();
     for (const _ of samples.write(out, familiesOf(appended))) yield out.take();
     const rest = options.openMetrics === true ? appended.replace(END, "") : appended;
     if (rest !== "") out.verbatim(rest.endsWith("\n") ? rest : `${rest}\n`);
     if (options.openMetrics === true) out.verbatim("# EOF\n");
     yield out.take();
+  }
+
+  *#gather(samples: Samples): Iterable<void> {
+    yield* nowAndThen(this.#counters.write(samples));
+    for (const [metric, count] of this.traffic.dropped()) {
+      samples.add("inmesh_series_dropped_total", ["metric", metric], count);
+    }
+    for (const collect of this.#options.collectors) {
+      const pauses = collect(samples);
+      if (pauses !== undefined) yield* nowAndThen(pauses);
+    }
+  }
+}
+
+/** Clusters, of which each takes some us, between two turns of others. */
+const CLUSTERS = 64;
+
+function* nowAndThen(pauses: Iterable<void>): Iterable<void> {
+  let turn = 0;
+  for (const _ of pauses) {
+    turn += 1;
+    if (turn % CLUSTERS === 0) yield;
   }
 }
 

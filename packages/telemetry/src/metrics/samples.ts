@@ -3,16 +3,22 @@
 import { type Exposition, type HistogramReading, labelText } from "./exposition.js";
 import { METRICS, type MetricName } from "./metric-table.js";
 
+/** Its labels are made into text when it is written: many are gathered in one go, and other work has its turn between lines only. */
+interface Sample {
+  readonly pairs: readonly string[];
+  readonly value: number | HistogramReading;
+}
+
 export class Samples {
-  readonly #byMetric = new Map<MetricName, { readonly labels: string; readonly value: number | HistogramReading }[]>();
+  readonly #byMetric = new Map<MetricName, Sample[]>();
 
   /** @param pairs flat `[label, value, …]` */
   add(metric: MetricName, pairs: readonly string[], value: number): void {
-    this.#of(metric).push({ labels: labelText(pairs), value });
+    this.#of(metric).push({ pairs, value });
   }
 
   histogram(metric: MetricName, pairs: readonly string[], reading: HistogramReading): void {
-    this.#of(metric).push({ labels: labelText(pairs), value: reading });
+    this.#of(metric).push({ pairs, value: reading });
   }
 
   /** @param skipped metrics that somebody else writes */
@@ -23,7 +29,8 @@ export class Samples {
       const shown = out.usedOnly ? found.filter(({ value }) => isUsed(value)) : found;
       if (shown.length === 0) continue;
       out.head(spec);
-      for (const { labels, value } of shown) {
+      for (const { pairs, value } of shown) {
+        const labels = labelText(pairs);
         if (typeof value === "number") out.sample(spec.name, labels, value);
         else out.histogram(spec.name, labels, value);
         if (out.full) yield;
@@ -31,7 +38,7 @@ export class Samples {
     }
   }
 
-  #of(metric: MetricName): { readonly labels: string; readonly value: number | HistogramReading }[] {
+  #of(metric: MetricName): Sample[] {
     let samples = this.#byMetric.get(metric);
     if (samples === undefined) {
       samples = [];

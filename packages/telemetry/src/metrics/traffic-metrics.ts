@@ -180,7 +180,7 @@ export class TrafficMetrics implements OutcomeSink {
     this.#plain[side] = plain;
     const reporter = side === "client" ? "source" : "destination";
     for (const edge of this.#edges.values()) {
-      if (edge.values.reporter !== reporter) continue;
+      if (edge.reporter !== reporter) continue;
       this.#traffics -= edge.traffics.length;
       edge.clear();
     }
@@ -293,7 +293,7 @@ export class TrafficMetrics implements OutcomeSink {
   *#writePlain(out: Exposition, side: Side, metric: TrafficMetric): Iterable<void> {
     const reporter = side === "client" ? "source" : "destination";
     for (const edge of [...this.#edges.values(), this.#overflow[side]]) {
-      if (edge.values.reporter !== reporter) continue;
+      if (edge.reporter !== reporter) continue;
       if (isMessages(metric)) {
         if (!edge.grpc) continue;
         const labels = edge === this.#overflow[side] ? edge.text : labelText(pairsOf(messageValues(edge.values)));
