@@ -46,6 +46,7 @@ export {
 export { type HeldLock, LOCK, lockFolder } from "./folder/folder-lock.js";
 export type { HealthFinding, HealthProbe, HealthProber, HealthTarget } from "./health/health-prober.js";
 export { ClusterLimits } from "./limit/cluster-limits.js";
+export { WaitingLine } from "./limit/waiting-line.js";
 export { EJECTION_REASONS } from "./outlier/outlier-detector.js";
 export { withLimitItems } from "./rate-limit/rate-limit-headers.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";

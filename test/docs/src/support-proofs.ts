@@ -50,6 +50,7 @@ export const PROOFS = {
   names: "packages/node/src/names.test.ts",
   "names, looked up": "packages/core/src/cluster/by-name.test.ts",
   scope: "packages/model/src/compile/sidecar-scope.test.ts",
+  "connections of gRPC": "test/grpc/src/client/transport.test.ts",
   "shared limits": "test/grpc/src/service/shared-limits.test.ts",
   "our kinds": "packages/model/src/compile/host-policies.test.ts",
   "our kinds, validation": "packages/model/src/validate/host-policy.test.ts",
@@ -228,12 +229,12 @@ export const FIELD_ROWS: Readonly<Record<Kind, readonly FieldRow[]>> = {
     yes("trafficPolicy.connectionPool.http.http2MaxRequests", "limits, beside Envoy", "limits"),
     yes("trafficPolicy.connectionPool.http.maxRetries", "limits, beside Envoy", "limits"),
     {
-      ...yes("trafficPolicy.connectionPool.tcp.maxConnections", "connection limits"),
+      ...yes("trafficPolicy.connectionPool.tcp.maxConnections", "connection limits", "connections of gRPC"),
       verdict: "differs",
       how: "As Envoy's, over all endpoints of a service, port and subset, of which each may have one. Connections that an http.Agent keeps (`mesh.agent()`) are not counted.",
     },
     {
-      ...yes("trafficPolicy.connectionPool.http.http1MaxPendingRequests", "connection limits"),
+      ...yes("trafficPolicy.connectionPool.http.http1MaxPendingRequests", "connection limits", "connections of gRPC"),
       verdict: "differs",
       how: "Requests that wait because no further connection may be opened. Envoy counts those, too, whose connection is just being opened, and refuses some of a burst that comes before any is there.",
     },

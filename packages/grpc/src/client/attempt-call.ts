@@ -3,7 +3,7 @@
 import type { Attempt } from "@inmesh/core";
 import { DirectCall, type StreamListener } from "./direct-call.js";
 import type { EndpointChannel, Waiter } from "./endpoint-channel.js";
-import type { EndpointConnections } from "./endpoint-connections.js";
+import type { EndpointConnections, WaitingCall } from "./endpoint-connections.js";
 import type { CallCredentials, GrpcCall, Metadata, MetadataOptions, StatusObject } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
 import { isGrpcHead, readerOf, toMetadata, WireHeaders } from "./headers.js";
@@ -43,15 +43,16 @@ const DEADLINE_EXCEEDED = 4;
 const UNAVAILABLE = 14;
 const OK = 200;
 
-export class AttemptCall implements StreamListener, Waiter {
+export class AttemptCall implements StreamListener, Waiter, WaitingCall {
   readonly attempt: Attempt;
   readonly #owner: AttemptOwner;
   readonly #connections: EndpointConnections;
   #endpoint: EndpointChannel;
-  /** Counted there. */
-  #isIn = true;
-  /** Calls at once on a connection, by policy. */
-  readonly #most: number;
+  /** Counted there. Else it waits for a place, or is over. */
+  #isIn: boolean;
+  /** It has a stream there. */
+  #hasBegun = false;
+  readonly most: number;
   /** Undefined until it is started. */
   #child: StreamCall | undefined = undefined;
   #reader: MessageReader | undefined = undefined;
@@ -66,12 +67,29 @@ export class AttemptCall implements StreamListener, Waiter {
     this.attempt = attempt;
     this.#connections = connections;
     // An attempt has an endpoint, so its call has a cluster.
-    this.#most = attempt.call.cluster!.config.policy.connection.maxConcurrentStreams || Number.POSITIVE_INFINITY;
-    this.#endpoint = connections.enter(this.#most);
+    this.most = attempt.call.cluster!.config.policy.connection.maxConcurrentStreams || Number.POSITIVE_INFINITY;
+    const entered = connections.enter(this.most);
+    this.#isIn = entered !== undefined;
+    this.#endpoint = entered ?? connections.first!; // they are full, so there is one
   }
 
   start(): void {
     this.attempt.abort = this.#abort;
+    if (this.#isIn) this.#go();
+    else this.#wait();
+  }
+
+  /** For a place on any connection. */
+  #wait(): void {
+    const refusal = this.#connections.wait(this);
+    if (refusal === undefined) return;
+    this.attempt.fail(refusal);
+    this.#cancel(refusal.message);
+  }
+
+  placed(channel: EndpointChannel): void {
+    this.#isIn = true;
+    this.#endpoint = channel;
     this.#go();
   }
 
@@ -85,7 +103,18 @@ export class AttemptCall implements StreamListener, Waiter {
   #begin(stands: boolean): void {
     const { attempt } = this;
     const owner = this.#owner;
-    if (stands) this.#started();
+    if (stands) {
+      // Where connections are limited, it is known only now whether too many are under way.
+      const refusal = attempt.call.cluster?.limits.refusal(attempt);
+      if (refusal !== undefined) {
+        this.#leave();
+        attempt.fail(refusal);
+        return this.#cancel(refusal.message);
+      }
+      this.#hasBegun = true;
+      this.#endpoint.begun += 1;
+      this.#started();
+    }
     if (attempt.phase === "settled") return this.#leave();
     const child = this.#direct() ?? this.#byChannel();
     this.#child = child;
@@ -131,11 +160,15 @@ export class AttemptCall implements StreamListener, Waiter {
   connected(): void {
     this.#waits = false;
     if (this.attempt.phase === "settled") return this.#leave();
-    if (!this.#connections.isCrowded(this.#endpoint, this.#most)) return this.#begin(true);
+    if (this.#connections.isCrowded(this.#endpoint, this.most)) this.#move();
+    else this.#begin(true);
+  }
+
+  #move(): void {
     this.#leave();
-    this.#isIn = true;
-    this.#endpoint = this.#connections.enter(this.#most);
-    this.#go();
+    const channel = this.#connections.enter(this.most);
+    if (channel === undefined) this.#wait();
+    else this.placed(channel);
   }
 
   /** What stands beside it does as well; else the channel says what is wrong. */
@@ -145,12 +178,8 @@ export class AttemptCall implements StreamListener, Waiter {
   }
 
   #goesElsewhere(): boolean {
-    const other = this.attempt.phase === "settled" ? undefined : this.#connections.instead(this.#endpoint);
-    if (other === undefined) return false;
-    this.#leave();
-    this.#isIn = true;
-    this.#endpoint = other;
-    this.#go();
+    if (this.attempt.phase === "settled" || !this.#connections.isSpare(this.#endpoint)) return false;
+    this.#move();
     return true;
   }
 
@@ -280,10 +309,13 @@ export class AttemptCall implements StreamListener, Waiter {
   #leave(): void {
     if (!this.#isIn) return;
     this.#isIn = false;
-    this.#connections.left(this.#endpoint);
+    const begun = this.#hasBegun;
+    this.#hasBegun = false;
+    this.#connections.left(this.#endpoint, begun);
   }
 
   #unwait(): void {
+    if (!this.#isIn) this.#connections.giveUp(this);
     if (!this.#waits) return;
     this.#waits = false;
     this.#endpoint.leave(this);

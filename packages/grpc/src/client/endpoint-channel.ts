@@ -63,6 +63,8 @@ export class EndpointChannel {
   carried = 0;
   /** Calls that go by it, those that wait for it included. Kept by `EndpointConnections`. */
   streams = 0;
+  /** Those of them that have a stream. */
+  begun = 0;
   /** Why there is none, as the dialler said it: grpc-js tells of it in words only. */
   failure: unknown = undefined;
   closed = false;

@@ -16,6 +16,7 @@ import { grpcClientOf, planeOf } from "../lib/mesh-of.js";
 import { answer, framed, type RawCall, rawServer, relayTo } from "../lib/raw-server.js";
 import { until } from "../lib/until.js";
 import { destination, meshOfYaml, rules, serviceAt } from "../lib/yaml-mesh.js";
+import { sums } from "../one-engine/twin.js";
 
 const require = createRequire(import.meta.url);
 const HOST = "echo.shop";
@@ -256,6 +257,66 @@ describe.each(["@grpc/grpc-js", "grpc-js-lowest"])("%s", (copy) => {
       letGo();
       expect(new Set(await Promise.all(answers))).toEqual(new Set(["ok"]));
       expect(server.sessions.length).toBe(3);
+    });
+
+    it("has as many wait for a place as http1MaxPendingRequests says, in their order, and refuses the next at once", async () => {
+      const ONE = "tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 5 }";
+      const { client, mesh, held, letGo } = await holding(TEN, pool(ONE));
+      const first = say(client, "first");
+      await until(() => held.length === 1);
+      const answers = [first, ...many(client, 20)];
+      const refused = await Promise.all(answers.slice(15));
+      const said = /^14 .*5 requests wait for a connection.*http1MaxPendingRequests: 5.*\(OVERFLOW\)/;
+      for (const each of refused) expect(each).toMatch(said);
+      expect(refused.length).toBe(6);
+      await until(() => held.length === 10);
+      expect(limitsOf(mesh)).toMatchObject({ active: 10, pending: 5, overflows: { pending: 6, requests: 0 } });
+      letGo();
+      await until(() => held.length === 5);
+      expect(limitsOf(mesh)).toMatchObject({ active: 5, pending: 0 });
+      const bodies = await Promise.all(held.map((call) => call.body()));
+      expect(bodies.map((body) => body.subarray(5).toString())).toEqual(["9", "10", "11", "12", "13"]);
+      letGo();
+      expect(new Set(await Promise.all(answers.slice(0, 15)))).toEqual(new Set(["ok"]));
+      expect(await sums([mesh], "istio_requests_total", ["response_flags", "grpc_response_status"])).toEqual({
+        "- 0": 15,
+        "UO 14": 6,
+      });
+    });
+
+    it("gives the place of a waiting call that is given up to the next", async () => {
+      const { client, mesh, held, letGo } = await holding(
+        { maxConcurrentStreams: 1 },
+        pool("tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 2 }"),
+      );
+      const first = say(client, "first");
+      await until(() => held.length === 1);
+      const waiting = client["say"]!("gone", new Metadata(), {}, () => {});
+      const second = say(client, "second");
+      expect(await say(client, "third")).toMatch(/\(OVERFLOW\)/);
+      waiting.cancel();
+      await until(() => limitsOf(mesh).pending === 1);
+      const fourth = say(client, "fourth");
+      expect(limitsOf(mesh)).toMatchObject({ active: 1, pending: 2 });
+      for (let calls = 1; calls <= 3; calls++) {
+        await until(() => held.length === 1);
+        letGo();
+      }
+      expect(await Promise.all([first, second, fourth])).toEqual(["ok", "ok", "ok"]);
+      expect(limitsOf(mesh)).toMatchObject({ active: 0, pending: 0 });
+    });
+
+    it("keeps to http2MaxRequests where connections are limited: those who wait are not under way", async () => {
+      const both = "tcp: { maxConnections: 1 }, http: { http2MaxRequests: 5 }";
+      const { client, held, letGo } = await holding(TEN, pool(both));
+      const first = say(client, "first");
+      await until(() => held.length === 1);
+      const answers = [first, ...many(client, 7)];
+      const refused = await Promise.all(answers.slice(5));
+      for (const each of refused) expect(each).toMatch(/^14 .*http2MaxRequests: 5.*\(OVERFLOW\)/);
+      await until(() => held.length === 5);
+      letGo();
+      expect(new Set(await Promise.all(answers.slice(0, 5)))).toEqual(new Set(["ok"]));
     });
 
     it("goes by its one connection where another cannot be made", async () => {
