@@ -79,10 +79,10 @@ export class EndpointConnections {
   wait(call: WaitingCall): MeshError | undefined {
     const { limits } = this.#options;
     const { attempt } = call;
-    if (limits.connections >= limits.maxConnections) limits.overflows.connections += 1; // as for HTTP
     if (limits.pending >= limits.maxPending) {
       return limits.overflow("pending", attempt.call, attempt.call.cluster!.config); // an attempt has an endpoint, so its call has a cluster
     }
+    if (limits.connections >= limits.maxConnections) limits.overflows.connections += 1; // as Envoy counts it
     limits.wait(attempt);
     this.#waiting.add(call);
     return undefined;

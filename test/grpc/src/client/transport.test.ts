@@ -270,7 +270,11 @@ describe.each(["@grpc/grpc-js", "grpc-js-lowest"])("%s", (copy) => {
       for (const each of refused) expect(each).toMatch(said);
       expect(refused.length).toBe(6);
       await until(() => held.length === 10);
-      expect(limitsOf(mesh)).toMatchObject({ active: 10, pending: 5, overflows: { pending: 6, requests: 0 } });
+      expect(limitsOf(mesh)).toMatchObject({
+        active: 10,
+        pending: 5,
+        overflows: { connections: 5, pending: 6, requests: 0 },
+      });
       letGo();
       await until(() => held.length === 5);
       expect(limitsOf(mesh)).toMatchObject({ active: 5, pending: 0 });
