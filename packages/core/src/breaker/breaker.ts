@@ -63,7 +63,8 @@ export class Breaker {
   /** Nobody asks it any more; attempts that it let through may still be under way. */
   #over = false;
   #gate: ProbeGate | undefined;
-  readonly #switches = new Map<Criterion, OpossumSwitch>();
+  /** Made at the first failure. */
+  #switches: Map<Criterion, OpossumSwitch> | undefined;
 
   constructor(policy: BreakerPolicy, options: BreakerOptions) {
     this.name = options.name;
@@ -149,10 +150,10 @@ export class Breaker {
   }
 
   #switch(criterion: Criterion): OpossumSwitch | undefined {
-    const known = this.#switches.get(criterion);
+    const known = this.#switches?.get(criterion);
     if (known !== undefined) return known;
     const made = this.#make(criterion);
-    if (made !== undefined) this.#switches.set(criterion, made);
+    if (made !== undefined) this.#keep(criterion, made);
     else this.#judgeLater();
     return made;
   }
@@ -243,8 +244,13 @@ export class Breaker {
   }
 
   #closeSwitches(): void {
-    for (const each of this.#switches.values()) each.close();
-    this.#switches.clear();
+    for (const each of this.#switches?.values() ?? []) each.close();
+    this.#switches = undefined;
+  }
+
+  #keep(criterion: Criterion, made: OpossumSwitch): void {
+    this.#switches ??= new Map();
+    this.#switches.set(criterion, made);
   }
 
   // ---- half open ----
@@ -284,7 +290,7 @@ export class Breaker {
     const verdict = gate.count(outcome === "failure", this.#isSlow(attempt, now));
     if (verdict === undefined) return;
     const made = this.#make("failed", true)!; // loaded, or it would never have opened
-    this.#switches.set("failed", made);
+    this.#keep("failed", made);
     if (verdict === "good") made.succeeded();
     else made.failed();
   }

@@ -27,12 +27,13 @@ export class ClusterBreakers {
   readonly #options: ClusterBreakersOptions;
   #policy: BreakerPolicy;
   #ofCluster: Breaker | undefined;
-  readonly #ofRoutes = new Map<string, Breaker>();
+  // Made when there is something to put in: policy wants one kind of breaker only, and there are thousands of clusters.
+  #ofRoutes: Map<string, Breaker> | undefined;
   /** Which of those a rule has; rules are other objects in each snapshot. */
-  #byRoute = new WeakMap<Route, Breaker>();
-  #ofEndpoints = new Map<EndpointState, Breaker>();
+  #byRoute: WeakMap<Route, Breaker> | undefined;
+  #ofEndpoints: Map<EndpointState, Breaker> | undefined;
   /** Endpoints whose breakers are not closed, as far as is known without asking each. */
-  readonly #broken = new Set<EndpointState>();
+  #broken: Set<EndpointState> | undefined;
 
   constructor(policy: BreakerPolicy, cluster: () => Cluster, options: ClusterBreakersOptions) {
     this.#policy = policy;
@@ -60,12 +61,16 @@ export class ClusterBreakers {
   /** Those there are, in no order. */
   all(): readonly Breaker[] {
     const one = this.#ofCluster;
-    return [...(one === undefined ? [] : [one]), ...this.#ofRoutes.values(), ...this.#ofEndpoints.values()];
+    return [
+      ...(one === undefined ? [] : [one]),
+      ...(this.#ofRoutes?.values() ?? []),
+      ...(this.#ofEndpoints?.values() ?? []),
+    ];
   }
 
   /** Of an endpoint that has been used. */
   ofEndpoint(state: EndpointState): Breaker | undefined {
-    return this.#ofEndpoints.get(state);
+    return this.#ofEndpoints?.get(state);
   }
 
   /**
@@ -78,12 +83,13 @@ export class ClusterBreakers {
       const breaker = this.#of(call);
       return lets(breaker, call, now) ? undefined : breaker;
     }
-    if (this.#broken.size === 0) return undefined;
+    const broken = this.#broken?.size ?? 0;
+    if (broken === 0) return undefined;
     const { states } = cluster;
-    if (this.#broken.size < states.length || states.length === 0) return undefined;
+    if (broken < states.length || states.length === 0) return undefined;
     let first: Breaker | undefined;
     for (const state of states) {
-      const breaker = this.#ofEndpoints.get(state);
+      const breaker = this.#ofEndpoints?.get(state);
       if (breaker === undefined || lets(breaker, call, now)) return undefined;
       if (first === undefined || breaker.until < first.until) first = breaker;
     }
@@ -98,14 +104,14 @@ export class ClusterBreakers {
 
   /** The breaker of an endpoint that was picked all the same, when it lets nobody through. */
   stopsAt(state: EndpointState, call: Call, now: number): Breaker | undefined {
-    if (!this.#broken.has(state)) return undefined;
-    const breaker = this.#ofEndpoints.get(state);
+    if (this.#broken?.has(state) !== true) return undefined;
+    const breaker = this.#ofEndpoints?.get(state);
     return breaker === undefined || lets(breaker, call, now) ? undefined : breaker;
   }
 
   /** Endpoints that are not to be picked now, besides those the call has tried. */
   avoided(call: Call, tried: readonly EndpointState[] | undefined, now: number): readonly EndpointState[] | undefined {
-    if (this.#broken.size === 0) return tried;
+    if (this.#broken === undefined || this.#broken.size === 0) return tried;
     const blocked = [...this.#broken].filter((state) => this.stopsAt(state, call, now) !== undefined);
     if (blocked.length === 0) return tried;
     return tried === undefined ? blocked : [...tried, ...blocked];
@@ -120,18 +126,18 @@ export class ClusterBreakers {
 
   /** An endpoint left. */
   forget(state: EndpointState): void {
-    this.#ofEndpoints.get(state)?.close();
-    this.#ofEndpoints.delete(state);
-    this.#broken.delete(state);
+    this.#ofEndpoints?.get(state)?.close();
+    this.#ofEndpoints?.delete(state);
+    this.#broken?.delete(state);
   }
 
   close(): void {
     for (const breaker of this.all()) breaker.close();
     this.#ofCluster = undefined;
-    this.#ofRoutes.clear();
-    this.#byRoute = new WeakMap();
-    this.#ofEndpoints.clear();
-    this.#broken.clear();
+    this.#ofRoutes = undefined;
+    this.#byRoute = undefined;
+    this.#ofEndpoints = undefined;
+    this.#broken = undefined;
   }
 
   #of(call: Call): Breaker {
@@ -140,30 +146,37 @@ export class ClusterBreakers {
       return this.#ofCluster;
     }
     const route = call.route!; // it got as far as a cluster
-    const known = this.#byRoute.get(route);
+    const known = this.#byRoute?.get(route);
     if (known !== undefined) return known;
     const breaker = this.#ofRule(route);
+    this.#byRoute ??= new WeakMap();
     this.#byRoute.set(route, breaker);
     return breaker;
   }
 
   #ofRule({ name, resource }: Route): Breaker {
     const rule = resource === null ? `rule "${name}"` : `rule "${name}" of ${resource.namespace}/${resource.name}`;
+    this.#ofRoutes ??= new Map();
     let breaker = this.#ofRoutes.get(rule);
     if (breaker !== undefined) return breaker;
-    if (this.#ofRoutes.size >= MOST_ROUTES) this.#makeRoom();
+    if (this.#ofRoutes.size >= MOST_ROUTES) this.#makeRoom(this.#ofRoutes);
     breaker = this.#make(`${rule} to "${this.#cluster().name}"`);
     this.#ofRoutes.set(rule, breaker);
     return breaker;
   }
 
   #at(state: EndpointState): Breaker {
+    this.#ofEndpoints ??= new Map();
     let breaker = this.#ofEndpoints.get(state);
     if (breaker === undefined) {
       const { id } = state.endpoint;
       breaker = this.#make(`endpoint ${id} of "${this.#cluster().name}"`, id, (each) => {
-        if (each.state(this.#options.clock.now()) === "closed") this.#broken.delete(state);
-        else this.#broken.add(state);
+        if (each.state(this.#options.clock.now()) === "closed") {
+          this.#broken?.delete(state);
+          return;
+        }
+        this.#broken ??= new Set();
+        this.#broken.add(state);
       });
       this.#ofEndpoints.set(state, breaker);
     }
@@ -186,21 +199,21 @@ export class ClusterBreakers {
   }
 
   /** Idle ones first, else the one that was used least recently. */
-  #makeRoom(): void {
+  #makeRoom(routes: Map<string, Breaker>): void {
     const now = this.#options.clock.now();
     let oldest: [string, Breaker] | undefined;
-    for (const entry of this.#ofRoutes) {
+    for (const entry of routes) {
       const [key, breaker] = entry;
-      if (now - breaker.usedAt >= IDLE_MS && breaker.state(now) === "closed") this.#drop(key, breaker);
+      if (now - breaker.usedAt >= IDLE_MS && breaker.state(now) === "closed") this.#drop(routes, key, breaker);
       else if (oldest === undefined || breaker.usedAt < oldest[1].usedAt) oldest = entry;
     }
-    if (this.#ofRoutes.size >= MOST_ROUTES && oldest !== undefined) this.#drop(...oldest);
+    if (routes.size >= MOST_ROUTES && oldest !== undefined) this.#drop(routes, ...oldest);
   }
 
-  #drop(key: string, breaker: Breaker): void {
+  #drop(routes: Map<string, Breaker>, key: string, breaker: Breaker): void {
     breaker.close();
-    this.#ofRoutes.delete(key);
-    this.#byRoute = new WeakMap(); // a rule that is called again gets a new one
+    routes.delete(key);
+    this.#byRoute = undefined; // a rule that is called again gets a new one
   }
 }
 

@@ -63,6 +63,8 @@ const REFUSED_MAX_MS = 10_000;
 /** Envoy repeats host selection this often to avoid hosts already tried (policy-semantics §1.7). */
 const REPICKS = 5;
 
+const NONE_DROPPED: ReadonlyMap<string, number> = new Map();
+
 export class ClusterRuntime {
   readonly stats = new CallStats();
   readonly limits: ClusterLimits;
@@ -70,8 +72,7 @@ export class ClusterRuntime {
   breakers: ClusterBreakers | undefined;
   /** Of breakers that are gone, too. */
   readonly breakerMoves: BreakerMoves = { open: 0, halfOpen: 0, closed: 0 };
-  /** Requests that the control plane had turned away, by category. */
-  readonly dropped = new Map<string, number>();
+  #dropped: Map<string, number> | undefined;
   readonly #options: ClusterOptions;
   #config: Cluster;
   /** The snapshot's. */
@@ -108,6 +109,16 @@ export class ClusterRuntime {
     });
     this.#set = snapshot.endpoints(config);
     this.#prepare();
+  }
+
+  /** Requests that the control plane had turned away, by category. */
+  get dropped(): ReadonlyMap<string, number> {
+    return this.#dropped ?? NONE_DROPPED;
+  }
+
+  countDropped(category: string): void {
+    this.#dropped ??= new Map();
+    this.#dropped.set(category, (this.#dropped.get(category) ?? 0) + 1);
   }
 
   get config(): Cluster {

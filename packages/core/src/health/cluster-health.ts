@@ -18,6 +18,9 @@ export interface ClusterHealthOptions {
   readonly onChange: () => void;
 }
 
+/** Of nearly all clusters. */
+const NOBODY: ReadonlySet<EndpointState> = new Set();
+
 export class ClusterHealth {
   readonly #options: ClusterHealthOptions;
   #config: Cluster;
@@ -27,9 +30,9 @@ export class ClusterHealth {
   readonly ejections: Ejections = {};
   #changesAt = Number.POSITIVE_INFINITY;
   /** Being checked. */
-  #checked: ReadonlySet<EndpointState> = new Set();
+  #checked = NOBODY;
   /** Told of as out. */
-  #out: ReadonlySet<EndpointState> = new Set();
+  #out = NOBODY;
 
   constructor(config: Cluster, now: number, options: ClusterHealthOptions) {
     this.#options = options;
@@ -81,7 +84,7 @@ export class ClusterHealth {
   /** Checks nobody any more. */
   close(): void {
     for (const state of this.#checked) this.#options.healthChecks.unwatch(state);
-    this.#checked = new Set();
+    this.#checked = NOBODY;
   }
 
   /** @param already being checked by this policy */

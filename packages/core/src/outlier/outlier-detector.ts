@@ -26,6 +26,12 @@ export type EjectionReason = (typeof EJECTION_REASONS)[number];
 /** How often; those that never came up are left out. */
 export type Ejections = { [Reason in EjectionReason]?: number };
 
+const NO_STATUSES: ReadonlySet<number> = new Set();
+
+function statusesOf({ errorStatuses }: OutlierPolicy): ReadonlySet<number> {
+  return errorStatuses.length === 0 ? NO_STATUSES : new Set(errorStatuses);
+}
+
 export class OutlierDetector {
   readonly #random: Random;
   readonly #ejections: Ejections;
@@ -41,7 +47,7 @@ export class OutlierDetector {
     this.#ejections = ejections;
     this.#random = random;
     this.#policy = policy;
-    this.#errorStatuses = new Set(policy.errorStatuses);
+    this.#errorStatuses = statusesOf(policy);
     this.#origin = now;
     this.#ratesAt = this.#nextRates(now);
   }
@@ -52,7 +58,7 @@ export class OutlierDetector {
       if (outlier !== undefined && outlierUntil <= now) this.#forgive(outlier, now);
     }
     this.#policy = policy;
-    this.#errorStatuses = new Set(policy.errorStatuses);
+    this.#errorStatuses = statusesOf(policy);
     this.#origin = now;
     this.#ratesAt = this.#nextRates(now);
     for (const state of states) if (state.outlierUntil > now) this.#setEnd(state);

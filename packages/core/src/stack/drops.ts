@@ -18,7 +18,7 @@ export function isDropped(call: Call, cluster: ClusterRuntime, drops: readonly D
   const { random } = call.engine;
   const drop = drops.find(({ ratio }) => ratio >= 1 || random.next() < ratio);
   if (drop === undefined) return false;
-  cluster.dropped.set(drop.category, (cluster.dropped.get(drop.category) ?? 0) + 1);
+  cluster.countDropped(drop.category);
   const { name } = cluster.config;
   const share = `the control plane has ${percentOf(drop.ratio)}% of the requests to "${name}" dropped (drop_overloads, category ${drop.category})`;
   call.fail(new MeshError("DROPPED", `${requestLine(call)} was not sent: ${share}`, call.place));
