@@ -53,6 +53,9 @@ export function readCertificate(der: Uint8Array): Certificate {
   const x509 = openssl(der);
   const publicKey = keyOf(x509);
   const read = readExtensions(extensions[0]);
+  // Where an extension that is not read here makes no sense, OpenSSL takes nobody for an authority.
+  if (x509.ca !== maySignOthers(read))
+    throw new SvidProblem(`OpenSSL takes it for ${x509.ca ? "an" : "no"} authority, against what it says of itself`);
   return {
     ...read,
     der: x509.raw,
@@ -65,6 +68,11 @@ export function readCertificate(der: Uint8Array): Certificate {
     uris: read.names.filter(({ tag }) => tag === URI_NAME).map(({ text }) => text),
     selfIssued: sameValue(issuer, subject),
   };
+}
+
+/** As OpenSSL means it: an authority whose key usage, where it has one, lets it sign certificates. */
+function maySignOthers({ authority, keyUsage }: Extensions): boolean {
+  return authority?.is === true && keyUsage?.uses.has("keyCertSign") !== false;
 }
 
 /** Certificates of a PEM text, in its order. @param what for errors @throws {SvidProblem} */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { makeIntermediate, makeRoot } from "../ca/make-authority.js";
 import { checkSvid, trustOf } from "../index.js";
 import { assemble, extension, extensionsOf, type Issuer, issuerOf, keyIdOf, subjectOf } from "./build-certificate.js";
-import { certificatePem, parseChain } from "./certificate.js";
+import { certificatePem, parseChain, readCertificate } from "./certificate.js";
 import { bitString, type Der, implicit, nullValue, oid, sequence, trueValue } from "./der.js";
 import { OID } from "./oids.js";
 import { generateKey } from "./signature.js";
@@ -135,6 +135,20 @@ describe("checkSvid", () => {
     const startedAt = performance.now();
     expect(refusal(leaf({ issuer: self }), NOW, circle)).toMatch(/too many ways|does not lead/);
     expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  // 2.5.29.31: where lists of what was revoked are, which nobody here reads.
+  it.each([
+    ["is well formed", sequence(), ""],
+    ["makes no sense", bitString(Buffer.of(6)), "OpenSSL takes it for no authority"],
+  ])("judges an authority with OpenSSL, where an extension that is passed over %s", (_, value, reason) => {
+    const authority = {
+      ...{ serial: Buffer.of(9), subject: subjectOf("odd"), notBefore: NOW - HOUR, notAfter: NOW + HOUR, spki },
+      extensions: [extension(OID.basicConstraints, sequence(trueValue()), true), extension("2.5.29.31", value)],
+    };
+    const der = assemble(authority, issuer);
+    if (reason === "") expect(readCertificate(der).authority?.is).toBe(true);
+    else expect(() => readCertificate(der)).toThrow(reason);
   });
 
   it("refuses what stands before, behind or instead of a certificate", () => {
