@@ -17,20 +17,11 @@ export interface ParseXdsTargetOptions {
   readFile(path: string): string;
 }
 
-const PARAMETERS = [
-  "profile",
-  "mode",
-  "unnamed-servers",
-  "tls",
-  "ca",
-  "cert",
-  "key",
-  "identity",
-  "token",
-  "server-name",
-  "cluster",
-  "fallback",
-];
+/** What is asked for, whichever server is asked. */
+const OF_QUESTIONS = ["profile", "mode", "unnamed-servers", "cluster"];
+/** Of a server that the URL names. */
+const OF_SERVERS = ["tls", "ca", "cert", "key", "identity", "token", "server-name", "fallback"];
+const PARAMETERS = [...OF_QUESTIONS, ...OF_SERVERS];
 
 /** What Istio's agent writes into the bootstraps that it makes. */
 const ISTIO_SERVER_LISTENER = "xds.istio.io/grpc/lds/inbound/%s";
@@ -68,7 +59,7 @@ export function parseXdsTarget(url: string, options: ParseXdsTargetOptions): Xds
 }
 
 function readBootstrap(url: string, parameters: Parameters, { env, readFile }: ParseXdsTargetOptions): Bootstrap {
-  const own = PARAMETERS.slice(3).find((name) => name !== "cluster" && parameters.get(name) !== undefined);
+  const own = OF_SERVERS.find((name) => parameters.get(name) !== undefined);
   if (own !== undefined) fail(url, `${own} is for a server that the URL names; here the bootstrap file names it`);
   const path = env["GRPC_XDS_BOOTSTRAP"];
   if (path) {
