@@ -68,12 +68,13 @@ export function serviceIdentities(
   if (servedBy !== undefined) return servedBy;
   if (subjectAltNames.length > 0) return subjectAltNames;
   const all = new Set([`${namespace}/${name}`, ...accounts]);
-  return trustDomains.flatMap((domain) =>
+  const identities = trustDomains.flatMap((domain) =>
     [...all].map((account) => {
       const slash = account.indexOf("/");
       return spiffeId(domain, account.slice(0, slash), account.slice(slash + 1));
     }),
   );
+  return [...identities]; // a cluster keeps it, and flatMap left room for 16 more
 }
 
 /** Undefined where it selects nobody. */
