@@ -4,8 +4,9 @@
  */
 
 import type { BodyStart, CheckedRequest } from "@inmesh/core";
+import { protobufFields } from "@inmesh/core/internal";
 import type { ExternalAuthorizer } from "@inmesh/model";
-import { fieldsOf, MessageWriter, textOf } from "./wire.js";
+import { MessageWriter, textOf } from "./wire.js";
 
 /** @param start undefined: the authorizer does not look at bodies */
 export function checkRequest(
@@ -90,23 +91,23 @@ export function checkResponse(message: Uint8Array): CheckResponse {
   let hasMetadata = false;
   const denied = { status: 0, headers: [] as HeaderChange[], body: "" };
   const ok = { headers: [] as HeaderChange[], remove: [] as string[], answer: [] as HeaderChange[] };
-  for (const { number, bytes } of fieldsOf(message)) {
+  for (const { number, bytes } of protobufFields(message)) {
     if (number === 1) {
-      for (const each of fieldsOf(bytes)) {
+      for (const each of protobufFields(bytes)) {
         if (each.number === 1) code = each.value;
         if (each.number === 2) text = textOf(each.bytes);
       }
     } else if (number === 2) {
-      for (const each of fieldsOf(bytes)) {
+      for (const each of protobufFields(bytes)) {
         if (each.number === 1)
-          for (const inner of fieldsOf(each.bytes)) if (inner.number === 1) denied.status = inner.value;
+          for (const inner of protobufFields(each.bytes)) if (inner.number === 1) denied.status = inner.value;
         if (each.number === 2) denied.headers.push(headerChange(each.bytes));
         if (each.number === 3) denied.body = textOf(each.bytes);
       }
     } else if (number === 4) {
       hasMetadata = bytes.length > 0;
     } else if (number === 3) {
-      for (const each of fieldsOf(bytes)) {
+      for (const each of protobufFields(bytes)) {
         if (each.number === 2) ok.headers.push(headerChange(each.bytes));
         if (each.number === 5) ok.remove.push(textOf(each.bytes).toLowerCase());
         if (each.number === 6) ok.answer.push(headerChange(each.bytes));
@@ -121,16 +122,16 @@ export function checkResponse(message: Uint8Array): CheckResponse {
 function headerChange(message: Uint8Array): HeaderChange {
   let [name, value, raw] = ["", "", ""];
   let append: boolean | undefined;
-  for (const { number, bytes, value: enumerated } of fieldsOf(message)) {
+  for (const { number, bytes, value: enumerated } of protobufFields(message)) {
     if (number === 1) {
-      for (const each of fieldsOf(bytes)) {
+      for (const each of protobufFields(bytes)) {
         if (each.number === 1) name = textOf(each.bytes).toLowerCase();
         if (each.number === 2) value = textOf(each.bytes);
         if (each.number === 3) raw = textOf(each.bytes);
       }
     } else if (number === 2) {
       append = false;
-      for (const each of fieldsOf(bytes)) append = each.value === 1;
+      for (const each of protobufFields(bytes)) append = each.value === 1;
     } else if (number === 3) append ??= enumerated === 0;
   }
   return { name, value: value || raw, appends: append ?? false };

@@ -1,8 +1,9 @@
 /** Envoy's rate limit service (envoy.service.ratelimit.v3, `ShouldRateLimit`) behind core's port for one. */
 
 import type { RateLimitRequest, RateLimitResponse, RateLimitService, RateLimitStatus } from "@inmesh/core";
+import { protobufFields } from "@inmesh/core/internal";
 import type { ServiceClients } from "./service-clients.js";
-import { fieldsOf, MessageWriter, textOf } from "./wire.js";
+import { MessageWriter, textOf } from "./wire.js";
 
 const METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit";
 const OVER_LIMIT = 2;
@@ -52,7 +53,7 @@ function decode(message: Uint8Array): RateLimitResponse {
   const responseHeadersToAdd: string[] = [];
   const requestHeadersToAdd: string[] = [];
   let rawBody: Uint8Array | undefined;
-  for (const { number, value, bytes } of fieldsOf(message)) {
+  for (const { number, value, bytes } of protobufFields(message)) {
     if (number === 1) overall = value;
     else if (number === 2) statuses.push(statusOf(bytes));
     else if (number === 3) responseHeadersToAdd.push(...headerOf(bytes));
@@ -67,7 +68,7 @@ function decode(message: Uint8Array): RateLimitResponse {
 function headerOf(message: Uint8Array): readonly [name: string, value: string] {
   let name = "";
   let text = "";
-  for (const { number, bytes } of fieldsOf(message)) {
+  for (const { number, bytes } of protobufFields(message)) {
     if (number === 1) name = textOf(bytes);
     else if (number === 2 && bytes.length > 0) text = textOf(bytes);
     else if (number === 3 && bytes.length > 0) text = Buffer.from(bytes).toString("latin1");
@@ -82,7 +83,7 @@ const UNIT_MS = [0, 1_000, 60_000, 3_600_000, DAY_MS, 30 * DAY_MS, 365 * DAY_MS,
 function limitOf(message: Uint8Array): RateLimitStatus["currentLimit"] {
   let requests = 0;
   let perMs = 0;
-  for (const { number, value } of fieldsOf(message)) {
+  for (const { number, value } of protobufFields(message)) {
     if (number === 1) requests = value;
     else if (number === 2) perMs = UNIT_MS[value] ?? 0;
   }
@@ -95,7 +96,7 @@ function statusOf(message: Uint8Array): RateLimitStatus {
   let currentLimit: RateLimitStatus["currentLimit"];
   let limitRemaining = 0;
   let durationUntilResetMs: number | undefined;
-  for (const { number, value, bytes } of fieldsOf(message)) {
+  for (const { number, value, bytes } of protobufFields(message)) {
     if (number === 1) code = value;
     else if (number === 2) {
       limited = true;
@@ -103,7 +104,7 @@ function statusOf(message: Uint8Array): RateLimitStatus {
     } else if (number === 3) limitRemaining = value;
     else if (number === 4) {
       durationUntilResetMs = 0;
-      for (const each of fieldsOf(bytes)) {
+      for (const each of protobufFields(bytes)) {
         durationUntilResetMs += each.number === 1 ? each.value * MS_PER_S : each.value / NS_PER_MS;
       }
     }

@@ -4,6 +4,7 @@
  * certificate names only, and never trusted to be short or well-formed.
  */
 
+import { protobufFields } from "@inmesh/core/internal";
 import type { PeerIdentity } from "@inmesh/model";
 import { UNKNOWN, UNKNOWN_WORKLOAD, type WorkloadLabels, workloadLabels } from "./workload-labels.js";
 
@@ -85,11 +86,11 @@ function textOf(value: Value | undefined): string {
 function readStruct(bytes: Uint8Array, depth: number): { [key: string]: Value } {
   if (depth > DEEPEST) throw new RangeError("too deep");
   const struct: { [key: string]: Value } = Object.create(null);
-  for (const [field, entry] of fieldsOf(bytes)) {
-    if (field !== 1) continue;
+  for (const { number, bytes: entry } of protobufFields(bytes)) {
+    if (number !== 1) continue;
     let key = "";
     let value: Value | undefined;
-    for (const [part, content] of fieldsOf(entry)) {
+    for (const { number: part, bytes: content } of protobufFields(entry)) {
       if (part === 1) key = TEXT.decode(content);
       if (part === 2) value = readValue(content, depth);
     }
@@ -100,39 +101,11 @@ function readStruct(bytes: Uint8Array, depth: number): { [key: string]: Value } 
 
 /** google.protobuf.Value: 3 is a text, 5 a Struct; numbers, truth and lists say nothing here. */
 function readValue(bytes: Uint8Array, depth: number): Value | undefined {
-  for (const [field, content] of fieldsOf(bytes)) {
-    if (field === 3) return TEXT.decode(content);
-    if (field === 5) return readStruct(content, depth + 1);
+  for (const { number, bytes: content } of protobufFields(bytes)) {
+    if (number === 3) return TEXT.decode(content);
+    if (number === 5) return readStruct(content, depth + 1);
   }
   return undefined;
 }
 
 const TEXT = new TextDecoder("utf-8", { fatal: true });
-
-/** Fields with a length; others are passed over. @throws {RangeError} for what is cut off */
-function* fieldsOf(bytes: Uint8Array): Iterable<[field: number, content: Uint8Array]> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw new RangeError("cut off");
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new RangeError("too long");
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const wire = tag % 8;
-    if (wire === 2) {
-      const length = varint();
-      if (at + length > bytes.length) throw new RangeError("cut off");
-      yield [Math.floor(tag / 8), bytes.subarray(at, at + length)];
-      at += length;
-    } else if (wire === 0) varint();
-    else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else throw new RangeError("no such wire type");
-  }
-}
