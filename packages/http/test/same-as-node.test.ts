@@ -40,10 +40,10 @@ beforeAll(async () => {
       res.addTrailers({ "x-end": "yes" });
       return void res.end("with trailers");
     }
-    if (path === "/slow") {
+    if (path === "/slow" || path === "/slower") {
       res.writeHead(200, { "content-type": "text/plain" });
       res.write("first ");
-      return void setTimeout(() => res.end("second"), 60);
+      return void setTimeout(() => res.end("second"), path === "/slow" ? 60 : 400);
     }
     res.writeHead(path === "/404" ? 404 : 200, "Well", { "x-twice": ["1", "2"], "set-cookie": ["a", "b"], etag: "x" });
     const { connection: _c, host: _h, ...headers } = req.headers;
@@ -456,7 +456,8 @@ const CHECKS: Record<string, Check> = {
     return called;
   },
   "a timeout taken back": async (make) => {
-    const sent = make("/slow", { timeout: 20 }).end();
+    // Long enough to connect in, on any machine.
+    const sent = make("/slower", { timeout: 200 }).end();
     const heard = record(sent, (response) => void response.resume());
     sent.setTimeout(0);
     await closed(sent);
