@@ -2,16 +2,15 @@
 
 import { runRounds } from "./rounds.mjs";
 
-/** These start processes that want the machine for themselves. */
-const ALONE = ["conformance", "e2e", "chaos"];
-/** Minutes of a control plane, and restarts beside it: one mostly waits, and neither judges how long anything takes. */
-const PAIR = ["frameworks", "xds"];
-
-const filters = (sign, names) => names.map((name) => `--filter=${sign}@inmesh-test/${name}`).join(" ");
-const turbo = (concurrency, which) =>
-  `turbo run matrix --concurrency=${concurrency} ${which} --continue --output-logs=new-only --log-order=grouped`;
+/** These start processes that want the machine for themselves, or hold a control plane to its second. */
+const ALONE = ["conformance", "e2e", "chaos", "frameworks", "xds"].map((name) => `@inmesh-test/${name}`);
+const only = ALONE.map((name) => `--filter=${name}`).join(" ");
+const others = ALONE.map((name) => `--filter=!${name}`).join(" ");
 
 runRounds(
-  [turbo(2, filters("!", [...ALONE, ...PAIR])), turbo(2, filters("", PAIR)), turbo(1, filters("", ALONE))],
+  [
+    `turbo run matrix --concurrency=2 ${others} --continue --output-logs=new-only --log-order=grouped`,
+    `turbo run matrix --concurrency=1 ${only} --continue --output-logs=new-only`,
+  ],
   "matrix-results.json",
 );
