@@ -16,6 +16,7 @@ export interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly network_mode?: string;
   readonly stop_grace_period?: string;
 }
 
@@ -26,7 +27,7 @@ export interface ComposeFile {
 }
 
 const TOP = ["name", "services", "volumes"];
-const SERVICE = ["build", "image", "command", "environment", "ports", "volumes", "stop_grace_period"];
+const SERVICE = ["build", "image", "command", "environment", "ports", "volumes", "network_mode", "stop_grace_period"];
 
 export function readCompose(folder: string): ComposeFile {
   return parse(readFileSync(join(folder, "compose.yaml"), "utf8"), { merge: true, strict: true });
@@ -61,6 +62,9 @@ export function lint(file: ComposeFile, folder: string): string[] {
       expect(known, `${name}: no volume or folder ${source}`);
       expect(target.startsWith("/") && ["ro", "rw"].includes(mode), `${name}: volume ${volume}`);
     }
+    const { network_mode: network = "host", ports: published = [] } = service;
+    expect(["host", "none"].includes(network), `${name}: network_mode ${network}`);
+    expect(service.network_mode === undefined || published.length === 0, `${name}: ports of its own, and network_mode`);
     expect(/^\d+(?:ms|s|m)$/.test(service.stop_grace_period ?? "1s"), `${name}: ${service.stop_grace_period}`);
   }
   return problems;

@@ -143,7 +143,9 @@ describe("npm start -w examples/…", () => {
 
 it("every example has a README with its command, and a test", () => {
   const folder = dirname(fileURLToPath(import.meta.url));
-  const tests = ["examples.test.ts", "compose.test.ts"].map((name) => readFileSync(join(folder, name), "utf8")).join();
+  const tests = ["examples.test.ts", "compose.test.ts", "telemetry.test.ts"]
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join();
   const names = readdirSync(join(ROOT, "examples")).filter((name) =>
     existsSync(join(ROOT, "examples", name, "package.json")),
   );
