@@ -4,7 +4,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { Call, Engine, SnapshotStore, systemClock } from "@inmesh/core";
+import { Call, Engine, SnapshotStore } from "@inmesh/core";
 import { measureApart } from "../lib/pinned.js";
 import { resources, snapshot, workloads } from "../lib/policy.js";
 import { spread } from "../lib/stats.js";
@@ -56,14 +56,9 @@ async function measure(sets: number): Promise<Measured> {
   const store = new SnapshotStore();
   const engine = new Engine({ store });
   const bare = heapMb();
-  const { MeshMetrics, PeerMetadata, workloadLabels } = await import("@inmesh/telemetry");
+  const { meshMetrics } = await import("../lib/mesh-metrics.js");
   await import("@inmesh/telemetry/access-log");
-  const metrics = new MeshMetrics({
-    self: workloadLabels({ app: "web" }, "web", "shop"),
-    service: { host: () => "web.shop.svc.cluster.local", name: "web", namespace: "shop" },
-    ...{ principal: () => "", peers: { version: 1, find: () => undefined }, metadata: new PeerMetadata() },
-    ...{ maxSeries: undefined, now: () => systemClock.now(), collectors: [] },
-  });
+  const metrics = meshMetrics();
   engine.sinks.add(engine.recorder);
   engine.sinks.add(metrics);
   const idleMb = heapMb() - bare;
