@@ -1,6 +1,6 @@
 /** For tests: a control plane of few lines that serves what it is told, in the incremental form, over a socket of its own. */
 
-import { createServer, type Http2Server, type ServerHttp2Stream } from "node:http2";
+import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 
 const PREFIX = "type.googleapis.com/";
@@ -32,6 +32,7 @@ export class TinyAdsServer implements AsyncDisposable {
   /** Answers nothing of these. */
   readonly silent = new Set<string>();
   readonly #server: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
   readonly #streams = new Map<ServerHttp2Stream, Map<string, Set<string>>>();
   #resources: readonly ServedResource[] = [];
   #nonce = 0;
@@ -39,6 +40,10 @@ export class TinyAdsServer implements AsyncDisposable {
   private constructor(server: Http2Server) {
     this.#server = server;
     server.on("stream", (stream) => this.#serve(stream));
+    server.on("session", (session) => {
+      this.#sessions.add(session);
+      session.once("close", () => this.#sessions.delete(session));
+    });
   }
 
   /** @param socket path of a socket. @default a free port of this machine */
@@ -131,7 +136,7 @@ export class TinyAdsServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const stream of this.#streams.keys()) stream.destroy();
+    for (const session of this.#sessions) session.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

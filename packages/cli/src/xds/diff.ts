@@ -24,7 +24,7 @@ interface Difference {
 }
 
 export async function diff(cli: Cli, sides: readonly [string, string], options: XdsOptions): Promise<ExitCode> {
-  const [from, to] = await Promise.all(sides.map((side) => readSide(cli, side, options)));
+  const [from, to] = await readSides(cli, sides, options);
   const differences = compare(from ?? new Map(), to ?? new Map());
   const format = formatOf(options);
   if (format === "json" || format === "yaml") printData(cli, format, { differences });
@@ -33,9 +33,21 @@ export async function diff(cli: Cli, sides: readonly [string, string], options: 
   return differences.length === 0 ? EXIT.ok : EXIT.bad;
 }
 
+/** Files first: where one cannot be read, nobody is asked. A side that fails waits for the other, so that no stream outlives the command. */
+async function readSides(cli: Cli, sides: readonly string[], options: XdsOptions) {
+  const read = new Map<string, ReadonlyMap<string, XdsDocument>>();
+  for (const side of sides) if (!isUrl(side)) read.set(side, await readSide(cli, side, options));
+  const told = await Promise.allSettled(sides.map((side) => read.get(side) ?? readSide(cli, side, options)));
+  return told.map((each) => {
+    if (each.status === "rejected") throw each.reason;
+    return each.value;
+  });
+}
+
+const isUrl = (side: string): boolean => side.startsWith("xds://");
+
 async function readSide(cli: Cli, side: string, options: XdsOptions): Promise<ReadonlyMap<string, XdsDocument>> {
-  const isUrl = side.startsWith("xds://");
-  const documents = isUrl ? await readAll(cli, side, options) : wanted(await readDocuments(cli, side), options);
+  const documents = isUrl(side) ? await readAll(cli, side, options) : wanted(await readDocuments(cli, side), options);
   const namespace = namespaceOf(options, cli);
   return new Map(documents.map((document) => [keyOf(document, namespace), comparable(document, namespace)]));
 }

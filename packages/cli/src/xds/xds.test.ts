@@ -144,8 +144,10 @@ describe("inmesh xds diff", () => {
       1,
       "+ Cluster details\n- Cluster ratings\n~ Cluster reviews\n    lb_policy  - LEAST_REQUEST\n",
     ]);
+    const asked = ads.nodes.length;
     const missing = await runCli(["xds", "diff", url, "none.yaml"], { cwd: folder.path });
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('"none.yaml" cannot be read')]);
+    expect(ads.nodes.length).toBe(asked);
   });
 
   it("does not mind the order of maps, a written default namespace or a time of creation", async () => {
