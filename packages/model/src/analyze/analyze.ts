@@ -32,7 +32,7 @@ import { checkAuthorizerHeaders, checkHeaderCommands } from "./header-commands.j
 import { checkHostConflicts } from "./host-conflicts.js";
 import { checkHostPolicies } from "./host-policies.js";
 import { checkMeshModes } from "./mesh-modes.js";
-import { checkScope } from "./out-of-scope.js";
+import { checkScopes } from "./out-of-scope.js";
 import { checkPassedOver } from "./passed-over.js";
 import { checkPeerAuthentications, checkPlaintextToStrict } from "./peer-authentications.js";
 import { checkRulesBehindAll } from "./rules-behind-all.js";
@@ -88,10 +88,8 @@ export function analyze(
     checkPlaintextToStrict(resource, set, report);
   }
   const sidecars = ofKind<SidecarSpec>("Sidecar");
-  for (const resource of sidecars) {
-    checkDeprecatedSidecar(resource, report);
-    checkScope(resource, set, workloads, report);
-  }
+  for (const resource of sidecars) checkDeprecatedSidecar(resource, report);
+  checkScopes(sidecars, virtualServices, set, workloads, report);
   checkSidecars(sidecars, report);
   checkMeshModes(ofKind<MeshModeSpec>("MeshMode"), workloads, mesh.rootNamespace, report);
   checkHostPolicies(

@@ -4,6 +4,7 @@ import { expandRules, type Rule } from "../compile/delegate.js";
 import { isOfOthers } from "../compile/routed-ports.js";
 import { ClientView } from "../compile/view.js";
 import type { SidecarSpec } from "../kind/sidecar.js";
+import type { HttpMatchSpec, VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Path, Resource } from "../resource.js";
 import type { Workload } from "../snapshot/workload.js";
 import { type Finding, placeOf } from "./finding.js";
@@ -12,14 +13,33 @@ import type { AnalyzedSet } from "./views.js";
 
 const OUT_OF_SCOPE = "IM0314";
 
-/** Of callers in the Sidecar's namespace: whom one of the root namespace means besides, nobody knows beforehand. */
-export function checkScope(
+/** Of callers in a Sidecar's namespace: whom one of the root namespace means besides, nobody knows beforehand. */
+export function checkScopes(
+  sidecars: readonly Resource<SidecarSpec>[],
+  virtualServices: readonly Resource<VirtualServiceSpec>[],
+  set: AnalyzedSet,
+  workloads: readonly Workload[],
+  report: Finding,
+): void {
+  const rules = virtualServices.flatMap(({ spec }) => spec.http ?? []);
+  const anyDivided = rules.some(({ match = [] }) => match.some(isForOne) && !match.every(isForOne));
+  for (const sidecar of sidecars) {
+    const { egress = [] } = sidecar.spec;
+    // Nothing else keeps from callers what rules send to, and to look through each one's eyes takes its time.
+    if (egress.some(({ port }) => port !== undefined) || (anyDivided && egress.length > 0)) {
+      checkScope(sidecar, set, workloads, report);
+    }
+  }
+}
+
+const isForOne = ({ sourceNamespace }: HttpMatchSpec): boolean => Boolean(sourceNamespace);
+
+function checkScope(
   sidecar: Resource<SidecarSpec>,
   { resources, viewOf }: AnalyzedSet,
   workloads: readonly Workload[],
   report: Finding,
 ): void {
-  if ((sidecar.spec.egress ?? []).length === 0) return;
   const { namespace, spec } = sidecar;
   const client = { namespace, service: "", labels: spec.workloadSelector?.labels ?? {} };
   const others = resources.filter(({ kind }) => kind !== "Sidecar");
@@ -40,7 +60,7 @@ function checkRule(
 ): void {
   const { namespace } = sidecar;
   const ofOthers = isOfOthers(spec, namespace);
-  if (ofOthers && spec.match?.every(({ sourceNamespace }) => sourceNamespace)) return; // none of them is asked
+  if (ofOthers && spec.match?.every(isForOne)) return; // none of them is asked
   for (const { destination, path } of routeDestinations({ http: [spec] })) {
     const { host = "", port } = destination;
     const wanted = port?.number;
