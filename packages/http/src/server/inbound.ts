@@ -1,6 +1,6 @@
 /**
- * The inbound half of a mesh: enters the context once per request. The ways for a request to come in stand beside each other on
- * purpose: each must pass the same doors in the same order, and here it shows when one does not.
+ * The inbound half of a mesh: enters the context once per request. More than 400 lines, because the ways for a request to come in
+ * stand beside each other: each must pass the same doors in the same order, and here it shows when one does not.
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -20,7 +20,8 @@ import { InboundCounts } from "./inbound/inbound-counts.js";
 import { InboundLimits } from "./inbound/inbound-limits.js";
 import { LeavingRequests } from "./inbound/leaving-requests.js";
 import { onVerdict } from "./inbound/on-verdict.js";
-import { dropBaggage, identified, lineOf, REQUEST_ID_HEADER, takeHeaders } from "./inbound-headers.js";
+import { runWithin } from "./inbound/run-within.js";
+import { dropBaggage, identified, takeHeaders } from "./inbound-headers.js";
 import { type Answer, type InboundEngine, InboundRequest } from "./inbound-request.js";
 import type { AnyServer } from "./patch-servers.js";
 import { foldsPathCase } from "./path-case.js";
@@ -289,8 +290,7 @@ export class Inbound {
     if (inbound.malformedTrace) this.#counts.malformedTraces += 1;
     if (tracing === undefined && sinks?.any !== true) return;
     const facts = new RequestFacts(carrier, head, socket, inbound.startedAt, store?.current?.version ?? 0);
-    facts.requestId = lineOf(inbound.forward, REQUEST_ID_HEADER);
-    facts.traceparent = lineOf(inbound.forward, "traceparent");
+    facts.takeIds(inbound.forward);
     inbound.facts = facts;
     this.#engine.watchStalls?.(inbound.startedAt);
     if (tracing !== undefined) inbound.span = tracing.startRequest(inbound, facts);
@@ -339,10 +339,9 @@ export class Inbound {
 
   /** To the application. */
   #hand<Result>(inbound: InboundRequest, work: () => Result): Result {
-    const { facts, span } = inbound;
-    const { contexts, clock } = this.#engine;
-    if (facts !== undefined && facts.servedAt === 0) facts.servedAt = clock.now();
-    return span === undefined ? contexts.run(inbound, work) : contexts.run(inbound, () => span.run(work));
+    const { facts } = inbound;
+    if (facts !== undefined && facts.servedAt === 0) facts.servedAt = this.#engine.clock.now();
+    return runWithin(this.#engine, inbound, work);
   }
 
   /** Everybody hears what became of it. */

@@ -1,6 +1,7 @@
 /**
  * All parts of one mesh. Made at once, so that calls and servers can be taken at once; the registry, the compiler and
- * the admin endpoint are loaded by `start`, while calls wait for the first snapshot.
+ * the admin endpoint are loaded by `start`, while calls wait for the first snapshot. More than 400 lines: each part is a class
+ * elsewhere, and what they know of each other is written here.
  */
 
 import { isMainThread } from "node:worker_threads";

@@ -4,7 +4,6 @@ import { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { Arrival, InboundContext, Passage, Rejection } from "@inmesh/core";
-import { lineOf, REQUEST_ID_HEADER } from "../inbound-headers.js";
 import type { InboundEngine } from "../inbound-request.js";
 import { InboundRecord } from "../record/inbound-record.js";
 import { type EndedBy, type Leaving, type LeavingHooks, leavesBySocket, leavesByStream } from "../record/leaving.js";
@@ -17,6 +16,7 @@ import type { TurnedAway } from "../tls/turned-away.js";
 import type { InboundCounts } from "./inbound-counts.js";
 import type { InboundLimits } from "./inbound-limits.js";
 import { onVerdict } from "./on-verdict.js";
+import { runWithin } from "./run-within.js";
 
 const SWITCHED = 101;
 
@@ -67,9 +67,9 @@ export class LeavingRequests {
     work: () => Result,
     { received, answer, met, arrival, edit, limited, gone }: LeavingRequest,
   ): Result | true {
-    const judged = this.#judged.get(carrier);
-    if (judged !== undefined) return this.#within(judged, work);
     const { engine, security, limits, counts } = this.#options;
+    const judged = this.#judged.get(carrier);
+    if (judged !== undefined) return runWithin(engine, judged, work);
     const { guard, clock } = engine;
     const turnedAway = security?.meetLeaving(socket, head);
     const { context, leaving } = this.#begin(head, carrier, socket, received);
@@ -85,7 +85,7 @@ export class LeavingRequests {
     met?.();
     const handOver = (): Result => {
       if (leaving !== undefined) leaving.facts.servedAt = clock.now();
-      return this.#within(context, work);
+      return runWithin(engine, context, work);
     };
     return onVerdict(guard?.active === true ? guard.enter(arrival(context), clock.now()) : undefined, {
       refuse: deny,
@@ -119,16 +119,9 @@ export class LeavingRequests {
       leaving = leavesByStream(context, carrier, facts, new StreamAnswer(carrier), this.#hooks);
     }
     const { facts } = leaving;
-    facts.requestId = lineOf(context.forward, REQUEST_ID_HEADER);
-    facts.traceparent = lineOf(context.forward, "traceparent");
+    facts.takeIds(context.forward);
     if (tracing !== undefined) context.span = tracing.startRequest(context, facts);
     return { context, leaving };
-  }
-
-  #within<Result>(context: InboundContext, work: () => Result): Result {
-    const { span } = context;
-    const { contexts } = this.#options.engine;
-    return span === undefined ? contexts.run(context, work) : contexts.run(context, () => span.run(work));
   }
 
   /** With the answer: the connection may live for days. */

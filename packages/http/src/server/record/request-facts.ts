@@ -4,6 +4,7 @@ import { IncomingMessage, ServerResponse } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import type { InboundHead } from "@inmesh/core";
+import { lineOf, REQUEST_ID_HEADER } from "../inbound-headers.js";
 import type { Answer } from "../inbound-request.js";
 import type { RequestHead } from "../request-head.js";
 import { StreamAnswer } from "../stream-answer.js";
@@ -66,6 +67,12 @@ export class RequestFacts implements InboundHead {
     const grpc = !(carrier instanceof IncomingMessage) && isGrpc(this.header("content-type"));
     if (grpc) countMessages(carrier);
     if (mayHaveBody(head)) countBody(carrier, grpc);
+  }
+
+  /** @param forward what is handed on to calls made for it, flat */
+  takeIds(forward: readonly string[]): void {
+    this.requestId = lineOf(forward, REQUEST_ID_HEADER);
+    this.traceparent = lineOf(forward, "traceparent");
   }
 
   get headers(): RequestHead["headers"] {
