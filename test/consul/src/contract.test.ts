@@ -27,20 +27,24 @@ describe.skipIf(binary === undefined).each([1, 3] as const)("with %i", (size) =>
   async function fixture(): Promise<RegistryFixture> {
     round += 1;
     const opened: ConsulRegistry[] = [];
-    const open = (server: number, more: object = {}): ConsulRegistry => {
+    const make = (server: number, more: object = {}): ConsulRegistry => {
       const port = relays[server % size]!.port; // in range
       const target: ConsulTarget = targetOf(port, { prefix: `round-${round}` });
-      const registry = new ConsulRegistry({ target, parse: parseDocuments, scope: "all", ...more });
+      return new ConsulRegistry({ target, parse: parseDocuments, scope: "all", ...more });
+    };
+    const open = (server: number): ConsulRegistry => {
+      const registry = make(server);
       opened.push(registry);
       return registry;
     };
     const writer = open(0);
+    const dying = make(0, { clock: new FakeClock() });
     return {
       store: writer.store,
       registrar: writer.registrar,
       openSource: () => open(1),
       openStore: () => open(2).store,
-      dyingRegistrar: open(0, { clock: new FakeClock() }).registrar,
+      dyingRegistrar: dying.registrar,
       goAway: async () => {
         await Promise.all(relays.map((relay) => relay.close()));
         return async () => {
@@ -54,6 +58,7 @@ describe.skipIf(binary === undefined).each([1, 3] as const)("with %i", (size) =>
       close: async () => {
         for (const relay of relays) relay.behaviour = undefined;
         await Promise.all(opened.map((registry) => registry.close()));
+        dying.client.close();
         await Promise.all(servers.servers.map(forget)); // the dead do not deregister
         await Promise.all(servers.servers.map(showsNobody));
       },

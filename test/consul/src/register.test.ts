@@ -83,7 +83,12 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     await expect.poll(() => statusOf(spec), { timeout: 5_000 }).toBe("critical");
     clock.advance(400);
     await expect.poll(() => statusOf(spec), { timeout: 5_000 }).toBe("passing");
-    await handle.remove();
+    const removal = handle.remove();
+    await expect.poll(() => statusOf(spec), { timeout: 5_000 }).toBe("critical"); // its farewell
+    await expect.poll(() => clock.pending, { interval: 2 }).toBe(1);
+    clock.advance(300);
+    await removal;
+    expect(await statusOf(spec)).toBeUndefined();
   });
 
   it("leaves when it is told to, and a reader hears of it well before a drain stops waiting", async () => {
@@ -95,9 +100,12 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     const reader = watched(other);
     await reader.until(({ leases }) => leases.length === 1);
     const leftAt = performance.now();
+    const told = reader.until(({ leases }) => leases.every(({ healthy }) => healthy === false));
     const gone = reader.until(({ leases }) => leases.length === 0);
-    await handle.remove();
+    const removal = handle.remove();
+    expect((await told).leases).toMatchObject([{ leaving: true }]); // a farewell, by which it is told from what is forgotten
     await gone;
+    await removal;
     expect(performance.now() - leftAt).toBeLessThan(1_000); // propagationDelayMs
     await handle.remove();
     expect(await entries(spec.service)).toEqual([]);

@@ -2,6 +2,7 @@
 
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
+import { LEAVING } from "./check.js";
 import type { ServiceInstance } from "./instance.js";
 import { record, textOf } from "./read.js";
 
@@ -62,6 +63,14 @@ export class Agent {
       if (error instanceof ConsulError && (error.status === 404 || error.status === 500)) return false;
       throw error;
     }
+  }
+
+  /** Nobody calls it from now on, and its end comes as a surprise to nobody. @throws {ConsulError} */
+  async sayFarewell(id: string, request: AgentRequest): Promise<void> {
+    await this.#client.own(
+      (api, common) => api.agent.check.fail({ id: checkId(id), note: LEAVING, ...common }),
+      request,
+    );
   }
 
   /** Nothing when it is not known. @throws {ConsulError} */

@@ -5,6 +5,14 @@ import { record } from "./read.js";
 /** As Consul orders them, the worst first. */
 export type CheckStatus = "critical" | "warning" | "passing";
 
+/** What the check of an instance says whose process is about to deregister it. */
+export const LEAVING = "leaving: the process takes itself out";
+
+/** Its process said so: that it is gone soon is no loss of memory. */
+export function isLeaving(checks: unknown): boolean {
+  return Array.isArray(checks) && checks.some((check) => record(check)["Output"] === LEAVING);
+}
+
 /** The worst status counts, also of the checks of its node. Maintenance is critical; without a check it passes. */
 export function statusOf(checks: unknown): CheckStatus {
   let worst: CheckStatus = "passing";

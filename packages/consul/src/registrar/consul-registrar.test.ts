@@ -115,7 +115,7 @@ describe("ConsulRegistrar", () => {
     clock.step();
     await agent.came("/register", 8);
     await expect.poll(() => registrar.problem).toBeUndefined();
-    await handle.remove();
+    await ended(clock, handle.remove());
     expect([...agent.services.keys()]).toEqual([]);
   });
 
@@ -177,9 +177,39 @@ describe("ConsulRegistrar", () => {
     await using _ = agent;
     const handle = await registrar.register(spec);
     void handle.update({ labels: { version: "v2" } });
-    await Promise.all([handle.remove(), handle.remove()]);
+    await ended(clock, handle.remove(), handle.remove());
     await handle.update({ labels: { version: "v3" } });
     expect([agent.services.size, count(agent, "/deregister/"), clock.pending]).toEqual([0, 1, 0]);
+  });
+
+  it("says farewell before it deregisters, and stays for readers to hear of it; callers, whom nobody calls, just go", async () => {
+    const { agent, clock, registrar } = await open();
+    await using _ = agent;
+    const [serving, caller] = [
+      await registrar.register(spec),
+      await registrar.register({ ...spec, instance: "b", ports: [] }),
+    ];
+    await caller.remove();
+    expect(count(agent, "/check/fail/")).toBe(0);
+    const removal = serving.remove();
+    await idle(clock, 1);
+    expect(agent.requests.at(-1)).toBe(
+      `PUT /v1/agent/check/fail/service%3A${ID}?note=leaving%3A%20the%20process%20takes%20itself%20out`,
+    );
+    clock.advance(299);
+    expect([...agent.services.keys()]).toEqual([ID]);
+    clock.advance(1);
+    await removal;
+    expect([...agent.services.keys()]).toEqual([]);
+  });
+
+  it("deregisters at once where no farewell can be said", async () => {
+    const { agent, registrar } = await open();
+    await using _ = agent;
+    const handle = await registrar.register(spec);
+    agent.broken = (line) => (line.includes("/fail/") ? { status: 500, text: "" } : undefined);
+    await handle.remove();
+    expect([...agent.services.keys()]).toEqual([]);
   });
 
   it("tries again to deregister, and gives up in time with a word on what happens then", async () => {
@@ -188,6 +218,8 @@ describe("ConsulRegistrar", () => {
     const handle = await registrar.register(spec);
     agent.broken = (line) => (line.includes("/deregister/") ? { status: 500, text: "No cluster leader" } : undefined);
     const removing = handle.remove();
+    await idle(clock, 1);
+    clock.step(); // readers have heard the farewell
     for (let tries = 1; ; tries++) {
       await agent.came("/deregister/", tries);
       await expect.poll(() => clock.pending + warnings.length).toBe(1);
@@ -203,7 +235,7 @@ describe("ConsulRegistrar", () => {
   });
 
   it("removes at once what a killed predecessor on this machine left, and nobody else", async () => {
-    const { agent, registrar } = await open();
+    const { agent, clock, registrar } = await open();
     await using _ = agent;
     const others: (Partial<LeaseSpec> & { readonly instance: string })[] = [
       { instance: "killed", pid: 4_711 },
@@ -223,6 +255,9 @@ describe("ConsulRegistrar", () => {
     const swept = count(agent, "/v1/agent/services");
     await registrar.register(spec);
     await agent.came("/v1/agent/services", swept + 1);
+    await agent.came("/check/fail/"); // the dead cannot say farewell: it is said for them
+    await idle(clock, 2);
+    clock.step();
     await expect
       .poll(() => [...agent.services.keys()].sort())
       .toEqual([...["shop.payments.payments", ID, "shop.reviews.elsewhere", "shop.reviews.sibling"]]);
@@ -245,6 +280,8 @@ describe("ConsulRegistrar", () => {
     expect(ends).toHaveLength(1);
     agent.broken = (line) => (line.includes(`/deregister/${ID}`) ? { status: 500, text: "" } : undefined);
     ends[0]?.();
+    await idle(clock, 2);
+    clock.advance(250); // half of the time
     await expect.poll(() => [...agent.services.keys()]).toEqual([ID]);
     for (let tries = 1; clock.pending > 0; tries++) {
       await agent.came(`/deregister/${ID}`, tries);
@@ -259,7 +296,7 @@ describe("ConsulRegistrar", () => {
     await using _ = agent;
     for (const instance of ["a", "b", "c"]) await registrar.register({ ...spec, instance });
     expect(agent.services.size).toBe(3);
-    await registrar.close();
+    await ended(clock, registrar.close());
     expect([agent.services.size, clock.pending, ends.length]).toEqual([0, 0, 0]);
   });
 });
@@ -268,6 +305,19 @@ describe("ConsulRegistrar", () => {
 async function idle(clock: FakeClock, timers: number): Promise<void> {
   await settle();
   await expect.poll(() => clock.pending, { interval: 2 }).toBe(timers);
+}
+
+/** Lets time pass until all of it is done. */
+async function ended(clock: FakeClock, ...removals: readonly Promise<void>[]): Promise<void> {
+  let over = false;
+  const all = Promise.all(removals).finally(() => {
+    over = true;
+  });
+  while (!over) {
+    await settle();
+    if (clock.pending > 0) clock.step();
+  }
+  await all;
 }
 
 /** Lets the next try come, and waits for what came of it. */

@@ -13,6 +13,7 @@ import { type Host, leaseName, registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { Agent } from "./agent.js";
+import { sayFarewell } from "./farewell.js";
 import { HeldInstance } from "./held-instance.js";
 import { leaseOf, type Machine, machineOf, type ServiceInstance, toServiceInstance } from "./instance.js";
 
@@ -112,7 +113,7 @@ export class ConsulRegistrar implements Registrar {
    * that it is gone.
    */
   async #sweep({ ID, Name }: ServiceInstance): Promise<void> {
-    const { client, host } = this.#options;
+    const { client, clock, host } = this.#options;
     const [namespace, service] = ID.split(".");
     try {
       const request = { timeoutMs: SWEEP_MS, background: true };
@@ -120,7 +121,9 @@ export class ConsulRegistrar implements Registrar {
         const lease = leaseOf({ Service: found }, client.target);
         if (lease === undefined || lease.name === ID) continue;
         if (lease.namespace !== namespace || lease.service !== service) continue; // callers are all in one place
-        if (isGone(lease.pid, machineOf(found), host)) await this.#agent.deregister(lease.name, request);
+        if (!isGone(lease.pid, machineOf(found), host)) continue;
+        if (lease.ports.length > 0) await sayFarewell(this.#agent, lease.name, clock, request);
+        await this.#agent.deregister(lease.name, request);
       }
     } catch {
       // Its check will turn critical.

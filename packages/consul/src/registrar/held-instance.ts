@@ -10,6 +10,7 @@
 import { type Clock, type LeaseSpec, type Random, sleep, type Timer } from "@inmesh/core";
 import { backoffMs } from "@inmesh/core/internal";
 import type { Agent } from "./agent.js";
+import { sayFarewell } from "./farewell.js";
 import type { ServiceInstance } from "./instance.js";
 
 export interface HeldInstanceOptions {
@@ -127,6 +128,8 @@ export class HeldInstance {
   async #remove(withinMs: number): Promise<void> {
     const { agent, clock, random, onStuck } = this.#options;
     const startedAt = clock.now();
+    const isCalled = this.#everWritten && this.#lease.ports.length > 0;
+    if (isCalled) await sayFarewell(agent, this.#instance.ID, clock, { timeoutMs: withinMs });
     for (let failures = 0; ; ) {
       const leftMs = startedAt + withinMs - clock.now();
       try {

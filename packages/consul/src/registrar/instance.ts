@@ -9,7 +9,7 @@ import type { Locality, WorkloadPort } from "@inmesh/model";
 import type { ConsulTarget } from "../client/consul-target.js";
 import { isConnectId } from "../connect/connect-name.js";
 import { CALLERS_SERVICE, consulName, serviceOf } from "../service-name.js";
-import { statusOf, weightOf } from "./check.js";
+import { isLeaving, statusOf, weightOf } from "./check.js";
 import { escapePart, escapeText, formatMeta, type Meta, readFact, readLabels, readMeta, unescapeText } from "./meta.js";
 import { record, textOf } from "./read.js";
 
@@ -116,6 +116,7 @@ export function leaseOf(entry: unknown, { namespace: home }: Pick<ConsulTarget, 
     inmeshVersion: unescapeText(readFact(meta, "version")) ?? "",
     schemaVersion,
     ...(weight === 0 && { healthy: false }),
+    ...(isLeaving(checks) && { leaving: true }),
   };
 }
 

@@ -80,11 +80,11 @@ export class ScriptedAgent {
       this.services.set(body.ID, body);
       return done;
     }
-    const pass = /^PUT \/v1\/agent\/check\/pass\/service%3A([^?]*)/.exec(line)?.[1];
-    if (pass !== undefined) {
-      return this.services.has(pass)
+    const checked = /^PUT \/v1\/agent\/check\/(?:pass|fail)\/service%3A([^?]*)/.exec(line)?.[1];
+    if (checked !== undefined) {
+      return this.services.has(checked)
         ? done
-        : { status: 500, text: `CheckID "service:${pass}" does not have associated TTL` };
+        : { status: 500, text: `CheckID "service:${checked}" does not have associated TTL` };
     }
     const gone = /^PUT \/v1\/agent\/service\/deregister\/([^?]*)/.exec(line)?.[1];
     if (gone !== undefined) {

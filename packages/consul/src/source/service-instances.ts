@@ -2,7 +2,7 @@
 
 import type { Lease } from "@inmesh/core";
 import type { Workload } from "@inmesh/model";
-import { statusOf } from "../registrar/check.js";
+import { isLeaving, statusOf } from "../registrar/check.js";
 import type { HealthEntry } from "./health-entry.js";
 
 /** One of the mesh, or one that others registered. */
@@ -53,11 +53,11 @@ export class ServiceInstances {
   }
 }
 
-/** All that is read of it, in one text; not the output of checks, which changes at every check. */
+/** All that is read of it, in one text; not what else checks say, which changes at every check. */
 function contentOf(entry: HealthEntry): string {
   const { Node, Service } = entry;
   const { ID, Kind, Address, Port, Tags, Meta, TaggedAddresses, Weights } = Service;
   const service = [ID, Kind, Service.Service, Address, Port, Tags, Meta, TaggedAddresses, Weights];
   const node = [Node.Node, Node.Address, Node.Datacenter, Node.TaggedAddresses, Node.Meta];
-  return JSON.stringify([statusOf(entry.Checks), service, node]);
+  return JSON.stringify([statusOf(entry.Checks), isLeaving(entry.Checks), service, node]);
 }

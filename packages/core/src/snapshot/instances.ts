@@ -13,7 +13,7 @@ export interface Instance {
 }
 
 export interface InstanceChange {
-  /** By the name of their service: told before, and not now. */
+  /** By the name of their service: told before, and not now, though nobody said farewell for them. */
   readonly lost: ReadonlyMap<string, readonly Instance[]>;
   /** How many there were, of every service of which one came, went or changed. */
   readonly had: ReadonlyMap<string, number>;
@@ -45,8 +45,9 @@ export class Instances {
       this.#byKey.set(instance.key, instance);
     }
     const lost = new Map<string, Instance[]>();
+    const leaving = new Set(now.flatMap((item) => (isLease(item) && item.leaving === true ? instanceKey(item) : [])));
     for (const instance of gone) {
-      if (this.#byKey.has(instance.key)) continue;
+      if (this.#byKey.has(instance.key) || leaving.has(instance.key)) continue;
       const others = lost.get(instance.service);
       if (others === undefined) lost.set(instance.service, [instance]);
       else others.push(instance);

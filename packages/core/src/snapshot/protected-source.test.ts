@@ -247,6 +247,48 @@ describe("ProtectedSource", () => {
     expect([used, setup().held.use]).toEqual([["reviews"], undefined]);
   });
 
+  describe("where processes say farewell", () => {
+    const leaving = (lease: Lease): Lease => ({ ...lease, healthy: false, leaving: true });
+
+    it("keeps who vanishes without one, one after the other, and lets go who said it, all at once", () => {
+      const { source, held, names } = setup({ farewells: true });
+      source.say({ leases: TEN });
+      for (let left = 9; left >= 0; left--) {
+        source.say({ leases: TEN.slice(0, left) });
+        expect(names()).toHaveLength(10);
+      }
+      source.say({ leases: TEN });
+      expect(held.status.held).toBeUndefined();
+      source.say({ leases: TEN.map(leaving) });
+      expect(held.status.held).toBeUndefined();
+      source.say({});
+      expect([names(), held.status.held]).toEqual([[], undefined]);
+    });
+
+    it("obeys what checks say of one, what replaced it, and its refusal", () => {
+      const { source, held, names } = setup({ farewells: true });
+      const told = () => names().length + 10 * (held.status.held?.[0]?.instances.length ?? 0);
+      source.say({ leases: TEN });
+      source.say({ leases: [{ ...FIRST, healthy: false }, SECOND, ...OTHERS] });
+      expect(told()).toBe(10); // it is told, as one that must not be called
+      source.say({ leases: [shopLease("reviews", "r-90"), SECOND, ...OTHERS] });
+      source.say({ leases: [shopLease("reviews", "r-91"), SECOND, ...OTHERS] });
+      expect(told()).toBe(10);
+      source.say({ leases: [SECOND, ...OTHERS] });
+      expect(told()).toBe(20);
+      held.refused("127.0.0.1:3091");
+      expect(told()).toBe(9);
+    });
+
+    it("knows no farewell of instances that others registered", () => {
+      const { source, names } = setup({ farewells: true });
+      const workloads = [1, 2, 3].map((n) => shopWorkload("db", `d-${n}`));
+      source.say({ workloads });
+      source.say({ workloads: workloads.slice(1) });
+      expect(names("db")).toEqual(["d-2", "d-3"]);
+    });
+  });
+
   it("leaves no timer behind and closes its source", async () => {
     const { source, held, clock } = setup();
     source.say({ leases: TEN });

@@ -6,6 +6,9 @@
  * A mass is more than a share of a service's instances, and a few at least; or all there were. What was replaced in the
  * same view is not lost: a service counts by how many fewer it has. Losses one by one are obeyed at once, however many
  * they become: that is how processes leave. So is a registry that is away no loss: its source keeps telling the last view.
+ *
+ * Where processes say farewell before they remove their lease, one that vanishes without it was forgotten by the registry
+ * and is a suspect by itself, and none that said it ever is.
  */
 
 import type { Workload } from "@inmesh/model";
@@ -26,6 +29,8 @@ export interface Protection {
 export interface ProtectedSourceOptions extends Protection {
   readonly source: Source;
   readonly clock?: Clock;
+  /** Whether leases are told as `leaving` before they vanish, unless the registry lost them. @default false */
+  readonly farewells?: boolean;
   /** A line when instances are held back, and one when none is any more. @default nobody hears it */
   readonly onHeld?: OnHeld;
 }
@@ -48,6 +53,7 @@ export class ProtectedSource implements Source {
   readonly #windowMs: number;
   readonly #share: number;
   readonly #least: number;
+  readonly #farewells: boolean;
   readonly #notices: HeldNotices;
   readonly #listeners: ((view: RegistryView) => void)[] = [];
   /** As the registry tells it. */
@@ -63,12 +69,14 @@ export class ProtectedSource implements Source {
   #timer: Timer | undefined;
 
   constructor(options: ProtectedSourceOptions) {
-    const { source, clock = systemClock, windowMs = 30_000, percent = 50, least = 3, onHeld = () => {} } = options;
+    const { source, clock = systemClock, windowMs = 30_000, percent = 50, least = 3 } = options;
+    const { farewells = false, onHeld = () => {} } = options;
     this.#source = source;
     this.#clock = clock;
     this.#windowMs = windowMs;
     this.#share = percent / 100;
     this.#least = least;
+    this.#farewells = farewells;
     this.#notices = new HeldNotices(clock, windowMs, onHeld, () => this.#held);
     if (source.use !== undefined) this.use = (service) => source.use?.(service);
   }
@@ -116,12 +124,21 @@ export class ProtectedSource implements Source {
   #judge({ lost, had }: InstanceChange): void {
     const taken = this.#instances.endpoints();
     this.#dropReturned(taken);
+    if (this.#windowMs === 0) return;
     for (const [service, instances] of lost) {
       const before = had.get(service) ?? 0;
       const left = this.#instances.count(service);
       const isMass = before - left > this.#share * before && (instances.length >= this.#least || left === 0);
-      if (isMass && this.#windowMs > 0) this.#hold(service, instances, before, taken);
+      const held = isMass ? instances : left < before ? this.#forgotten(instances) : [];
+      if (held.length > 0) this.#hold(service, held, before, taken);
     }
+  }
+
+  /** Those that are told no more at all, though their process would have said so before. */
+  #forgotten(lost: readonly Instance[]): readonly Instance[] {
+    if (!this.#farewells) return [];
+    const told = new Set(this.#told?.leases.map(({ name }) => name));
+    return lost.filter(({ item }) => isLease(item) && !told.has(item.name));
   }
 
   /** @param taken endpoints of instances that are told */

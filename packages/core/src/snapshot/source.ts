@@ -41,6 +41,8 @@ export interface Lease extends LeaseSpec {
   readonly name: string;
   /** False: the registry's own checks say that it must not be called. @default true */
   readonly healthy?: boolean;
+  /** The process said that it is about to remove it. @default false */
+  readonly leaving?: boolean;
 }
 
 /**

@@ -22,6 +22,7 @@ export function openConsul(
     registrar: registry.registrar,
     shared: { host, port, agentAddress: () => registry.registrar.agentAddress() },
     credentials: (wanted) => new ConnectSource({ client: registry.client, clock, random, ...wanted }),
+    farewells: true,
     server: `${host.includes(":") ? `[${host}]` : host}:${port}`,
   };
 }

@@ -30,6 +30,8 @@ export interface OpenRegistry {
   readonly state: StateFile | undefined;
   /** Where its own traffic goes, which is none of the mesh's business: `host:port`, as option `exclude` takes it. */
   readonly server?: string;
+  /** Whether processes of the mesh say there that they leave, before they remove their lease. @default false */
+  readonly farewells?: boolean;
   /** Certificates of its own authority, where it has one. */
   readonly credentials?: (options: CredentialOptions) => CredentialSource;
   /** Of one that other machines use, too: callers may be on any of them. */

@@ -10,7 +10,7 @@ import type { MeshSettings } from "../settings/resolve-settings.js";
 import type { OpenRegistry } from "./open-registry.js";
 
 export interface RegistryGuardOptions {
-  readonly registry: Pick<OpenRegistry, "url" | "source" | "state" | "server">;
+  readonly registry: Pick<OpenRegistry, "url" | "source" | "state" | "server" | "farewells">;
   readonly settings: Pick<MeshSettings, "protectionMs" | "protectionPercent" | "protectionLeast">;
   readonly clock: Clock;
   readonly log: Pick<Log, "warn" | "info">;
@@ -26,7 +26,7 @@ export class RegistryGuard {
   readonly #absence: AbsenceLog | undefined;
 
   constructor({ registry, settings, clock, log, onEvent, pipeline }: RegistryGuardOptions) {
-    const { source, server, state, url } = registry;
+    const { source, server, farewells, state, url } = registry;
     const say = (write: (message: string) => void) => (message: string) => {
       write(message);
       onEvent(message);
@@ -41,6 +41,7 @@ export class RegistryGuard {
             windowMs: settings.protectionMs,
             percent: settings.protectionPercent,
             least: settings.protectionLeast,
+            farewells: farewells === true,
             onHeld: (message, level) => (level === "info" ? info(message) : warn(message)),
           });
     this.source = new RememberedServices({ source: this.#protected ?? source, clock });

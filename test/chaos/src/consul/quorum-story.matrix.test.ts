@@ -7,9 +7,7 @@ import { type QuorumStory, quorumStory } from "./quorum-story.js";
 const binary = findConsul("calls while Consul loses its leader, its quorum and an agent's memory");
 
 // `npm run chaos -- consul` is the same in full. Four Consuls and six processes start here, beside whatever the machine does.
-// An agent that forgot everything takes its instances out one after the other. Where it is slow, more than a tenth of a second
-// lies between the first and the next, so that the first is gone before there is a mass to hold back; the others stay.
-const FORM = { perSecond: 100, withoutQuorumMs: 4_000, fewestEndpoints: 2 };
+const FORM = { perSecond: 100, withoutQuorumMs: 4_000 };
 const MOST_RUNS = 2;
 
 it.skipIf(binary === undefined)(

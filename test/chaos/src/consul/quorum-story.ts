@@ -17,8 +17,6 @@ export interface QuorumForm {
   readonly perSecond: number;
   /** How long there is no quorum, in ms. */
   readonly withoutQuorumMs: number;
-  /** So many endpoints a caller has at any time. @default all */
-  readonly fewestEndpoints?: number;
 }
 
 export interface QuorumStory {
@@ -195,9 +193,7 @@ export async function quorumStory(
       ...tallies.flatMap(({ name, postsExecutedTwice: twice }) =>
         twice > 0 ? [`${name}: ${twice} POSTs were carried out twice`] : [],
       ),
-      ...(fewestEndpoints < (form.fewestEndpoints ?? BACKENDS)
-        ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`]
-        : []),
+      ...(fewestEndpoints < BACKENDS ? [`a caller had ${fewestEndpoints} endpoints of ${BACKENDS}`] : []),
     ];
     const slow = (what: string, ms: number, most: number): string[] =>
       ms > most ? [`${what} after ${Math.round(ms)} ms`] : [];
