@@ -8,7 +8,7 @@ import { seededRandom, systemClock } from "@inmesh/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { attachServer } from "../src/server/handler.js";
 import { patchServers } from "../src/server/patch-servers.js";
-import { hasEnded, rawSocketOf } from "../src/server/tls/node-internals.js";
+import { hasEnded, rawSocketOf, resetOrClose } from "../src/server/tls/node-internals.js";
 import {
   ask,
   BUNDLES,
@@ -267,6 +267,39 @@ describe("a caller that never says who it is", () => {
     late.resetAndDestroy();
     await until(() => mesh.security.read().ports[0]?.pending === 0);
     expect(said(await ask(dialPlain(port))).peer).toBe("");
+  });
+});
+
+describe("a connection that the mesh breaks", () => {
+  it.each(["end", "nothing"] as const)("after %s of its own is gone, and so is its server", async (before) => {
+    const server = createNetServer({ allowHalfOpen: true });
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const peer = dialPlain(await listen(server));
+    const ended = hear(peer).ended;
+    const [socket] = await accepted;
+    const errors: Error[] = [];
+    socket.on("error", (error) => errors.push(error));
+    const gone = Promise.all([once(socket, "close"), once(server, "close")]);
+    if (before === "end") socket.end("x");
+    resetOrClose(socket);
+    server.close();
+    await gone; // it never came where Node was asked for a reset that libuv refuses
+    await ended;
+    expect(errors).toEqual([]);
+  });
+
+  it.each(["last", "first"] as const)("because the application resets it at its %s word is gone, too", async (word) => {
+    await using mesh = new SecuredMesh();
+    const { server, port } = await mesh.serve(({ socket }) => {
+      if (word === "last") socket.end("HTTP/1.1 200 OK\r\n\r\n");
+      socket.resetAndDestroy();
+    });
+    const caller = dial(port).resume();
+    const [[error]] = await Promise.all([once(caller, word === "last" ? "close" : "error"), caller.write(GET)]);
+    expect(error).toEqual(word === "last" ? false : expect.objectContaining({ code: "ECONNRESET" }));
+    const closed = once(server, "close");
+    server.close(); // node:http throws where it kept a parser
+    await closed;
   });
 });
 

@@ -21,7 +21,9 @@ describe.skipIf(binary === undefined)("an agent that comes back with nothing", (
     for (let n = 0; n < INSTANCES; n++)
       await writer.registrar.register({ ...lease(`i-${n}`), ports: [{ name: "http", number: 8000 + n }] });
     // The one asks the agent, the other a server that stays.
-    const readers = [open(agent.port), open(servers.servers[0]!.port)].map((source) => new ProtectedSource({ source, farewells: true }));
+    const readers = [open(agent.port), open(servers.servers[0]!.port)].map(
+      (source) => new ProtectedSource({ source, farewells: true }),
+    );
     const counts: number[][] = [[], []];
     for (const [index, reader] of readers.entries())
       reader.watch(({ leases }) => counts[index]?.push(leases.filter(({ healthy }) => healthy !== false).length));

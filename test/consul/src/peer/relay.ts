@@ -86,7 +86,7 @@ export class Relay implements AsyncDisposable {
     if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
     this.#server.close();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetOrClose(socket);
     await closed;
   }
 
@@ -112,7 +112,7 @@ export class Relay implements AsyncDisposable {
       const { connection: _, "transfer-encoding": __, "content-length": ___, ...kept } = headers;
       response.writeHead(status, { ...kept, "content-length": body.length }).end(body);
     };
-    const cut = (): void => void socket.resetAndDestroy();
+    const cut = (): void => resetOrClose(socket);
     const behave = this.behaviour ?? passes;
     try {
       await behave({ request: told, ask: () => this.#ask(request, response), send, cut, socket });
@@ -176,4 +176,10 @@ export const silent: Behaviour = () => {};
 /** Requests whose path begins so are treated so; all others as by `otherwise`. @default they pass */
 export function only(path: string, behaviour: Behaviour, otherwise: Behaviour = passes): Behaviour {
   return (exchange) => (exchange.request.path.startsWith(path) ? behaviour(exchange) : otherwise(exchange));
+}
+
+/** A reset while the socket's own end is under way leaves Node with a handle that never closes, and a process that never ends. */
+function resetOrClose(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }

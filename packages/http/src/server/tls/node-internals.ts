@@ -14,12 +14,27 @@ export function hasEnded(socket: Socket): boolean {
 }
 
 /**
+ * Resets the connection; one that cannot be reset is closed. A pipe has no reset; and where the socket's own end is under way
+ * libuv refuses (EINVAL) after Node has marked the handle as closed: it would stay open for good, its server would never
+ * close, and the process would spin at its exit.
+ */
+export function resetOrClose(socket: Socket): void {
+  if (socket.remoteAddress === undefined || isEnding(socket)) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+function isEnding({ writableEnded, writableFinished }: Socket): boolean {
+  return writableEnded && !writableFinished;
+}
+
+/**
  * An application that resets connections goes on doing so: Node has no reset for TLS (ERR_INVALID_HANDLE_TYPE), but the
- * connection below has one.
+ * connection below has one. It is closed by the one above, which otherwise were gone while its parser still runs: node:http
+ * would keep that parser, and throw when its server is closed.
  */
 export function letReset(secure: TLSSocket, raw: Socket): void {
   const resetAndDestroy = (): TLSSocket => {
-    raw.resetAndDestroy();
+    if (!isEnding(secure)) (raw as unknown as { resetAndClosing: boolean }).resetAndClosing = true;
     return secure.destroy();
   };
   Object.defineProperty(secure, "resetAndDestroy", { value: resetAndDestroy, configurable: true, writable: true });

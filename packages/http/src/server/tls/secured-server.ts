@@ -20,6 +20,7 @@ import {
   hasEnded,
   letReset,
   rawSocketOf,
+  resetOrClose,
   setProtocol,
   setServer,
   showAsPlain,
@@ -187,9 +188,7 @@ export class SecuredServer implements Reception {
     this.#leave(arrival);
     this.#security.refusals.note(reason, detail);
     socket.on("error", () => {});
-    if (socket.remoteAddress === undefined)
-      socket.destroy(); // a pipe cannot be reset
-    else socket.resetAndDestroy();
+    resetOrClose(socket);
   }
 
   /** What has waited too long for what it waits for; and connections that are not wanted any more. */

@@ -20,6 +20,7 @@ import { type Connection, connectionOf } from "./connection.js";
 import { forwardClientCert } from "./forwarded-client-cert.js";
 import { Handshakes } from "./handshakes.js";
 import { SERVER_TLS_LIMITS, type ServerTlsLimits, SWEEP_MS } from "./limits.js";
+import { resetOrClose } from "./node-internals.js";
 import { type KnownPeer, Peers } from "./peers.js";
 import { type Refusal, Refusals } from "./refusals.js";
 import { SecuredServer, type Security } from "./secured-server.js";
@@ -314,8 +315,7 @@ export class ServerSecurity implements Security {
   #refuse(socket: Socket, reason: Refusal): void {
     this.refusals.note(reason, socket.remoteAddress);
     socket.on("error", () => {});
-    if (socket.remoteAddress === undefined) socket.destroy();
-    else socket.resetAndDestroy();
+    resetOrClose(socket);
   }
 
   /** On a connection that came by no seam: before the mesh was there, by the application's own TLS, or by its own doing. */
