@@ -13,16 +13,14 @@ let port = 0;
 
 beforeAll(async () => {
   port = await freePort();
-  const app = { script: "shared.mjs", env };
+  // Of PM2's usual 1,600 ms a busy machine takes most before a process has left, and of its 3 s before the next one listens.
+  const app = { script: "shared.mjs", env, kill_timeout: 4_000, listen_timeout: 15_000 };
   await pm2.start(FIXTURES, [
     {
       ...app,
       name: "shared",
       exec_mode: "cluster",
       instances: 2,
-      // Of PM2's usual 1,600 ms a busy machine takes most before a worker has left, and of its 3 s before the next one listens.
-      kill_timeout: 4_000,
-      listen_timeout: 15_000,
       env: { ...env, INMESH_SERVICE: "shared", PORT: `${port}` },
     },
     { ...app, name: "one", exec_mode: "fork", env: { ...env, INMESH_SERVICE: "forked" } },
