@@ -4,7 +4,7 @@ import type { Clock, Timer } from "../runtime/clock.js";
 import type { HeldInstances } from "./source.js";
 
 /** Why one is held back no longer. */
-export type Fate = "back" | "replaced" | "refused" | "obeyed" | "unused";
+export type Fate = "back" | "left" | "replaced" | "refused" | "obeyed" | "unused";
 
 /**
  * @param level `info` when it is over, and where no service lost more than one or two: those were all it had, and mostly left
@@ -22,6 +22,7 @@ const MOST_NAMES = 3;
 
 const FATES: Readonly<Record<Fate, string>> = {
   back: "came back",
+  left: "left in order",
   replaced: "were replaced",
   refused: "refused connections",
   obeyed: "stayed away and are gone",

@@ -15,6 +15,8 @@ export interface Instance {
 export interface InstanceChange {
   /** By the name of their service: told before, and not now, though nobody said farewell for them. */
   readonly lost: ReadonlyMap<string, readonly Instance[]>;
+  /** Keys of those that came with a farewell. */
+  readonly leaving: ReadonlySet<string>;
   /** How many there were, of every service of which one came, went or changed. */
   readonly had: ReadonlyMap<string, number>;
 }
@@ -27,7 +29,7 @@ export class Instances {
   #leases: readonly Lease[] = [];
   #workloads: readonly Workload[] = [];
 
-  /** @returns undefined when no instance is another object than before */
+  /** @returns undefined when nothing came, went, changed or said farewell */
   update({ leases, workloads = [] }: RegistryView): InstanceChange | undefined {
     const [before, now] = difference<Lease | Workload>(this.#leases, leases);
     const [othersBefore, othersNow] = difference<Lease | Workload>(this.#workloads, workloads);
@@ -35,7 +37,8 @@ export class Instances {
     this.#workloads = workloads;
     const gone = [...before, ...othersBefore].filter(isCallable).map(instanceOf);
     const come = [...now, ...othersNow].filter(isCallable).map(instanceOf);
-    if (gone.length + come.length === 0) return undefined;
+    const leaving = new Set(now.flatMap((item) => (isLease(item) && item.leaving === true ? instanceKey(item) : [])));
+    if (gone.length + come.length + leaving.size === 0) return undefined;
     const had = new Map([...gone, ...come].map(({ service }) => [service, this.count(service)]));
     for (const { key, service, item } of gone) {
       if (this.#byKey.get(key)?.item === item && this.#byKey.delete(key)) this.#add(service, -1);
@@ -45,14 +48,13 @@ export class Instances {
       this.#byKey.set(instance.key, instance);
     }
     const lost = new Map<string, Instance[]>();
-    const leaving = new Set(now.flatMap((item) => (isLease(item) && item.leaving === true ? instanceKey(item) : [])));
     for (const instance of gone) {
       if (this.#byKey.has(instance.key) || leaving.has(instance.key)) continue;
       const others = lost.get(instance.service);
       if (others === undefined) lost.set(instance.service, [instance]);
       else others.push(instance);
     }
-    return { lost, had };
+    return { lost, leaving, had };
   }
 
   /** @param service `namespace/service` */

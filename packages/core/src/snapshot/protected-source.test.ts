@@ -280,6 +280,16 @@ describe("ProtectedSource", () => {
       expect(told()).toBe(9);
     });
 
+    it("lets a suspect go that says it after all", () => {
+      const { source, held, names } = setup({ farewells: true });
+      source.say({ leases: TEN });
+      source.say({ leases: TEN.map((lease) => ({ ...lease, healthy: false })) }); // nobody heard of their event loops
+      expect(held.status.held?.[0]?.instances).toHaveLength(10);
+      source.say({ leases: [leaving(FIRST), ...[SECOND, ...OTHERS].map((lease) => ({ ...lease, healthy: false }))] });
+      expect(held.status.held?.[0]?.instances).toHaveLength(9);
+      expect(names()).toContain("r-0"); // as one that is not called
+    });
+
     it("knows no farewell of instances that others registered", () => {
       const { source, names } = setup({ farewells: true });
       const workloads = [1, 2, 3].map((n) => shopWorkload("db", `d-${n}`));

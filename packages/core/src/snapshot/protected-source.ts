@@ -121,9 +121,9 @@ export class ProtectedSource implements Source {
     this.#show();
   }
 
-  #judge({ lost, had }: InstanceChange): void {
+  #judge({ lost, leaving, had }: InstanceChange): void {
     const taken = this.#instances.endpoints();
-    this.#dropReturned(taken);
+    this.#dropReturned(taken, leaving);
     if (this.#windowMs === 0) return;
     for (const [service, instances] of lost) {
       const before = had.get(service) ?? 0;
@@ -154,11 +154,12 @@ export class ProtectedSource implements Source {
     }
   }
 
-  /** Told again, under its name or at its address; or there are as many others as there were. */
-  #dropReturned(taken: ReadonlySet<string>): void {
+  /** Told again, under its name or at its address, or with a farewell; or there are as many others as there were. */
+  #dropReturned(taken: ReadonlySet<string>, leaving: ReadonlySet<string>): void {
     for (const [key, { service, endpoints }] of this.#suspects) {
       const full = this.#instances.count(service) >= (this.#before.get(service) ?? 0);
       if (this.#instances.has(key)) this.#drop(key, "back");
+      else if (leaving.has(key)) this.#drop(key, "left");
       else if (full || endpoints.every((endpoint) => taken.has(endpoint))) this.#drop(key, "replaced");
     }
   }
