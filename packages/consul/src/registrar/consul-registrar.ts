@@ -9,7 +9,7 @@ import {
   type Registrar,
   sleep,
 } from "@inmesh/core";
-import { type Host, leaseName, registryProblem } from "@inmesh/core/internal";
+import { atProcess, type Host, leaseName, registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { Agent } from "./agent.js";
@@ -147,8 +147,7 @@ export class ConsulRegistrar implements Registrar {
 }
 
 function onBeforeExit(fn: () => void): () => void {
-  process.once("beforeExit", fn);
-  return () => void process.removeListener("beforeExit", fn);
+  return atProcess("beforeExit", fn);
 }
 
 function isGone(pid: number, { host: id, started }: Machine, host: Host): boolean {

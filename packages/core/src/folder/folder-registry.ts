@@ -6,6 +6,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { Document, Problem } from "@inmesh/model";
 import { type Clock, systemClock } from "../runtime/clock.js";
+import { atProcess } from "../runtime/process-moments.js";
 import { type Random, systemRandom } from "../runtime/random.js";
 import { createHost, type Host } from "../snapshot/host.js";
 import type {
@@ -192,6 +193,5 @@ export class FolderRegistry implements Source, Store, Registrar {
 }
 
 function onProcessExit(fn: () => void): () => void {
-  process.once("exit", fn);
-  return () => void process.removeListener("exit", fn);
+  return atProcess("exit", fn);
 }

@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, wr
 import { join } from "node:path";
 import type { Clock } from "@inmesh/core";
 import type { OutcomeView } from "@inmesh/core/admin";
-import { DUMP_ENDING, DUMP_FOLDER, type DumpCause, type DumpHead, dumpText } from "@inmesh/core/internal";
+import { atProcess, DUMP_ENDING, DUMP_FOLDER, type DumpCause, type DumpHead, dumpText } from "@inmesh/core/internal";
 import type { TelemetryPart } from "./telemetry.js";
 
 /** Files of one service in one state directory; the oldest leave first. One process writes one for each cause at the most. */
@@ -32,7 +32,7 @@ export class RecordDumps implements TelemetryPart {
   #timer: { cancel(): void } | undefined;
   #dumpedAt = Number.NEGATIVE_INFINITY;
   #failed = false;
-  #crashing: ((error: unknown, origin: string) => void) | undefined;
+  #forgetCrash: (() => void) | undefined;
 
   constructor(options: RecordDumpsOptions) {
     this.#options = options;
@@ -41,8 +41,9 @@ export class RecordDumps implements TelemetryPart {
   /** From here on there is a place to write to, and a crash is noticed. @param directory state directory of the service */
   open(directory: string): void {
     this.#folder = join(directory, DUMP_FOLDER);
-    this.#crashing = (error, origin) => this.write("crash", `${origin}: ${nameOf(error)}`);
-    process.on("uncaughtExceptionMonitor", this.#crashing); // it watches, and changes nothing
+    this.#forgetCrash = atProcess("uncaughtExceptionMonitor", (error, origin) =>
+      this.write("crash", `${origin}: ${nameOf(error)}`),
+    );
   }
 
   breakerOpened(reason: string): void {
@@ -67,8 +68,8 @@ export class RecordDumps implements TelemetryPart {
 
   close(): void {
     this.#timer?.cancel();
-    if (this.#crashing !== undefined) process.removeListener("uncaughtExceptionMonitor", this.#crashing);
-    this.#crashing = undefined;
+    this.#forgetCrash?.();
+    this.#forgetCrash = undefined;
     this.#folder = undefined;
   }
 

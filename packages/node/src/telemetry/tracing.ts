@@ -14,6 +14,7 @@ import {
   type TraceSpan,
   type Tracing,
 } from "@inmesh/core";
+import { atProcess } from "@inmesh/core/internal";
 import { isInstrumentedBelow } from "@inmesh/http/server";
 import { type ModeTelemetry, NO_TELEMETRY_POLICY } from "@inmesh/model";
 import { exportAsked, PlainTracing, Propagators, Sampling, type Side } from "@inmesh/telemetry";
@@ -96,7 +97,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
   }
 
   async close(): Promise<void> {
-    process.removeListener("beforeExit", this.#onLastTurn);
+    this.#forgetLastTurn?.();
     this.#plane.engine.tracing = undefined;
     if (this.#sdk !== undefined) await this.#atMost(LAST_FLUSH_MS, this.#sdk.close());
   }
@@ -162,6 +163,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
   }
 
   /** A script that is done: what it has recorded is sent, or is not worth a longer wait (pitfalls O7). */
+  #forgetLastTurn: (() => void) | undefined;
   readonly #onLastTurn = (): void => {
     this.flush(LAST_FLUSH_MS).catch(() => {}); // OpenTelemetry's own log has said why
   };
@@ -194,7 +196,7 @@ class ProcessTracing implements Tracing, TelemetryPart {
     if (isRegistered()) return;
     sdk.register();
     this.#sdk = sdk;
-    process.once("beforeExit", this.#onLastTurn);
+    this.#forgetLastTurn = atProcess("beforeExit", this.#onLastTurn);
   }
 }
 

@@ -5,6 +5,7 @@
 
 import type { Clock, OutcomeRecord, OutcomeSink, Random } from "@inmesh/core";
 import { messageOf } from "@inmesh/core";
+import { atProcess } from "@inmesh/core/internal";
 import { type AccessLogPolicy, NO_TELEMETRY_POLICY, type TelemetryPolicy } from "@inmesh/model";
 import { OutcomeAttributes } from "../outcome-attributes.js";
 import { entryOf } from "./entry.js";
@@ -63,16 +64,17 @@ export class AccessLog implements OutcomeSink {
   #compiled: TelemetryPolicy | undefined;
   #outbound: readonly Target[] = [];
   #inbound: readonly Target[] = [];
-  readonly #onExit = (): void => {
-    for (const writer of this.#writers.values()) writer.writeNow();
-  };
+  readonly #forgetExit: () => void;
+  #forgetLastTurn: (() => void) | undefined;
 
   /** @param own `off`: nothing is written, whatever policy says; undefined: what policy says */
   constructor(own: OwnLog | "off" | undefined, options: AccessLogOptions) {
     this.#options = options;
     this.#off = own === "off";
     this.#own = own === "off" ? undefined : own;
-    process.on("exit", this.#onExit);
+    this.#forgetExit = atProcess("exit", () => {
+      for (const writer of this.#writers.values()) writer.writeNow();
+    });
   }
 
   ended(record: OutcomeRecord): void {
@@ -95,8 +97,8 @@ export class AccessLog implements OutcomeSink {
   }
 
   async close(): Promise<void> {
-    process.removeListener("exit", this.#onExit);
-    process.removeListener("beforeExit", this.#onLastTurn);
+    this.#forgetExit();
+    this.#forgetLastTurn?.();
     this.#off = true;
     this.#outbound = [];
     this.#inbound = [];
@@ -131,7 +133,7 @@ export class AccessLog implements OutcomeSink {
     this.#logs = new LateLogs(this.#options.openLogs, (reason) => {
       this.#options.onNotice(`access log otel: no log records are sent, OpenTelemetry's SDK did not start: ${reason}`);
     });
-    process.once("beforeExit", this.#onLastTurn);
+    this.#forgetLastTurn = atProcess("beforeExit", this.#onLastTurn);
     return this.#logs;
   };
 
