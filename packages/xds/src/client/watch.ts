@@ -15,7 +15,8 @@ export interface ResourceType<Value> {
   /** The name that is in the message. Cheap: nothing else of it is read. @throws {WireError} */
   nameOf(bytes: Uint8Array): string;
   /**
-   * Reads and checks one resource. Called only for bytes that differ from the last ones of that name.
+   * Reads and checks one resource. Called only for bytes that differ from the last ones of that name. A value that has a name
+   * does well to keep this very text: it is kept anyway.
    * @throws whatever it likes: the resource is refused with the error's message, and its last good value stays
    */
   decode(bytes: Uint8Array, name: string): Value;

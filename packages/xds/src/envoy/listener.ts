@@ -1,9 +1,10 @@
 /** Listener: which route table speaks about which port, and what the process's own ports ask. */
 
+import { isDeepStrictEqual } from "node:util";
 import { firstText } from "../client/first-text.js";
 import type { ResourceType } from "../client/watch.js";
 import { type InboundPort, inboundPorts } from "./inbound.js";
-import { Findings, known } from "./refusal.js";
+import { Findings, known, NONE } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, durationMs, type Fields } from "./schema.js";
 import { type AccessLog, type ListenerTelemetry, listenerTelemetry, type Tracing } from "./telemetry.js";
@@ -119,21 +120,32 @@ const READ = known(
 );
 
 export function listenerType(profile: "envoy" | "grpc"): ResourceType<DiscoveredListener> {
+  // A thousand listeners say the same of traces and logs: one object then, while the one before has it.
+  let telemetry: ListenerTelemetry | undefined;
   return {
     url: LISTENER,
     wholeState: true,
     nameOf: firstText,
-    decode: (bytes) => readListener(bytes, profile),
+    decode(bytes, name) {
+      const read = readListener(bytes, profile, name);
+      if (isDeepStrictEqual(read.telemetry, telemetry)) return { ...read, telemetry };
+      telemetry = read.telemetry;
+      return read;
+    },
     same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0,
   };
 }
 
-/** @throws {Refused} {WireError} */
-export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): DiscoveredListener {
+/**
+ * @param told the name that it is known by, where that is its own
+ * @throws {Refused} {WireError}
+ */
+export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc", told?: string): DiscoveredListener {
   const spec = decodeEnvoy<ListenerSpec>(LISTENER, bytes);
   const findings = new Findings();
   findings.unread(spec, READ, "listener");
   const { address = "", port_value: port = 0 } = spec.address?.socket_address ?? {};
+  const { name = "" } = spec;
   const api = spec.api_listener?.api_listener;
   const chains = [...(spec.filter_chains ?? []), ...(spec.default_filter_chain ? [spec.default_filter_chain] : [])];
   if (spec.api_listener === undefined && chains.length === 0)
@@ -144,16 +156,17 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc"): Disc
   const [manager] = managers;
   const http = manager === undefined || inbound ? undefined : outboundHttp(manager, bytes, profile, findings);
   if (inbound) for (const each of managers) checkSource(each, findings);
-  const ports = inbound ? inboundPorts(spec, findings) : [];
+  const ports = inbound ? inboundPorts(spec, findings) : NONE;
+  const tcp = inbound ? NONE : chains.flatMap(tcpClusters);
   const telemetry = profile === "grpc" || manager === undefined ? undefined : listenerTelemetry(manager, findings);
   findings.end();
   return {
-    name: spec.name ?? "",
+    name: name === told ? told : name,
     kind: api !== undefined ? "api" : inbound ? "inbound" : "outbound",
     address,
     port,
     http,
-    tcpClusters: inbound ? [] : chains.flatMap(tcpClusters),
+    tcpClusters: tcp.length === 0 ? NONE : tcp,
     byServerName: chains.some(({ filter_chain_match }) => (filter_chain_match?.server_names ?? []).length > 0),
     inbound: ports,
     telemetry,

@@ -32,7 +32,7 @@ export class Findings {
   }
 
   get notices(): readonly string[] {
-    return [...this.#notices];
+    return this.#notices.size === 0 ? NONE : [...this.#notices];
   }
 
   /** @throws {Refused} all faults in one message */
@@ -40,6 +40,9 @@ export class Findings {
     if (this.#faults.length > 0) throw new Refused(this.#faults.join("; "));
   }
 }
+
+/** Of everything that is empty: a thousand resources have one list in common. */
+export const NONE: readonly never[] = Object.freeze([]);
 
 /** Field names of a message that mean something here, or nothing anywhere. */
 export function known(...names: readonly string[]): ReadonlySet<string> {

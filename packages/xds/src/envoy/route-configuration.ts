@@ -37,10 +37,11 @@ export class RouteConfiguration {
   readonly table: TableContext;
   /** What of it is not honoured, by name. */
   readonly notices: readonly string[];
-  readonly #exact = new Map<string, HostBytes>();
+  /** Of a table that has none, as many of a thousand do, the one of all such tables. */
+  readonly #exact: ReadonlyMap<string, HostBytes>;
   /** `*.example`, by what follows the star, the longest first. */
-  readonly #suffixes: [text: string, host: HostBytes][] = [];
-  readonly #prefixes: [text: string, host: HostBytes][] = [];
+  readonly #suffixes: readonly Pattern[];
+  readonly #prefixes: readonly Pattern[];
   readonly #any: HostBytes | undefined;
 
   constructor(name: string, hosts: readonly HostBytes[], table: TableContext, findings: Findings) {
@@ -48,25 +49,28 @@ export class RouteConfiguration {
     this.hosts = hosts;
     this.table = table;
     let any: HostBytes | undefined;
+    const exact = new Map<string, HostBytes>();
+    const suffixes: Pattern[] = [];
+    const prefixes: Pattern[] = [];
     for (const host of hosts) {
       for (const domain of host.domains) {
         if (domain === "*") {
           if (any !== undefined) findings.fault(`the domain * stands in ${any.name} and in ${host.name}`);
           any ??= host;
         } else if (!domain.includes("*")) {
-          const before = this.#exact.get(domain);
+          const before = exact.get(domain);
           if (before !== undefined) findings.fault(`the domain ${domain} stands in ${before.name} and in ${host.name}`);
-          else this.#exact.set(domain, host);
-        } else if (domain.lastIndexOf("*") === 0) this.#suffixes.push([domain.slice(1), host]);
-        else if (domain.indexOf("*") === domain.length - 1) this.#prefixes.push([domain.slice(0, -1), host]);
+          else exact.set(domain, host);
+        } else if (domain.lastIndexOf("*") === 0) suffixes.push([domain.slice(1), host]);
+        else if (domain.indexOf("*") === domain.length - 1) prefixes.push([domain.slice(0, -1), host]);
         else findings.fault(`the domain ${domain} of ${host.name} has a star in the middle`);
       }
       if (host.domains.length === 0) findings.fault(`the virtual host ${host.name} has no domain`);
     }
     this.#any = any;
-    const longestFirst = (a: [string, HostBytes], b: [string, HostBytes]): number => b[0].length - a[0].length;
-    this.#suffixes.sort(longestFirst);
-    this.#prefixes.sort(longestFirst);
+    this.#exact = exact.size === 0 ? NO_HOSTS : exact;
+    this.#suffixes = longestFirst(suffixes);
+    this.#prefixes = longestFirst(prefixes);
     this.notices = findings.notices;
   }
 
@@ -82,6 +86,15 @@ export class RouteConfiguration {
     }
     return this.#any && { host: this.#any, catchAll: true };
   }
+}
+
+type Pattern = readonly [text: string, host: HostBytes];
+
+const NO_HOSTS: ReadonlyMap<string, HostBytes> = new Map();
+const NO_PATTERNS: readonly Pattern[] = [];
+
+function longestFirst(patterns: Pattern[]): readonly Pattern[] {
+  return patterns.length === 0 ? NO_PATTERNS : patterns.sort((a, b) => b[0].length - a[0].length);
 }
 
 /** One per feed: hosts of the table before whose bytes are the same are taken over. */
@@ -142,8 +155,15 @@ function tableContext(
   const plain = headers.request === undefined && headers.response === undefined && filters === undefined;
   const plainBefore = before?.headers.request === undefined && before?.headers.response === undefined;
   if (before !== undefined && plain && plainBefore && before.filters === undefined) return before;
-  return { headers, filters, timeouts };
+  return plain ? PLAIN[timeouts] : { headers, filters, timeouts };
 }
+
+const NO_HEADERS = { request: undefined, response: undefined };
+/** Of tables that say nothing: one for all of a thousand. */
+const PLAIN: Readonly<Record<RouteContext["timeouts"], TableContext>> = {
+  envoy: { headers: NO_HEADERS, filters: undefined, timeouts: "envoy" },
+  grpc: { headers: NO_HEADERS, filters: undefined, timeouts: "grpc" },
+};
 
 /** Virtual hosts as they came, and all the rest of the message. */
 function splitHosts(bytes: Uint8Array): { readonly hosts: readonly Uint8Array[]; readonly rest: Uint8Array } {

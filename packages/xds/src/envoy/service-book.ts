@@ -3,6 +3,7 @@
 import type { Service, ServicePort } from "@inmesh/model";
 import { getOrMake } from "@inmesh/model/internal";
 import type { DiscoveredCluster } from "./cluster.js";
+import { NONE } from "./refusal.js";
 
 export class ServiceBook {
   readonly byHost: ReadonlyMap<string, Service>;
@@ -47,17 +48,19 @@ function serviceOf(host: string, clusters: readonly DiscoveredCluster[]): Servic
     host,
     name: service.name,
     namespace: service.namespace,
-    ports: [...ports.values()].sort((a, b) => a.number - b.number),
+    ports: ports.size === 0 ? NONE : [...ports.values()].sort((a, b) => a.number - b.number),
     implicit: false,
     resolution,
     location: service.external ? "external" : "internal",
-    exportTo: ["*"],
-    addresses: [],
-    subjectAltNames: [],
+    exportTo: EVERYBODY,
+    addresses: NONE,
+    subjectAltNames: NONE,
     resource: "",
     knownAs: [{ namespace: service.namespace, service: host }],
   };
 }
+
+const EVERYBODY: readonly string[] = Object.freeze(["*"]);
 
 function isSame(a: Service, b: Service): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

@@ -53,7 +53,8 @@ export class HostBytes {
   readonly notices: readonly string[];
   readonly #table: TableContext;
   readonly #isChecked: boolean;
-  #routes = new Map<string, readonly IndexedRoute[]>();
+  /** By port and length of streams; none before the first request. */
+  #routes: Map<string, readonly IndexedRoute[]> | undefined;
 
   /** @param findings absent: it is looked at when the first request asks for it */
   constructor(bytes: Uint8Array, table: TableContext, findings: Findings | undefined) {
@@ -79,6 +80,7 @@ export class HostBytes {
   /** @param maxStreamMs of the listener's connection manager; 0: none */
   compile(port: number, service: Service | undefined, maxStreamMs: number): VirtualHost {
     const key = `${port} ${maxStreamMs}`;
+    this.#routes ??= new Map();
     let routes = this.#routes.get(key);
     if (routes === undefined) {
       routes = this.#compileRoutes({ table: this.#table, port, maxStreamMs });
@@ -124,7 +126,7 @@ function readNames(bytes: Uint8Array): { readonly name: string; readonly domains
     else if (tag === DOMAINS) domains.push(reader.string().toLowerCase());
     else reader.skip(tag & 7);
   }
-  return { name, domains };
+  return { name, domains: domains.slice() }; // a list that grew has room for sixteen more
 }
 
 interface Place {

@@ -98,8 +98,9 @@ export class AnswerReader<Value> {
     }
   }
 
-  #read(name: string, { value, version, ttlMs }: SentResource): void {
-    const entry = this.#cache.entry(name);
+  #read(sent: string, { value, version, ttlMs }: SentResource): void {
+    const entry = this.#cache.entry(sent);
+    const name = entry?.name ?? sent; // one text for as long as it is known, and not one more for each answer
     if (value === undefined) {
       this.findings.push({ kind: "alive", name, ttlMs });
     } else if (sameBytes(entry?.bytes, value)) {
@@ -107,8 +108,8 @@ export class AnswerReader<Value> {
     } else if (sameBytes(entry?.refused, value)) {
       this.problems.push({ name, text: entry?.error ?? "refused", bytes: entry?.refused, version });
     } else {
-      const bytes = new Uint8Array(value);
-      const { type } = this.#cache;
+      const { type, shelf } = this.#cache;
+      const bytes = shelf.copy(value);
       try {
         const decoded = type.decode(bytes, name);
         const before = entry?.bytes === undefined ? undefined : entry.value;

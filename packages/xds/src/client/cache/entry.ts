@@ -8,7 +8,7 @@ export interface Entry<Value> {
   state: ResourceState;
   /** Of the last good bytes. */
   version: string;
-  /** The last good ones, a copy of their own: a part would keep the whole answer in memory. */
+  /** The last good ones, a copy: a part of it would keep the whole answer in memory. */
   bytes: Uint8Array | undefined;
   /** Has a meaning only while `bytes` are there. */
   value: Value | undefined;

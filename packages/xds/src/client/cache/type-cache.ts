@@ -4,6 +4,7 @@ import type { Clock } from "@inmesh/core";
 import type { AdsAnswer, SentError } from "../ads/messages.js";
 import type { ResourceChanges, ResourceType } from "../watch.js";
 import type { AnswerReader, Finding } from "./answer-reader.js";
+import { ByteShelf } from "./byte-shelf.js";
 import { type Entry, emptyEntry } from "./entry.js";
 import { WantedNames } from "./wanted-names.js";
 
@@ -30,6 +31,8 @@ export class TypeCache<Value = unknown> {
   /** As requests say it: Istio's own kinds are whole as they are. */
   readonly typeUrl: string;
   readonly wanted = new WantedNames();
+  /** Where the bytes of its resources are. */
+  readonly shelf = new ByteShelf();
   readonly #options: TypeCacheOptions;
   readonly #entries = new Map<string, Entry<Value>>();
   readonly #watchers = new Set<Watcher<Value>>();

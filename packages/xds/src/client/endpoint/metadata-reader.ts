@@ -13,12 +13,15 @@ const WANTED: Readonly<Record<string, Readonly<Record<string, keyof EndpointMeta
   "envoy.lb": { hash_key: "hashKey" },
 };
 
+/** Of all endpoints without any. */
+const NO_METADATA: EndpointMetadata = Object.freeze({ tlsMode: "", workload: "", hashKey: "" });
+
 type Draft = { -readonly [Key in keyof EndpointMetadata]: string };
 
 export class MetadataReader {
-  readonly none: EndpointMetadata = { tlsMode: "", workload: "", hashKey: "" };
+  readonly none = NO_METADATA;
   readonly #reader: WireReader;
-  #last: EndpointMetadata = this.none;
+  #last = NO_METADATA;
   #lastAt = 0;
   #lastLength = 0;
 
