@@ -166,6 +166,7 @@ export class AdsLink {
 
   #received(attempt: Attempt, bytes: Uint8Array): void {
     if (attempt.ended) return;
+    const since = this.#options.clock.now();
     let answer: AdsAnswer;
     try {
       answer = attempt.session.decode(bytes);
@@ -186,7 +187,7 @@ export class AdsLink {
     attempt.waiting += 1;
     if (attempt.waiting === 1) attempt.stream.pause();
     const reader = new AnswerReader(cache, answer, attempt.session.answersAreWhole);
-    this.#options.queue.add({
+    const work = {
       get cancelled() {
         return attempt.ended;
       },
@@ -202,7 +203,8 @@ export class AdsLink {
         attempt.waiting -= 1;
         if (attempt.waiting === 0 && !attempt.ended) attempt.stream.resume();
       },
-    });
+    };
+    this.#options.queue.add(work, since);
   }
 
   #serves(attempt: Attempt, controlPlane: string | undefined): void {
