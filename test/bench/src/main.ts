@@ -23,6 +23,7 @@ import { startUp } from "./row/start-up.js";
 import { telemetry } from "./row/telemetry.js";
 import { tokens } from "./row/tokens.js";
 import { xdsBench } from "./row/xds.js";
+import { xdsTold } from "./row/xds-told.js";
 
 const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   match,
@@ -51,6 +52,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   security: serverSecurity,
   authz,
   xds: xdsBench,
+  "xds-told": xdsTold,
 };
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
