@@ -9,8 +9,8 @@ import { type ReadAssignment, type ReadLocality, readAssignment } from "./decode
 /** Of the weights of a priority's localities, as of those of a locality's endpoints. */
 const MOST_WEIGHT = 0xffff_ffff;
 
-/** Of all assignments with nothing to say. */
-const NONE: readonly never[] = Object.freeze([]);
+/** Of all assignments with nothing to say. Not frozen: to V8 that is another kind of list, and comparing would meet two kinds. */
+const NONE: readonly never[] = [];
 
 /**
  * `grpc`: by gRPC's rules (gRFC A27), which refuse the whole assignment. `envoy`: by Envoy's, which has localities without a
