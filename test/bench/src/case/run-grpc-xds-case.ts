@@ -3,6 +3,9 @@
  * `unary`: paired slices. `memory WHO`: what one call to each of many services leaves in memory.
  */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type ChannelCredentials, type ClientOptions, credentials, makeGenericClientConstructor } from "@grpc/grpc-js";
 import { createMesh, type Mesh } from "@inmesh/node";
 import { REVIEWS } from "../lib/grpc-upstream.js";
@@ -21,7 +24,9 @@ export interface MemoryResult {
 }
 
 const [what, address = "", port = "", who = "", services = "0"] = process.argv.slice(2);
+const stateDir = mkdtempSync(join(tmpdir(), "inmesh-bench-"));
 const result = what === "unary" ? await unary() : await memory();
+rmSync(stateDir, { recursive: true });
 process.send?.(result);
 process.exit();
 
@@ -68,7 +73,7 @@ function ourTarget(index: number): string {
 
 function open(): Promise<Mesh> {
   return createMesh({
-    ...{ service: "bench", namespace: "shop", config: `xds://${address}?profile=grpc&tls=off`, stateDir: "off" },
+    ...{ service: "bench", namespace: "shop", config: `xds://${address}?profile=grpc&tls=off`, stateDir },
     ...{ admin: "off", log: "error" },
   });
 }
