@@ -56,9 +56,10 @@ function isSocket(fd: string): boolean {
 
 /**
  * The pipes to the soak, and what is over in a moment by itself: a file being read because the registry changed just now,
- * a handle being closed. That the process then ends is judged by its exit.
+ * a handle being closed, a parser that Node frees a turn after its connection's end. That the process then ends is judged by its
+ * exit.
  */
-const NOT_HELD = new Set(["PipeWrap", "TTYWrap", "FSReqPromise", "FSReqCallback", "CloseReq"]);
+const NOT_HELD = new Set(["PipeWrap", "TTYWrap", "FSReqPromise", "FSReqCallback", "CloseReq", "Immediate"]);
 
 async function drain(): Promise<void> {
   await registeredMesh()?.drain();
