@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { Agent, createServer, get, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
-import { Contexts, systemClock } from "@inmesh/core";
+import { type Clock, Contexts, systemClock } from "@inmesh/core";
 import { TimerWheel } from "@inmesh/core/internal";
+import { FakeClock } from "@inmesh/core/testing";
 import { afterEach, describe, expect, it } from "vitest";
 import { Inbound } from "./inbound.js";
 import { exemptServer, patchServers } from "./patch-servers.js";
@@ -16,15 +17,15 @@ afterEach(() => {
   for (const undo of undos.splice(0)) undo();
 });
 
-function mesh() {
+function mesh(clock: Clock = systemClock) {
   const inbound = new Inbound({
-    clock: systemClock,
-    wheel: new TimerWheel(systemClock),
+    clock,
+    wheel: new TimerWheel(clock),
     contexts: new Contexts(),
     ...ON,
   });
   const changes: (readonly Listener[])[] = [];
-  const servers = new Servers({ inbound, clock: systemClock, onChange: (listeners) => changes.push(listeners) });
+  const servers = new Servers({ inbound, clock, onChange: (listeners) => changes.push(listeners) });
   return { inbound, servers, changes };
 }
 
@@ -124,8 +125,8 @@ describe("patchServers", () => {
 });
 
 describe("Servers.close", () => {
-  async function drained(app: RequestListener) {
-    const { servers, inbound } = mesh();
+  async function drained(app: RequestListener, clock?: Clock) {
+    const { servers, inbound } = mesh(clock);
     undos.push(patchServers(servers));
     const server = createServer(app);
     const port = await listen(server);
@@ -231,6 +232,39 @@ describe("Servers.close", () => {
     send();
     const [answer] = await once(socket, "data");
     expect(String(answer)).toMatch(/^HTTP\/1.1 200 OK[\s\S]*Connection: close[\s\S]*served$/);
+    expect(await cut).toBe(0);
+  });
+
+  it("answers a request that arrives on an idle connection in the very turn in which it was to be closed", async () => {
+    const clock = new FakeClock();
+    const held = deferred<() => void>();
+    const { servers, port } = await drained((message, response) => {
+      if (message.url !== "/held") return response.end("served");
+      response.write("begun");
+      held.resolve(() => response.end("done"));
+    }, clock);
+    const send = (path: string) => {
+      const socket = connect(port, "127.0.0.1").setEncoding("latin1");
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`);
+      return socket;
+    };
+    const [idle, busy] = [send("/"), send("/held")];
+    await Promise.all([once(idle, "data"), once(busy, "data")]);
+    const finish = await held.promise;
+    const cut = servers.close(AbortSignal.timeout(5_000));
+    await expect.poll(() => clock.pending).toBeGreaterThan(0); // it looks for idle connections from now on
+    const answer = once(idle, "data");
+    busy.once("data", () => {
+      // The system's look at all sockets is over; closing comes next.
+      clock.advance(600);
+      idle.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n"); // in the system's buffers at once
+    });
+    finish();
+    expect(String(await answer)).toMatch(/^HTTP\/1.1 200 OK[\s\S]*served$/);
+    while (clock.pending > 0) {
+      clock.step();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     expect(await cut).toBe(0);
   });
 

@@ -153,18 +153,23 @@ export class Servers implements ServerHooks {
       this.#closedByMesh.add(server);
     }
     const graceUntil = this.#clock.now() + IDLE_GRACE_MS;
+    let looks = false;
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
       this.#inbound.reap();
-      if (this.#clock.now() < graceUntil) return;
-      // After a look at every socket: a request may have come by now on a connection that is idle for all we know.
-      setImmediate(() => {
+      if (looks || this.#clock.now() < graceUntil) return;
+      looks = true;
+      // A request may have come by now on a connection that is idle for all we know; and while those of others are served, which
+      // takes a busy machine a tenth of a second, one more may come.
+      void this.#readArrived(signal).then((quiet) => {
+        looks = false;
+        if (!quiet) return;
         for (const server of servers) if (this.#security?.hasPeers(server) !== true) closeIdle(server);
       });
     });
     await this.#served(signal);
     await this.#unconnected(servers, signal);
-    await this.#served(signal);
     if (sessions.length > 0) await this.#within(LAST_FRAMES_MS, signal, Promise.all(sessions));
+    await this.#served(signal);
     sweep.cancel();
     const cut = this.#inbound.inFlight;
     for (const session of this.#sessions.keys()) session.destroy();
@@ -218,14 +223,16 @@ export class Servers implements ServerHooks {
   /**
    * What callers sent before they heard of the end may lie unread in the system's buffers, on connections that look idle
    * or were not accepted yet; closing now would cut it. Goes on once the event loop brings no new requests.
+   * @returns whether it brings none, or went on bringing them
    */
-  async #readArrived(signal: AbortSignal): Promise<void> {
+  async #readArrived(signal: AbortSignal): Promise<boolean> {
     let quiet = 0;
     for (let turn = 0; turn < MAX_TURNS && quiet < QUIET_TURNS && !signal.aborted; turn++) {
       const { arrived } = this.#inbound;
       await new Promise((resolve) => setImmediate(resolve)); // one look at every socket
       quiet = this.#inbound.arrived === arrived ? quiet + 1 : 0;
     }
+    return quiet >= QUIET_TURNS;
   }
 }
 
