@@ -8,8 +8,8 @@ import { Prometheus, until } from "./prometheus.js";
 import { Shop } from "./shop.js";
 
 const tools = findPrometheus("what Prometheus, Istio's dashboards and Kiali make of the mesh's metrics");
-/** Of each path, once it was found. */
-const SENT = { ok: 40, missing: 6, broken: 4 };
+/** Of each path, once it was found. So many are missed that each version has some: chance gives one of them all once in 8 million. */
+const SENT = { ok: 40, missing: 24, broken: 4 };
 /** By source and destination workload, as callers count and as the called do. */
 const EDGES = ["gateway reviews-v1", "gateway reviews-v2", "reviews-v1 ratings", "reviews-v2 ratings"];
 
