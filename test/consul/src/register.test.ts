@@ -91,8 +91,9 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     expect(await statusOf(spec)).toBeUndefined();
   });
 
-  it("leaves when it is told to, and a reader hears of it well before a drain stops waiting", async () => {
-    await using registry = open();
+  it("says farewell when it is told to leave, and a reader hears of it well before a drain stops waiting; then it goes", async () => {
+    const clock = new FakeClock(); // of the one that leaves
+    await using registry = open({ clock });
     await using other = open();
     const spec = fresh();
     const handle = await registry.registrar.register(spec);
@@ -100,13 +101,13 @@ describe.skipIf(binary === undefined)("a process in a real Consul", () => {
     const reader = watched(other);
     await reader.until(({ leases }) => leases.length === 1);
     const leftAt = performance.now();
-    const told = reader.until(({ leases }) => leases.every(({ healthy }) => healthy === false));
-    const gone = reader.until(({ leases }) => leases.length === 0);
     const removal = handle.remove();
-    expect((await told).leases).toMatchObject([{ leaving: true }]); // a farewell, by which it is told from what is forgotten
-    await gone;
-    await removal;
+    const { leases } = await reader.until((view) => view.leases.every(({ healthy }) => healthy === false));
+    expect(leases).toMatchObject([{ leaving: true }]); // by which it is told from what an agent forgot
     expect(performance.now() - leftAt).toBeLessThan(1_000); // propagationDelayMs
+    await expect.poll(() => clock.pending, { interval: 2 }).toBe(1);
+    clock.advance(300);
+    await Promise.all([removal, reader.until((view) => view.leases.length === 0)]);
     await handle.remove();
     expect(await entries(spec.service)).toEqual([]);
   });

@@ -7,15 +7,17 @@
 import { type Clock, sleep } from "@inmesh/core";
 import type { Agent, AgentRequest } from "./agent.js";
 
+/** For saying it, in ms: an agent that is slow is no reason to leave without a word. */
+const SAY_MS = 1_000;
 /** Between the farewell and the end, in ms: by then readers have seen the first by itself. */
 const FAREWELL_MS = 300;
 
 /** Never rejects. `timeoutMs` is for the farewell and for the time until readers know of it. */
 export async function sayFarewell(agent: Agent, id: string, clock: Clock, request: AgentRequest): Promise<void> {
-  const mostMs = Math.min(FAREWELL_MS, request.timeoutMs / 2);
+  const mostMs = request.timeoutMs / 2;
   try {
-    await agent.sayFarewell(id, { ...request, timeoutMs: mostMs });
-    await sleep(clock, mostMs);
+    await agent.sayFarewell(id, { ...request, timeoutMs: Math.min(SAY_MS, mostMs) });
+    await sleep(clock, Math.min(FAREWELL_MS, mostMs));
   } catch {
     // The agent does not know it, or does not answer: deregistering finds out which.
   }
