@@ -26,7 +26,7 @@ export interface ConsulRegistrarOptions {
   readonly onWarning: (warning: Problem) => void;
   /**
    * Calls `fn` when the process has nothing left to do, until the function returned is called.
-   * @default process.once("beforeExit")
+   * @default that of the process
    */
   readonly onIdle?: (fn: () => void) => () => void;
 }
@@ -65,7 +65,7 @@ export class ConsulRegistrar implements Registrar {
    */
   async register(spec: LeaseSpec): Promise<LeaseHandle> {
     const name = leaseName(spec);
-    const { clock, random } = this.#options;
+    const { clock, random, onIdle = (fn) => atProcess("beforeExit", fn) } = this.#options;
     const instance = new HeldInstance(spec, {
       ...{ agent: this.#agent, clock, random },
       describe: (lease) => this.#describe(lease),
@@ -75,7 +75,7 @@ export class ConsulRegistrar implements Registrar {
     });
     this.#held.get(name)?.abandon(); // the same instance again: registering replaces it in place
     this.#held.set(name, instance);
-    this.#forgetIdle ??= (this.#options.onIdle ?? onBeforeExit)(() => void this.#end(LAST_WORD_MS));
+    this.#forgetIdle ??= onIdle(() => void this.#end(LAST_WORD_MS));
     const waited = new AbortController();
     const slow = sleep(clock, FIRST_TRY_MS, waited.signal).catch(() => {}); // it rejects for the abort only
     await Promise.race([instance.write(), slow]);
@@ -122,7 +122,7 @@ export class ConsulRegistrar implements Registrar {
         if (lease === undefined || lease.name === ID) continue;
         if (lease.namespace !== namespace || lease.service !== service) continue; // callers are all in one place
         if (!isGone(lease.pid, machineOf(found), host)) continue;
-        if (lease.ports.length > 0) await sayFarewell(this.#agent, lease.name, clock, request);
+        await sayFarewell(this.#agent, lease, clock, request);
         await this.#agent.deregister(lease.name, request);
       }
     } catch {
@@ -144,10 +144,6 @@ export class ConsulRegistrar implements Registrar {
     const message = `instance ${name} could not be deregistered: ${messageOf(error)}. Its check turns critical within ${ttlMs} ms, so that nobody calls it then.`;
     this.#options.onWarning(registryProblem("IM0704", "warning", message));
   }
-}
-
-function onBeforeExit(fn: () => void): () => void {
-  return atProcess("beforeExit", fn);
 }
 
 function isGone(pid: number, { host: id, started }: Machine, host: Host): boolean {

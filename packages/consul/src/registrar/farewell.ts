@@ -4,7 +4,7 @@
  * refuses a connection.
  */
 
-import { type Clock, sleep } from "@inmesh/core";
+import { type Clock, type Lease, sleep } from "@inmesh/core";
 import type { Agent, AgentRequest } from "./agent.js";
 
 /** For saying it, in ms: an agent that is slow is no reason to leave without a word. */
@@ -13,10 +13,16 @@ const SAY_MS = 1_000;
 const FAREWELL_MS = 300;
 
 /** Never rejects. `timeoutMs` is for the farewell and for the time until readers know of it. */
-export async function sayFarewell(agent: Agent, id: string, clock: Clock, request: AgentRequest): Promise<void> {
+export async function sayFarewell(
+  agent: Agent,
+  { name, ports }: Pick<Lease, "name" | "ports">,
+  clock: Clock,
+  request: AgentRequest,
+): Promise<void> {
+  if (ports.length === 0) return; // nobody calls it
   const mostMs = request.timeoutMs / 2;
   try {
-    await agent.sayFarewell(id, { ...request, timeoutMs: Math.min(SAY_MS, mostMs) });
+    await agent.sayFarewell(name, { ...request, timeoutMs: Math.min(SAY_MS, mostMs) });
     await sleep(clock, Math.min(FAREWELL_MS, mostMs));
   } catch {
     // The agent does not know it, or does not answer: deregistering finds out which.

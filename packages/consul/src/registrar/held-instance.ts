@@ -128,8 +128,8 @@ export class HeldInstance {
   async #remove(withinMs: number): Promise<void> {
     const { agent, clock, random, onStuck } = this.#options;
     const startedAt = clock.now();
-    const isCalled = this.#everWritten && this.#lease.ports.length > 0;
-    if (isCalled) await sayFarewell(agent, this.#instance.ID, clock, { timeoutMs: withinMs });
+    const said = { name: this.#instance.ID, ports: this.#lease.ports };
+    if (this.#everWritten) await sayFarewell(agent, said, clock, { timeoutMs: withinMs });
     for (let failures = 0; ; ) {
       const leftMs = startedAt + withinMs - clock.now();
       try {

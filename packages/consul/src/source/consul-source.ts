@@ -33,7 +33,7 @@ export interface ConsulSourceOptions {
 const BATCH_MS = 10;
 /**
  * The same where instances vanished: an agent that lost its memory takes out all that it had one after the other, and
- * only when that is one view can it be told from processes that leave. While more of them vanish it waits for more.
+ * only when that is one view can it be told from processes that leave without a farewell, as others' do. While more of them vanish it waits for more.
  */
 const LOSS_BATCH_MS = 100;
 const MORE_LOSS_MS = 400;

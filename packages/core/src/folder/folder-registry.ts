@@ -40,7 +40,7 @@ export interface FolderRegistryOptions {
   readonly parse: ParseDocuments;
   /** Told once per trouble with the lease of this process, and of a change that is not in the history. */
   readonly onWarning?: (warning: Problem) => void;
-  /** Calls `fn` at the end of the process, until the function returned is called. @default process.once("exit") */
+  /** Calls `fn` at the end of the process, until the function returned is called. @default that of the process */
   readonly onExit?: (fn: () => void) => () => void;
   /** Between two looks for what the system's watch did not tell, in ms. @default 1_000, and 400 while it tells nothing */
   readonly rescanMs?: number;
@@ -73,7 +73,7 @@ export class FolderRegistry implements Source, Store, Registrar {
 
   constructor(options: FolderRegistryOptions) {
     const { clock = systemClock, random = systemRandom, files = nodeFiles, host = createHost() } = options;
-    const { parse, onWarning = () => {}, onExit = onProcessExit, rescanMs = 1_000 } = options;
+    const { parse, onWarning = () => {}, onExit = (fn) => atProcess("exit", fn), rescanMs = 1_000 } = options;
     this.path = resolve(options.path);
     this.#clock = clock;
     this.#onExit = onExit;
@@ -190,8 +190,4 @@ export class FolderRegistry implements Source, Store, Registrar {
     if (this.#status.state === state && this.#status.reason === reason) return;
     this.#status = { state, since: this.#clock.now(), ...(reason !== undefined && { reason }) };
   }
-}
-
-function onProcessExit(fn: () => void): () => void {
-  return atProcess("exit", fn);
 }

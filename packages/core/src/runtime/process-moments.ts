@@ -3,6 +3,8 @@
  * hold a mesh for each tenant or test.
  */
 
+import { EventEmitter } from "node:events";
+
 interface Moments {
   /** Nothing is left to do; what begins now is waited for, and then it comes again. */
   readonly beforeExit: () => void;
@@ -12,36 +14,29 @@ interface Moments {
   readonly uncaughtExceptionMonitor: (error: unknown, origin: string) => void;
 }
 
-interface Dispatcher {
-  readonly told: Set<(...args: unknown[]) => void>;
-  readonly tell: (...args: unknown[]) => void;
-}
-
-const dispatchers = new Map<keyof Moments, Dispatcher>();
+const relay = new EventEmitter().setMaxListeners(0);
+const passOn = {
+  beforeExit: (): void => tell("beforeExit"),
+  exit: (): void => tell("exit"),
+  uncaughtExceptionMonitor: (error: unknown, origin: string): void => tell("uncaughtExceptionMonitor", error, origin),
+};
 
 /** Calls `fn` when the moment comes, until the function returned is called; `beforeExit`, which what it begins brings again, once. */
 export function atProcess<Moment extends keyof Moments>(moment: Moment, fn: Moments[Moment]): () => void {
-  const { told, tell } = dispatchers.get(moment) ?? open(moment);
-  const hear = (...args: unknown[]): void => {
-    if (moment === "beforeExit") forget();
-    (fn as (...args: unknown[]) => void)(...args);
+  if (relay.listenerCount(moment) === 0) (process as EventEmitter).on(moment, passOn[moment]);
+  if (moment === "beforeExit") relay.once(moment, fn);
+  else relay.on(moment, fn);
+  return () => {
+    relay.removeListener(moment, fn);
+    leaveUnheard(moment);
   };
-  const forget = (): void => {
-    if (!told.delete(hear) || told.size > 0) return;
-    process.removeListener(moment, tell);
-    dispatchers.delete(moment);
-  };
-  told.add(hear);
-  return forget;
 }
 
-function open(moment: keyof Moments): Dispatcher {
-  const told = new Set<(...args: unknown[]) => void>();
-  const tell = (...args: unknown[]): void => {
-    for (const each of [...told]) each(...args);
-  };
-  const dispatcher = { told, tell };
-  dispatchers.set(moment, dispatcher);
-  process.on(moment, tell);
-  return dispatcher;
+function tell(moment: keyof Moments, ...facts: readonly unknown[]): void {
+  relay.emit(moment, ...facts);
+  leaveUnheard(moment);
+}
+
+function leaveUnheard(moment: keyof Moments): void {
+  if (relay.listenerCount(moment) === 0) process.removeListener(moment, passOn[moment]);
 }

@@ -17,6 +17,8 @@ export interface InstanceChange {
   readonly lost: ReadonlyMap<string, readonly Instance[]>;
   /** Keys of those that came with a farewell. */
   readonly leaving: ReadonlySet<string>;
+  /** Where some are lost, keys of leases: a lost one that is not among them is told no more at all. */
+  readonly told: ReadonlySet<string>;
   /** How many there were, of every service of which one came, went or changed. */
   readonly had: ReadonlyMap<string, number>;
 }
@@ -37,7 +39,7 @@ export class Instances {
     this.#workloads = workloads;
     const gone = [...before, ...othersBefore].filter(isCallable).map(instanceOf);
     const come = [...now, ...othersNow].filter(isCallable).map(instanceOf);
-    const leaving = new Set(now.flatMap((item) => (isLease(item) && item.leaving === true ? instanceKey(item) : [])));
+    const leaving = new Set(now.filter(saysFarewell).map(instanceKey));
     if (gone.length + come.length + leaving.size === 0) return undefined;
     const had = new Map([...gone, ...come].map(({ service }) => [service, this.count(service)]));
     for (const { key, service, item } of gone) {
@@ -54,7 +56,8 @@ export class Instances {
       if (others === undefined) lost.set(instance.service, [instance]);
       else others.push(instance);
     }
-    return { lost, leaving, had };
+    const told = new Set(lost.size === 0 ? [] : now.map(instanceKey));
+    return { lost, leaving, told, had };
   }
 
   /** @param service `namespace/service` */
@@ -84,6 +87,10 @@ export function instanceKey(item: Lease | Workload): string {
 
 export function isLease(item: Lease | Workload): item is Lease {
   return "instance" in item;
+}
+
+function saysFarewell(item: Lease | Workload): boolean {
+  return isLease(item) && item.leaving === true;
 }
 
 /** `address:port` of each of its ports. */

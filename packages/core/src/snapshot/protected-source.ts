@@ -121,7 +121,7 @@ export class ProtectedSource implements Source {
     this.#show();
   }
 
-  #judge({ lost, leaving, had }: InstanceChange): void {
+  #judge({ lost, leaving, told, had }: InstanceChange): void {
     const taken = this.#instances.endpoints();
     this.#dropReturned(taken, leaving);
     if (this.#windowMs === 0) return;
@@ -129,16 +129,14 @@ export class ProtectedSource implements Source {
       const before = had.get(service) ?? 0;
       const left = this.#instances.count(service);
       const isMass = before - left > this.#share * before && (instances.length >= this.#least || left === 0);
-      const held = isMass ? instances : left < before ? this.#forgotten(instances) : [];
+      const held = isMass ? instances : left < before ? this.#forgotten(instances, told) : [];
       if (held.length > 0) this.#hold(service, held, before, taken);
     }
   }
 
   /** Those that are told no more at all, though their process would have said so before. */
-  #forgotten(lost: readonly Instance[]): readonly Instance[] {
-    if (!this.#farewells) return [];
-    const told = new Set(this.#told?.leases.map(({ name }) => name));
-    return lost.filter(({ item }) => isLease(item) && !told.has(item.name));
+  #forgotten(lost: readonly Instance[], told: ReadonlySet<string>): readonly Instance[] {
+    return this.#farewells ? lost.filter(({ item, key }) => isLease(item) && !told.has(key)) : [];
   }
 
   /** @param taken endpoints of instances that are told */

@@ -162,8 +162,8 @@ class ProcessTracing implements Tracing, TelemetryPart {
     };
   }
 
-  /** A script that is done: what it has recorded is sent, or is not worth a longer wait (pitfalls O7). */
   #forgetLastTurn: (() => void) | undefined;
+  /** A script that is done: what it has recorded is sent, or is not worth a longer wait (pitfalls O7). */
   readonly #onLastTurn = (): void => {
     this.flush(LAST_FLUSH_MS).catch(() => {}); // OpenTelemetry's own log has said why
   };

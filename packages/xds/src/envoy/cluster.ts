@@ -6,8 +6,10 @@ import { canonicalJson } from "@inmesh/model/internal";
 import type { ClusterAssignment } from "../client/endpoint/assignment.js";
 import { readAssignment } from "../client/endpoint/decode-assignment.js";
 import { firstText } from "../client/first-text.js";
+import { knownText } from "../client/known-text.js";
+import { NONE } from "../client/none.js";
 import type { ResourceType } from "../client/watch.js";
-import { Findings, known, NONE } from "./refusal.js";
+import { Findings, known } from "./refusal.js";
 import { originOf } from "./route.js";
 import { clusterParts } from "./route-action.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, type Fields } from "./schema.js";
@@ -63,7 +65,56 @@ const READ = known(
   ],
 );
 
-export interface DiscoveredCluster {
+/** @param acceptsUnnamed see `XdsTarget` */
+export function clusterType(profile: "envoy" | "grpc", acceptsUnnamed = false): ResourceType<DiscoveredCluster> {
+  return {
+    url: CLUSTER,
+    wholeState: true,
+    nameOf: firstText,
+    decode: (bytes, name) => readCluster(bytes, profile, acceptsUnnamed, name),
+    same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 || meansTheSame(a, b),
+  };
+}
+
+/**
+ * @param told the name that it is known by, where that is its own
+ * @throws {Refused} {WireError}
+ */
+export function readCluster(
+  bytes: Uint8Array,
+  profile: "envoy" | "grpc",
+  acceptsUnnamed = false,
+  told?: string,
+): DiscoveredCluster {
+  const spec = decodeEnvoy<ClusterSpec>(CLUSTER, bytes);
+  const findings = new Findings();
+  findings.unread(spec, READ, "cluster");
+  const { metadata } = spec;
+  const name = knownText(spec.name ?? "", told);
+  if (name === "") findings.fault("the cluster has no name");
+  const { kind, resolution, edsName, children } = discovery(name, spec, profile, findings);
+  const endpoints = kind === "inline" ? writtenEndpoints(bytes, resolution, findings) : undefined;
+  if (spec.lrs_server !== undefined && spec.lrs_server.self === undefined) findings.fault("lrs_server is not self");
+  if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
+  compileTrafficPolicy(spec, profile, acceptsUnnamed, findings); // for what is wrong with it
+  findings.end();
+  return new DiscoveredCluster({
+    ...{ name, kind, resolution, edsName, children, endpoints, bytes },
+    ...identity(name, metadata?.filter_metadata?.["istio"]),
+    protocol: protocolName(spec, protocolOf(spec)),
+    resource: originOf(metadata),
+    weighsLocalities: profile === "grpc" || spec.common_lb_config?.locality_weighted_lb_config !== undefined,
+    notices: findings.notices,
+    profile,
+    acceptsUnnamed,
+  });
+}
+
+/**
+ * Fields are set one by one: those that Object.assign adds lie apart from their object, which takes half as much again of a
+ * thousand clusters.
+ */
+export class DiscoveredCluster {
   readonly name: string;
   /** `eds`: endpoints are told under `edsName`. `aggregate`: those of `children`, the first that have any. */
   readonly kind: "eds" | "inline" | "asAsked" | "aggregate";
@@ -88,75 +139,6 @@ export interface DiscoveredCluster {
   /** locality_weighted_lb_config: localities get calls by their weights. */
   readonly weighsLocalities: boolean;
   /** What of it is not honoured, by name. */
-  readonly notices: readonly string[];
-  readonly bytes: Uint8Array;
-  /** Compiled when first asked for. */
-  readonly policy: TrafficPolicy;
-}
-
-/** @param acceptsUnnamed see `XdsTarget` */
-export function clusterType(profile: "envoy" | "grpc", acceptsUnnamed = false): ResourceType<DiscoveredCluster> {
-  return {
-    url: CLUSTER,
-    wholeState: true,
-    nameOf: firstText,
-    decode: (bytes, name) => readCluster(bytes, profile, acceptsUnnamed, name),
-    same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 || meansTheSame(a, b),
-  };
-}
-
-/**
- * @param told the name that it is known by, where that is its own
- * @throws {Refused} {WireError}
- */
-export function readCluster(
-  bytes: Uint8Array,
-  profile: "envoy" | "grpc",
-  acceptsUnnamed = false,
-  told?: string,
-): DiscoveredCluster {
-  const read = decodeEnvoy<ClusterSpec>(CLUSTER, bytes);
-  const spec = told !== undefined && read.name === told ? { ...read, name: told } : read;
-  const findings = new Findings();
-  findings.unread(spec, READ, "cluster");
-  const { name = "", metadata } = spec;
-  if (name === "") findings.fault("the cluster has no name");
-  const { kind, resolution, edsName, children } = discovery(spec, profile, findings);
-  const endpoints = kind === "inline" ? writtenEndpoints(bytes, resolution, findings) : undefined;
-  if (spec.lrs_server !== undefined && spec.lrs_server.self === undefined) findings.fault("lrs_server is not self");
-  if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
-  compileTrafficPolicy(spec, profile, acceptsUnnamed, findings); // for what is wrong with it
-  findings.end();
-  return new ReadCluster({
-    ...{ name, kind, resolution, edsName, children, endpoints, bytes },
-    ...identity(name, metadata?.filter_metadata?.["istio"]),
-    protocol: protocolName(spec, protocolOf(spec)),
-    resource: originOf(metadata),
-    weighsLocalities: profile === "grpc" || spec.common_lb_config?.locality_weighted_lb_config !== undefined,
-    notices: findings.notices,
-    profile,
-    acceptsUnnamed,
-  });
-}
-
-/**
- * The policy is made on first use: of a thousand clusters a process calls a few. Fields are set one by one: those that
- * Object.assign adds lie apart from their object, which takes half as much again.
- */
-class ReadCluster implements DiscoveredCluster {
-  readonly name: string;
-  readonly kind: DiscoveredCluster["kind"];
-  readonly resolution: Resolution;
-  readonly edsName: string;
-  readonly children: readonly string[];
-  readonly endpoints: ClusterAssignment | undefined;
-  readonly host: string;
-  readonly port: number;
-  readonly subset: string;
-  readonly service: DiscoveredCluster["service"];
-  readonly protocol: Protocol;
-  readonly resource: ResourceRef | null;
-  readonly weighsLocalities: boolean;
   readonly notices: readonly string[];
   readonly bytes: Uint8Array;
   readonly #profile: "envoy" | "grpc";
@@ -185,6 +167,7 @@ class ReadCluster implements DiscoveredCluster {
     this.#acceptsUnnamed = read.acceptsUnnamed;
   }
 
+  /** Compiled when first asked for: of a thousand clusters a process calls a few. */
   get policy(): TrafficPolicy {
     this.#policy ??= compileTrafficPolicy(
       decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes),
@@ -219,7 +202,7 @@ function writtenEndpoints(
 
 type Discovery = Pick<DiscoveredCluster, "kind" | "resolution" | "edsName" | "children">;
 
-function discovery(spec: ClusterSpec, profile: "envoy" | "grpc", findings: Findings): Discovery {
+function discovery(name: string, spec: ClusterSpec, profile: "envoy" | "grpc", findings: Findings): Discovery {
   const none = { edsName: "", children: NONE };
   const custom = anyOf<{ clusters: readonly string[] }>(spec.cluster_type?.typed_config, AGGREGATE);
   if (custom !== undefined) {
@@ -238,9 +221,9 @@ function discovery(spec: ClusterSpec, profile: "envoy" | "grpc", findings: Findi
       if (eds_config?.ads === undefined && eds_config?.self === undefined) {
         findings.fault("eds_cluster_config.eds_config is neither ads nor self");
       }
-      if (spec.name?.startsWith("xdstp:") && !service_name)
+      if (name.startsWith("xdstp:") && !service_name)
         findings.fault("a name of the new style needs eds_cluster_config.service_name");
-      return { ...none, kind: "eds", resolution: "static", edsName: service_name || (spec.name ?? "") };
+      return { ...none, kind: "eds", resolution: "static", edsName: service_name || name };
     }
     case "STATIC":
       return { ...none, kind: "inline", resolution: "static" };

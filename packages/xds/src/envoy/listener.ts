@@ -2,9 +2,11 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { firstText } from "../client/first-text.js";
+import { knownText } from "../client/known-text.js";
+import { NONE } from "../client/none.js";
 import type { ResourceType } from "../client/watch.js";
 import { type InboundPort, inboundPorts } from "./inbound.js";
-import { Findings, known, NONE } from "./refusal.js";
+import { Findings, known } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
 import { type AnyMessage, anyOf, anyType, decodeEnvoy, durationMs, type Fields } from "./schema.js";
 import { type AccessLog, type ListenerTelemetry, listenerTelemetry, type Tracing } from "./telemetry.js";
@@ -161,7 +163,7 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc", told?
   const telemetry = profile === "grpc" || manager === undefined ? undefined : listenerTelemetry(manager, findings);
   findings.end();
   return {
-    name: name === told ? told : name,
+    name: knownText(name, told),
     kind: api !== undefined ? "api" : inbound ? "inbound" : "outbound",
     address,
     port,

@@ -1,5 +1,7 @@
 /** What is wrong with a resource, and what of it is not honoured. */
 
+import { NONE } from "../client/none.js";
+
 /** The resource is refused as it is: a NACK that names it, and its last good version stays (gRFC A46). */
 export class Refused extends Error {
   override readonly name = "Refused";
@@ -40,9 +42,6 @@ export class Findings {
     if (this.#faults.length > 0) throw new Refused(this.#faults.join("; "));
   }
 }
-
-/** Of everything that is empty: a thousand resources have one list in common. */
-export const NONE: readonly never[] = Object.freeze([]);
 
 /** Field names of a message that mean something here, or nothing anywhere. */
 export function known(...names: readonly string[]): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 /** RouteConfiguration: which virtual host an authority means. Hosts stay bytes until they are asked for. */
 
 import { firstText } from "../client/first-text.js";
+import { NONE } from "../client/none.js";
 import type { ResourceType } from "../client/watch.js";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import type { PerFilterConfig } from "./per-filter.js";
@@ -91,10 +92,9 @@ export class RouteConfiguration {
 type Pattern = readonly [text: string, host: HostBytes];
 
 const NO_HOSTS: ReadonlyMap<string, HostBytes> = new Map();
-const NO_PATTERNS: readonly Pattern[] = [];
 
 function longestFirst(patterns: Pattern[]): readonly Pattern[] {
-  return patterns.length === 0 ? NO_PATTERNS : patterns.sort((a, b) => b[0].length - a[0].length);
+  return patterns.length === 0 ? NONE : patterns.sort((a, b) => b[0].length - a[0].length);
 }
 
 /** One per feed: hosts of the table before whose bytes are the same are taken over. */

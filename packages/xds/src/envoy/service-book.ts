@@ -2,8 +2,8 @@
 
 import type { Service, ServicePort } from "@inmesh/model";
 import { getOrMake } from "@inmesh/model/internal";
+import { NONE } from "../client/none.js";
 import type { DiscoveredCluster } from "./cluster.js";
-import { NONE } from "./refusal.js";
 
 export class ServiceBook {
   readonly byHost: ReadonlyMap<string, Service>;

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChannelCredentials, type ClientOptions, credentials, makeGenericClientConstructor } from "@grpc/grpc-js";
 import { createMesh, type Mesh } from "@inmesh/node";
+import { registerGrpcJsXds } from "../lib/grpc-js-xds.js";
 import { REVIEWS } from "../lib/grpc-upstream.js";
 import { concurrently, paired, type Variant } from "../lib/paired.js";
 import { BODY } from "../lib/upstream.js";
@@ -32,6 +33,7 @@ process.exit();
 
 async function unary(): Promise<unknown> {
   const mesh = await open();
+  await registerGrpcJsXds(address);
   const variant = (name: string, target: string, creds: ChannelCredentials, options: ClientOptions): Variant => {
     const client = new Client(target, creds, options);
     return { name, run: (count) => concurrently(count, WIDTH, () => call(client)) };
@@ -39,7 +41,7 @@ async function unary(): Promise<unknown> {
   return paired(
     variant("bare grpc-js, no control plane", `127.0.0.1:${port}`, credentials.createInsecure(), {}),
     [
-      variant("@grpc/grpc-js-xds", `xds:///${serviceName(0)}`, credentials.createInsecure(), await theirs()),
+      variant("@grpc/grpc-js-xds", `xds:///${serviceName(0)}`, credentials.createInsecure(), {}),
       variant("inmesh, profile grpc", `${serviceName(0)}:80`, mesh.grpc.credentials(), mesh.grpc.options()),
     ],
     { rounds: 40, slice: 200, warmUp: 2_000 },
@@ -52,7 +54,8 @@ async function memory(): Promise<MemoryResult> {
   const target = who === "bare" ? () => `127.0.0.1:${port}` : who === "theirs" ? xdsTarget : ourTarget;
   const mesh = who === "ours" ? await open() : undefined;
   const creds = mesh?.grpc.credentials() ?? credentials.createInsecure();
-  const options = mesh?.grpc.options() ?? (who === "theirs" ? await theirs() : {});
+  if (who === "theirs") await registerGrpcJsXds(address);
+  const options = mesh?.grpc.options() ?? {};
   const clients: ReviewsClient[] = [];
   for (let index = 0; index < Number(services); index++) {
     const client = new Client(target(index), creds, options);
@@ -76,18 +79,6 @@ function open(): Promise<Mesh> {
     ...{ service: "bench", namespace: "shop", config: `xds://${address}?profile=grpc&tls=off`, stateDir },
     ...{ admin: "off", log: "error" },
   });
-}
-
-/** Options of a channel of theirs, whose bootstrap is read when the module is loaded. */
-async function theirs(): Promise<ClientOptions> {
-  const bootstrap = {
-    xds_servers: [{ server_uri: address, channel_creds: [{ type: "insecure" }], server_features: ["xds_v3"] }],
-    node: { id: "bench", locality: {} },
-  };
-  process.env["GRPC_XDS_BOOTSTRAP_CONFIG"] = JSON.stringify(bootstrap);
-  const { register } = await import("@grpc/grpc-js-xds");
-  register();
-  return {};
 }
 
 function call(client: ReviewsClient): Promise<void> {

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { SnapshotStore, systemClock, systemRandom } from "@inmesh/core";
 import { createXdsClient, parseXdsTarget } from "@inmesh/xds/client";
 import { CLUSTER_IN_USE, createEnvoyFeed, HOST_IN_USE } from "@inmesh/xds/envoy";
+import { registerGrpcJsXds } from "../lib/grpc-js-xds.js";
 import { Turns } from "../lib/turns.js";
 import { serviceName } from "../lib/xds-world.js";
 
@@ -57,12 +58,7 @@ async function ours(used: boolean): Promise<() => Promise<unknown>> {
 }
 
 async function theirs(): Promise<() => Promise<unknown>> {
-  const bootstrap = {
-    xds_servers: [{ server_uri: address, channel_creds: [{ type: "insecure" }], server_features: ["xds_v3"] }],
-    node: { id: "bench", locality: {} },
-  };
-  process.env["GRPC_XDS_BOOTSTRAP_CONFIG"] = JSON.stringify(bootstrap);
-  (await import("@grpc/grpc-js-xds")).register();
+  await registerGrpcJsXds(address);
   const { getSingletonXdsClient, Watcher } = await import("@grpc/grpc-js-xds/build/src/xds-client.js");
   const from = "@grpc/grpc-js-xds/build/src/xds-resource-type";
   const types = [

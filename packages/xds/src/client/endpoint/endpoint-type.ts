@@ -2,15 +2,14 @@
 
 import { isIP } from "node:net";
 import { firstText } from "../first-text.js";
+import { knownText } from "../known-text.js";
+import { NONE } from "../none.js";
 import type { ResourceType } from "../watch.js";
 import { type AssignedEndpoint, type ClusterAssignment, type LocalityEndpoints, sameAssignment } from "./assignment.js";
 import { type ReadAssignment, type ReadLocality, readAssignment } from "./decode-assignment.js";
 
 /** Of the weights of a priority's localities, as of those of a locality's endpoints. */
 const MOST_WEIGHT = 0xffff_ffff;
-
-/** Of all assignments with nothing to say. Not frozen: to V8 that is another kind of list, and comparing would meet two kinds. */
-const NONE: readonly never[] = [];
 
 /**
  * `grpc`: by gRPC's rules (gRFC A27), which refuse the whole assignment. `envoy`: by Envoy's, which has localities without a
@@ -48,9 +47,8 @@ function checked(read: ReadAssignment, rules: EndpointRules, known: string): Clu
   });
   if (problems.length > 0) throw new Error(problems.slice(0, 10).join("; "));
   const { overprovisioningPercent, drops } = read;
-  const name = read.name === known ? known : read.name;
   return {
-    ...{ name, localities, overprovisioningPercent },
+    ...{ name: knownText(read.name, known), localities, overprovisioningPercent },
     drops: drops.length === 0 ? NONE : drops,
     unusable: unusable.length === 0 ? NONE : unusable,
   };
