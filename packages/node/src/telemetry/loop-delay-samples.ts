@@ -4,10 +4,13 @@ import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import type { Samples } from "@inmesh/telemetry";
 
 const RESOLUTION_MS = 20;
+const RESOLUTION_NS = RESOLUTION_MS * 1e6;
 /** A reading is of this long at least. */
 const WINDOW_MS = 10_000;
-const NS_PER_MS = 1e6;
+const NS_PER_US = 1e3;
+const US_PER_S = 1e6;
 
+/** Seconds. */
 interface Reading {
   readonly p50: number;
   readonly p99: number;
@@ -40,7 +43,7 @@ export class LoopDelaySamples {
       ["p99", p99],
       ["max", max],
     ] as const) {
-      samples.add("inmesh_event_loop_delay_milliseconds", ["stat", stat], value);
+      samples.add("inmesh_event_loop_delay_seconds", ["stat", stat], value);
     }
   }
 
@@ -51,7 +54,7 @@ export class LoopDelaySamples {
 
 /** The histogram holds the whole interval between two ticks. */
 function read(histogram: IntervalHistogram): Reading {
-  const late = (ns: number): number => Math.max(0, Math.round((ns / NS_PER_MS - RESOLUTION_MS) * 1_000) / 1_000);
+  const late = (ns: number): number => Math.max(0, Math.round((ns - RESOLUTION_NS) / NS_PER_US) / US_PER_S);
   if (histogram.count === 0) return { p50: 0, p99: 0, max: 0 };
   return { p50: late(histogram.percentile(50)), p99: late(histogram.percentile(99)), max: late(histogram.max) };
 }

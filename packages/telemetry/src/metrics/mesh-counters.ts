@@ -12,6 +12,7 @@ type Result = (typeof RESULTS)[number];
 /** Clusters kept; policy that renames them for ever must not grow a process. The oldest leaves. */
 const MOST_CLUSTERS = 1_000;
 const SERVER_ERROR = 500;
+const MS_PER_S = 1_000;
 
 interface ClusterCounters {
   readonly service: string;
@@ -31,15 +32,15 @@ export class MeshCounters implements OutcomeSink {
   #last: ClusterCounters | undefined;
 
   constructor(buckets?: Buckets) {
-    const bounds = (name: "inmesh_overhead_microseconds" | "inmesh_connect_duration_milliseconds") =>
+    const bounds = (name: "inmesh_overhead_seconds" | "inmesh_connect_duration_seconds") =>
       boundsFor(name, buckets, metricOf(name).bounds!); // a histogram
-    this.#connectBounds = bounds("inmesh_connect_duration_milliseconds");
-    const overhead = bounds("inmesh_overhead_microseconds");
+    this.#connectBounds = bounds("inmesh_connect_duration_seconds");
+    const overhead = bounds("inmesh_overhead_seconds");
     this.#overhead = { outbound: new HistogramCells(overhead), inbound: new HistogramCells(overhead) };
   }
 
   ended(record: OutcomeRecord): void {
-    this.#overhead[record.direction].record(record.ledger.meshMs * 1_000);
+    this.#overhead[record.direction].record(record.ledger.meshMs / MS_PER_S);
     if (record.direction === "inbound") return;
     const counters = this.#of(record);
     if (record.details === "fault_filter_abort") counters.faults.abort += 1;
@@ -61,7 +62,7 @@ export class MeshCounters implements OutcomeSink {
   /** Pauses where a reader may. */
   *write(samples: Samples): Iterable<void> {
     for (const [direction, cells] of Object.entries(this.#overhead)) {
-      samples.histogram("inmesh_overhead_microseconds", ["direction", direction], cells);
+      samples.histogram("inmesh_overhead_seconds", ["direction", direction], cells);
     }
     for (const { service, subset, attempts } of this.#byCluster.values()) {
       for (const result of RESULTS) {
@@ -91,8 +92,8 @@ export class MeshCounters implements OutcomeSink {
       if (count > 0) samples.add("inmesh_fault_injected_total", ["service", service, "kind", kind], count);
     }
     for (const [service, { tls, plain }] of this.#connects) {
-      samples.histogram("inmesh_connect_duration_milliseconds", ["service", service, "tls", "true"], tls);
-      samples.histogram("inmesh_connect_duration_milliseconds", ["service", service, "tls", "false"], plain);
+      samples.histogram("inmesh_connect_duration_seconds", ["service", service, "tls", "true"], tls);
+      samples.histogram("inmesh_connect_duration_seconds", ["service", service, "tls", "false"], plain);
       yield;
     }
   }
@@ -124,7 +125,7 @@ export class MeshCounters implements OutcomeSink {
       cells = { tls: new HistogramCells(this.#connectBounds), plain: new HistogramCells(this.#connectBounds) };
       this.#connects.set(service, cells);
     }
-    cells[ledger.tlsMs > 0 ? "tls" : "plain"].record(ledger.dnsMs + ledger.connectMs + ledger.tlsMs);
+    cells[ledger.tlsMs > 0 ? "tls" : "plain"].record((ledger.dnsMs + ledger.connectMs + ledger.tlsMs) / MS_PER_S);
   }
 }
 

@@ -54,7 +54,9 @@ export const ENVOY_BOUNDS: readonly number[] = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ];
-const OVERHEAD_BOUNDS: readonly number[] = [5, 10, 25, 50, 100, 250, 500, 1_000, 5_000];
+/** Those of times in seconds, which is what Prometheus measures time in; only names that are Istio's say otherwise. */
+const CONNECT_BOUNDS: readonly number[] = ENVOY_BOUNDS.map((ms) => ms / 1_000);
+const OVERHEAD_BOUNDS: readonly number[] = [5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3];
 
 /** The four that each request is counted in. */
 export const TRAFFIC_METRICS = [
@@ -140,9 +142,9 @@ export const METRICS = [
     "Attempts that wait for a connection because no further one may be opened.",
   ),
   histogram(
-    "inmesh_connect_duration_milliseconds",
+    "inmesh_connect_duration_seconds",
     ["service", "tls"],
-    ENVOY_BOUNDS,
+    CONNECT_BOUNDS,
     "Of connections that attempts waited for: look-up of the name, connect and TLS.",
   ),
   counter("inmesh_rate_limited_total", ["direction", "service", "mode"], "Requests that a rate limit refused."),
@@ -202,12 +204,12 @@ export const METRICS = [
   gauge("inmesh_inbound_in_flight", [], "Requests being served."),
   counter("inmesh_inbound_shed_total", ["reason"], "Requests turned away because the process had too much to do."),
   histogram(
-    "inmesh_overhead_microseconds",
+    "inmesh_overhead_seconds",
     ["direction"],
     OVERHEAD_BOUNDS,
     "Time in the mesh's own code, network excluded.",
   ),
-  gauge("inmesh_event_loop_delay_milliseconds", ["stat"], "How late the event loop was in the last 10 s."),
+  gauge("inmesh_event_loop_delay_seconds", ["stat"], "How late the event loop was in the last 10 s."),
   counter(
     "inmesh_series_dropped_total",
     ["metric"],
