@@ -70,14 +70,14 @@ for (const folder of ["packages", "test", "examples"]) {
   }
 }
 
-// What the compiler left of sources that are gone would still be packed, and found by tests that look at dist.
+// What the compiler left of sources that are gone would still be packed.
 for (const manifest of listWorkspaces("packages")) {
   const folder = join(root, dirname(manifest));
   const dist = join(folder, "dist");
   for (const path of existsSync(dist) ? readdirSync(dist, { recursive: true }) : []) {
-    const source = join(folder, "src", path.replace(/(\.d\.ts|\.js)(\.map)?$/, ".ts"));
-    if (/(\.d\.ts|\.js)(\.map)?$/.test(path) && !existsSync(source)) rmSync(join(dist, path), { force: true });
+    const source = join(folder, "src", path.replace(/\.d\.ts(\.map)?$/, ".ts"));
+    if (/\.d\.ts(\.map)?$/.test(path) && !existsSync(source)) rmSync(join(dist, path), { force: true });
   }
 }
 
-run("building", process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b"]);
+run("building", process.execPath, [join(root, ".ci", "build.mjs")]);

@@ -3,5 +3,5 @@ import base from "../../vitest.config.js";
 
 // One run side by side: the processes it starts are built code, as applications are.
 export default mergeConfig(base, {
-  test: { globalSetup: ["./src/build.ts"], fileParallelism: false, testTimeout: 60_000, hookTimeout: 180_000 },
+  test: { globalSetup: ["../../.ci/build.mjs"], fileParallelism: false, testTimeout: 60_000, hookTimeout: 180_000 },
 });

@@ -5,7 +5,7 @@ import base from "../../vitest.config.js";
 // start at once: where all do, a call may wait longer for its configuration than calls do.
 export default mergeConfig(base, {
   test: {
-    globalSetup: ["../../packages/node/test/build.ts", "./src/upstream.ts"],
+    globalSetup: ["../../.ci/build.mjs", "./src/upstream.ts"],
     maxConcurrency: 2,
     testTimeout: 60_000,
   },

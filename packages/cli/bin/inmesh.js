@@ -13,7 +13,7 @@ if (version[0] < MINIMUM[0] || (version[0] === MINIMUM[0] && version[1] < MINIMU
   );
   process.exitCode = 2;
 } else {
-  import("../dist/main.js").then(
+  import("#main").then(
     (cli) => {
       cli.main();
     },

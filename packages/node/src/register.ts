@@ -16,7 +16,7 @@ function register(): void {
   const tooOld = nodeTooOld(process.version, loadsEsm());
   if (tooOld !== undefined) return createLog("warn").error(tooOld);
   const require = Module.createRequire(import.meta.url);
-  const { boot } = require("./boot/boot.js") as typeof import("./boot/boot.js");
+  const { boot } = require("#boot") as typeof import("./boot/boot.js");
   boot();
 }
 

@@ -153,19 +153,20 @@ describe("register", () => {
     const folder = newFolder();
     const copy = fileURLToPath(new URL("../node_modules/.cache/second-copy", import.meta.url)); // finds our dependencies
     rmSync(copy, { recursive: true, force: true });
-    cpSync(dirname(REGISTER), copy, { recursive: true });
+    cpSync(dirname(REGISTER), join(copy, "dist"), { recursive: true });
+    cpSync(new URL("../package.json", import.meta.url), join(copy, "package.json"));
     const entry = join(folder, "entry.mjs");
     writeFileSync(
       entry,
       `import { registeredMesh } from ${JSON.stringify(join(dirname(REGISTER), "index.js"))};
-import { registeredMesh as same } from ${JSON.stringify(join(copy, "index.js"))};
+import { registeredMesh as same } from ${JSON.stringify(join(copy, "dist", "index.js"))};
 console.log(registeredMesh() === same(), registeredMesh().service, registeredMesh().status.patched.length);
 `,
     );
     const child = start(entry, {
       folder,
       service: "web",
-      nodeArgs: ["--import", pathToFileURL(join(copy, "register.js")).href],
+      nodeArgs: ["--import", pathToFileURL(join(copy, "dist", "register.js")).href],
     });
     expect(await child.exited).toEqual({ code: 0, signal: null });
     expect([child.out(), child.errors()]).toEqual(["true web 5\n", ""]);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Cli } from "../cli.js";
+import { PACKAGE } from "../own-files.js";
 import { VERSION } from "../version.js";
 import { error, type Finding, ok, type Section, warning } from "./section.js";
 
@@ -40,7 +41,7 @@ export function isSupportedNode(version: string): boolean {
 }
 
 function registerFinding(cwd: string): Finding {
-  const found = installed(cwd, "@inmesh/node") ?? installed(dirname(new URL(import.meta.url).pathname), "@inmesh/node");
+  const found = installed(cwd, "@inmesh/node") ?? installed(PACKAGE, "@inmesh/node");
   if (found === undefined) {
     return error(
       "@inmesh/node is not installed: a program started here cannot load it",

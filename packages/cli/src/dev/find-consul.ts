@@ -6,13 +6,12 @@
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { CliError, EXIT } from "../exit.js";
+import { PACKAGE } from "../own-files.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** From `dist/dev` and from `src/dev`. */
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
+const REPOSITORY = join(PACKAGE, "..", "..");
 const REPOSITORY_NAME = "inmesh-monorepo";
 /** The installer downloads 22 MB, in ms. */
 const INSTALL_MS = 120_000;

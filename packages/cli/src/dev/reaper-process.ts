@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { PROGRAM } from "../own-files.js";
 import { groupLives, signalGroup } from "./process-group.js";
 import type { Undo } from "./reaper.js";
 
@@ -44,9 +44,8 @@ function cleanUp(): void {
 
 /** As a person would: the registry may be anything that the command can write. */
 function takeBack({ config, documents }: Undo): void {
-  const program = fileURLToPath(new URL("../../bin/inmesh.js", import.meta.url));
   for (const { kind, namespace, name } of documents) {
-    const args = [program, "delete", `${kind}/${name}`, "-n", namespace];
+    const args = [PROGRAM, "delete", `${kind}/${name}`, "-n", namespace];
     spawn(process.execPath, args, { stdio: "ignore", env: { ...process.env, INMESH_CONFIG: config } });
   }
 }

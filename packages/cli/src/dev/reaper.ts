@@ -5,8 +5,8 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { ResourceRef } from "@inmesh/model";
+import { reaperProgram } from "../own-files.js";
 
 /** Documents that we applied and must take back. */
 export interface Undo {
@@ -69,7 +69,7 @@ export class Reaper {
 
 function startReaper(): ChildProcess {
   const { NODE_OPTIONS: _, ...env } = process.env; // it needs nothing that the user preloads
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./reaper-process.js", import.meta.url))], {
+  const child = spawn(process.execPath, [reaperProgram()], {
     detached: true, // a session of its own: what ends us must not end it
     stdio: ["pipe", "ignore", "ignore"],
     env,

@@ -8,9 +8,9 @@
 
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { dirname, isAbsolute, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { isAbsolute, join, relative } from "node:path";
 import { type Clock, type Lease, sleep, type Timer } from "@inmesh/core";
+import { PROGRAM } from "../own-files.js";
 import type { EventLog } from "./event-log.js";
 import type { Edge } from "./figures.js";
 import type { Instance } from "./instance.js";
@@ -216,8 +216,7 @@ export class Session implements ScriptSession {
 
   /** Runs a command of ours in a process of its own: exactly what a user would have typed. */
   async #inmesh(args: readonly string[]): Promise<void> {
-    const program = join(dirname(fileURLToPath(import.meta.url)), "../../bin/inmesh.js");
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       signal: this.signal,
       // Not on the command line, which every user of the machine can read: it may hold a token.

@@ -38,7 +38,7 @@ describe("ConsulClient", () => {
     const { port } = silent.address() as AddressInfo;
     const asked = once(silent, "request");
     const [client, url] = ["./consul-client.ts", "./consul-url.ts"].map((file) => import.meta.resolve(file));
-    const built = (file = ""): string => file.replace("/src/", "/dist/").replace(/\.ts$/, ".js");
+    const built = (file = ""): string => file.replace("/src/", "/build/").replace(/\.ts$/, ".js");
     const program = `
       const { ConsulClient } = await import(${JSON.stringify(built(client))});
       const { parseConsulUrl } = await import(${JSON.stringify(built(url))});

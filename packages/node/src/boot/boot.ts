@@ -38,7 +38,7 @@ export function boot(): void {
   }
   patchSeams(seams, settings.mode, runtime.plane, (plane) => {
     const require = Module.createRequire(import.meta.url);
-    const { grpcClient } = require("../plane/grpc-client.js") as typeof import("../plane/grpc-client.js");
+    const { grpcClient } = require("#grpc-client") as typeof import("../plane/grpc-client.js");
     return grpcClient(plane);
   });
 }
@@ -54,7 +54,7 @@ function createRuntime(
       // Synchronous, because a call of http.request must be answered at once. require() of these modules is the
       // import of them: one instance, however they are reached.
       const require = Module.createRequire(import.meta.url);
-      const { startRuntime } = require("./start-runtime.js") as typeof import("./start-runtime.js");
+      const { startRuntime } = require("#start-runtime") as typeof import("./start-runtime.js");
       loaded = startRuntime(settings, seams, pm2);
     }
     return loaded;

@@ -24,7 +24,7 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[], p
   const require = Module.createRequire(import.meta.url);
   // What has to do with OpenTelemetry must be there with the first request. Others need not load it now.
   if (Object.keys(process.env).some((name) => name.startsWith("OTEL_"))) {
-    const { openTracing } = require("../telemetry/tracing.js") as typeof import("../telemetry/tracing.js");
+    const { openTracing } = require("#tracing") as typeof import("../telemetry/tracing.js");
     openTracing(plane);
   }
   void plane.start();
@@ -33,7 +33,7 @@ export function startRuntime(settings: MeshSettings, seams: readonly string[], p
     get mesh() {
       // The public face brings undici's fetch with it, which most processes do not need.
       if (mesh === undefined) {
-        const { ConnectedMesh } = require("../connected-mesh.js") as typeof import("../connected-mesh.js");
+        const { ConnectedMesh } = require("#connected-mesh") as typeof import("../connected-mesh.js");
         mesh = new ConnectedMesh(plane, () => {});
       }
       return mesh;
