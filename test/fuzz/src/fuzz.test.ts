@@ -11,12 +11,12 @@ it("starts from documents that are valid as they stand", () => {
   expect(texts.reduce((sum, text) => sum + judge(text).valid, 0)).toBe(texts.length);
 });
 
-it("20,000 mutated documents crash nothing, hang nothing, change no prototype, and every problem has its place", async () => {
-  const { failures, done, valid, problems } = await fuzz({ cases: 20_000, seed: 20_261_127 });
+it("10,000 mutated documents crash nothing, hang nothing, change no prototype, and every problem has its place", async () => {
+  const { failures, done, valid, problems } = await fuzz({ cases: 10_000, seed: 20_261_127 });
   expect(failures).toEqual([]);
-  expect(done).toBe(20_000);
-  expect(valid).toBeGreaterThan(2_000);
-  expect(problems).toBeGreaterThan(20_000);
+  expect(done).toBe(10_000);
+  expect(valid).toBeGreaterThan(1_000);
+  expect(problems).toBeGreaterThan(10_000);
 }, 300_000);
 
 it.each(Object.keys(TARGETS))(
