@@ -43,6 +43,10 @@ export interface EnvoyInput {
   readonly server?: ServerPolicy;
   /** @default "cluster.local" */
   readonly trustDomain?: string;
+  /** Of the listeners of `resources`. @default made here */
+  readonly index?: ListenerIndex;
+  /** Of the clusters of `resources`. @default made here */
+  readonly book?: ServiceBook;
 }
 
 /** @param previous the snapshot before, of the same process */
@@ -95,11 +99,8 @@ export class EnvoySnapshot implements Snapshot {
     this.client = client;
     this.#resources = resources;
     const before = previous === undefined ? undefined : previous.#resources;
-    this.#listeners =
-      previous !== undefined && before?.listeners === resources.listeners
-        ? previous.#listeners
-        : new ListenerIndex(resources.listeners.values());
-    this.#services = new ServiceBook(resources.clusters, previous === undefined ? undefined : previous.#services);
+    this.#listeners = input.index ?? new ListenerIndex(resources.listeners.values());
+    this.#services = input.book ?? new ServiceBook(resources.clusters);
     const services = this.#services.byHost;
     const sameTable =
       before?.listeners === resources.listeners &&

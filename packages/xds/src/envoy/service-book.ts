@@ -6,29 +6,44 @@ import { NONE } from "../client/none.js";
 import type { DiscoveredCluster } from "./cluster.js";
 
 export class ServiceBook {
+  /** The same map while no service is another one. */
   readonly byHost: ReadonlyMap<string, Service>;
   readonly #clusters: ReadonlyMap<string, DiscoveredCluster>;
 
-  /** @param previous whose services stay the same objects while nothing about them changed */
+  /** @param previous whose services stay the same objects while nothing about them changed; only those of other clusters are made */
   constructor(clusters: ReadonlyMap<string, DiscoveredCluster>, previous?: ServiceBook) {
     this.#clusters = clusters;
-    if (previous !== undefined && previous.#clusters === clusters) {
-      this.byHost = previous.byHost;
-      return;
-    }
+    const changed = previous && changedHosts(previous.#clusters, clusters);
     const parts = new Map<string, DiscoveredCluster[]>();
     for (const cluster of clusters.values()) {
-      if (!isService(cluster)) continue;
+      if (!isService(cluster) || changed?.has(cluster.host) === false) continue;
       getOrMake(parts, cluster.host, () => []).push(cluster);
     }
-    const byHost = new Map<string, Service>();
+    const byHost = new Map(previous?.byHost);
+    let isOther = previous === undefined;
+    for (const host of changed ?? NO_HOSTS) if (!parts.has(host)) isOther = byHost.delete(host) || isOther;
     for (const [host, list] of parts) {
       const made = serviceOf(host, list);
-      const before = previous?.byHost.get(host);
-      byHost.set(host, before !== undefined && isSame(before, made) ? before : made);
+      const before = byHost.get(host);
+      if (before !== undefined && isSame(before, made)) continue;
+      byHost.set(host, made);
+      isOther = true;
     }
-    this.byHost = byHost;
+    this.byHost = previous !== undefined && !isOther ? previous.byHost : byHost;
   }
+}
+
+const NO_HOSTS: ReadonlySet<string> = new Set();
+
+/** Hosts with a cluster that came, went or is another. */
+function changedHosts(
+  before: ReadonlyMap<string, DiscoveredCluster>,
+  now: ReadonlyMap<string, DiscoveredCluster>,
+): ReadonlySet<string> {
+  const hosts = new Set<string>();
+  for (const [name, cluster] of now) if (before.get(name) !== cluster) hosts.add(cluster.host);
+  for (const [name, { host }] of before) if (now.get(name)?.host !== host) hosts.add(host);
+  return hosts;
 }
 
 /** Envoy's own for what is let through or dropped, and the process's own ports, are none. */

@@ -5,8 +5,10 @@ import { sameItems } from "@inmesh/core/internal";
 import type { ClientContext, TelemetryPolicy } from "@inmesh/model";
 import { type EnvoySnapshot, envoySnapshot } from "./envoy-snapshot.js";
 import type { DiscoveredListener } from "./listener.js";
+import { ListenerIndex } from "./listener-index.js";
 import type { EnvoyResources } from "./resources.js";
 import { type ServerWords, serverWords } from "./server-security.js";
+import { ServiceBook } from "./service-book.js";
 import { telemetryPolicy } from "./telemetry.js";
 
 export interface SnapshotMakerOptions {
@@ -24,6 +26,8 @@ export class SnapshotMaker {
     | { readonly inbound: readonly DiscoveredListener[]; readonly refusal: string; readonly words: ServerWords }
     | undefined;
   #telemetry: { readonly listeners: EnvoyResources["listeners"]; readonly policy: TelemetryPolicy } | undefined;
+  #index: { readonly of: EnvoyResources["listeners"]; readonly index: ListenerIndex } | undefined;
+  #book: { readonly of: EnvoyResources["clusters"]; readonly book: ServiceBook } | undefined;
 
   constructor(options: SnapshotMakerOptions) {
     this.#options = options;
@@ -40,9 +44,22 @@ export class SnapshotMaker {
       version,
       ...words,
       telemetry,
+      index: this.#indexOf(resources),
+      book: this.#bookOf(resources),
       ...(trustDomain && { trustDomain }),
     };
     return envoySnapshot(input, store.current);
+  }
+
+  #indexOf({ listeners }: EnvoyResources): ListenerIndex {
+    if (this.#index?.of !== listeners) this.#index = { of: listeners, index: new ListenerIndex(listeners.values()) };
+    return this.#index.index;
+  }
+
+  /** Its services stay the same objects while nothing about them changed. */
+  #bookOf({ clusters }: EnvoyResources): ServiceBook {
+    if (this.#book?.of !== clusters) this.#book = { of: clusters, book: new ServiceBook(clusters, this.#book?.book) };
+    return this.#book.book;
   }
 
   /** The same object while the listeners are the same. */
