@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { explain, SnapshotStore } from "@inmesh/core";
 import { FakeClock } from "@inmesh/core/testing";
 import { describe, expect, it } from "vitest";
@@ -24,12 +25,12 @@ function setup(profile: "envoy" | "grpc") {
   feed.start();
   const answer = async (url: string, ...resources: Uint8Array[]): Promise<void> => {
     client.answer(url, new Map(resources.map((bytes) => [firstText(bytes), bytes])));
-    await Promise.resolve(); // changes of one turn are brought in together
+    await turn(); // changes of one turn are brought in together
   };
   const ask = (request: string) => explain(store.current!, { url: request }); // published by then
   const use = async (namespace: string, service: string): Promise<void> => {
     feed.use({ namespace, service });
-    await Promise.resolve();
+    await turn();
   };
   return { clock, client, ofServers, store, feed, answer, ask, use };
 }
@@ -72,7 +73,7 @@ describe("profile envoy", () => {
       ["10.0.0.1:80"],
     ]);
     clock.advance(16 * 60_000);
-    await Promise.resolve();
+    await turn();
     expect(client.asked(ASSIGNMENT)).toEqual([]);
   });
 
@@ -92,7 +93,7 @@ describe("profile envoy", () => {
     await answer(ROUTE_CONFIGURATION, routes("80", { reviews: "outbound|80|v3|reviews.shop.svc.cluster.local" }));
     expect(target()).toEqual(["v2:1"]);
     clock.advance(15_000);
-    await Promise.resolve();
+    await turn();
     expect(target()).toEqual(["v3:0"]);
   });
 
@@ -101,7 +102,7 @@ describe("profile envoy", () => {
     await answer(CLUSTER, cluster(V2));
     expect(store.current?.cluster(V1)?.name).toBe(V1);
     clock.advance(10_000);
-    await Promise.resolve();
+    await turn();
     expect(store.current?.cluster(V1)).toBeUndefined();
   });
 
@@ -196,16 +197,16 @@ describe("profile grpc", () => {
       filter_chains: [{ filters: [{ name: "http", typed_config: manager({ route_config: {} }) }] }],
     });
     own.answer(LISTENER, new Map([[name, listener]]));
-    await Promise.resolve();
+    await turn();
     expect([allowed(80), allowed(81)]).toEqual([true, false]);
     own.answer(LISTENER, new Map()); // taken back: what was said last holds
-    await Promise.resolve();
+    await turn();
     expect([allowed(80), feed.status.state]).toEqual([true, "degraded"]);
     expect(feed.status.problems).toMatchObject([{ code: "IM0743", resource: `Listener//${name}` }]);
     own.answer(LISTENER, new Map([[name, listener]]));
     expect(feed.status.state).toBe("ok");
     feed.serve?.([{ address: "::", port: 81 }]);
-    await Promise.resolve();
+    await turn();
     expect([own.asked(LISTENER), allowed(80)]).toEqual([["inbound/[::]:81"], false]);
     await feed.close();
     expect([ofServers.length, own.closed, client.closed]).toEqual([1, true, true]);

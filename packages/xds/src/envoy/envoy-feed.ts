@@ -144,11 +144,11 @@ class EnvoyFeed implements PolicyFeed {
     this.#schedule();
   }
 
-  /** What arrives in one turn is brought in once. */
+  /** What arrives in one turn is brought in once, and in the next: a thousand resources are a long turn to take over already. */
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#scheduled = false;
       if (this.#closed || this.#told === undefined) return;
       try {
