@@ -2,6 +2,7 @@
 
 import { settle } from "@inmesh/core/testing";
 import { describe, expect, it } from "vitest";
+import { WireWriter } from "../proto/wire-writer.js";
 import { resourceError, ScriptedServer, setUp, Told, thing, things } from "./scripted-server.test.helper.js";
 
 /** A version as one says it. */
@@ -227,6 +228,29 @@ describe.each(MODES)("AdsClient, %s", (mode) => {
     expect(error_detail).toMatchObject({
       message: expect.stringMatching(/^2 of 3 .*a: it is there more than once.*test.Other/),
     });
+  });
+
+  it("refuses a resource whose bytes break off inside of it, uses its neighbours, and takes nothing for gone", async () => {
+    const { client, server } = setUp("sotw");
+    const told = new Told();
+    client.watch(things(true), { names: "*", onChanges: told.onChanges });
+    await settle();
+    server.answer([named("a", ""), named("b", "")]);
+    server.asked();
+    told.take();
+    const cut = Uint8Array.of(10, 9, 97); // nine bytes of a type, of which one is there
+    const whole = new WireWriter()
+      .tag(1, 2)
+      .string("type.googleapis.com/test.Thing")
+      .tag(2, 2)
+      .part(thing("a", "2"))
+      .finish();
+    const answer = new WireWriter().tag(1, 2).string("2").tag(2, 2).part(cut).tag(2, 2).part(whole);
+    server.raw(answer.tag(4, 2).string("type.googleapis.com/test.Thing").tag(5, 2).string("n2").finish());
+    expect(told.take()).toEqual(["a=2"]);
+    expect(server.asked()).toMatchObject([
+      { error_detail: { message: expect.stringMatching(/^1 of 2 .*resource 1: /) } },
+    ]);
   });
 
   it("neither takes nor refuses a type that nobody asked for, and says so once", async () => {

@@ -50,9 +50,8 @@ export class AnswerQueue {
     const later = () => laterTurn(() => this.#turn(clock.now()));
     for (let work = this.#waiting[0]; work !== undefined; work = this.#waiting[0]) {
       while (!work.cancelled && !work.done) {
+        if (clock.now() >= until) return later();
         work.step();
-        if (clock.now() < until) continue;
-        return later();
       }
       // Whoever hears of it makes a snapshot of it: that has the time of a turn, not what the reading has left.
       if (!work.cancelled && until - clock.now() < TURN_MS / 2) return later();

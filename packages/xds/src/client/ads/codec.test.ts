@@ -9,6 +9,7 @@ import { WireError } from "../../proto/wire-reader.js";
 import { WireWriter } from "../../proto/wire-writer.js";
 import { decodeDeltaAnswer, decodeSotwAnswer } from "./decode-answer.js";
 import { encodeDeltaRequest, encodeSotwRequest } from "./encode-request.js";
+import type { AdsAnswer } from "./messages.js";
 import { encodeNode } from "./node.js";
 
 const schema = new Schema(DISCOVERY);
@@ -123,6 +124,7 @@ describe("answers", () => {
   });
 });
 
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (_, each) => (each instanceof Uint8Array ? [...each] : each)));
+function plain(answer: AdsAnswer): unknown {
+  const opened = { ...answer, resources: [...answer.resources] };
+  return JSON.parse(JSON.stringify(opened, (_, each) => (each instanceof Uint8Array ? [...each] : each)));
 }

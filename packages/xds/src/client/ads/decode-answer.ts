@@ -1,10 +1,10 @@
 /**
- * Bytes into answers, of which only the envelope is read: resources stay as they came, so that one that did not change costs
- * a comparison. Field numbers: discovery.proto; those of `resource_errors` are of the Envoy API after proposal TP3.
+ * Bytes into answers, of which only the envelope is read: resources stay as they came until it is their turn, and one that did not
+ * change costs a comparison. Field numbers: discovery.proto; those of `resource_errors` are of the Envoy API after proposal TP3.
  */
 
 import { LENGTH, WireReader } from "../../proto/wire-reader.js";
-import type { AdsAnswer, SentError, SentResource } from "./messages.js";
+import type { AdsAnswer, SentError, SentResource, SentResources } from "./messages.js";
 
 const WRAPPER = "envoy.service.discovery.v3.Resource";
 
@@ -13,7 +13,7 @@ interface Draft {
   version: string;
   nonce: string;
   controlPlane: string | undefined;
-  readonly resources: SentResource[];
+  readonly parts: Uint8Array[];
   readonly removed: string[];
   readonly errors: SentError[];
 }
@@ -23,7 +23,7 @@ export function decodeSotwAnswer(bytes: Uint8Array): AdsAnswer {
   const draft = emptyDraft();
   eachField(new WireReader(bytes), (field, reader) => {
     if (field === 1) draft.version = reader.string();
-    else if (field === 2) draft.resources.push(sentAny(reader.part()));
+    else if (field === 2) draft.parts.push(reader.part());
     else if (field === 4) draft.typeUrl = reader.string();
     else if (field === 5) draft.nonce = reader.string();
     else if (field === 6) draft.controlPlane = stringAt(reader.nested(), 1);
@@ -31,7 +31,7 @@ export function decodeSotwAnswer(bytes: Uint8Array): AdsAnswer {
     else reader.skip(LENGTH);
   });
   // In this form the version of each resource is that of the answer.
-  return { ...draft, resources: draft.resources.map((each) => ({ ...each, version: draft.version })) };
+  return answerOf(draft, (part) => ({ ...sentAny(part), version: draft.version }));
 }
 
 /** @throws {WireError} */
@@ -39,7 +39,7 @@ export function decodeDeltaAnswer(bytes: Uint8Array): AdsAnswer {
   const draft = emptyDraft();
   eachField(new WireReader(bytes), (field, reader) => {
     if (field === 1) draft.version = reader.string();
-    else if (field === 2) draft.resources.push(wrapped(reader.nested()));
+    else if (field === 2) draft.parts.push(reader.part());
     else if (field === 4) draft.typeUrl = reader.string();
     else if (field === 5) draft.nonce = reader.string();
     else if (field === 6) draft.removed.push(reader.string());
@@ -48,11 +48,22 @@ export function decodeDeltaAnswer(bytes: Uint8Array): AdsAnswer {
     else if (field === 9) draft.errors.push(sentError(reader.nested()));
     else reader.skip(LENGTH);
   });
-  return draft;
+  return answerOf(draft, (part) => wrapped(new WireReader(part)));
 }
 
 function emptyDraft(): Draft {
-  return { typeUrl: "", version: "", nonce: "", controlPlane: undefined, resources: [], removed: [], errors: [] };
+  return { typeUrl: "", version: "", nonce: "", controlPlane: undefined, parts: [], removed: [], errors: [] };
+}
+
+function answerOf({ parts, ...envelope }: Draft, open: (part: Uint8Array) => SentResource): AdsAnswer {
+  const resources: SentResources = {
+    length: parts.length,
+    at: (index) => open(parts[index]!), // asked below its length
+    *[Symbol.iterator]() {
+      for (const part of parts) yield open(part);
+    },
+  };
+  return { ...envelope, resources };
 }
 
 /** An Any, and what is in the wrapper where it is one: allowed in the state-of-the-world form to clients that say so. */

@@ -72,7 +72,7 @@ export class DeltaSession implements AdsSession {
   #repeat(typeUrl: string, { resources }: AdsAnswer): void {
     if (this.#repeated.delete(typeUrl)) return;
     const wanted = [...(this.#subscribed.get(typeUrl) ?? [])];
-    const told = new Set(resources.map(({ name = "" }) => name));
+    const told = new Set(Array.from(resources, ({ name = "" }) => name));
     const all = wanted.includes(ALL);
     if (!all && wanted.every((name) => told.has(name))) return;
     this.#repeated.add(typeUrl);

@@ -48,12 +48,19 @@ export interface SentError {
   readonly problem: AdsProblem;
 }
 
+/** Opened one by one: a thousand at once are a long turn of the event loop. */
+export interface SentResources extends Iterable<SentResource> {
+  readonly length: number;
+  /** @throws {WireError} where its bytes make no sense; those of the others do all the same */
+  at(index: number): SentResource;
+}
+
 export interface AdsAnswer {
   readonly typeUrl: string;
   /** Of the whole answer; with deltas for the eye alone. */
   readonly version: string;
   readonly nonce: string;
-  readonly resources: readonly SentResource[];
+  readonly resources: SentResources;
   /** Always empty in the state-of-the-world form. */
   readonly removed: readonly string[];
   readonly errors: readonly SentError[];

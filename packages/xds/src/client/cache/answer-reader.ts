@@ -4,7 +4,7 @@
  */
 
 import { messageOf } from "@inmesh/core";
-import type { AdsAnswer, SentResource } from "../ads/messages.js";
+import type { AdsAnswer, SentResource, SentResources } from "../ads/messages.js";
 import { sameBytes } from "./entry.js";
 import type { TypeCache } from "./type-cache.js";
 
@@ -38,7 +38,7 @@ export class AnswerReader<Value> {
   /** Whether the answer claims to hold every resource of its type. */
   readonly isComplete: boolean;
   readonly #cache: TypeCache<Value>;
-  readonly #resources: readonly SentResource[];
+  readonly #resources: SentResources;
   readonly #seen = new Set<string>();
   #next = 0;
 
@@ -55,7 +55,7 @@ export class AnswerReader<Value> {
   /** Reads one more. Never throws. */
   step(): void {
     const index = this.#next++;
-    const resource = this.#resources[index];
+    const resource = this.#open(index);
     if (resource === undefined) return;
     const name = this.#nameOf(resource, index);
     if (name === undefined) return;
@@ -74,6 +74,16 @@ export class AnswerReader<Value> {
     const lines = this.problems.map(({ name, text }) => (name === undefined ? text : `${name}: ${text}`));
     const message = `${this.problems.length} of ${this.#resources.length} resources refused: ${lines.join("; ")}`;
     return message.length <= LONGEST_MESSAGE ? message : `${message.slice(0, LONGEST_MESSAGE)}...`;
+  }
+
+  #open(index: number): SentResource | undefined {
+    try {
+      return this.#resources.at(index);
+    } catch (error) {
+      const text = `resource ${index + 1}: ${messageOf(error)}`;
+      this.problems.push({ name: undefined, text, bytes: undefined, version: "" });
+      return undefined;
+    }
   }
 
   #nameOf({ type, value, name, version }: SentResource, index: number): string | undefined {
