@@ -36,7 +36,9 @@ export async function xdsTold(): Promise<Report> {
         "KB a service": kb.toFixed(1),
         ratio: (kb / baseline).toFixed(2),
         ms: all.ms.toFixed(0),
-        "longest turn ms": all.longestTurnMs.toFixed(1),
+        // That of one service is the first connection's, which grpc-js makes.
+        "longest turn ms, one": one.longestTurnMs.toFixed(1),
+        [`longest turn ms, ${SERVICES}`]: all.longestTurnMs.toFixed(1),
       });
     }
     const goals = "goal: no turn over 10 ms, memory <= 1/5 of @grpc/grpc-js-xds";
