@@ -10,6 +10,7 @@ import type { Counts, FromProbe } from "./messages.js";
 
 const perSecond = Number(process.argv[2]);
 const ORDERS = 1_000;
+const REASON = "x-inmesh-error";
 /** More than this many open requests and new ones wait: the machine is out of breath. */
 const MOST_OPEN = 200;
 
@@ -34,10 +35,10 @@ process.send?.(said);
 async function shop(number: number): Promise<void> {
   open += 1;
   try {
-    const status = await ask(number);
-    if (status === "aborted") counts.aborted += 1;
-    else if (status === 200 || status === 201) counts.answered += 1;
-    else fail(`status ${status}`);
+    const answer = await ask(number);
+    if (answer === "aborted") counts.aborted += 1;
+    else if (answer.status === 200 || answer.status === 201) counts.answered += 1;
+    else fail(`request ${number % 10}: status ${answer.status} ${answer.reason ?? ""}`);
   } catch (error) {
     fail(`${(error as Error).message} ${String((error as Error).cause ?? "")}`);
   } finally {
@@ -49,7 +50,17 @@ function fail(what: string): void {
   counts.failures.push(`${Math.round((performance.now() - startedAt) / 1_000)} s: ${what}`);
 }
 
-async function ask(number: number): Promise<number | "aborted"> {
+interface Answer {
+  readonly status: number;
+  /** The mesh's, where the answer is one of its own. */
+  readonly reason: string | null | undefined;
+}
+
+function answerOf({ status, headers }: Response): Answer {
+  return { status, reason: headers.get(REASON) };
+}
+
+async function ask(number: number): Promise<Answer | "aborted"> {
   const page = `http://web/books/${number % 7}`;
   switch (number % 10) {
     case 0: {
@@ -60,39 +71,40 @@ async function ask(number: number): Promise<number | "aborted"> {
         headers: { "content-type": "application/json" },
       });
       await reply.text();
-      return reply.status;
+      return answerOf(reply);
     }
     case 1:
       return walkAway(page);
     case 2:
     case 3:
     case 4: {
-      const { statusCode, body } = await request(page);
+      const { statusCode: status, body, headers } = await request(page);
       await body.text();
-      return statusCode;
+      return { status, reason: headers[REASON]?.toString() };
     }
     case 5:
     case 6:
       return new Promise((resolve, reject) => {
         get(page, (response) => {
           response.on("error", reject).resume();
-          response.on("end", () => resolve(response.statusCode ?? 0));
+          const { statusCode: status = 0, headers } = response;
+          response.on("end", () => resolve({ status, reason: headers[REASON]?.toString() }));
         }).on("error", reject);
       });
     default: {
       const reply = await fetch(page);
       await reply.text();
-      return reply.status;
+      return answerOf(reply);
     }
   }
 }
 
 /** Reviews that take long, and nobody who waits for them. */
-async function walkAway(page: string): Promise<number | "aborted"> {
+async function walkAway(page: string): Promise<Answer | "aborted"> {
   const abort = new AbortController();
   const left = delay(20).then(() => abort.abort());
   try {
-    return (await fetch(`${page}?delay=300`, { signal: abort.signal })).status;
+    return answerOf(await fetch(`${page}?delay=300`, { signal: abort.signal }));
   } catch (error) {
     if (abort.signal.aborted) return "aborted";
     throw error;

@@ -63,7 +63,8 @@ export async function soak({ minutes, perSecond, leakBytes, onProgress }: SoakOp
     start(name, bookshop("reviews"), { REVIEWS_VERSION: version, INMESH_LABELS: `version=${version}` });
   try {
     mkdirSync(join(folder, "mesh"));
-    for (const file of readdirSync(MESH)) copyFileSync(join(MESH, file), join(folder, "mesh", file));
+    const policies = readdirSync(MESH).filter((file) => file.endsWith(".yaml")); // processes leave folders beside them
+    for (const file of policies) copyFileSync(join(MESH, file), join(folder, "mesh", file));
     const leak = leakBytes > 0 ? { SOAK_LEAK_BYTES: String(leakBytes) } : {};
     const watched = [
       start("web-1", bookshop("web")),

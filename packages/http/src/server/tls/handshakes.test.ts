@@ -63,4 +63,33 @@ describe("Handshakes", () => {
     expect(begun).toEqual([0, 1, 2, 3]);
     expect([handshakes.running, handshakes.waiting]).toEqual([2, 0]);
   });
+
+  it("begins more, and keeps more under way, where the process is busy and its turns are long", async () => {
+    const { begun, clock, handshakes, applicants } = setup({ handshakes: 4, turnMs: 5 }, 2);
+    for (const each of applicants) handshakes.add(each);
+    clock.advance(100); // whatever else the process does
+    await turn();
+    expect([begun.length, handshakes.running]).toEqual([8, 8]); // 15 ms; 12 places
+    clock.advance(100);
+    await turn();
+    expect([begun.length, handshakes.running]).toEqual([12, 12]);
+    for (const each of applicants) handshakes.remove(each);
+    handshakes.close();
+  });
+
+  it("forgets a long turn within a few", async () => {
+    const { begun, clock, handshakes, applicants } = setup({ handshakes: 1_000, turnMs: 5 }, 1);
+    handshakes.add(applicants[0]!);
+    clock.advance(100);
+    await turn();
+    for (let quiet = 0; quiet < 6; quiet++) {
+      handshakes.add(applicants[1 + quiet]!);
+      await turn();
+    }
+    begun.length = 0;
+    for (const each of applicants.slice(7)) handshakes.add(each);
+    await turn();
+    expect(begun).toHaveLength(5);
+    handshakes.close();
+  });
 });

@@ -3,11 +3,19 @@
  * who have a connection would wait for all who have none. In every turn of the loop some are begun, for as long as `turnMs`
  * allows: a shortened handshake takes less of it, so more of those fit. Their second halves come when their callers are
  * ready, and what bounds those is how many are under way.
+ *
+ * Where turns are long, since the process or its machine is busy, both bounds grow with them: 5 ms of each turn would be next to nothing
+ * of the time then, callers would wait for longer than they have, and come again.
  */
 
 import type { Clock, Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import type { ServerTlsLimits } from "./limits.js";
+
+/** Of the event loop's time, that handshakes may be begun in. With their second halves it stays well below all of it. */
+const SHARE = 0.15;
+/** How much of a long turn counts in the next: turns that somebody's going begins are short, and say nothing of the load. */
+const MEMORY = 0.8;
 
 /** A caller that wants to shake hands. */
 export interface Applicant {
@@ -24,6 +32,9 @@ export class Handshakes {
   #scheduled = false;
   #timer: Timer | undefined;
   #turnAt = 0;
+  #scheduledAt = 0;
+  /** A turn of the event loop of late, in ms. */
+  #loopMs = 0;
 
   constructor(clock: Clock, limits: Pick<ServerTlsLimits, "handshakes" | "turnMs" | "placeMs">) {
     this.#clock = clock;
@@ -60,21 +71,30 @@ export class Handshakes {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    this.#scheduledAt = this.#clock.now();
     setImmediate(this.#turn); // still in this turn of the loop, once everybody who is there has said the first byte
   }
 
   readonly #turn = (): void => {
     this.#scheduled = false;
     this.#turnAt = this.#clock.now();
+    this.#loopMs = Math.max(this.#turnAt - this.#scheduledAt, this.#loopMs * MEMORY);
     this.#next();
   };
+
+  /** Of this turn, in ms. */
+  get #allowedMs(): number {
+    return Math.max(this.#limits.turnMs, this.#loopMs * SHARE);
+  }
 
   readonly #next = (): void => {
     const [first] = this.#waiting;
     if (first === undefined) return;
     const now = this.#clock.now();
-    if (now - this.#turnAt >= this.#limits.turnMs) return this.#schedule();
-    if (this.#places.size >= this.#limits.handshakes && !this.#takePlace(now)) return;
+    const allowedMs = this.#allowedMs;
+    if (now - this.#turnAt >= allowedMs) return this.#schedule();
+    const places = (this.#limits.handshakes * allowedMs) / this.#limits.turnMs;
+    if (this.#places.size >= places && !this.#takePlace(now)) return;
     this.#waiting.delete(first);
     this.#places.set(first, now);
     first.begin();
