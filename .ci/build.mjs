@@ -18,5 +18,8 @@ export default async function build() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   delete process.env.TEST_BUILT; // who asks for it by name gets it
-  await build();
+  await build().catch((error) => {
+    console.error(`inmesh: ${error.message}`);
+    process.exitCode = 1;
+  });
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Clock, PipelineStatus, SnapshotStore } from "@inmesh/core";
-import type { ListeningAddress, PolicyFeed } from "@inmesh/core/internal";
+import { type ListeningAddress, type PolicyFeed, setImmediate } from "@inmesh/core/internal";
 import type { ClientContext, ServiceRef } from "@inmesh/model";
 import type { KeptResources } from "../client/kept-resources.js";
 import type { ResourceStatus, XdsClient } from "../client/watch.js";
