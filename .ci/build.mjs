@@ -1,8 +1,9 @@
 // `npm run build`: compiles, then bundles. Also the set-up of suites that start processes of what is built.
 
 import { spawnSync } from "node:child_process";
+import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -16,7 +17,9 @@ export default async function build() {
   await bundlePackages(root);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+// Run, not imported; by whatever link its folder is reached.
+const [, script] = process.argv;
+if (script !== undefined && realpathSync(script) === realpathSync(fileURLToPath(import.meta.url))) {
   delete process.env.TEST_BUILT; // who asks for it by name gets it
   await build().catch((error) => {
     console.error(`inmesh: ${error.message}`);

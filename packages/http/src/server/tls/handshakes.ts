@@ -35,6 +35,10 @@ export class Handshakes {
   #scheduledAt = 0;
   /** A turn of the event loop of late, in ms. */
   #loopMs = 0;
+  /** Of this turn, for beginning handshakes, in ms. */
+  #allowedMs = 0;
+  /** Of this turn: how many may be under way. */
+  #mostPlaces = 0;
 
   constructor(clock: Clock, limits: Pick<ServerTlsLimits, "handshakes" | "turnMs" | "placeMs">) {
     this.#clock = clock;
@@ -79,22 +83,18 @@ export class Handshakes {
     this.#scheduled = false;
     this.#turnAt = this.#clock.now();
     this.#loopMs = Math.max(this.#turnAt - this.#scheduledAt, this.#loopMs * MEMORY);
+    const { turnMs, handshakes } = this.#limits;
+    this.#allowedMs = Math.max(turnMs, this.#loopMs * SHARE);
+    this.#mostPlaces = (handshakes * this.#allowedMs) / turnMs;
     this.#next();
   };
-
-  /** Of this turn, in ms. */
-  get #allowedMs(): number {
-    return Math.max(this.#limits.turnMs, this.#loopMs * SHARE);
-  }
 
   readonly #next = (): void => {
     const [first] = this.#waiting;
     if (first === undefined) return;
     const now = this.#clock.now();
-    const allowedMs = this.#allowedMs;
-    if (now - this.#turnAt >= allowedMs) return this.#schedule();
-    const places = (this.#limits.handshakes * allowedMs) / this.#limits.turnMs;
-    if (this.#places.size >= places && !this.#takePlace(now)) return;
+    if (now - this.#turnAt >= this.#allowedMs) return this.#schedule();
+    if (this.#places.size >= this.#mostPlaces && !this.#takePlace(now)) return;
     this.#waiting.delete(first);
     this.#places.set(first, now);
     first.begin();
