@@ -37,7 +37,7 @@ const GROUPS_AT_A_TIME = 8;
 
 describe("retries and timeouts over real sockets, beside real Istio", () => {
   it("gives the caller what Istio gave it, after as many requests to the upstream", {
-    timeout: 60_000,
+    timeout: 240_000,
   }, async (context) => {
     const missing = whyMissing(FILE);
     if (missing !== undefined) return context.skip(missing);

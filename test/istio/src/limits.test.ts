@@ -78,7 +78,7 @@ const UNLIMITED = 4_294_967_295;
 function configuration(ports: readonly number[]) {
   const routes = CASES.map(({ name, attempts = 0 }) => ({
     match: { prefix: `/${name}/` },
-    route: { cluster: name, ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }) },
+    route: { cluster: name, timeout: "0s", ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }) },
   }));
   const clusters = CASES.map(({ name, tcp, http, retryBudget }, index) => ({
     name,
@@ -168,7 +168,7 @@ async function play(
   const sent = [one()];
   await until(() => upstream.seen === 1); // the others find a connection in use and not a handshake
   for (let each = 1; each < requests; each++) sent.push(one());
-  if (tcp === undefined) await until(() => news() === requests);
+  if (tcp === undefined) await until(() => news() >= requests);
   else for (let known = -1; known !== news(); await sleep(QUIET_MS)) known = news();
   while (answered.length < requests) {
     await until(() => upstream.held.length > 0);
@@ -213,7 +213,7 @@ async function statusOf(url: string, dispatcher: undici.Dispatcher): Promise<num
 }
 
 describe("connectionPool and retryBudget", () => {
-  it("let through what a real Envoy lets through", { timeout: 60_000 }, async (context) => {
+  it("let through what a real Envoy lets through", { timeout: 180_000 }, async (context) => {
     const binary = findEnvoy("what limits let through");
     if (binary === undefined) return context.skip("no Envoy to compare with");
     const folder = mkdtempSync(join(tmpdir(), "inmesh-limits-"));
