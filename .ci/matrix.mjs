@@ -9,8 +9,8 @@ const others = ALONE.map((name) => `--filter=!${name}`).join(" ");
 
 runRounds(
   [
-    `turbo run matrix --concurrency=2 ${others} --continue --output-logs=new-only --log-order=grouped`,
-    `turbo run matrix --concurrency=1 ${only} --continue --output-logs=new-only`,
+    `matrix --concurrency=2 ${others} --continue --output-logs=new-only --log-order=grouped`,
+    `matrix --concurrency=1 ${only} --continue --output-logs=new-only`,
   ],
   "matrix-results.json",
 );

@@ -7,9 +7,9 @@ import { runRounds } from "./rounds.mjs";
 runRounds(
   [
     // Half of what a suite takes it waits, for processes and timers: two at a time leave two CPUs a third of their time.
-    "turbo run lint test --concurrency=3 --continue --output-logs=new-only --log-order=grouped",
+    "lint test --concurrency=3 --continue --output-logs=new-only --log-order=grouped",
     // Each of these starts a dozen processes that want the machine for themselves: beside each other they were seen to fail.
-    "turbo run e2e --concurrency=1 --continue --output-logs=new-only --log-order=grouped",
+    "e2e --concurrency=1 --continue --output-logs=new-only --log-order=grouped",
   ],
   "test-results.json",
 );

@@ -78,7 +78,11 @@ const UNLIMITED = 4_294_967_295;
 function configuration(ports: readonly number[]) {
   const routes = CASES.map(({ name, attempts = 0 }) => ({
     match: { prefix: `/${name}/` },
-    route: { cluster: name, timeout: "0s", ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }) },
+    route: {
+      cluster: name,
+      timeout: "0s",
+      ...(attempts > 0 && { retry_policy: { retry_on: "5xx", num_retries: attempts } }),
+    },
   }));
   const clusters = CASES.map(({ name, tcp, http, retryBudget }, index) => ({
     name,
