@@ -6,6 +6,7 @@ import base from "../../vitest.config.js";
 export default mergeConfig(base, {
   test: {
     globalSetup: ["../../.ci/build.mjs", "./src/upstream.ts"],
+    setupFiles: ["./src/undo.setup.ts"],
     maxConcurrency: 2,
     testTimeout: 60_000,
   },

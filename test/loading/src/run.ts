@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
 
 /** Of this workspace: names of packages resolve from here. */
 export const HERE = fileURLToPath(new URL("..", import.meta.url));
@@ -18,9 +18,10 @@ export const PRELOAD = "--import @inmesh/node/register";
 
 const undo: (() => unknown)[] = [];
 
-afterAll(async () => {
+/** Ends what a file of tests started, and removes what it made. */
+export async function undoAll(): Promise<void> {
   for (const each of undo.splice(0).reverse()) await each();
-});
+}
 
 export interface RunOptions {
   /** @default the node that runs the tests */
