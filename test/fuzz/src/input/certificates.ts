@@ -100,6 +100,7 @@ export const SVID: InputTarget = {
 };
 
 const requestKey = fixedKey("leaf");
+const authorityKey = fixedKey("intermediate");
 
 /** What stands in a request, signed by its own key. */
 export const CSR: InputTarget = {
@@ -164,7 +165,7 @@ export const PEM: InputTarget = {
 
 /** @param part what is signed: TBSCertificate */
 export function certificateOf(part: Uint8Array): Buffer {
-  return signed(part, fixedKey("intermediate"));
+  return signed(part, authorityKey);
 }
 
 /** @param part what is signed: CertificationRequestInfo */
