@@ -315,6 +315,7 @@ describe("credentials", () => {
   it("that do not come in time fail the call, which is never sent in plaintext instead", async () => {
     await using server = await authority.listen();
     await using own = await identityOf(authority, "later");
+    await until(() => own.identity.status.reason !== undefined); // it has asked once
     const connection = { connectTimeoutMs: 60 };
     const service = { endpoints: [member(server.port)], tls: auto(), connection };
     const mesh = fakeMesh(
