@@ -163,15 +163,18 @@ export class AuthorityFolder {
     await demandPrivate(files, directory, OTHERS_WRITE);
     const path = this.#path(RECORD);
     const record = parseRecord(await readPrivate(files, path), path);
-    const roots = record.roots.map(async (root) => ({ ...root, certificate: await this.#certificate(root.name) }));
-    const certificate = await this.#certificate(record.intermediate);
+    // All at once waited for: one that nobody waits for yet when another is missing would end the process.
+    const [certificate, ...roots] = await Promise.all([
+      this.#certificate(record.intermediate),
+      ...record.roots.map(async (root) => ({ ...root, certificate: await this.#certificate(root.name) })),
+    ]);
     const keyPath = this.#path(`${record.intermediate}.key`);
     const pem = await readPrivate(files, keyPath).catch((error: unknown) => {
       throw fileErrorCode(error) === "ENOENT" ? missing(keyPath) : error;
     });
     return {
       record,
-      roots: await Promise.all(roots),
+      roots,
       intermediate: { certificate, key: readPrivateKey(pem) },
       signature,
     };

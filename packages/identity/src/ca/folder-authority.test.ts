@@ -59,6 +59,10 @@ const failing = (call: keyof AuthorityFiles, code: string, when: (path: string) 
   };
   return files as unknown as AuthorityFiles;
 };
+/** Of the event loop. */
+const turns = async (count: number) => {
+  for (let left = count; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+};
 const modes = async () => {
   const names = await readdir(directory);
   return Promise.all(names.map(async (name) => ((await stat(join(directory, name))).mode & 0o777).toString(8)));
@@ -132,6 +136,26 @@ describe("the authority of a folder", () => {
     }
     await writeFile(path, JSON.stringify({ ...right, intermediate: "intermediate-00000000" }));
     await expect(opened()).rejects.toThrow(/is missing, which ca\.json names/);
+  });
+
+  it("says so once where several of its files are gone, and no part of it is an error that nobody waits for", async () => {
+    await opened();
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    for (const name of await readdir(directory)) if (name.endsWith(".pem")) await rm(join(directory, name));
+    // A slow disk: the root is looked for after all else is known.
+    const slow: AuthorityFiles = {
+      ...authorityFiles,
+      stat: async (path) => {
+        if (path.includes("root-")) await turns(2);
+        return authorityFiles.stat(path);
+      },
+    };
+    await expect(opened(slow)).rejects.toThrow(/is missing, which ca\.json names/);
+    await turns(10);
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
   });
 });
 
