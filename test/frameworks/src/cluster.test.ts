@@ -42,6 +42,36 @@ describe.each(["none", "SIGTERM", "SIGINT"])(
   },
 );
 
+describe("a worker that ends by SIGTERM while its primary stands still", () => {
+  it("waits until the primary hands it no more: what is handed to a process that has ended is never answered", async () => {
+    using registry = new Registry();
+    await using primary = new AppProcess({ registry, service: "pool", program: ["cluster.mjs"] });
+    const port = await primary.port();
+    await until(() => registry.leases("pool").length === 2);
+    const [old = 0] = registry.leases("pool").map(({ pid }) => pid);
+    process.kill(old, "SIGTERM");
+    await until(() => registry.leases("pool").length === 1); // it goes on accepting for a moment
+    primary.child.kill("SIGSTOP");
+    const within = AbortSignal.timeout(20_000);
+    const ask = async () => (await fetch(`http://127.0.0.1:${port}/slow?ms=5`, { signal: within })).status;
+    const answers = Array.from({ length: 40 }, () => ask().catch(String));
+    const stoppedAt = performance.now();
+    // Long enough for all else that it waits for.
+    await until(() => !isThere(old) || performance.now() > stoppedAt + 1_500);
+    primary.child.kill("SIGCONT");
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+    await until(() => !isThere(old));
+  });
+});
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 const INMESH = fileURLToPath(new URL("../../../packages/cli/bin/inmesh.js", import.meta.url));
 
 describe("the command line on two workers behind one port", () => {

@@ -6,6 +6,7 @@ import { type Server as NetServer, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { type Clock, sleep, type Timer } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
+import { askPrimary } from "./ask-primary.js";
 import { endSession } from "./end-session.js";
 import { isGrpcServer } from "./grpc-server.js";
 import type { Inbound } from "./inbound.js";
@@ -49,6 +50,8 @@ const QUIET_TURNS = 3;
 const MAX_TURNS = 100;
 /** For the first request on a connection that was accepted in the last moment, in ms; busy callers were seen to take 840. */
 const FIRST_REQUEST_MS = 2_000;
+/** For the primary of a cluster to hear that this worker takes no more, in ms: on a busy machine it has its own work first. */
+const PRIMARY_MS = 5_000;
 /** For the last frames of HTTP/2 connections whose requests are answered, in ms. */
 const LAST_FRAMES_MS = 1_000;
 
@@ -152,6 +155,7 @@ export class Servers implements ServerHooks {
       stopAccepting(server);
       this.#closedByMesh.add(server);
     }
+    await this.#untilHeard(signal);
     const graceUntil = this.#clock.now() + IDLE_GRACE_MS;
     let looks = false;
     const sweep: Timer = this.#clock.every(SWEEP_MS, () => {
@@ -192,6 +196,14 @@ export class Servers implements ServerHooks {
       while (!signal.aborted && this.#clock.now() < until && (await connections(server)) > this.#upgraded.size)
         await sleep(this.#clock, LOOK_MS);
     }
+  }
+
+  /** Of a worker, until its primary hands it no more connections. */
+  async #untilHeard(signal: AbortSignal): Promise<void> {
+    const answer = askPrimary();
+    if (answer === undefined) return;
+    const until = this.#clock.now() + PRIMARY_MS;
+    while (answer.isDue && !signal.aborted && this.#clock.now() < until) await sleep(this.#clock, LOOK_MS);
   }
 
   async #served(signal: AbortSignal): Promise<void> {

@@ -22,8 +22,9 @@ export function drainOnDisconnect(worker: Worker, plane: DataPlane, limitMs: num
   const target = process as unknown as { emit: Emit };
   const { emit } = target;
   target.emit = function (event, ...args) {
-    const leaves = event === "disconnect" || (event === "internalMessage" && isDisconnect(args[0]));
-    if (!leaves) return emit.call(this, event, ...args);
+    const told = event === "internalMessage" && isDisconnect(args[0]);
+    if (!told && event !== "disconnect") return emit.call(this, event, ...args);
+    if (told) worker.exitedAfterDisconnect = true; // as Node does with the message, which it gets late
     void plane.drain(limitMs).then(() => emit.call(this, event, ...args));
     return true;
   };
