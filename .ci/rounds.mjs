@@ -33,7 +33,9 @@ function failedTasks(round) {
       .map((name) => join(SUMMARIES, name))
       .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
     ({ tasks } = JSON.parse(readFileSync(newest, "utf8")));
-  } catch {}
+  } catch {
+    // It ended before there was anything to sum up.
+  }
   const failed = tasks.filter(({ execution }) => execution !== undefined && execution.exitCode !== 0);
   return failed.length > 0 ? failed : [{ taskId: round }];
 }
@@ -41,7 +43,10 @@ function failedTasks(round) {
 /** @returns whether every task that failed did so for tests that pass alone */
 function hearAgain(failed, results) {
   const cases = failed.map((task) => ({ ...task, ...failingFiles(readResults(task.directory, results)) }));
-  if (cases.reduce((sum, { tests }) => sum + tests, 0) > MOST_AGAIN) return false;
+  if (cases.reduce((sum, { tests }) => sum + tests, 0) > MOST_AGAIN) {
+    console.log(`\nMore than ${MOST_AGAIN} tests failed: none is run once more.`);
+    return false;
+  }
   let settled = true;
   for (const { taskId, task, directory, files } of cases) {
     if (files.length === 0) {
