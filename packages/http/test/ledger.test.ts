@@ -113,14 +113,15 @@ it("counts bodies that come in chunks, and says where the time went, where an ag
 it("is in the error of a call that had no answer in time, in words and in numbers", async () => {
   open();
   const retry = retries(9, ["5xx"], { backoffBaseMs: 20, backoffMaxMs: 30 });
-  mesh.publish({ slow: { endpoints: [server.port], retry, route: { timeoutMs: 150 } } });
+  // Time for one whole attempt and a part of the next one, on a machine that stands still for a while, too.
+  mesh.publish({ slow: { endpoints: [server.port], retry, route: { timeoutMs: 1_500 } } });
   let failure: unknown;
   mesh.engine.observe({
     callEnded: ({ error }) => {
       failure = error;
     },
   });
-  const answer = await request("http://slow/?wait=30&bytes=2&status=503", { dispatcher: mesh.dispatcher });
+  const answer = await request("http://slow/?wait=1000&bytes=2&status=503", { dispatcher: mesh.dispatcher });
   expect(answer.statusCode).toBe(504);
   expect(await answer.body.text()).toMatch(/Its time: .*\d+ ms waiting for an answer.*, \d+ ms between attempts\./);
   expect(failure).toBeInstanceOf(MeshError);
