@@ -2,7 +2,7 @@
 // tells all. What failed beside everything else is heard a second time alone (docs/design/2026-11-29-second-hearing.md).
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AGAIN, failingFiles, readResults, resultsIn, root, workspaces } from "./results.mjs";
 
@@ -29,10 +29,8 @@ function failedTasks(round) {
   if (run(`turbo run ${round} --summarize`, root).status === 0) return [];
   let tasks = [];
   try {
-    const [newest] = readdirSync(SUMMARIES)
-      .map((name) => join(SUMMARIES, name))
-      .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-    ({ tasks } = JSON.parse(readFileSync(newest, "utf8")));
+    const [only] = readdirSync(SUMMARIES);
+    ({ tasks } = JSON.parse(readFileSync(join(SUMMARIES, only), "utf8")));
   } catch {
     // It ended before there was anything to sum up.
   }

@@ -15,7 +15,6 @@ for (const folder of workspaces()) {
   const first = readResults(folder, results);
   if (first === undefined) continue;
   const again = new Map(readResults(folder, AGAIN)?.testResults.map((result) => [result.name, result]));
-  const here = first.numPassedTests;
   skipped += first.numPendingTests;
   for (const { name, status, message, assertionResults } of first.testResults) {
     const file = relative(root, name);
@@ -31,8 +30,8 @@ for (const folder of workspaces()) {
       else failed += 1;
     }
   }
-  console.log(`${folder.padEnd(24)} ${String(here).padStart(6)} passed`);
-  passed += here;
+  console.log(`${folder.padEnd(24)} ${String(first.numPassedTests).padStart(6)} passed`);
+  passed += first.numPassedTests;
 }
 
 for (const failure of failures) console.log(`\n${failure}`);

@@ -6,18 +6,7 @@
  */
 
 import { EventEmitter } from "node:events";
-import Module from "node:module";
-
-interface Handle {
-  close(): void;
-}
-
-/** What node:net itself calls in a worker. */
-interface Cluster {
-  /** In a worker. */
-  readonly worker?: { readonly exitedAfterDisconnect?: boolean };
-  _getServer?(owner: EventEmitter, question: object, done: (error: number, handle: Handle | null) => void): void;
-}
+import { workerCluster } from "./cluster-worker.js";
 
 export interface PrimaryAnswer {
   /** False when it has come, and when none will. */
@@ -33,11 +22,9 @@ const QUESTION = { address: "127.0.0.1", port: 0, addressType: 4, fd: -1, flags:
  * nothing since
  */
 export function askPrimary(): PrimaryAnswer | undefined {
-  // Loading the module takes time; without a channel to a parent nobody is a worker.
-  if (process.channel === undefined || process.channel === null) return undefined;
-  const cluster = Module.createRequire(import.meta.url)("node:cluster") as Cluster;
+  const cluster = workerCluster();
+  if (cluster?._getServer === undefined) return undefined;
   const { worker } = cluster;
-  if (worker === undefined || cluster._getServer === undefined) return undefined;
   let heard = false;
   const answer: PrimaryAnswer = {
     get isDue() {

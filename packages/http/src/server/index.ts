@@ -1,3 +1,4 @@
+export { clusterWorker } from "./cluster-worker.js";
 export { attachServer, type Enter, enterer, type Handler, type Http2Listener, meshHandler } from "./handler.js";
 export { Inbound, type RemotePages } from "./inbound.js";
 export type { InboundEngine } from "./inbound-request.js";

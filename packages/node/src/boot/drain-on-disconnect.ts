@@ -6,17 +6,9 @@
  */
 
 import type { Worker } from "node:cluster";
-import Module from "node:module";
 import type { DataPlane } from "../plane/data-plane.js";
 
 type Emit = (this: NodeJS.Process, event: string | symbol, ...args: unknown[]) => boolean;
-
-/** @returns the worker that this process is */
-export function clusterWorker(): Worker | undefined {
-  // Loading the module takes time; without a channel to a parent nobody is a worker.
-  if (process.channel === undefined || process.channel === null) return undefined;
-  return (Module.createRequire(import.meta.url)("node:cluster") as { readonly worker?: Worker }).worker;
-}
 
 export function drainOnDisconnect(worker: Worker, plane: DataPlane, limitMs: number): void {
   const target = process as unknown as { emit: Emit };

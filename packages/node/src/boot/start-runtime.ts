@@ -2,10 +2,11 @@
 
 import Module from "node:module";
 import { requireUndici } from "@inmesh/http/require-undici";
+import { clusterWorker } from "@inmesh/http/server";
 import type { Mesh } from "../mesh.js";
 import { DataPlane } from "../plane/data-plane.js";
 import type { MeshSettings } from "../settings/resolve-settings.js";
-import { clusterWorker, drainOnDisconnect } from "./drain-on-disconnect.js";
+import { drainOnDisconnect } from "./drain-on-disconnect.js";
 import { drainOnSignal } from "./drain-on-signal.js";
 import { endSignals } from "./end-signals.js";
 import type { Pm2 } from "./launch.js";
