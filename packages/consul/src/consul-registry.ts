@@ -24,6 +24,8 @@ export interface ConsulRegistryOptions {
   readonly parse: ParseDocuments;
   /** Whose instances are told: those of services that `use` named, or everybody's. @default "used" */
   readonly scope?: "used" | "all";
+  /** The process's own service: policy for one service alone is told of it and of those in use. @default of all services */
+  readonly own?: ServiceRef;
   /** Looks once, and does not follow what changes: for commands that end in a moment. @default false */
   readonly once?: boolean;
   readonly clock?: Clock;
@@ -46,13 +48,13 @@ export class ConsulRegistry implements Source {
   #closing: Promise<void> | undefined;
 
   constructor(options: ConsulRegistryOptions) {
-    const { target, parse, scope = "used", clock = systemClock, random = systemRandom } = options;
+    const { target, parse, scope = "used", own, clock = systemClock, random = systemRandom } = options;
     const { host = createHost(), onWarning = () => {}, once = false, functions } = options;
     const client = new ConsulClient(target, { holds: !once, ...(functions && { functions }) });
     this.client = client;
     this.registrar = new ConsulRegistrar({ client, clock, random, host, onWarning });
     this.store = new ConsulStore({ client, parse, clock, random });
-    this.#source = new ConsulSource({ client, clock, random, parse, scope });
+    this.#source = new ConsulSource({ client, clock, random, parse, scope, ...(own && { own }) });
   }
 
   get status(): SourceStatus {

@@ -8,6 +8,7 @@ export { isConsulUrl, parseConsulUrl } from "./client/consul-url.js";
 export { listConfigEntries } from "./config-entry/list-config-entries.js";
 export { ConnectSource, type ConnectSourceOptions } from "./connect/connect-source.js";
 export { ConsulRegistry, type ConsulRegistryOptions } from "./consul-registry.js";
+export { serviceOfKey } from "./keys.js";
 export { ConsulRegistrar, type ConsulRegistrarOptions } from "./registrar/consul-registrar.js";
 export { CALLERS_SERVICE } from "./service-name.js";
 export { ConsulSource, type ConsulSourceOptions } from "./source/consul-source.js";

@@ -56,7 +56,7 @@ async function start(registry: string): Promise<{ session: DevProcess; ask: () =
 
 /** Policy in Consul by its key; empty where there is none. */
 async function policyIn(url: string, key: string, token = ""): Promise<string> {
-  const answer = await fetch(`${url}/v1/kv/inmesh/policy/${key}?raw`, { headers: { "x-consul-token": token } });
+  const answer = await fetch(`${url}/v1/kv/inmesh/${key}?raw`, { headers: { "x-consul-token": token } });
   return answer.status === 200 ? answer.text() : "";
 }
 
@@ -68,14 +68,14 @@ describe.skipIf(binary === undefined)("inmesh dev --registry consul", () => {
     await expect.poll(ask).toMatch(/^200 hello from \d+$/);
     const instances = (await (await fetch(`${url}/v1/health/service/b?passing`)).json()) as unknown[];
     expect(instances).toHaveLength(2);
-    expect(await policyIn(url, "default/VirtualService/b")).toContain("3s");
+    expect(await policyIn(url, "services/default/b/VirtualService/b")).toContain("3s");
 
     writeFileSync(join(folder, "mesh/b.yaml"), POLICY("4s"));
-    await expect.poll(() => policyIn(url, "default/VirtualService/b")).toContain("4s");
+    await expect.poll(() => policyIn(url, "services/default/b/VirtualService/b")).toContain("4s");
     session.press("o");
-    await expect.poll(() => policyIn(url, "istio-system/MeshMode/inmesh-dev")).toContain("off");
+    await expect.poll(() => policyIn(url, "policy/istio-system/MeshMode/inmesh-dev")).toContain("off");
     session.press("o");
-    await expect.poll(() => policyIn(url, "istio-system/MeshMode/inmesh-dev")).toBe("");
+    await expect.poll(() => policyIn(url, "policy/istio-system/MeshMode/inmesh-dev")).toBe("");
     session.press("k");
     await session.until(/kill -9 \d+ \(b-\d\)/);
     for (let n = 0; n < 20; n++) expect(await ask()).toMatch(/^200 hello from \d+$/);
@@ -90,13 +90,13 @@ describe.skipIf(binary === undefined)("inmesh dev --registry consul", () => {
     await using agent = await startDevAgent(binary!, { managementToken: TOKEN });
     const { session, ask } = await start(`consul://${TOKEN}@127.0.0.1:${agent.port}`);
     await expect.poll(ask).toMatch(/^200 hello from \d+$/);
-    const mode = () => policyIn(agent.url, "istio-system/MeshMode/inmesh-dev", TOKEN);
+    const mode = () => policyIn(agent.url, "policy/istio-system/MeshMode/inmesh-dev", TOKEN);
     session.press("o");
     await expect.poll(mode).toContain("off");
     session.signal("SIGKILL");
     await session.ended;
     await expect.poll(mode, { timeout: 15_000 }).toBe("");
-    expect(await policyIn(agent.url, "default/VirtualService/b", TOKEN)).toContain("3s");
+    expect(await policyIn(agent.url, "services/default/b/VirtualService/b", TOKEN)).toContain("3s");
     await expect.poll(() => session.pids.filter(isAlive), { timeout: 15_000 }).toEqual([]);
     expect(session.text).toContain(`registry: consul://127.0.0.1:${agent.port}`);
     expect(session.text).not.toContain("5ec2e70e");

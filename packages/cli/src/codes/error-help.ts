@@ -18,7 +18,7 @@ export const ERROR_HELP: Readonly<Record<string, ErrorHelp>> = {
   },
   CONFIG_UNAVAILABLE: {
     remedy:
-      "the process has no policy yet, and none was kept from an earlier run. Calls wait up to 5 s for it, inside their deadline. `inmesh status` shows the registry and why it is away.",
+      "the process has no policy yet, or not that of the service that is called, and none was kept from an earlier run. Calls wait up to 5 s for it, inside their deadline. `inmesh status` shows the registry and why it is away.",
     example: "no configuration within 5000 ms: the folder ./mesh is not there (CONFIG_UNAVAILABLE)",
   },
   HOST_UNKNOWN: {

@@ -107,6 +107,7 @@ export const GOOD_ELSEWHERE: Readonly<Record<string, string>> = {
   IM0708: "inmesh analyze mesh/",
   IM0709: "sysctl fs.inotify.max_user_watches=524288",
   IM0720: "consul acl policy update -name reviews -rules @reviews.hcl",
+  IM0721: "inmesh apply -f mesh/reviews.yaml",
   IM0730: "consul config write web.hcl",
   IM0731: "inmesh delete virtualservice/web",
   IM0741: "inmesh status",

@@ -79,6 +79,16 @@ export const REGISTRY_PROBLEM_HELP: Readonly<Record<string, ProblemHelp>> = {
       "Give the token `service_prefix` read, or `service` read for those that are called, and `node_prefix` read. Until then every service is an unknown host.",
     message: "IM0720 warning consul://localhost:8500 names no service to this process, not even its own",
   },
+  IM0721: {
+    severity: "warning",
+    when: ours(
+      "IM0721",
+      "; below one it is in force for those only who read that service's rules, below none for nobody",
+    ),
+    remedy: "`inmesh apply` it again, which moves it, or move its key.",
+    message:
+      "IM0721 warning VirtualService/shop/all stands below reviews.shop, in inmesh/services/shop/reviews/all, and is not for that service alone",
+  },
   IM0730: {
     severity: "error",
     when: ours("IM0730", "; the message names it, and what of it"),

@@ -84,7 +84,7 @@ export async function finishChange(
     !wait || dryRun
       ? []
       : await waitForProcesses(registry, adminClient(cli, options), cli.io, {
-          expected,
+          ...{ expected, places: results },
           timeoutMs: timeout,
           onSynced: ({ name }) => cli.note(`${name} has it after ${formatMs(clock.now() - started)}`),
         });

@@ -120,7 +120,7 @@ async function change(
   const states =
     wait && !dryRun
       ? await waitForProcesses(registry, adminClient(cli, options), cli.io, {
-          expected: new Map([[document.key, stored?.hash]]),
+          ...{ expected: new Map([[document.key, stored?.hash]]), places: results },
           timeoutMs: timeout,
           onSynced: ({ name }) => cli.note(`${name} has it`),
         })

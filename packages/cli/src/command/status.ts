@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { EXIT } from "../exit.js";
 import { adminClient } from "../live/admin-client.js";
 import { processName, type Reading, readProcesses } from "../live/processes.js";
+import { reads } from "../live/wait.js";
 import {
   formatOf,
   inNamespace,
@@ -78,7 +79,7 @@ export function statusCommand(ports: CommandPorts): Command {
           readProcesses<SnapshotView>(client, leases, "/snapshot", ["resources", "problems"]),
         ]);
         const snapshot = await snapshotSeen(registry, options, cli);
-        const wanted = wantedPolicy(view, snapshot.resources);
+        const wanted = wantedPolicy(view, snapshot.resources, (where) => registry.readBy(where));
         const rows = infos.map((info, at) => dataPlane(info, snapshots[at]!, wanted)); // one per lease
         const problems = snapshot.problems.filter(({ severity }) => severity === "error");
         printListing(cli, formatOf(options), {
@@ -132,12 +133,19 @@ interface WantedPolicy {
   readonly hashes: ReadonlyMap<string, string>;
   /** Whether a process may have that key; undefined while a file cannot be read, since it may hold any. */
   readonly isKnown: ((key: string) => boolean) | undefined;
+  /** By key: the service whose users alone read it; undefined: everybody does. */
+  readonly readBy: ReadonlyMap<string, string | undefined>;
 }
 
-function wantedPolicy({ documents, problems }: RegistryView, hashes: ReadonlyMap<string, string>): WantedPolicy {
-  const keys = new Set(documents.map(({ key }) => key));
+function wantedPolicy(
+  { documents, problems }: RegistryView,
+  hashes: ReadonlyMap<string, string>,
+  readByOf: (where: string) => string | undefined,
+): WantedPolicy {
+  const readBy = new Map(documents.map(({ key, origin }) => [key, readByOf(origin.file)]));
+  const keys = new Set(readBy.keys());
   const hidden = problems.some(({ severity, resource }) => severity === "error" && resource === "");
-  return { hashes, isKnown: hidden ? undefined : (key) => keys.has(key) };
+  return { hashes, isKnown: hidden ? undefined : (key) => keys.has(key), readBy };
 }
 
 function dataPlane(
@@ -166,7 +174,7 @@ function isCompiled({ registry: { xds } }: ServerInfo): boolean {
   return xds !== undefined && xds.profile !== "api";
 }
 
-const NOTHING_WANTED: WantedPolicy = { hashes: new Map(), isKnown: undefined };
+const NOTHING_WANTED: WantedPolicy = { hashes: new Map(), isKnown: undefined, readBy: new Map() };
 
 /** The first that holds: what a process says of itself, then what it lacks, then what it could not use. */
 function judge(
@@ -180,7 +188,9 @@ function judge(
   if (snapshot === undefined) return { state: "unreachable", reason: failure };
   const error = snapshot.problems.find(({ severity }: Problem) => severity === "error");
   // A refused document keeps its last version where it was known, so it is nothing to wait for.
-  const stale = [...wanted.hashes].filter(([key, hash]) => snapshot.resources[key] !== hash).map(([key]) => key);
+  const stale = [...wanted.hashes]
+    .filter(([key, hash]) => snapshot.resources[key] !== hash && reads(snapshot, wanted.readBy.get(key)))
+    .map(([key]) => key);
   const { isKnown } = wanted;
   const gone = isKnown === undefined ? [] : Object.keys(snapshot.resources).filter((key) => !isKnown(key));
   const behind = [...stale, ...gone];

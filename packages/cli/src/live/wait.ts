@@ -1,6 +1,6 @@
 /** Waits until every running process has taken a change of policy. */
 
-import { type Lease, sleep } from "@inmesh/core";
+import { type ApplyResult, type Lease, sleep } from "@inmesh/core";
 import type { SnapshotView } from "@inmesh/core/admin";
 import type { OpenRegistry } from "../registry/open-registry.js";
 import type { AdminClient } from "./admin-client.js";
@@ -24,6 +24,8 @@ export interface ProcessState {
 export interface WaitOptions {
   /** Hash by resource key; undefined: the resource must be gone. */
   readonly expected: ReadonlyMap<string, string | undefined>;
+  /** Where the registry keeps each: processes that have nothing to do with a service do not read what is for it alone. */
+  readonly places: readonly Pick<ApplyResult, "key" | "where">[];
   readonly timeoutMs: number;
   /** Called once for each process that has got there. */
   readonly onSynced: (state: ProcessState) => void;
@@ -37,15 +39,16 @@ export async function waitForProcesses(
   registry: OpenRegistry,
   client: AdminClient,
   { clock, signal }: { readonly clock: import("@inmesh/core").Clock; readonly signal: AbortSignal },
-  { expected, timeoutMs, onSynced }: WaitOptions,
+  { expected, places, timeoutMs, onSynced }: WaitOptions,
 ): Promise<ProcessState[]> {
+  const readBy = new Map(places.map(({ key, where }) => [key, registry.readBy(where)]));
   const giveUpAt = clock.now() + timeoutMs;
   const synced = new Map<string, ProcessState>();
   for (;;) {
     const leases = registry.view.leases;
     const pending = leases.filter(({ name }) => !synced.has(name));
     const readings = await readProcesses<SnapshotView>(client, pending, "/snapshot", ["version", "resources"]);
-    const states = new Map(readings.map((reading) => [reading.lease.name, stateOf(reading, expected)]));
+    const states = new Map(readings.map((reading) => [reading.lease.name, stateOf(reading, expected, readBy)]));
     for (const [name, state] of states) {
       if (state.state !== "synced") continue;
       synced.set(name, state);
@@ -63,6 +66,7 @@ export async function waitForProcesses(
 function stateOf(
   { lease, view, failure }: Reading<SnapshotView>,
   expected: ReadonlyMap<string, string | undefined>,
+  readBy: ReadonlyMap<string, string | undefined>,
 ): ProcessState {
   const { namespace, service, instance } = lease;
   const who = { name: processName(lease), namespace, service, instance };
@@ -70,11 +74,18 @@ function stateOf(
     return { ...who, state: "unreachable", version: 0, revision: "", behind: [...expected.keys()], reason: failure };
   }
   const { version, revision, resources, problems } = view;
-  const behind = [...expected].filter(([key, hash]) => hashOf(resources, key) !== hash).map(([key]) => key);
+  const behind = [...expected]
+    .filter(([key, hash]) => hashOf(resources, key) !== hash && reads(view, readBy.get(key)))
+    .map(([key]) => key);
   if (behind.length === 0) return { ...who, state: "synced", version, revision, behind, reason: "" };
   const refusal = problems?.find(({ severity, resource }) => severity === "error" && behind.includes(resource));
   const reason = refusal === undefined ? `has not taken ${behind.join(", ")}` : `${refusal.code} ${refusal.message}`;
   return { ...who, state: "behind", version, revision, behind, reason };
+}
+
+/** @param service whose users alone read it; undefined: everybody does */
+export function reads({ policyOf }: Pick<SnapshotView, "policyOf">, service: string | undefined): boolean {
+  return service === undefined || policyOf === undefined || policyOf.includes(service);
 }
 
 function hashOf(resources: Readonly<Record<string, string>>, key: string): string | undefined {

@@ -121,6 +121,8 @@ function resultText({ outcome, status, destinations, redirect, directResponse }:
       return "leaves as if the mesh were not there";
     case "unknownHost":
       return `${status}: hosts outside the registry are refused`;
+    case "pending":
+      return "not known here yet: the first call has its rules told, and waits for them";
     case "noDestination":
       return `${status}: the rule names a service, port or subset that does not exist, or that a Sidecar keeps from its callers`;
   }

@@ -19,6 +19,8 @@ export interface MeshRegistry {
   readonly processes?: () => Promise<readonly Lease[]>;
   /** Why policy of a namespace cannot be written with this command's rights, where the registry can be asked. */
   readonly obstacle?: (namespace: string) => Promise<string | undefined>;
+  /** The service, by `namespace/service`, whose users alone read what stands there. @default everybody reads everything */
+  readonly readBy?: (where: string) => string | undefined;
   /** Of a control plane. `api`: it tells documents; else what was compiled of them. */
   readonly profile?: "api" | "envoy" | "grpc";
   /** Of one that tells each client what was compiled for it, and no documents: asks as that client. @throws {CliError} */
@@ -62,7 +64,7 @@ async function consulRegistry(
   url: string,
   { parse, clock, env, onWarning, follow, only }: MeshRegistryOptions,
 ): Promise<MeshRegistry> {
-  const { CALLERS_SERVICE, ConsulRegistry, parseConsulUrl } = await import("@inmesh/consul");
+  const { CALLERS_SERVICE, ConsulRegistry, parseConsulUrl, serviceOfKey } = await import("@inmesh/consul");
   try {
     const target = parseConsulUrl(url, env);
     const scope = only === undefined ? "all" : "used";
@@ -75,6 +77,10 @@ async function consulRegistry(
     return {
       ...{ kind: "consul", shown: client.shown, source: registry, store },
       obstacle: (namespace) => store.obstacle(namespace),
+      readBy: (where) => {
+        const found = serviceOfKey(target, where);
+        return found && `${found.namespace}/${found.service}`;
+      },
       adviceFor: (reason) => consulAdvice(reason, target.prefix),
       close: () => registry.close(),
     };

@@ -109,6 +109,11 @@ export class OpenRegistry {
     return this.#registry.obstacle?.(namespace) ?? Promise.resolve(undefined);
   }
 
+  /** The service, by `namespace/service`, whose users alone read what stands there; undefined: everybody does. */
+  readBy(where: string): string | undefined {
+    return this.#registry.readBy?.(where);
+  }
+
   adviceFor(reason: string): string {
     return this.#registry.adviceFor(reason);
   }
@@ -235,10 +240,7 @@ export async function withOpenRegistry<T>(
 /** A reason without the address that stands before it anyway. */
 function unnamed(reason: string, shown: string): string {
   if (!reason.startsWith(shown)) return reason;
-  return reason
-    .slice(shown.length)
-    .replace(/^: /, "")
-    .replace(/^ answered/, "it answered");
+  return reason.slice(shown.length).replace(/^: /, "").replace(/^ /, "it "); // answered, hides, has
 }
 
 /** For a list of processes that is empty. */

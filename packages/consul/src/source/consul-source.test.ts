@@ -258,7 +258,7 @@ describe("ConsulSource", () => {
       consul.set(CATALOG, { web: [], api: [] });
       consul.set(POLICY, [kvEntry("inmesh/policy/a", NAMESPACE("a"))]);
       const { source, clock, views, watch, passing } = open();
-      may(() => false);
+      may((_, segment) => segment === "inmesh/services/");
       watch();
       await passing(() => views.length === 1);
       consul.set(CATALOG, {});
@@ -282,12 +282,16 @@ describe("ConsulSource", () => {
       await passing(() => views.at(-1)?.problems.length === 0);
     });
 
-    it("shows no first view while the token may not read policy", async () => {
-      const { source, views, watch, passing } = open();
-      may((_, segment) => segment !== "inmesh/policy/");
+    it.each([
+      ["inmesh/policy/", undefined],
+      ["inmesh/services/", undefined],
+      ["inmesh/services/", { namespace: "default", service: "shop" }],
+    ])("shows no first view while the token may not read policy below %s", async (prefix, own) => {
+      const { source, views, watch, passing } = open(own && { own });
+      may((_, segment) => segment !== prefix);
       watch();
       await passing(() => source.status.state === "stale");
-      expect(source.status.reason).toMatch(/may not read key "inmesh\/policy\/"/);
+      expect(source.status.reason).toContain(`may not read key "${prefix}"`);
       expect(views).toEqual([]);
     });
 

@@ -9,7 +9,7 @@ import { registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { policyPrefix } from "../keys.js";
-import { consulName } from "../service-name.js";
+import { consulName, serviceOf } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import { Poll } from "../watch/poll.js";
 import type { Watch } from "../watch/watch.js";
@@ -27,6 +27,8 @@ export interface ConsulSourceOptions {
   readonly parse: ParseDocuments;
   /** Whose instances are told: those of services that `use` named, or everybody's. @default "used" */
   readonly scope?: "used" | "all";
+  /** The process's own service: policy for one service alone is told of it and of those in use. @default of all services */
+  readonly own?: ServiceRef;
 }
 
 /** What comes within this many ms is one view. */
@@ -67,16 +69,17 @@ export class ConsulSource implements Source {
   #closed = false;
 
   constructor(options: ConsulSourceOptions) {
-    const { client, clock, random, parse, scope = "used" } = options;
+    const { client, clock, random, parse, scope = "used", own } = options;
     const { target, shown } = client;
     const asking = { client, clock, random, onSettled: () => this.#settled() };
-    const onChange = (): void => this.#showSoon();
+    const onChange = (fewer?: boolean): void => this.#showSoon(fewer);
     this.#options = options;
     this.#all = scope === "all";
     this.#names = new ServiceNames(target.namespace);
     this.#status = { state: "connecting", since: clock.now() };
-    this.#instances = new InstanceWatches({ ...asking, onChange: (fewer) => this.#showSoon(fewer) });
-    this.#policy = new PolicySource({ ...asking, onChange, parse, services: () => this.#names.names });
+    this.#instances = new InstanceWatches({ ...asking, onChange });
+    const services = (): readonly string[] => this.#names.names;
+    this.#policy = new PolicySource({ ...asking, onChange, parse, services, ...(own && { own }) });
     this.#catalog = new BlockingQuery({
       ...asking,
       path: "/catalog/services",
@@ -95,7 +98,8 @@ export class ConsulSource implements Source {
   }
 
   get status(): SourceStatus {
-    return this.#status;
+    const { needed: policyOf } = this.#policy;
+    return policyOf === undefined ? this.#status : { ...this.#status, policyOf };
   }
 
   watch(listener: (view: RegistryView) => void): void {
@@ -104,13 +108,15 @@ export class ConsulSource implements Source {
       if (this.#view !== undefined) listener(this.#view);
       return;
     }
-    if (!this.#all) this.#idleLook = this.#options.clock.every(IDLE_LOOK_MS, () => this.#instances.dropIdle());
+    if (!this.#all) this.#idleLook = this.#options.clock.every(IDLE_LOOK_MS, () => this.#dropIdle());
     this.#instances.start();
+    this.#policy.start();
     for (const watch of this.#watches) watch.start();
   }
 
   use(service: ServiceRef): void {
-    if (!this.#all && !this.#closed) this.#instances.use(consulName(service, this.#options.client.target.namespace));
+    if (this.#all || this.#closed) return;
+    if (this.#instances.use(consulName(service, this.#options.client.target.namespace))) this.#usePolicy();
   }
 
   async close(): Promise<void> {
@@ -123,6 +129,16 @@ export class ConsulSource implements Source {
   /** Those that matter most first: the first one's failure is what the status says. */
   get #watches(): readonly Watch[] {
     return [this.#heartbeat, ...this.#policy.watches, this.#catalog, ...this.#instances.watches];
+  }
+
+  #dropIdle(): void {
+    if (this.#instances.dropIdle()) this.#usePolicy();
+  }
+
+  #usePolicy(): void {
+    const { namespace: home } = this.#options.client.target;
+    const services = [...this.#instances.used].flatMap((name) => serviceOf(name, home) ?? []);
+    this.#policy.use(new Set(services.map(keyOf)));
   }
 
   /** @param nameless Consul names nothing, not even itself */
@@ -198,13 +214,20 @@ export class ConsulSource implements Source {
     this.#batch = undefined;
     const { documents, problems, standing } = this.#policy.policy;
     this.#instances.follow(standing);
-    const { leases, workloads } = this.#instances.shown;
+    // Nobody is called by half of the rules, by whatever way a call gets there.
+    const { leases, workloads } = this.#instances.shown((name) => this.#rulesOf(name) !== false);
     const view: RegistryView = {
       documents,
       problems: this.#nameless === undefined ? problems : [...problems, this.#nameless],
       leases: leases.sort((a, b) => (a.name < b.name ? -1 : 1)),
       ...(workloads.length > 0 && { workloads }),
-      ...(!this.#all && { services: this.#names.list((name) => this.#instances.isTold(name)) }),
+      ...(!this.#all && {
+        services: this.#names.list(
+          (name) => this.#instances.isTold(name),
+          (name) => this.#rulesOf(name),
+          this.#policy.named,
+        ),
+      }),
     };
     if (this.#view !== undefined && sameView(this.#view, view)) return;
     this.#view = view;
@@ -212,10 +235,17 @@ export class ConsulSource implements Source {
     for (const listener of [...this.#listeners]) listener(view);
   }
 
+  /** Whether the policy for a service alone is told; undefined where it does not depend on use. @param name as Consul has it */
+  #rulesOf(name: string): boolean | undefined {
+    const service = serviceOf(name, this.#options.client.target.namespace);
+    return service && this.#policy.rulesOf(keyOf(service));
+  }
+
   /** The first view waits for names and policy, and a while for the instances of what is in use already. */
   #ready(): boolean {
     if (this.#view !== undefined) return true;
     if (this.#heartbeat.failure !== undefined) return false;
+    this.#policy.follow();
     if (![this.#catalog, ...this.#policy.watches].every(({ answered }) => answered)) return false;
     if (!this.#patient || this.#instances.watches.every(({ answered }) => answered)) return true;
     this.#patience ??= this.#options.clock.after(FIRST_PATIENCE_MS, () => {
@@ -224,6 +254,10 @@ export class ConsulSource implements Source {
     });
     return false;
   }
+}
+
+function keyOf({ namespace, service }: ServiceRef): string {
+  return `${namespace}/${service}`;
 }
 
 /** Its servers are a service that is always there, so that a token which sees nothing is one that may see nothing. */

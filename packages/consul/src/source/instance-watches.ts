@@ -58,11 +58,17 @@ export class InstanceWatches {
     for (const watch of this.watches) watch.start();
   }
 
-  /** @param name as Consul has it */
-  use(name: string): void {
+  /** As Consul has them. */
+  get used(): Iterable<string> {
+    return this.#usedAt.keys();
+  }
+
+  /** @param name as Consul has it @returns whether it was in no use before */
+  use(name: string): boolean {
     const known = this.#usedAt.has(name);
     this.#usedAt.set(name, this.#options.clock.now());
     if (!known) this.#reconcile();
+    return !known;
   }
 
   /** These and no others, used or not. */
@@ -72,10 +78,13 @@ export class InstanceWatches {
     this.#reconcile();
   }
 
-  dropIdle(): void {
+  /** @returns whether there were any */
+  dropIdle(): boolean {
     const now = this.#options.clock.now();
+    const before = this.#usedAt.size;
     for (const [name, usedAt] of [...this.#usedAt]) if (now - usedAt > IDLE_MS) this.#usedAt.delete(name);
     this.#reconcile();
+    return this.#usedAt.size < before;
   }
 
   /** @param standing undefined: nobody stands behind a service but its own */
@@ -100,10 +109,12 @@ export class InstanceWatches {
     return Array.from(this.#watches.values(), ({ watch }) => watch);
   }
 
-  get shown(): { readonly leases: Lease[]; readonly workloads: Workload[] } {
+  /** @param mayCall whether those of a service are to be shown, by its name in Consul */
+  shown(mayCall: (name: string) => boolean): { readonly leases: Lease[]; readonly workloads: Workload[] } {
     const leases: Lease[] = [];
     const workloads: Workload[] = [];
     for (const [name, shown] of this.#members) {
+      if (!mayCall(name)) continue;
       const members = this.#standing.members(name).flatMap((member) => {
         const instances = this.#watches.get(keyOf(member))?.instances;
         return instances === undefined ? [] : [{ member, instances }];

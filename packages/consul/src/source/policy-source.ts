@@ -1,22 +1,24 @@
 /** Policy as Consul holds it: resources in the key-value store, and Consul's own config entries as resources of the mesh. */
 
+import type { ServiceRef } from "@inmesh/core";
 import type { ParseDocuments } from "@inmesh/core/internal";
 import { uniqueDocuments } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
 import { giveWay, type Translation, translateConfigEntries } from "../config-entry/index.js";
-import { policyPrefix } from "../keys.js";
-import { BlockingQuery } from "../watch/blocking-query.js";
+import { policyPrefix, servicesPrefix } from "../keys.js";
 import type { Watch } from "../watch/watch.js";
-import { mayRead, type Readable } from "./access.js";
 import { EntryWatches } from "./entry-watches.js";
 import type { InstanceWatchesOptions } from "./instance-watches.js";
-import { keyPath } from "./key-path.js";
-import { kvEntries, PolicyKeys } from "./policy-keys.js";
+import { parseBelowServices } from "./misplaced.js";
+import { PolicyTree } from "./policy-tree.js";
+import { ServicePolicies, type ToldPolicies } from "./service-policies.js";
 
 export interface PolicySourceOptions extends InstanceWatchesOptions {
   readonly parse: ParseDocuments;
   /** Names in the catalog; the same list until they change. */
   readonly services: () => readonly string[];
+  /** Policy for one service alone is read of this one and of those in use; absent: of all. */
+  readonly own?: ServiceRef;
 }
 
 export interface Policy {
@@ -26,10 +28,14 @@ export interface Policy {
   readonly standing: Translation | undefined;
 }
 
+const NONE: readonly ServiceRef[] = [];
+
 export class PolicySource {
   readonly #options: PolicySourceOptions;
-  readonly #keys: PolicyKeys;
-  readonly #keyWatch: Watch;
+  /** What everybody reads; then, where all is read, what is for one service each. */
+  readonly #trees: readonly PolicyTree[];
+  /** Absent where all is read. */
+  readonly #services: ServicePolicies | undefined;
   readonly #entries: EntryWatches | undefined;
   #written: ReturnType<typeof uniqueDocuments> | undefined;
   #translation: Translation | undefined;
@@ -38,27 +44,20 @@ export class PolicySource {
   #policy: Policy | undefined;
   /** What it was made from. */
   #from: readonly unknown[] = [];
-  #looked = false;
+  #toldBefore: ToldPolicies | undefined;
 
   constructor(options: PolicySourceOptions) {
-    const { client, clock, random, parse, onSettled } = options;
-    const { target, shown } = client;
+    const { parse, own, client } = options;
+    const { target } = client;
     this.#options = options;
-    this.#keys = new PolicyKeys(parse, target.namespace);
-    this.#keyWatch = new BlockingQuery({
-      ...{ client, clock, random, onSettled },
-      path: keyPath(policyPrefix(target)),
-      query: { recurse: "" },
-      onAnswer: async ({ status, body }) => {
-        const entries = kvEntries(status, body, shown);
-        await mayRead(options, this.#hidden(entries.length, this.#keys.vanished(entries)));
-        this.#looked = true;
-        if (!this.#keys.update(entries)) return false;
-        this.#written = undefined;
-        options.onChange();
-        return true;
-      },
-    });
+    const onChange = (fewer?: boolean): void => {
+      this.#written = undefined;
+      options.onChange(fewer);
+    };
+    const shared = new PolicyTree({ ...options, onChange, prefix: policyPrefix(target) });
+    const below = { ...options, onChange, parse: parseBelowServices(target, parse) };
+    this.#services = own && new ServicePolicies({ ...below, own });
+    this.#trees = own ? [shared] : [shared, new PolicyTree({ ...below, prefix: servicesPrefix(target) })];
     if (target.entries !== false)
       this.#entries = new EntryWatches({
         ...options,
@@ -70,21 +69,63 @@ export class PolicySource {
   }
 
   get watches(): readonly Watch[] {
-    return [this.#keyWatch, ...(this.#entries?.watches ?? [])];
+    const trees = this.#trees.map(({ watch }) => watch);
+    return [...trees, ...(this.#services?.watches ?? []), ...(this.#entries?.watches ?? [])];
   }
 
-  /** The same object until something changes. */
+  start(): void {
+    this.#services?.start();
+  }
+
+  /** These services are called, and no others. By `namespace/service`. */
+  use(services: ReadonlySet<string>): void {
+    this.#services?.use(services);
+  }
+
+  /** See `ServicePolicies`. @param service `namespace/service` */
+  rulesOf(service: string): boolean | undefined {
+    return this.#services?.rulesOf(service);
+  }
+
+  /** Services whose own policy is read; undefined where that of all is. */
+  get needed(): readonly string[] | undefined {
+    return this.#services?.needed;
+  }
+
+  /** Services that rules name, whether they exist or not; the same list until it changes. */
+  get named(): readonly ServiceRef[] {
+    return this.#services?.named ?? NONE;
+  }
+
+  /** Sees to it that all is asked for that the policy so far leads to. */
+  follow(): void {
+    const translation = this.#translate();
+    if (this.#services === undefined) return;
+    const [shared] = this.#trees;
+    this.#services.follow(shared?.documents ?? [], translation?.documents ?? []);
+  }
+
+  /** The same object until something changes, and while rules are on their way that belong to the change. */
   get policy(): Policy {
-    this.#written ??= uniqueDocuments(this.#keys.documents);
+    this.follow();
+    const services = this.#services;
+    if (services?.waiting && this.#policy !== undefined) return this.#policy;
+    const told = services?.told;
+    const standing = this.#translation;
+    if (told !== this.#toldBefore) this.#written = undefined;
+    this.#toldBefore = told;
+    this.#written ??= uniqueDocuments(
+      inOrder([...this.#trees.flatMap(({ documents }) => documents), ...(told?.documents ?? [])]),
+    );
     const own = this.#written;
-    const standing = this.#translate();
     const from = [own, standing];
     if (this.#policy !== undefined && from.every((each, index) => each === this.#from[index])) return this.#policy;
     this.#from = from;
     const given = standing && giveWay(standing.documents, own.documents);
+    const unreadable = [...this.#trees.flatMap(({ problems }) => problems), ...(told?.problems ?? [])];
     this.#policy = {
       documents: given === undefined ? own.documents : [...own.documents, ...given.documents],
-      problems: [...this.#keys.problems, ...own.problems, ...(standing?.problems ?? []), ...(given?.problems ?? [])],
+      problems: [...unreadable, ...own.problems, ...(standing?.problems ?? []), ...(given?.problems ?? [])],
       standing,
     };
     return this.#policy;
@@ -102,10 +143,9 @@ export class PolicySource {
     this.#translation = none ? undefined : translateConfigEntries(input, this.#translation);
     return this.#translation;
   }
+}
 
-  /** Without the right to read it policy looks as if there were none, and a process without policy is an open door. */
-  #hidden(found: number, vanished: readonly string[]): readonly Readable[] {
-    const keys = found === 0 && !this.#looked ? [policyPrefix(this.#options.client.target)] : vanished;
-    return keys.map((segment) => ({ resource: "key", segment }));
-  }
+/** In the order in which the keys were made, wherever they stand. */
+function inOrder(documents: readonly Document[]): readonly Document[] {
+  return [...documents].sort((a, b) => (a.origin.order ?? 0) - (b.origin.order ?? 0));
 }

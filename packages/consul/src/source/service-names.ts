@@ -2,7 +2,7 @@
 
 import type { KnownService, ServiceRef } from "@inmesh/core";
 import { ConsulError } from "../client/consul-error.js";
-import { CALLERS_SERVICE, serviceOf } from "../service-name.js";
+import { CALLERS_SERVICE, consulName, serviceOf } from "../service-name.js";
 
 /** Consul's servers register themselves under it; no call of the mesh goes there. */
 const CONSUL_ITSELF = "consul";
@@ -39,13 +39,26 @@ export class ServiceNames {
     return true;
   }
 
-  /** Each object as before unless it changed. */
-  list(isLoaded: (name: string) => boolean): readonly KnownService[] {
+  /**
+   * Each object as before unless it changed.
+   * @param rulesOf whether the policy for a service alone is told: none of its instances are before it is. Undefined where
+   *   it does not depend on use.
+   * @param named services that rules name: a host is known by its rules, too, and nobody serves it then
+   */
+  list(
+    isLoaded: (name: string) => boolean,
+    rulesOf: (name: string) => boolean | undefined,
+    named: readonly ServiceRef[],
+  ): readonly KnownService[] {
     const known = new Map<string, KnownService>();
-    for (const [name, ref] of this.#refs) {
-      const loaded = isLoaded(name);
+    const refs = new Map(this.#refs);
+    for (const ref of named) refs.set(consulName(ref, this.#home), ref);
+    for (const [name, ref] of refs) {
+      const rulesLoaded = rulesOf(name);
+      const loaded = rulesLoaded !== false && (!this.#refs.has(name) || isLoaded(name));
       const before = this.#known.get(name);
-      known.set(name, before?.loaded === loaded ? before : { ...ref, loaded });
+      const same = before?.loaded === loaded && before.rulesLoaded === rulesLoaded;
+      known.set(name, same ? before : { ...ref, loaded, ...(rulesLoaded !== undefined && { rulesLoaded }) });
     }
     this.#known = known;
     return [...known.values()];

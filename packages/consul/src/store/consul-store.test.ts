@@ -4,7 +4,7 @@ import { seededRandom } from "@inmesh/core/testing";
 import { documentFromValue, parseDocuments } from "@inmesh/model";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ConsulStore } from "./consul-store.js";
-import { FakeKv } from "./fake-kv.test.helper.js";
+import { FakeKv, isTransaction } from "./fake-kv.test.helper.js";
 
 async function setup() {
   const kv = await FakeKv.start();
@@ -42,7 +42,11 @@ describe("ConsulStore applies", () => {
     });
     expect(await store.apply([shop("a"), route], { who: "ann@one", reason: "first" })).toEqual([
       { key: KEY, outcome: "created", where: PLACE },
-      { key: "VirtualService/shop/reviews", outcome: "created", where: "inmesh/policy/shop/VirtualService/reviews" },
+      {
+        key: "VirtualService/shop/reviews",
+        outcome: "created",
+        where: "inmesh/services/shop/reviews/VirtualService/reviews",
+      },
     ]);
     expect(kv.text(PLACE)).toBe(
       "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n  labels:\n    tier: a\n  creationTimestamp: 2026-11-27T20:00:00Z\n",
@@ -51,14 +55,14 @@ describe("ConsulStore applies", () => {
       ...{ id: "1", key: KEY, at: Date.parse("2026-11-27T20:00:00Z"), who: "ann@one", reason: "first" },
       ...{ outcome: "created", after: kv.text(PLACE) },
     });
-    expect(kv.asked.filter(({ path }) => path === "/txn")).toHaveLength(1);
+    expect(kv.asked.filter(isTransaction)).toHaveLength(1);
   });
 
   it("nothing when nothing changed, and keeps the time of creation when something did", async () => {
     const { kv, store } = await setup();
     kv.put(PLACE, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {tier: a}}\n");
     expect((await store.apply([shop("a")]))[0]?.outcome).toBe("unchanged");
-    expect(kv.asked.every(({ method }) => method === "GET")).toBe(true);
+    expect(kv.asked.some(isTransaction)).toBe(false);
     await store.apply([shop("b")]);
     const dated = (kv.text(PLACE) ?? "").replace("2026-11-27", "2020-02-02");
     kv.put(PLACE, dated);
@@ -92,7 +96,7 @@ describe("ConsulStore applies", () => {
       Array(2).fill("configured inmesh/policy/all"),
     );
     expect(kv.text("inmesh/policy/all")).toMatch(/a: b[\s\S]*---[\s\S]*c: d/);
-    expect(kv.asked.filter(({ path }) => path === "/txn")).toHaveLength(1);
+    expect(kv.asked.filter(isTransaction)).toHaveLength(1);
   });
 
   it("JSON as JSON, and a MeshConfig with its type unless its key is a mesh.yaml", async () => {
@@ -127,7 +131,7 @@ describe("ConsulStore applies", () => {
     const { kv, store } = await setup();
     const many = Array.from({ length: 100 }, (_, n) => namespace(`n-${n}`));
     expect((await store.apply(many)).every(({ outcome }) => outcome === "created")).toBe(true);
-    const sizes = kv.asked.filter(({ path }) => path === "/txn").map(({ body }) => JSON.parse(body.toString()).length);
+    const sizes = kv.asked.filter(isTransaction).map(({ body }) => JSON.parse(body.toString()).length);
     expect(sizes).toEqual([64, 64, 64, 8]);
     expect(await store.list()).toHaveLength(100);
   });
@@ -197,8 +201,8 @@ describe("ConsulStore and other writers", () => {
     await store.apply([shop("a")]);
     const other = open();
     let once = true;
-    kv.onAsked = async ({ path }) => {
-      if (path !== "/txn" || !once) return undefined;
+    kv.onAsked = async (asked) => {
+      if (!isTransaction(asked) || !once) return undefined;
       once = false;
       await other.apply([shop("b")], { who: "bob" });
       return undefined;
@@ -221,8 +225,8 @@ describe("ConsulStore and other writers", () => {
       hold: (_: number, fn: () => void) => systemClock.hold(0, fn),
     };
     const store = new ConsulStore({ client: kv.client, parse: parseDocuments, clock, random: seededRandom(1) });
-    kv.onAsked = ({ path }) =>
-      path === "/txn"
+    kv.onAsked = (asked) =>
+      isTransaction(asked)
         ? {
             status: 409,
             body: '{"Results":null,"Errors":[{"OpIndex":0,"What":"failed to set key \\"a\\", index is stale"}]}',
@@ -230,7 +234,9 @@ describe("ConsulStore and other writers", () => {
         : undefined;
     await expect(store.apply([shop("a")])).rejects.toMatchObject({
       code: "CONFIG_UNAVAILABLE",
-      message: expect.stringContaining("others kept changing"),
+      message: expect.stringContaining(
+        "others kept changing the keys below inmesh/policy/ and inmesh/services/ for 30 s",
+      ),
     });
   });
 });
@@ -286,7 +292,7 @@ describe("ConsulStore and the size of things", () => {
     await expect(failing).rejects.toMatchObject({ code: "CONFIG_INVALID" });
     await expect(failing).rejects.toThrow(/Namespace\/shop\/shop .* 524\d+ bytes .* at most 524288 .* Split it/);
     expect(kv.keys()).toEqual([]);
-    expect(kv.asked.every(({ method }) => method === "GET")).toBe(true);
+    expect(kv.asked.some(isTransaction)).toBe(false);
   });
 
   it("writes what a value can hold and a transaction cannot, with its record, and sees who came in between", async () => {
@@ -318,10 +324,10 @@ describe("ConsulStore and a server in trouble", () => {
     const { kv, store } = await setup();
     const trouble = { status: 500, body: "rpc error making call: EOF" };
     let reads = 0;
-    kv.onAsked = ({ method }) => (method === "GET" && ++reads <= 2 ? trouble : undefined);
+    kv.onAsked = (asked) => (!isTransaction(asked) && ++reads <= 2 ? trouble : undefined);
     let once = true;
-    kv.onAnswered = ({ path }) => {
-      if (path !== "/txn" || !once) return undefined;
+    kv.onAnswered = (asked) => {
+      if (!isTransaction(asked) || !once) return undefined;
       once = false;
       return trouble;
     };
@@ -330,7 +336,7 @@ describe("ConsulStore and a server in trouble", () => {
       { key: "Namespace/bank/bank", outcome: "created", where: "inmesh/policy/bank/Namespace/bank" },
     ]);
     expect(brief(await store.history(KEY))).toEqual([["1", "created", undefined, "a"]]);
-    expect(kv.asked.filter(({ path }) => path === "/txn")).toHaveLength(1);
+    expect(kv.asked.filter(isTransaction)).toHaveLength(1);
   });
 
   it.each([
@@ -338,6 +344,7 @@ describe("ConsulStore and a server in trouble", () => {
     [400, "Bad request", /answered 400: Bad request/],
     [200, "{}", /something that is no list of keys/],
     [200, '[{"Key":1}]', /something that is no list of keys/],
+    [200, '{"Results":[{"KV":{"Key":1}}]}', /something that is no list of keys/],
   ])("says what was answered to a question: %i %s", async (status, body, message) => {
     const { kv, store } = await setup();
     kv.onAsked = () => ({ status, body });
@@ -361,7 +368,7 @@ describe("ConsulStore and a server in trouble", () => {
     ["no words at all", 200, "true", /did not say what a change came to/, 0],
   ])("says why a change is refused: %s", async (_, status, body, message, code) => {
     const { kv, store } = await setup();
-    kv.onAsked = ({ path }) => (path === "/txn" ? { status, body } : undefined);
+    kv.onAsked = (asked) => (isTransaction(asked) ? { status, body } : undefined);
     const failing = store.apply([shop("a")]);
     await expect(failing).rejects.toMatchObject({ code: "CONFIG_UNAVAILABLE", cause: { status: code } });
     await expect(failing).rejects.toThrow(message);

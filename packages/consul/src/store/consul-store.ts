@@ -20,10 +20,11 @@ import { backoffMs, PolicyTexts, type TextChange } from "@inmesh/core/internal";
 import type { Document } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
-import { historyPrefix, policyKey, policyPrefix } from "../keys.js";
+import { historyPrefix, policyKey, policyPrefix, servicesPrefix } from "../keys.js";
 import { type Batch, batchesOf, operationsOf, type PlannedChange } from "./change-plan.js";
 import { HistoryKeys } from "./history-keys.js";
-import { checkAndSet, readText, readTree } from "./kv-pair.js";
+import { checkAndSet, readText, readTree, readTrees } from "./kv-pair.js";
+import { putInPlace } from "./put-in-place.js";
 import { formatRevision, parseRevision } from "./revision-record.js";
 import { commit, MOST_OPERATIONS } from "./transaction.js";
 
@@ -57,6 +58,11 @@ interface Attempt {
   readonly indexes: Map<string, number>;
 }
 
+interface Plan {
+  readonly attempt: Attempt;
+  readonly changes: readonly PlannedChange[];
+}
+
 export class ConsulStore implements Store {
   readonly #client: ConsulClient;
   readonly #parse: ParseDocuments;
@@ -78,8 +84,9 @@ export class ConsulStore implements Store {
   }
 
   /**
-   * Each document goes to the key that holds it, else to the one named after it. Many at once are written in several
-   * transactions: those before a failing one stay.
+   * Each document goes to the key that holds it, else to the one named after it, below the service that it is for alone
+   * or below the policy for all. One that is no longer right where it stands moves there. Many at once are written in
+   * several transactions: those before a failing one stay.
    * @throws {MeshError} CONFIG_INVALID for one that is too large, CONFIG_UNAVAILABLE
    */
   apply(documents: readonly Document[], note = NOBODY): Promise<readonly ApplyResult[]> {
@@ -108,10 +115,15 @@ export class ConsulStore implements Store {
 
   /** Why policy of a namespace cannot be written with this token, found without writing any; undefined when it can. */
   async obstacle(namespace: string): Promise<string | undefined> {
-    const key = policyKey(this.#client.target, `MeshMode/${namespace}/inmesh-check`);
+    const { target } = this.#client;
+    const key = `MeshMode/${namespace}/inmesh-check`;
+    const keys = [policyKey(target, key), policyKey(target, key, { namespace, service: "inmesh-check" })];
     try {
       // No key ever has this index: what may be written is stale, what may not is denied.
-      await commit(this.#client, [{ key, text: "", index: Number.MAX_SAFE_INTEGER }]);
+      await commit(
+        this.#client,
+        keys.map((key) => ({ key, text: "", index: Number.MAX_SAFE_INTEGER })),
+      );
       return undefined;
     } catch (error) {
       if (error instanceof ConsulError) return error.message;
@@ -129,6 +141,8 @@ export class ConsulStore implements Store {
     const startedAt = this.#clock.now();
     const results: ApplyResult[] = [];
     let left = wishes;
+    /** Keys of resources that change. */
+    const changing = new Set<string>();
     /** A transaction of which nobody knows whether it took place. */
     let doubt: Batch | undefined;
     const take = ({ changes }: Batch): void => {
@@ -140,8 +154,8 @@ export class ConsulStore implements Store {
       try {
         if (doubt !== undefined && (await this.#happened(doubt))) take(doubt);
         doubt = undefined;
-        const attempt = await this.#read();
-        for (const batch of batchesOf(await this.#plan(left, attempt, note))) {
+        const { attempt, changes } = await this.#plan(left, note, changing);
+        for (const batch of batchesOf(changes)) {
           if (batch.fits) doubt = batch;
           const made = await this.#write(batch, attempt);
           if (made) take(batch);
@@ -159,35 +173,43 @@ export class ConsulStore implements Store {
   }
 
   async #read(): Promise<Attempt> {
-    const { namespace } = this.#client.target;
-    const texts = new PolicyTexts({ parse: this.#parse, namespace });
+    const { target } = this.#client;
+    const texts = new PolicyTexts({ parse: this.#parse, namespace: target.namespace });
     const indexes = new Map<string, number>();
-    for (const { key, text, modifyIndex } of await readTree(this.#client, policyPrefix(this.#client.target))) {
+    const prefixes = [policyPrefix(target), servicesPrefix(target)];
+    for (const { key, text, modifyIndex } of await readTrees(this.#client, prefixes)) {
       texts.set(key, text);
       indexes.set(key, modifyIndex);
     }
     return { texts, indexes };
   }
 
-  /** One planned change for each wish. */
-  async #plan(wishes: readonly Wish[], { texts }: Attempt, note: ChangeNote): Promise<PlannedChange[]> {
+  /**
+   * One planned change for each wish. The place of its record is looked for before the keys are read: whoever changes the
+   * resource meanwhile takes this place. The keys would not tell that he did: it may have moved to another one, and to
+   * Consul the deletion of a key that is gone is done.
+   * @param changing what is known to change, and comes to be known
+   */
+  async #plan(wishes: readonly Wish[], note: ChangeNote, changing: Set<string>): Promise<Plan> {
     const at = this.#clock.wallTime();
-    const changes = wishes.map(({ key, document }) =>
-      document === undefined ? texts.delete(key) : texts.put(document, () => this.#newPlace(key, texts), at),
-    );
-    for (const change of changes) refuseTooLarge(change);
-    const places = new HistoryKeys(this.#client);
-    await places.load(changes.flatMap((change) => (isChange(change) ? change.key : [])));
-    return changes.map((change) =>
-      change === undefined ? { results: [], edits: new Map() } : plannedChange(change, places, at, note),
-    );
+    for (;;) {
+      const places = new HistoryKeys(this.#client);
+      await places.load(wishes.flatMap(({ key }) => (changing.has(key) ? key : [])));
+      const attempt = await this.#read();
+      const changes = wishes.map((wish) => this.#changeOf(wish, attempt.texts, at));
+      for (const change of changes) refuseTooLarge(change);
+      const others = changes.flatMap((change) => (isChange(change) && !changing.has(change.key) ? change.key : []));
+      for (const key of others) changing.add(key);
+      if (others.length > 0) continue;
+      const planned = changes.map((change) =>
+        change === undefined ? { results: [], edits: new Map() } : plannedChange(change, places, at, note),
+      );
+      return { attempt, changes: planned };
+    }
   }
 
-  /** What stands there and is no policy makes room. */
-  #newPlace(key: string, texts: PolicyTexts): string {
-    const place = policyKey(this.#client.target, key);
-    if (texts.documentsIn(place).length === 0) texts.forget(place);
-    return place;
+  #changeOf({ key, document }: Wish, texts: PolicyTexts, at: number): TextChange | undefined {
+    return document === undefined ? texts.delete(key) : putInPlace(this.#client.target, document, texts, at);
   }
 
   /** @returns false when another writer was first; then nothing of it is written */
@@ -228,7 +250,7 @@ export class ConsulStore implements Store {
 
   #crowded(): MeshError {
     const { shown, target } = this.#client;
-    const message = `${shown}: others kept changing the keys below ${policyPrefix(target)} for ${CROWD_MS / 1_000} s; try again when they are done`;
+    const message = `${shown}: others kept changing the keys below ${policyPrefix(target)} and ${servicesPrefix(target)} for ${CROWD_MS / 1_000} s; try again when they are done`;
     return new MeshError("CONFIG_UNAVAILABLE", message);
   }
 
@@ -254,8 +276,8 @@ function refuseTooLarge(change: TextChange | undefined): void {
 }
 
 function plannedChange(change: TextChange, places: HistoryKeys, at: number, note: ChangeNote): PlannedChange {
-  const { key, outcome, edits, ...texts } = change;
-  const results = edits.map(({ path }) => ({ key, outcome, where: path }));
+  const { key, outcome, where, edits, ...texts } = change;
+  const results = where.map((path) => ({ key, outcome, where: path }));
   if (outcome === "unchanged") return { results, edits: new Map() };
   const { who, reason } = note;
   const { id, key: recordKey, spare } = places.next(key);

@@ -18,6 +18,11 @@ export interface Asked {
   readonly body: Buffer;
 }
 
+/** Asks for a change, not for what is there. */
+export function isTransaction({ path, body }: Asked): boolean {
+  return path === "/txn" && !body.includes("get-tree");
+}
+
 export interface FakeAnswer {
   readonly status: number;
   readonly body: string;
@@ -116,17 +121,24 @@ export class FakeKv {
     const found = query.has("recurse") || query.has("keys") ? this.keys(key) : this.keys(key).filter((k) => k === key);
     if (found.length === 0) return { status: 404, body: "" };
     if (query.has("keys")) return { status: 200, body: JSON.stringify(found) };
-    const entries = found.map((Key) => {
-      const { value, created, modified } = this.entries.get(Key)!; // listed just above
+    return { status: 200, body: JSON.stringify(this.#entriesOf(found)) };
+  }
+
+  #entriesOf(keys: readonly string[]): object[] {
+    return keys.map((Key) => {
+      const { value, created, modified } = this.entries.get(Key)!; // listed just before
       return { Key, Value: value.toString("base64"), Flags: 0, CreateIndex: created, ModifyIndex: modified };
     });
-    return { status: 200, body: JSON.stringify(entries) };
   }
 
   #transaction(body: Buffer): FakeAnswer {
     if (body.length > MOST) return { status: 413, body: `Request body(${body.length} bytes) too large` };
     const verbs = JSON.parse(body.toString("utf8")) as Verb[];
     if (verbs.length > 64) return { status: 413, body: "Transaction contains too many operations" };
+    if (verbs.every(({ KV: { Verb } }) => Verb === "get-tree")) {
+      const found = verbs.flatMap(({ KV: { Key } }) => this.#entriesOf(this.keys(Key)));
+      return { status: 200, body: JSON.stringify({ Results: found.map((KV) => ({ KV })), Errors: null }) };
+    }
     const errors = verbs.flatMap(({ KV: { Verb, Key, Index } }, OpIndex) => {
       const at = this.entries.get(Key)?.modified ?? 0;
       const stale = (Verb === "cas" && at !== Index) || (Verb === "delete-cas" && at !== 0 && at !== Index);

@@ -2,6 +2,7 @@
 
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
+import { record } from "../registrar/read.js";
 
 export interface KvPair {
   readonly key: string;
@@ -15,11 +16,14 @@ export interface KvPair {
 export async function readTree(client: ConsulClient, prefix: string): Promise<readonly KvPair[]> {
   const { status, body } = await client.ask({ path: kvPath(prefix), query: { recurse: "true" } });
   if (status === 404) return []; // Consul's word for nothing below it
-  if (!Array.isArray(body)) throw garbled(client);
-  return body
-    .map((entry) => pairOf(entry) ?? fail(garbled(client)))
-    .filter(({ key }) => !key.endsWith("/"))
-    .sort((a, b) => a.createIndex - b.createIndex || (a.key < b.key ? -1 : 1));
+  return pairsOf(client, body);
+}
+
+/** The same below several prefixes, all of one moment: a key that moves between them is seen once. @throws {ConsulError} */
+export async function readTrees(client: ConsulClient, prefixes: readonly string[]): Promise<readonly KvPair[]> {
+  const body = prefixes.map((Key) => ({ KV: { Verb: "get-tree", Key } }));
+  const { Results } = record((await client.ask({ method: "PUT", path: "/txn", body })).body);
+  return pairsOf(client, Array.isArray(Results) ? Results.map((result) => record(result)["KV"]) : undefined);
 }
 
 /** Names alone, in their order. @throws {ConsulError} */
@@ -53,6 +57,14 @@ export async function checkAndSet(
 
 export function kvPath(key: string): string {
   return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
+}
+
+function pairsOf(client: ConsulClient, entries: unknown): readonly KvPair[] {
+  if (!Array.isArray(entries)) throw garbled(client);
+  return entries
+    .map((entry) => pairOf(entry) ?? fail(garbled(client)))
+    .filter(({ key }) => !key.endsWith("/"))
+    .sort((a, b) => a.createIndex - b.createIndex || (a.key < b.key ? -1 : 1));
 }
 
 function pairOf(entry: unknown): KvPair | undefined {

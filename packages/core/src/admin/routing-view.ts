@@ -9,6 +9,7 @@ export function virtualHostViews({ routes }: Snapshot): VirtualHostView[] {
   return routes.all().map((host) => ({
     name: host.name,
     resource: host.resource === null ? "" : resourceKey(host.resource),
+    ...(host.pending && { pending: true }),
     routes: host.routes.map(routeView),
   }));
 }

@@ -107,6 +107,11 @@ export interface SnapshotView {
   readonly virtualHosts: readonly VirtualHostView[];
   /** Content hash by `Kind/ns/name` of every document in force here. */
   readonly resources: Readonly<Record<string, string>>;
+  /**
+   * Services, by `namespace/service`, whose own policy this process reads: that of others is not among `resources`, and is no
+   * concern of its. Absent where all policy is read by everybody.
+   */
+  readonly policyOf?: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -128,6 +133,8 @@ export interface VirtualHostView {
   readonly name: string;
   /** `Kind/ns/name`, or empty for the default route. */
   readonly resource: string;
+  /** Its rules are told once it is called, and there are none here until then. Absent otherwise. */
+  readonly pending?: true;
   readonly routes: readonly RouteView[];
 }
 

@@ -12,6 +12,9 @@ export class ServiceUse {
   /** Clock ms of the last word, by `namespace/service`. */
   readonly #saidAt = new Map<string, number>();
 
+  /** Clock ms from which on the rules of a service are worth another word. */
+  readonly #rulesAgainAt = new WeakMap<Service, number>();
+
   constructor(onUse: (service: ServiceRef) => void) {
     this.#onUse = onUse;
   }
@@ -35,6 +38,12 @@ export class ServiceUse {
       this.#onUse(name);
     }
     return nextAt;
+  }
+
+  /** A call goes by its rules, and may never come to its instances. On every call. */
+  noteRules(service: Service, now: number): void {
+    if (now < (this.#rulesAgainAt.get(service) ?? Number.NEGATIVE_INFINITY)) return;
+    this.#rulesAgainAt.set(service, this.note(service, now));
   }
 
   #forget(before: number): void {

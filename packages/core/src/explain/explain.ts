@@ -75,6 +75,7 @@ function explainBy(snapshot: Snapshot, request: AskedRequest): Explanation {
     if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(request.host, request.port)) return answer;
     return { ...answer, outcome: "unknownHost", status: MESH_ERRORS.HOST_UNKNOWN.status };
   }
+  if (virtualHost.pending !== undefined) return { ...answer, outcome: "pending" };
   return explainRoute(snapshot, virtualHost, request, answer);
 }
 

@@ -28,7 +28,9 @@ export type ExplainOutcome =
   | "notFound"
   | "passThrough"
   | "unknownHost"
-  | "noDestination";
+  | "noDestination"
+  /** Its rules are not told yet: the first call waits for them. */
+  | "pending";
 
 export interface ExplainedDestination {
   readonly cluster: string;

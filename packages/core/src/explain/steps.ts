@@ -48,7 +48,8 @@ export function lookupStep(
 }
 
 /** Routes of Gateway API may be several; a VirtualService speaks for its delegates. */
-function rulesStory({ resource, routes }: VirtualHost): string {
+function rulesStory({ resource, routes, pending }: VirtualHost): string {
+  if (pending !== undefined) return "its rules are told once it is called: the first call waits for them";
   if (resource === null) return "no VirtualService, HTTPRoute or GRPCRoute applies";
   const all = isGatewayRouteKind(resource.kind) ? routes.map((route) => route.resource ?? resource) : [resource];
   return `rules of ${[...new Set(all.map(resourceKey))].join(" and ")}`;

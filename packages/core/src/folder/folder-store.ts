@@ -121,8 +121,8 @@ export class FolderStore implements Store {
   }
 
   async #make(change: TextChange, texts: PolicyTexts, lock: HeldLock, note: ChangeNote): Promise<ApplyResult[]> {
-    const { key, outcome, edits, ...beforeAndAfter } = change;
-    const results = edits.map(({ path }) => ({ key, outcome, where: texts.nameOf(path) }));
+    const { key, outcome, where, edits, ...beforeAndAfter } = change;
+    const results = where.map((path) => ({ key, outcome, where: texts.nameOf(path) }));
     if (outcome === "unchanged") return results;
     for (const { path, text } of edits) {
       if (text === undefined) await this.#remove(path, texts.nameOf(path), lock);

@@ -65,7 +65,7 @@ const NO_EDITS: Edits = { set: [], removed: [], path: "", authority: "" };
 /**
  * @param snapshot with every policy in force
  * @param context of the inbound request that the call serves
- * @returns undefined for a request that is none of the mesh's
+ * @returns undefined for a request that is none of the mesh's, and where its rules are not told yet
  */
 export function intend(
   snapshot: Snapshot,
@@ -89,6 +89,7 @@ export function intend(
     if (mesh.outboundPolicy === "ALLOW_ANY" || routes.isOpaque(asked.host, asked.port)) return undefined;
     return { ...start, outcome: "hostUnknown", status: MESH_ERRORS.HOST_UNKNOWN.status };
   }
+  if (virtualHost.pending !== undefined) return undefined;
   const call = inCanonicalPath(asked, snapshot);
   const route = virtualHost.find(call);
   if (route === undefined) return { ...start, outcome: "noRoute", status: MESH_ERRORS.ROUTE_NOT_FOUND.status };

@@ -77,6 +77,7 @@ export class Rehearsal {
     const { contexts, random } = this.#engine;
     const intent = policy && intend(policy, call, contexts.current(), random);
     if (intent !== undefined) this.#open.set(call, { intent, retried: false });
+    else if (this.#engine.onlyObserves) this.#wantRules(call, policy); // nobody else will
   }
 
   /** An answer's head came, also one that a plain retry throws away. */
@@ -174,6 +175,11 @@ export class Rehearsal {
     if (call.cluster === undefined) return;
     call.cluster.stats.inFlight += 1;
     call.cluster.use(this.#engine.clock.now()); // what there is to choose from is a part of the rehearsal
+  }
+
+  #wantRules({ host, port }: Call, policy: Snapshot | undefined): void {
+    const virtualHost = policy?.routes.lookup(host, port);
+    if (virtualHost?.pending !== undefined) this.#engine.want(virtualHost);
   }
 
   #record(call: Call, would: Would): void {

@@ -1,8 +1,9 @@
 /**
- * A source that tells instances only of services in use, over one that tells everything: how a registry at scale behaves,
+ * A source that tells instances, and policy for one service alone, only of services in use, over one that tells everything: how a registry at scale behaves,
  * for tests, and for whoever wants to see it on one machine.
  */
 
+import type { Document } from "@inmesh/model";
 import type { Clock, Timer } from "../runtime/clock.js";
 import type { KnownService, RegistryView, ServiceRef, Source, SourceStatus } from "./source.js";
 
@@ -13,6 +14,8 @@ export interface LazySourceOptions {
   readonly tellAfterMs?: number;
   /** What nobody used for this long is told no more, in ms. @default 3_600_000 */
   readonly idleMs?: number;
+  /** The service that a document is for alone. @default none is */
+  readonly ruled?: (document: Document) => ServiceRef | undefined;
 }
 
 interface Use {
@@ -29,8 +32,8 @@ export class LazySource implements Source {
   #known: ReadonlyMap<string, KnownService> = new Map();
   #whole: RegistryView | undefined;
 
-  constructor({ tellAfterMs = 0, idleMs = 3_600_000, ...options }: LazySourceOptions) {
-    this.#options = { ...options, tellAfterMs, idleMs };
+  constructor({ tellAfterMs = 0, idleMs = 3_600_000, ruled = () => undefined, ...options }: LazySourceOptions) {
+    this.#options = { ...options, tellAfterMs, idleMs, ruled };
   }
 
   get status(): SourceStatus {
@@ -100,15 +103,20 @@ export class LazySource implements Source {
   }
 
   #view(whole: RegistryView): RegistryView {
-    const isTold = (service: ServiceRef): boolean => this.#uses.get(keyOf(service))?.told === true;
+    const isTold = (service: ServiceRef | undefined): boolean =>
+      service === undefined || this.#uses.get(keyOf(service))?.told === true;
+    const { ruled } = this.#options;
+    const withRules = new Set(whole.documents.flatMap((document) => ruled(document) ?? []).map(keyOf));
     const known = new Map<string, KnownService>();
     const others = (whole.workloads ?? []).flatMap(({ namespace, service }) => (service ? { namespace, service } : []));
     for (const { namespace, service } of [...whole.leases.filter(({ ports }) => ports.length > 0), ...others]) {
       const key = keyOf({ namespace, service });
       if (known.has(key)) continue;
       const loaded = isTold({ namespace, service });
+      const rules = withRules.has(key) ? { rulesLoaded: loaded } : {};
       const before = this.#known.get(key);
-      known.set(key, before?.loaded === loaded ? before : { namespace, service, loaded });
+      const same = before?.loaded === loaded && before.rulesLoaded === rules.rulesLoaded;
+      known.set(key, same ? before : { namespace, service, loaded, ...rules });
     }
     // One whose last instance left is still known to whoever uses it.
     for (const [key, before] of this.#known) if (!known.has(key) && isTold(before)) known.set(key, before);
@@ -116,6 +124,7 @@ export class LazySource implements Source {
     const told = whole.workloads?.filter(({ namespace, service = "" }) => isTold({ namespace, service }));
     return {
       ...whole,
+      documents: whole.documents.filter((document) => isTold(ruled(document))),
       leases: whole.leases.filter(isTold),
       ...(told && { workloads: told }),
       services: [...known.values()],

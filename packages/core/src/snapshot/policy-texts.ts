@@ -25,6 +25,8 @@ export interface PolicyTextsOptions {
 export interface TextChange extends Pick<Revision, "before" | "after"> {
   readonly key: string;
   readonly outcome: ApplyResult["outcome"];
+  /** Paths that hold the document now, or held it until it was deleted. */
+  readonly where: readonly string[];
   /** What to write, in order. */
   readonly edits: readonly TextEdit[];
 }
@@ -45,6 +47,8 @@ interface Holder {
   readonly path: string;
   readonly found: Document;
 }
+
+type Placed = Pick<TextChange, "where" | "edits"> & { readonly after: string };
 
 type PlainObject = Readonly<Record<string, unknown>>;
 
@@ -97,43 +101,83 @@ export class PolicyTexts {
    * The document in the place of the one that stands under its key, else in a place of its own.
    * @param newPath where that is
    * @param wallTime ms since 1970: written as creation time into a document that is new
+   * @param mayStay false: the one that stands at this path moves to a place of its own. `isNew`: it says something else
    */
-  put(document: Document, newPath: () => string, wallTime: number): TextChange {
+  put(
+    document: Document,
+    newPath: () => string,
+    wallTime: number,
+    mayStay: (path: string, isNew: boolean) => boolean = () => true,
+  ): TextChange {
     const { key } = document;
-    const { namespace } = this.#options;
     const holder = this.#standing(key);
-    const path = holder?.path ?? newPath();
-    const value = this.#valueFor(path, document, holder?.found, wallTime);
-    const text = this.#stored.get(path)?.text;
-    if (holder === undefined) {
-      const after = stringifyDocument(value);
-      const whole = text === undefined ? after : appendDocument(text, value);
-      return { key, outcome: "created", after, edits: [this.#edit(path, whole)] };
-    }
+    if (holder === undefined) return { key, outcome: "created", ...this.#add(document, newPath(), wallTime) };
+    const { path, found } = holder;
     const before = this.#textOf(holder);
-    if (saysTheSame(this.#typed(path, holder.found), value)) {
-      return { key, outcome: "unchanged", before, after: before, edits: [{ path, text }] };
+    const value = this.#valueFor(path, document, found, wallTime);
+    const isNew = !saysTheSame(this.#typed(path, found), value);
+    if (!mayStay(path, isNew)) {
+      return { key, outcome: "configured", before, ...this.#move(document, holder, newPath, wallTime) };
     }
-    const edited = replaceDocument(text ?? "", key, value, { file: this.nameOf(path), namespace });
-    const edit = this.#edit(path, edited ?? appendDocument(text ?? "", value));
+    if (!isNew) return { key, outcome: "unchanged", before, after: before, where: [path], edits: [] };
+    const text = this.#stored.get(path)?.text ?? "";
+    const edit = this.#edit(path, this.#replaced(path, text, key, value) ?? appendDocument(text, value));
     const changed = this.#standing(key);
-    return { key, outcome: "configured", before, ...(changed && { after: this.#textOf(changed) }), edits: [edit] };
+    const after = changed && { after: this.#textOf(changed) };
+    return { key, outcome: "configured", before, ...after, where: [path], edits: [edit] };
   }
 
   /** From every place that holds it; undefined when none does. */
   delete(key: string): TextChange | undefined {
-    const { namespace } = this.#options;
     const standing = this.#standing(key);
     if (standing === undefined) return undefined;
     const before = this.#textOf(standing);
-    const edits = [...new Set(this.#holders(key).map(({ path }) => path))].map((path) => {
+    const edits = this.#takeOut(key);
+    return { key, outcome: "deleted", before, where: edits.map(({ path }) => path), edits };
+  }
+
+  #add(document: Document, path: string, wallTime: number): Placed {
+    const value = this.#valueFor(path, document, undefined, wallTime);
+    const after = stringifyDocument(value);
+    const text = this.#stored.get(path)?.text;
+    return {
+      after,
+      where: [path],
+      edits: [this.#edit(path, text === undefined ? after : appendDocument(text, value))],
+    };
+  }
+
+  /** Out of every place that holds it, so that it stands in one. With its author's comments where its text was its own. */
+  #move(document: Document, { path, found }: Holder, newPath: () => string, wallTime: number): Placed {
+    const { key } = document;
+    const { text, documents } = this.#stored.get(path)!; // it holds the document
+    const left = this.#takeOut(key);
+    const isLeft = left.some((each) => each.path === path && each.text !== undefined);
+    const own = documents.length === 1 && !isLeft ? text : "";
+    const to = newPath();
+    const value = this.#valueFor(to, document, found, wallTime);
+    const there = this.#stored.get(to)?.text;
+    const alone = there === undefined ? this.#replaced(path, own, key, value) : undefined;
+    const after = alone ?? stringifyDocument(value);
+    const edit = this.#edit(to, there === undefined ? after : appendDocument(there, value));
+    return { after, where: [to], edits: [edit, ...left.filter((each) => each.path !== to)] };
+  }
+
+  #takeOut(key: string): TextEdit[] {
+    const { namespace } = this.#options;
+    return [...new Set(this.#holders(key).map(({ path }) => path))].map((path) => {
       const options = { file: this.nameOf(path), namespace };
       let text = this.#stored.get(path)?.text ?? "";
       for (let left = removeDocument(text, key, options); left !== undefined; left = removeDocument(text, key, options))
         text = left;
       return this.#edit(path, text === "" ? undefined : text);
     });
-    return { key, outcome: "deleted", before, edits };
+  }
+
+  /** Undefined where the text does not hold the document. */
+  #replaced(path: string, text: string, key: string, value: PlainObject): string | undefined {
+    const { namespace } = this.#options;
+    return replaceDocument(text, key, value, { file: this.nameOf(path), namespace });
   }
 
   #edit(path: string, text: string | undefined): TextEdit {

@@ -15,6 +15,7 @@ export const REGISTRY_PROBLEMS = {
   IM0709: "the folder cannot be watched and is only looked at from time to time",
   IM0713: "a change is made and not in the history",
   IM0720: "the registry names no service to this process, not even its own",
+  IM0721: "policy stands below a service that it is not for alone, or below none",
   IM0730: "a config entry of Consul cannot be understood and is left out",
   IM0731: "a config entry of Consul gives way to policy of the mesh for the same host",
   IM0741: "a resource of the control plane is refused, and its last good version stays",

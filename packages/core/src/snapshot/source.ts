@@ -91,6 +91,11 @@ export interface SourceStatus {
   readonly lagMs?: number;
   /** What is held back against the registry's word. @default nothing */
   readonly held?: readonly HeldInstances[];
+  /**
+   * Services, by `namespace/service`, whose own policy this process reads, or would if they had any. Absent: of a registry
+   * that tells all policy to everybody.
+   */
+  readonly policyOf?: readonly string[];
 }
 
 export interface Source {

@@ -111,6 +111,7 @@ export class Engine {
   unrouted = 0;
   readonly #configWaitMs: number;
   readonly #onUse: (service: ServiceRef) => void;
+  readonly #use: ServiceUse;
   /** Requests that are being served, as whoever serves them counts. */
   serving = 0;
   readonly #timesStalls: boolean;
@@ -163,6 +164,7 @@ export class Engine {
     const refreshMs = (): number => store.current?.mesh.dnsRefreshMs ?? DNS_REFRESH_MS;
     const names = new Names({ resolver, clock, random, refreshMs });
     const use = new ServiceUse(onUse);
+    this.#use = use;
     const zones = new ClientZoneReader((service) => use.note(service, clock.now()));
     this.#healthChecks = new HealthChecks({ clock, random, stalls: this.stalls, prober, onHealth });
     this.clusters = new Clusters({
@@ -351,6 +353,11 @@ export class Engine {
     if (this.#timesStalls) this.stalls.watch(now);
   }
 
+  /** Rules of a virtual host that are not told yet are wanted. */
+  want({ pending }: VirtualHost): void {
+    if (pending !== undefined) this.#onUse(pending);
+  }
+
   close(): void {
     this.#unsubscribe();
     this.mirrors.close();
@@ -367,6 +374,8 @@ export class Engine {
     if (virtualHost === undefined) return this.#unknownHost(call, snapshot);
     if (virtualHost.pending !== undefined) return this.#waitForRules(call, virtualHost.pending, snapshot);
     this.trace(call);
+    const { service } = virtualHost;
+    if (service?.rulesOnUse !== undefined) this.#use.noteRules(service, call.readyAt);
     call.virtualHost = virtualHost;
     call.path = canonicalPath(call.path, snapshot);
     const route = virtualHost.find(call);
@@ -479,7 +488,7 @@ export class Engine {
     const timer = clock.hold(Math.max(0, Math.min(this.#configWaitMs, call.deadlineAt - clock.now())), () => {
       end();
       const { name } = snapshot.routes.lookup(call.host, call.port) ?? { name: call.host };
-      const why = `the control plane did not send the rules of ${name} within ${this.#configWaitMs} ms`;
+      const why = `the registry did not tell the rules of ${name} within ${this.#configWaitMs} ms`;
       call.fail(new MeshError("CONFIG_UNAVAILABLE", `${why}. The call was not sent. See: inmesh status`));
     });
     const unsubscribe = this.store.subscribe((next) => {

@@ -1,13 +1,15 @@
 /** Services that documents declare, by the names under which a registry may have their instances, and as it tells of them. */
 
 import type { Resource } from "../resource.js";
-import type { Service, ServiceRef } from "../snapshot/workload.js";
+import type { KnownService, Service, ServiceRef } from "../snapshot/workload.js";
 import { getOrMake } from "./get-or-make.js";
 import { type KnownNames, namesOf } from "./known-names.js";
-import { serviceHost } from "./services.js";
+import { rulesOnUse, serviceHost } from "./services.js";
 
 /** As last told, by the service as its document makes it: unchanged is the same object. */
 export type ToldServices = WeakMap<Service, Service>;
+
+const NO_RULES: KnownService = { namespace: "", service: "", loaded: true };
 
 interface Declared {
   readonly service: Service;
@@ -45,21 +47,35 @@ export class DeclaredNames {
     if (known.length === 0) return service;
     const pending = known.some(({ loaded }) => !loaded);
     const knownAs = known.map(({ namespace, service: name }): ServiceRef => ({ namespace, service: name }));
+    // One whose rules are to be waited for first.
+    const byUse = known.filter(({ rulesLoaded }) => rulesLoaded !== undefined);
+    const rules = rulesOnUse(byUse.find(({ rulesLoaded }) => rulesLoaded === false) ?? byUse[0] ?? NO_RULES);
     // Others may be among them by their labels.
     const { servedBy } = known.find((each) => serviceHost(each.service, each.namespace) === service.host) ?? {};
     const last = this.#told.get(service);
     if (
       last !== undefined &&
       (last.pending === true) === pending &&
+      last.rulesPending === rules.rulesPending &&
+      sameNames(asList(last.rulesOnUse), asList(rules.rulesOnUse)) &&
       sameNames(last.knownAs, knownAs) &&
       last.servedBy?.join() === servedBy?.join()
     ) {
       return last;
     }
-    const made: Service = { ...service, knownAs, ...(servedBy && { servedBy }), ...(pending && { pending }) };
+    const made: Service = {
+      ...{ ...service, knownAs },
+      ...(servedBy && { servedBy }),
+      ...(pending && { pending }),
+      ...rules,
+    };
     this.#told.set(service, made);
     return made;
   }
+}
+
+function asList(name: ServiceRef | undefined): readonly ServiceRef[] {
+  return name === undefined ? [] : [name];
 }
 
 function sameNames(a: Service["knownAs"] = [], b: readonly ServiceRef[]): boolean {

@@ -192,6 +192,46 @@ describe("compile, declared services whose instances a registry tells when they 
   });
 });
 
+describe("compile, services whose own policy a registry tells when they are in use", () => {
+  const ruled = (name: string, rulesLoaded: boolean): KnownService => ({ ...known(name, rulesLoaded), rulesLoaded });
+  const reviews = { namespace: "shop", service: "reviews" };
+  const rules = [virtualService("reviews", "reviews", route("reviews", "v2")), subsets()];
+  function subsets() {
+    return resource("DestinationRule", "reviews", "{host: reviews, subsets: [{name: v2, labels: {version: v2}}]}");
+  }
+
+  it("have no route before, not even their default one, and their rules after", () => {
+    const before = snapshotOf([], [], { services: [ruled("reviews", false), known("ratings")] });
+    const virtualHost = before.routes.lookup("reviews", 80);
+    expect(virtualHost).toMatchObject({ pending: reviews, routes: [], resource: null });
+    expect(before.routes.lookup("ratings", 80)).not.toHaveProperty("pending");
+    const services = [ruled("reviews", true), known("ratings")];
+    const snapshot = snapshotOf(rules, [lease("reviews", 3001)], { services, version: 2 }, before);
+    expect(sent(snapshot, "reviews")).toBe(out("reviews", 80, "v2"));
+    expect(snapshot.routes.lookup("reviews", 80)).not.toHaveProperty("pending");
+    expect(snapshot.services.get(host("reviews"))).toMatchObject({ rulesOnUse: reviews });
+    const again = snapshotOf([], [], { services: [ruled("reviews", false)], version: 3 }, snapshot);
+    expect(again.routes.lookup("reviews", 80)).toMatchObject({ pending: reviews });
+  });
+
+  it("are not waited for where policy does not apply", () => {
+    const off = resource("MeshMode", "m", '{mode: "off"}');
+    const snapshot = snapshotOf([off], [], { services: [ruled("reviews", false)] });
+    expect(sent(snapshot, "reviews")).toBe(out("reviews"));
+  });
+
+  it("are waited for by callers of a declared service of that name, too", () => {
+    const declared = resource("Service", "reviews", "{selector: {app: stars}, ports: [{port: 80}]}");
+    const services = [ruled("stars", true), ruled("reviews", false)];
+    const before = snapshotOf([declared], [], { services });
+    expect(before.routes.lookup("reviews", 80)).toMatchObject({ pending: reviews });
+    const told = [services[0]!, ruled("reviews", true)];
+    const snapshot = snapshotOf([declared, ...rules], [], { services: told, version: 2 }, before);
+    expect(sent(snapshot, "reviews")).toBe(out("reviews", 80, "v2"));
+    expect(snapshot.services.get(host("reviews"))).not.toHaveProperty("rulesPending");
+  });
+});
+
 describe("compile, services that a Sidecar names", () => {
   const names = [known("reviews"), known("ratings", true), known("back/stock"), known("back/price")];
   const egress = (hosts: string, services: readonly KnownService[] | undefined = names) =>

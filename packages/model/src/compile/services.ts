@@ -123,7 +123,18 @@ export function implicitService(
     resource: "",
     ...(known && { knownAs: [{ namespace: known.namespace, service: known.service }] }),
     ...(known?.loaded === false && { pending: true }),
+    ...(known && rulesOnUse(known)),
   };
+}
+
+/** What a registry that tells policy for one service alone by use says of it. */
+export function rulesOnUse({
+  namespace,
+  service,
+  rulesLoaded,
+}: KnownService): Pick<Service, "rulesOnUse" | "rulesPending"> {
+  if (rulesLoaded === undefined) return {};
+  return { rulesOnUse: { namespace, service }, ...(!rulesLoaded && { rulesPending: true }) };
 }
 
 export const IMPLICIT_PORT = 80;

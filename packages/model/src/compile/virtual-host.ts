@@ -5,7 +5,7 @@ import type { VirtualServiceSpec } from "../kind/virtual-service.js";
 import type { Resource } from "../resource.js";
 import { clusterName } from "../snapshot/cluster.js";
 import type { Destination, RuleForOthers, VirtualHost } from "../snapshot/route.js";
-import type { Service } from "../snapshot/workload.js";
+import type { Service, ServiceRef } from "../snapshot/workload.js";
 import { expandRules } from "./delegate.js";
 import { gatewayComesFirst, gatewayRoutesFor } from "./gateway-precedence.js";
 import { compileGatewayRoutes } from "./gateway-route.js";
@@ -30,6 +30,7 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
   const { host, port, service } = target;
   const { mode } = view.mode;
   const off = mode !== "on";
+  if (!off && service?.rulesPending) return pendingHost(target, service.rulesOnUse);
   const policy = off && service !== undefined ? undefined : compilePolicy(target, view, ask);
   const rules = policy?.rules ?? [];
   const routes = off
@@ -49,6 +50,12 @@ export function compileVirtualHost(target: HostTarget, view: ClientView, ask: As
     ...(forOthers.length > 0 && { forOthers }),
     find: createRouteFinder(routes),
   };
+}
+
+/** Neither its own rules nor its default route: those are for whoever knows that there are no rules. */
+function pendingHost({ host, port, service }: HostTarget, wanted: ServiceRef | undefined): VirtualHost {
+  const pending = wanted && { pending: wanted };
+  return { name: `${host}:${port}`, service, port, resource: null, routes: [], ...pending, find: () => undefined };
 }
 
 interface Policy {

@@ -40,6 +40,8 @@ export interface ServiceRef {
 export interface KnownService extends ServiceRef {
   /** Whether its instances have been told: all of them, or none because there is none. */
   readonly loaded: boolean;
+  /** Whether policy for it alone has been told. Absent where that is not told by use: there is none, or everybody is told. */
+  readonly rulesLoaded?: boolean;
   /** SPIFFE ids of whoever may serve it, these and nobody else, where the registry knows. */
   readonly servedBy?: readonly string[];
 }
@@ -79,6 +81,10 @@ export interface Service {
    * to any port meanwhile.
    */
   readonly pending?: true;
+  /** Policy for it alone is told while this one of `knownAs` is said to be in use. Absent where it does not depend on that. */
+  readonly rulesOnUse?: ServiceRef;
+  /** It is not told yet: calls wait for it. */
+  readonly rulesPending?: true;
 }
 
 export interface Locality {

@@ -13,6 +13,7 @@ import {
   type OutcomesView,
   outcomesOf,
   requestsView,
+  type SnapshotView,
   snapshotInUse,
   snapshotView,
   stackView,
@@ -57,9 +58,11 @@ const withText =
 
 const READ: Readonly<Record<string, Show>> = {
   "/server_info": asJson(serverInfo),
-  "/snapshot": asJson(({ store: { current }, engine, pipeline }) =>
-    snapshotView(current && snapshotInUse(current, engine.clusters), pipeline?.problems ?? []),
-  ),
+  "/snapshot": asJson(({ store: { current }, engine, pipeline }): SnapshotView => {
+    const policyOf = pipeline?.source.policyOf;
+    const view = snapshotView(current && snapshotInUse(current, engine.clusters), pipeline?.problems ?? []);
+    return { ...view, ...(policyOf && { policyOf }) };
+  }),
   "/config_dump": asJson(configDump),
   "/registry": asJson(registryOf),
   "/clusters": withText(clustersPage, clustersText),

@@ -14,6 +14,7 @@ export function openConsul(
   const { host, port } = target;
   const registry = new ConsulRegistry({
     ...{ target, clock, random, parse: parseDocuments, functions: PLAIN_FUNCTIONS },
+    own: { namespace: settings.namespace, service: settings.service },
     onWarning: ({ message }) => onWarning({ code: "", message }), // no disk has a part in it
   });
   return {

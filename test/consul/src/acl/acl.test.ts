@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { ConsulRegistry } from "@inmesh/consul";
 import type { RegistryView } from "@inmesh/core";
 import { label, lease, namespace } from "@inmesh/core/testing";
-import { parseDocuments } from "@inmesh/model";
+import { type Document, documentFromValue, parseDocuments } from "@inmesh/model";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../eventually.js";
 import { fillShop, putResource, register, targetOf, WatchedShop } from "../hostile/watched-shop.js";
@@ -17,6 +17,8 @@ const ALLOWED_MS = 15_000;
 
 /** A service that none of the roles is. */
 const OTHERS = "reviews";
+/** Name of a resource that is for it alone. */
+const RULES = "only-for-reviews";
 
 const roles = documentedRoles();
 let agent: DevAgent;
@@ -28,6 +30,8 @@ beforeAll(async () => {
   const configuration = { limits: { http_max_conns_per_client: 2_000 } };
   agent = await startDevAgent(binary, { managementToken: MANAGEMENT, configuration });
   await fillShop(agent, "inmesh", OTHERS);
+  const rules = `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${RULES} }\nspec: { hosts: [${OTHERS}] }\n`;
+  await agent.must("PUT", `/v1/kv/inmesh/services/default/${OTHERS}/VirtualService/${RULES}`, rules);
 });
 afterAll(() => agent?.[Symbol.asyncDispose]());
 
@@ -87,7 +91,8 @@ const WORK: Readonly<Record<string, Work>> = {
     ({ services }) => services?.some(({ service }) => service === OTHERS) ?? false,
   ),
   "is told the instances of those services": sees(({ workloads = [] }) => workloads.length >= 3),
-  "knows the policy": sees(({ documents }) =>
+  "knows the rules of the services it calls": sees(({ documents }) => documents.some(({ name }) => name === RULES)),
+  "knows the policy for everybody": sees(({ documents }) =>
     documents.some((document) => label(document, "x") === undefined && document.name === "first"),
   ),
   "is announced with its agent's address": async ({ registrar }) =>
@@ -96,6 +101,13 @@ const WORK: Readonly<Record<string, Work>> = {
   "reads policy and its history: inmesh get, history, diff, analyze": readsPolicy,
   "registers whatever inmesh dev starts": registers("anything", [{ name: "http", number: 8080 }]),
 };
+
+/** For one service of the namespace alone. */
+function ruleIn(namespace: string): Document {
+  const value = { metadata: { name: "r", namespace }, spec: { host: "reviews" } };
+  const { documents } = documentFromValue({ ...value, apiVersion: "networking.istio.io/v1", kind: "DestinationRule" });
+  return documents[0] ?? expect.fail("no document");
+}
 
 async function tokenWith(
   rules: readonly DocumentedRule[],
@@ -143,7 +155,7 @@ describe.skipIf(binary === undefined).concurrent("the documented rules of", () =
   });
 
   it("one team let it change its own namespace, and no other", async () => {
-    const team = ["policy", "history"].map((what) => ({
+    const team = ["policy", "services", "history"].map((what) => ({
       rule: `key_prefix "inmesh/${what}/mine/" { policy = "write" }`,
       comment: "",
     }));
@@ -152,10 +164,14 @@ describe.skipIf(binary === undefined).concurrent("the documented rules of", () =
       target: targetOf(agent.port, { token: secret }),
       parse: parseDocuments,
     });
-    await registry.store.apply([namespace("mine")], { who: "test" });
-    await expect(registry.store.apply([namespace("theirs")], { who: "test" })).rejects.toThrow(
-      /403: Permission denied/,
-    );
+    await registry.store.apply([namespace("mine"), ruleIn("mine")], { who: "test" });
+    for (const theirs of [namespace("theirs"), ruleIn("theirs")]) {
+      await expect(registry.store.apply([theirs], { who: "test" })).rejects.toThrow(/403: Permission denied/);
+    }
+    expect([await registry.store.obstacle("mine"), await registry.store.obstacle("theirs")]).toEqual([
+      undefined,
+      expect.stringContaining("403: Permission denied"),
+    ]);
   });
 });
 
@@ -203,6 +219,22 @@ describe.skipIf(binary === undefined).concurrent("a token that", () => {
     await shop.isStale(/answered 403: ACL not found; the token is not known there: it was deleted, has expired/);
     expect(shop.status.reason).not.toContain(made.SecretID);
     expect(shop.shown).toEqual({ resources: ["first"], instances: ["9000", "9001", "9002"] });
+  });
+
+  it("may not read rules of services, on a Consul that has some or none, is told so and gets no half of the policy", async () => {
+    await putResource(agent, "first", "half");
+    for (const prefix of ["inmesh", "half"]) {
+      const granted = all.filter(({ rule }) => !rule.includes("/services/"));
+      const { secret } = await tokenWith(
+        granted.map((each) => ({ ...each, rule: each.rule.replace("inmesh/", `${prefix}/`) })),
+      );
+      await using shop = new WatchedShop(targetOf(agent.port, { token: secret, prefix }));
+      await eventually(
+        () => shop.status.reason,
+        (reason) => expect(reason).toContain(`may not read key "${prefix}/services/"`),
+      );
+      expect(shop.view).toBeUndefined();
+    }
   });
 
   it("is none at all is told so", async () => {

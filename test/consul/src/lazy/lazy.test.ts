@@ -13,6 +13,7 @@ const binary = findConsul("that only services in use are watched");
 
 const KNOWN = 1_000;
 const HEALTH = "/v1/health/service/";
+const RULES = "/v1/kv/inmesh/services/default/";
 
 describe.skipIf(binary === undefined)("a mesh that knows a thousand services of a Consul", () => {
   let agent: DevAgent;
@@ -25,6 +26,11 @@ describe.skipIf(binary === undefined)("a mesh that knows a thousand services of 
   const watched = (since = 0): readonly string[] => {
     const questions = relay.since(since).filter(({ path }) => path.startsWith(HEALTH));
     return [...new Set(questions.map(({ path }) => path.slice(HEALTH.length)))];
+  };
+  /** Services whose own policy was asked for. */
+  const rulesRead = (since: number): readonly string[] => {
+    const asked = relay.since(since).filter(({ path }) => path.startsWith(RULES));
+    return [...new Set(asked.flatMap(({ path }) => path.slice(RULES.length).split("/")[0] ?? []))];
   };
   const open = async (): Promise<Mesh> => {
     const config = `consul://127.0.0.1:${relay.port}`;
@@ -82,5 +88,42 @@ describe.skipIf(binary === undefined)("a mesh that knows a thousand services of 
     await agent.must("PUT", "/v1/kv/inmesh/policy/Sidecar/default/default", sidecar);
     await eventually(() => watched(restarted).includes("s7"), equals(true));
     expect(watched(restarted)).toHaveLength(6);
+    await agent.must("DELETE", "/v1/kv/inmesh/policy/Sidecar/default/default");
+    await second.close();
+  });
+
+  it("reads the rules of the services that are called, has them for the first call, and each change at once", async () => {
+    const rule = (host: string, body: string) => ({
+      ...{
+        apiVersion: "networking.istio.io/v1",
+        kind: "VirtualService",
+        metadata: { name: host, namespace: "default" },
+      },
+      spec: { hosts: [host], http: [{ directResponse: { status: 200, body: { string: body } } }] },
+    });
+    const base64 = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64");
+    const keyOf = (host: string): string => `inmesh/services/default/${host}/VirtualService/${host}`;
+    const operations = Array.from({ length: KNOWN }, (_, index) => ({
+      KV: { Verb: "set", Key: keyOf(`s${index}`), Value: base64(rule(`s${index}`, `rule of s${index}`)) },
+    }));
+    for (let first = 0; first < KNOWN; first += 64) {
+      await agent.must("PUT", "/v1/txn", operations.slice(first, first + 64));
+    }
+    const began = performance.now();
+    await rm(stateDir, { recursive: true }); // nothing is in use from an earlier run
+    const mesh = await open();
+    const called = [8, 15, 16, 23, 42].map((index) => `s${index}`);
+    const bodies = await Promise.all(called.map((service) => text(mesh, service)));
+    expect(bodies).toEqual(called.map((service) => `rule of ${service}`));
+    expect([...rulesRead(began)].sort()).toEqual([...called].sort());
+    expect([...watched(began)].sort()).toEqual([...called].sort());
+
+    await agent.must("PUT", `/v1/kv/${keyOf("s8")}`, rule("s8", "another rule"));
+    await eventually(() => text(mesh, "s8"), equals("another rule"));
+    await agent.must("PUT", `/v1/kv/${keyOf("s9")}`, rule("s9", "nobody reads this"));
+    expect(await text(mesh, "s15")).toBe("rule of s15");
+    await agent.must("DELETE", `/v1/kv/${keyOf("s8")}`);
+    await eventually(() => text(mesh, "s8"), equals("s8")); // its server answers again
+    expect(rulesRead(began)).toHaveLength(5);
   });
 });

@@ -59,7 +59,7 @@ describe.skipIf(binary === undefined)("inmesh on a real Consul", () => {
 
   it("writes, compares, shows, takes back and deletes policy, and tells who did what", async () => {
     const { run, ok } = fixture("story");
-    const place = "story/policy/shop/VirtualService/reviews";
+    const place = "story/services/shop/reviews/VirtualService/reviews";
     expect((await run("diff -f - --interval 1ms", route(90))).code).toBe(1);
     expect(await ok("apply -f - --dry-run", route(90))).toContain("created (dry run)");
     expect(await ok("apply -f - --reason first", route(90))).toBe(`VirtualService/shop/reviews created  ${place}\n`);

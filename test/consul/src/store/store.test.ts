@@ -31,7 +31,7 @@ describe.skipIf(binary === undefined)("policy in a real Consul", () => {
       return registry;
     };
     const keys = async (below: string): Promise<readonly string[]> =>
-      (await agent.ask("GET", `/v1/kv/${prefix}/${below}?keys`)).body as readonly string[];
+      ((await agent.ask("GET", `/v1/kv/${prefix}/${below}?keys`)).body || []) as readonly string[]; // 404: none
     return { prefix, open, store: open().store, keys };
   }
   const tiers = async (store: ConsulStore) =>
@@ -102,6 +102,48 @@ describe.skipIf(binary === undefined)("policy in a real Consul", () => {
     for (let n = 0; n < 55; n++) await store.apply([shop(`t${n}`)]);
     const ids = (await store.history(KEY)).map(({ id }) => Number(id));
     expect([ids.length, ids[0], ids.at(-1)]).toEqual([50, 55, 6]);
+  });
+
+  it("moves a resource with its host, and shows it once, also to whoever looks meanwhile", async () => {
+    const { prefix, open, store, keys } = fixture();
+    const route = (...hosts: string[]): Document =>
+      documentFromValue({
+        ...{ apiVersion: "networking.istio.io/v1", kind: "VirtualService" },
+        ...{ metadata: { name: "r", namespace: "shop" }, spec: { hosts } },
+      }).documents[0] ?? expect.fail("no document");
+    const below = (service: string): string => `${prefix}/services/shop/${service}/VirtualService/r`;
+    const general = `${prefix}/policy/shop/VirtualService/r`;
+    const moves = [
+      [["reviews"], below("reviews"), "created"],
+      [["ratings"], below("ratings"), "configured"],
+      [["reviews", "ratings"], general, "configured"],
+      [["reviews"], below("reviews"), "configured"],
+    ] as const;
+    const looker = open().store;
+    let done = false;
+    const seen = new Set<string>();
+    const looking = (async () => {
+      for (let begun = false; !done; ) {
+        const found = (await looker.list()).map(({ key }) => key).join();
+        begun ||= found !== "";
+        if (begun) seen.add(found);
+      }
+    })();
+    for (const [hosts, where, outcome] of moves) {
+      expect(await store.apply([route(...hosts)])).toEqual([{ key: "VirtualService/shop/r", outcome, where }]);
+      expect([...(await keys("policy/")), ...(await keys("services/"))]).toEqual([where]);
+    }
+    await Promise.all(["a", "b", "c", "d"].map((name) => open().store.apply([route(name), route(name, "e")])));
+    done = true;
+    await looking;
+    expect([...seen]).toEqual(["VirtualService/shop/r"]);
+    expect(await keys("services/")).toEqual([]);
+    expect(await store.delete(["VirtualService/shop/r"])).toEqual([
+      { key: "VirtualService/shop/r", outcome: "deleted", where: general },
+    ]);
+    const revisions = await store.history("VirtualService/shop/r");
+    expect(revisions).toHaveLength(13);
+    for (const [index, { before }] of revisions.entries()) expect(before).toBe(revisions[index + 1]?.after);
   });
 
   it("puts the older first where neither says its age: that is the one whose key was made first", async () => {
