@@ -137,7 +137,11 @@ describe.skipIf(binary === undefined)("what a process reads of a Consul with ACL
   });
   afterAll(() => agent?.[Symbol.asyncDispose]());
 
-  const RULES = { node: 'node_prefix "" { policy = "read" }', key: 'key_prefix "inmesh/policy/" { policy = "read" }' };
+  const reads = (prefix: string): string => `key_prefix "${prefix}" { policy = "read" }`;
+  const RULES = {
+    node: 'node_prefix "" { policy = "read" }',
+    key: `${reads("inmesh/policy/")} ${reads("inmesh/services/")}`,
+  };
   const service = (name: string): string => `service "${name}" { policy = "read" }`;
   const role = async (name: string, ...rules: string[]) => {
     const body = (all: readonly string[]): object => ({ Name: name, Rules: all.join("\n") });
