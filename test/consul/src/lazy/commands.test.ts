@@ -14,6 +14,22 @@ metadata: { name: ${host.split(",")[0]} }
 spec: { hosts: [${host}], http: [{ directResponse: { status: 200, body: { string: ${body} } } }] }
 `;
 
+/** One call after the other, until the end. */
+function callOnAndOn(ask: () => Promise<string>): { readonly end: () => Promise<readonly string[]> } {
+  let ended = false;
+  const answers: string[] = [];
+  const running = (async () => {
+    while (!ended) answers.push(await ask());
+  })();
+  return {
+    end: async () => {
+      ended = true;
+      await running;
+      return answers;
+    },
+  };
+}
+
 describe.skipIf(binary === undefined)("commands about processes that read the policy of what they call", () => {
   let agent: DevAgent;
   let server: Server;
@@ -46,8 +62,9 @@ describe.skipIf(binary === undefined)("commands about processes that read the po
     const [web, other] = [await open("web"), await open("other")];
     expect([await text(web), await text(other)]).toEqual(["plain", "plain"]);
     const idle = await open("idle");
+    await inmesh("apply -f - --wait --timeout 10s", rule("reviews", "first"));
+    const load = callOnAndOn(() => text(web));
     for (const [host, body] of [
-      ["reviews", "first"],
       ["reviews", "second"],
       ["reviews, stars", "third"], // everybody's now
       ["reviews", "fourth"], // and a service's again
@@ -59,6 +76,8 @@ describe.skipIf(binary === undefined)("commands about processes that read the po
       const status = JSON.parse((await inmesh("status -o json")).stdout);
       expect(status.dataPlanes.map(({ state }: { state: string }) => state)).toEqual(["synced", "synced", "synced"]);
     }
+    const answers = await load.end();
+    expect(new Set(answers)).toEqual(new Set(["first", "second", "third", "fourth"])); // never without a rule
     expect(await text(idle)).toBe("fourth"); // from its first call on
     const deleted = await inmesh("delete vs/reviews --wait --timeout 10s");
     expect([deleted.code, deleted.stderr]).toEqual([0, expect.not.stringContaining("did not take")]);
