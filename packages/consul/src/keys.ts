@@ -1,6 +1,7 @@
 /** Keys in Consul's key-value store. Namespace first, so that an ACL rule can grant one team its own. */
 
 import type { ServiceRef } from "@inmesh/core";
+import { isDnsLabel } from "@inmesh/core/internal";
 import type { ConsulTarget } from "./client/consul-target.js";
 
 type Prefixed = Pick<ConsulTarget, "prefix">;
@@ -25,7 +26,7 @@ export function serviceOfKey(target: Prefixed, key: string): ServiceRef | undefi
   const prefix = servicesPrefix(target);
   if (!key.startsWith(prefix)) return undefined;
   const [namespace = "", service = "", ...rest] = key.slice(prefix.length).split("/");
-  const named = namespace !== "" && service !== "" && rest.join("/") !== "";
+  const named = isDnsLabel(namespace) && isDnsLabel(service) && rest.join("/") !== "";
   return named ? { namespace, service } : undefined;
 }
 

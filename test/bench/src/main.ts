@@ -8,6 +8,7 @@ import { balance } from "./row/balance.js";
 import { breaker } from "./row/breaker.js";
 import { compileBench } from "./row/compile.js";
 import { consulBench } from "./row/consul.js";
+import { consulPolicy } from "./row/consul-policy.js";
 import { envoy } from "./row/envoy.js";
 import { grpc } from "./row/grpc.js";
 import { grpcXds } from "./row/grpc-xds.js";
@@ -48,6 +49,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Report>>> = {
   rivals,
   envoy,
   consul: consulBench,
+  "consul-policy": consulPolicy,
   tokens,
   security: serverSecurity,
   authz,

@@ -9,7 +9,7 @@ import { registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
 import { policyPrefix } from "../keys.js";
-import { consulName, serviceOf } from "../service-name.js";
+import { consulName } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import { Poll } from "../watch/poll.js";
 import type { Watch } from "../watch/watch.js";
@@ -136,8 +136,7 @@ export class ConsulSource implements Source {
   }
 
   #usePolicy(): void {
-    const { namespace: home } = this.#options.client.target;
-    const services = [...this.#instances.used].flatMap((name) => serviceOf(name, home) ?? []);
+    const services = [...this.#instances.used].flatMap((name) => this.#names.refOf(name) ?? []);
     this.#policy.use(new Set(services.map(keyOf)));
   }
 
@@ -237,7 +236,7 @@ export class ConsulSource implements Source {
 
   /** Whether the policy for a service alone is told; undefined where it does not depend on use. @param name as Consul has it */
   #rulesOf(name: string): boolean | undefined {
-    const service = serviceOf(name, this.#options.client.target.namespace);
+    const service = this.#options.own && this.#names.refOf(name);
     return service && this.#policy.rulesOf(keyOf(service));
   }
 

@@ -314,12 +314,13 @@ describe("policy for one service alone", () => {
 
   it("is reported where it is for others, too, or below no service", async () => {
     shop({ web: { "VirtualService/web": rule("web, api"), "VirtualService/ok": rule("web") } });
-    consul.set(LIST, ["inmesh/services/default/web/VirtualService/web", "inmesh/services/lost"]);
+    const lost = ["inmesh/services/default/No Label/VirtualService/x", "inmesh/services/lost"];
+    consul.set(LIST, ["inmesh/services/default/web/VirtualService/web", ...lost]);
     const { watch, passing, views, last } = open("api");
     watch();
     await passing(() => views.length === 1);
     expect(last()?.problems.filter(({ code }) => code === "IM0721")).toMatchObject([
-      { severity: "warning", file: "inmesh/services/lost" },
+      ...lost.map((file) => ({ severity: "warning", file })),
       {
         resource: "VirtualService/default/web",
         message: expect.stringContaining("move it to inmesh/policy/default/VirtualService/web"),

@@ -23,6 +23,11 @@ export class ServiceNames {
     return this.#names;
   }
 
+  /** Undefined for a name that no call can be addressed to. */
+  refOf(name: string): ServiceRef | undefined {
+    return this.#refs.get(name) ?? serviceOf(name, this.#home);
+  }
+
   /** Names that are not among these any more. */
   vanished(names: readonly string[]): readonly string[] {
     const present = new Set(names);

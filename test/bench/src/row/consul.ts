@@ -137,7 +137,7 @@ async function put(consul: ConsulProcess, service: number, instance: number, ver
   await consul.must("PUT", "/v1/catalog/register", { Node: "fleet", Address: "127.0.0.1", Service });
 }
 
-async function memory(): Promise<{ readonly heap: number; readonly resident: number }> {
+export async function memory(): Promise<{ readonly heap: number; readonly resident: number }> {
   for (let round = 0; round < 3; round++) {
     globalThis.gc?.();
     await sleep(50);
@@ -146,14 +146,14 @@ async function memory(): Promise<{ readonly heap: number; readonly resident: num
 }
 
 /** @returns ms of this process */
-async function cpuDuring(work: () => Promise<unknown>): Promise<number> {
+export async function cpuDuring(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1_000;
 }
 
-async function until(holds: () => boolean): Promise<void> {
+export async function until(holds: () => boolean): Promise<void> {
   for (const deadline = performance.now() + 30_000; !holds(); await sleep(2)) {
     if (performance.now() > deadline) throw new Error("it never happens");
   }
