@@ -1,7 +1,8 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { seededRandom } from "@inmesh/core/testing";
 import { expect, it } from "vitest";
 import { checkSvid, createCsr, generateKey, parseChain, readCsr, trustOf } from "../index.js";
+import { bitString, encode, explicit, integer, oid, sequence } from "../x509/der.js";
 import { CertificateAuthority, createAuthority } from "./index.js";
 
 const NOW = Date.UTC(2026, 10, 27, 12, 0, 0, 345);
@@ -64,6 +65,24 @@ it("takes no key that is too weak, and no request that its key did not sign", ()
   ])
     expect(() => readCsr(text)).toThrow(/expected|one text|bytes|not whole/);
 });
+
+it.each([
+  ["hybrid", (x: Buffer, y: Buffer) => Buffer.concat([Buffer.of(6 + (y.at(-1)! & 1)), x, y]), "hybrid form"],
+  ["compressed", (x: Buffer, y: Buffer) => Buffer.concat([Buffer.of(2 + (y.at(-1)! & 1)), x]), "expected whole"],
+])(
+  "takes no key whose point is written in %s form, which others could not read in the certificate",
+  (_, write, why) => {
+    const privateKey = generateKey();
+    const { x = "", y = "" } = createPublicKey(privateKey).export({ format: "jwk" });
+    const point = write(Buffer.from(x, "base64url"), Buffer.from(y, "base64url"));
+    const spki = sequence(sequence(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")), bitString(point));
+    const info = sequence(integer(Buffer.of(0)), sequence(), spki, explicit(0));
+    const signature = sign("sha256", encode(info), privateKey);
+    const der = encode(sequence(info, sequence(oid("1.2.840.10045.4.3.2")), bitString(signature)));
+    const pem = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString("base64")}\n-----END CERTIFICATE REQUEST-----\n`;
+    expect(() => readCsr(pem)).toThrow(why);
+  },
+);
 
 it("is not made of a key and a certificate that do not belong together, nor of a leaf", () => {
   const { material } = authority;

@@ -23,6 +23,7 @@ interface Odd {
   readonly notBefore?: number;
   readonly notAfter?: number;
   readonly issuer?: Issuer;
+  readonly spki?: Buffer;
 }
 
 const key = generateKey();
@@ -36,7 +37,8 @@ function leaf(odd: Odd = {}): Buffer {
   const names = sequence(...uris.map((uri) => implicit(6, Buffer.from(uri, "latin1"))));
   const usual = extensionsOf(request, keyIdOf(spki), by.keyId);
   const all = extensions(uris.length > 0 ? [...usual, extension(OID.subjectAltName, names, true)] : usual);
-  return assemble({ serial: Buffer.of(7), subject: subjectOf(""), notBefore, notAfter, spki, extensions: all }, by);
+  const made = { serial: Buffer.of(7), subject: subjectOf(""), notBefore, notAfter, spki: odd.spki ?? spki };
+  return assemble({ ...made, extensions: all }, by);
 }
 
 const check = (der: Uint8Array, at = NOW, chain: readonly Uint8Array[] = [intermediate.certificate.der]) =>
@@ -149,6 +151,14 @@ describe("checkSvid", () => {
     const der = assemble(authority, issuer);
     if (reason === "") expect(readCertificate(der).authority?.is).toBe(true);
     else expect(() => readCertificate(der)).toThrow(reason);
+  });
+
+  it("refuses a key whose point is written in a form that RFC 5480 forbids, though OpenSSL reads it", () => {
+    const hybrid = Buffer.from(spki);
+    const at = hybrid.length - 65; // the point is the last
+    expect(hybrid[at]).toBe(4);
+    hybrid[at] = 6 + (hybrid.at(-1)! & 1);
+    expect(refusal(leaf({ spki: hybrid }))).toContain("hybrid form");
   });
 
   it("refuses what stands before, behind or instead of a certificate", () => {

@@ -22,12 +22,14 @@ import {
 } from "./der.js";
 import { OID } from "./oids.js";
 import { CERTIFICATE_REQUEST, formatPem, parsePem } from "./pem.js";
-import { algorithmOf, isSignedBy, keyWeakness, signBytes } from "./signature.js";
+import { algorithmOf, isSignedBy, keyWeakness, pointForm, signBytes } from "./signature.js";
 import { SvidProblem } from "./svid-problem.js";
 
 /** In bytes. One of ours has 250. */
 const MOST_BYTES = 8_192;
 const WHAT = "the certificate request";
+/** See `pointForm`. */
+const UNCOMPRESSED = 4;
 
 /** @param uri told to authorities that want to see the name in it; ours take the caller's word, not this one's */
 export function createCsr(key: KeyObject, { uri }: { readonly uri?: string } = {}): string {
@@ -85,6 +87,9 @@ function publicKeyOf(spki: Der | undefined): KeyObject {
   }
   const weakness = keyWeakness(key);
   if (weakness !== undefined) throw new SvidProblem(weakness);
+  // It would stand in the certificate as it stands here, and some who have to read that know no other form.
+  if (key.asymmetricKeyType === "ec" && pointForm(key) !== UNCOMPRESSED)
+    throw new SvidProblem("the point of its key is compressed, and is expected whole");
   return key;
 }
 

@@ -1,7 +1,7 @@
 /** Signatures by node:crypto, and the keys that are good enough to bear an identity. */
 
 import { createPrivateKey, generateKeyPairSync, type KeyObject, sign, verify } from "node:crypto";
-import { type Der, nullValue, oid, sequence } from "./der.js";
+import { bitStringBytes, type Der, decode, itemsOf, nullValue, oid, sequence, TAG } from "./der.js";
 import { OID } from "./oids.js";
 import { SvidProblem } from "./svid-problem.js";
 
@@ -44,10 +44,24 @@ export function readPrivateKey(pem: string): KeyObject {
   }
 }
 
+/** First byte of the point of a key on a curve, as it is written: 4 whole, 2 or 3 compressed, 6 or 7 hybrid (SEC 1, 2.3.3). */
+export function pointForm(key: KeyObject): number {
+  const what = "the public key";
+  const [, point] = itemsOf(decode(key.export({ type: "spki", format: "der" }), what), TAG.sequence, what);
+  return bitStringBytes(point, what)[0] ?? 0;
+}
+
+/** Read by OpenSSL, and by hardly anybody else. */
+const HYBRID: ReadonlySet<number> = new Set([6, 7]);
+
 /** @returns why the key cannot bear an identity, or undefined */
 export function keyWeakness(key: KeyObject): string | undefined {
   const { namedCurve = "", modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === "ec" && namedCurve in CURVES) return undefined;
+  if (key.asymmetricKeyType === "ec" && namedCurve in CURVES) {
+    return HYBRID.has(pointForm(key))
+      ? "the point of its key is written in hybrid form, which RFC 5480 forbids"
+      : undefined;
+  }
   if (key.asymmetricKeyType === "ed25519") return undefined;
   if (key.asymmetricKeyType === "rsa")
     return modulusLength >= LEAST_RSA_BITS ? undefined : `an RSA key of ${modulusLength} bits is too short`;
