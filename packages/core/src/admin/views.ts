@@ -1,6 +1,7 @@
 /**
  * What a process tells about itself: the JSON of its admin endpoint, read by the CLI, `inmesh dev` and the dashboard.
- * Fields are only ever added. No secret, no request body, no header value except those of a request's own line.
+ * Fields are only ever added. No secret, no request body, no header value except those of a request's own line. More than 400
+ * lines: it is one contract with tools, and nothing but types.
  */
 
 import type { Problem } from "@inmesh/model";
