@@ -41,6 +41,11 @@ export function policyKey(target: Prefixed, key: string, service?: ServiceRef): 
   return `${policyPrefix(target)}${namespace}/${file}`;
 }
 
+/** Path of a key in Consul's HTTP API: its slashes stay. */
+export function keyPath(key: string): string {
+  return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
+}
+
 /** Below it one key for each change of a document. @param key `Kind/namespace/name` */
 export function historyPrefix({ prefix }: Prefixed, key: string): string {
   const [kind = "", namespace = "", ...name] = key.split("/");

@@ -16,6 +16,11 @@ export function consulName({ namespace, service }: ServiceRef, home: string): st
   return namespace === home && !service.includes(SEPARATOR) ? service : `${service}${SEPARATOR}${namespace}`;
 }
 
+/** `namespace/service`, by which this package keeps what it knows of a service. */
+export function serviceKey({ namespace, service }: ServiceRef): string {
+  return `${namespace}/${service}`;
+}
+
 /** Undefined for a name that no call of the mesh can be addressed to: it is no DNS label. */
 export function serviceOf(consulName: string, home: string): ServiceRef | undefined {
   const at = consulName.lastIndexOf(SEPARATOR);

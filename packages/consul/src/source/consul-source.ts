@@ -8,14 +8,13 @@ import type { ParseDocuments } from "@inmesh/core/internal";
 import { registryProblem } from "@inmesh/core/internal";
 import type { Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
-import { policyPrefix } from "../keys.js";
-import { consulName } from "../service-name.js";
+import { keyPath, policyPrefix } from "../keys.js";
+import { consulName, serviceKey } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import { Poll } from "../watch/poll.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead } from "./access.js";
 import { InstanceWatches } from "./instance-watches.js";
-import { keyPath } from "./key-path.js";
 import { PolicySource } from "./policy-source.js";
 import { sameView } from "./same-view.js";
 import { catalogNames, ServiceNames } from "./service-names.js";
@@ -137,7 +136,7 @@ export class ConsulSource implements Source {
 
   #usePolicy(): void {
     const services = [...this.#instances.used].flatMap((name) => this.#names.refOf(name) ?? []);
-    this.#policy.use(new Set(services.map(keyOf)));
+    this.#policy.use(new Set(services.map(serviceKey)));
   }
 
   /** @param nameless Consul names nothing, not even itself */
@@ -237,7 +236,7 @@ export class ConsulSource implements Source {
   /** Whether the policy for a service alone is told; undefined where it does not depend on use. @param name as Consul has it */
   #rulesOf(name: string): boolean | undefined {
     const service = this.#options.own && this.#names.refOf(name);
-    return service && this.#policy.rulesOf(keyOf(service));
+    return service && this.#policy.rulesOf(serviceKey(service));
   }
 
   /** The first view waits for names and policy, and a while for the instances of what is in use already. */
@@ -253,10 +252,6 @@ export class ConsulSource implements Source {
     });
     return false;
   }
-}
-
-function keyOf({ namespace, service }: ServiceRef): string {
-  return `${namespace}/${service}`;
 }
 
 /** Its servers are a service that is always there, so that a token which sees nothing is one that may see nothing. */

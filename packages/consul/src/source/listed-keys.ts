@@ -5,6 +5,7 @@ import type { Problem } from "@inmesh/model";
 import { ConsulError } from "../client/consul-error.js";
 import type { ConsulTarget } from "../client/consul-target.js";
 import { serviceOfKey, servicePrefix } from "../keys.js";
+import { serviceKey } from "../service-name.js";
 import { belowNoService } from "./misplaced.js";
 
 export class ListedKeys {
@@ -56,7 +57,7 @@ export class ListedKeys {
         lost.push(key);
         continue;
       }
-      const name = `${service.namespace}/${service.service}`;
+      const name = serviceKey(service);
       services.add(name);
       if (key.startsWith(`${servicePrefix(this.#target, service)}VirtualService/`)) named.set(name, service);
     }

@@ -1,8 +1,8 @@
 /** Whose policy a call may need: that of the service it is addressed to, and of all that rules lead to from there. */
 
-import type { ServiceRef } from "@inmesh/core";
 import type { Document } from "@inmesh/model";
 import { declaredBy, destinationsOf, onlyServiceOf } from "../policy-place.js";
+import { serviceKey } from "../service-name.js";
 
 /** What everybody reads, by whom it is about. Services by `namespace/service`. */
 export interface SharedPolicy {
@@ -16,13 +16,13 @@ export function sharedPolicy(documents: readonly Document[]): SharedPolicy {
   const always = new Set<string>();
   const byService = new Map<string, Document[]>();
   for (const document of documents) {
-    for (const declared of declaredBy(document)) always.add(keyOf(declared));
+    for (const declared of declaredBy(document)) always.add(serviceKey(declared));
     const only = onlyServiceOf(document);
     if (only === undefined) {
-      for (const each of destinationsOf(document)) always.add(keyOf(each));
+      for (const each of destinationsOf(document)) always.add(serviceKey(each));
       continue;
     }
-    const key = keyOf(only);
+    const key = serviceKey(only);
     byService.set(key, [...(byService.get(key) ?? []), document]);
   }
   return { always, byService };
@@ -48,13 +48,9 @@ export class PolicyReach {
   #of(document: Document): readonly string[] {
     let known = this.#destinations.get(document);
     if (known === undefined) {
-      known = destinationsOf(document).map(keyOf);
+      known = destinationsOf(document).map(serviceKey);
       this.#destinations.set(document, known);
     }
     return known;
   }
-}
-
-function keyOf({ namespace, service }: ServiceRef): string {
-  return `${namespace}/${service}`;
 }

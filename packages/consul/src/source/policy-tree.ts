@@ -2,11 +2,11 @@
 
 import type { ParseDocuments } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
+import { keyPath } from "../keys.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead } from "./access.js";
 import type { InstanceWatchesOptions } from "./instance-watches.js";
-import { keyPath } from "./key-path.js";
 import { type KvEntry, kvEntries, PolicyKeys } from "./policy-keys.js";
 
 export interface PolicyTreeOptions extends InstanceWatchesOptions {

@@ -8,11 +8,11 @@ import type { Clock, Random, ServiceRef } from "@inmesh/core";
 import { type ParseDocuments, sameItems } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
 import type { ConsulClient } from "../client/consul-client.js";
-import { servicesPrefix } from "../keys.js";
+import { keyPath, servicesPrefix } from "../keys.js";
+import { serviceKey } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead } from "./access.js";
-import { keyPath } from "./key-path.js";
 import { ListedKeys } from "./listed-keys.js";
 import { documentsFor, PolicyReach, type SharedPolicy, sharedPolicy } from "./policy-reach.js";
 import { ServicePolicy } from "./service-policy.js";
@@ -159,7 +159,7 @@ export class ServicePolicies {
   /** @returns whether rules are gone with it */
   #reconcile(): boolean {
     const { own } = this.#options;
-    this.#needed = this.#reachOf([`${own.namespace}/${own.service}`, ...this.#used, ...this.#shared.always]);
+    this.#needed = this.#reachOf([serviceKey(own), ...this.#used, ...this.#shared.always]);
     for (const service of this.#needed) {
       if (this.#keys.has(service) && !this.#policies.has(service)) this.#open(service);
     }

@@ -3,11 +3,10 @@
 import type { ServiceRef } from "@inmesh/core";
 import type { Document, Problem } from "@inmesh/model";
 import { ConsulError } from "../client/consul-error.js";
-import { servicePrefix } from "../keys.js";
+import { keyPath, servicePrefix } from "../keys.js";
 import { BlockingQuery, nextIndex } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
 import { mayRead } from "./access.js";
-import { keyPath } from "./key-path.js";
 import { kvEntries, PolicyKeys } from "./policy-keys.js";
 import type { ServicePoliciesOptions } from "./service-policies.js";
 

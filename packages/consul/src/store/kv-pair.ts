@@ -2,6 +2,7 @@
 
 import type { ConsulClient } from "../client/consul-client.js";
 import { ConsulError } from "../client/consul-error.js";
+import { keyPath } from "../keys.js";
 import { record } from "../registrar/read.js";
 
 export interface KvPair {
@@ -14,7 +15,7 @@ export interface KvPair {
 
 /** All keys below a prefix but the folders that the web interface makes, oldest first. @throws {ConsulError} */
 export async function readTree(client: ConsulClient, prefix: string): Promise<readonly KvPair[]> {
-  const { status, body } = await client.ask({ path: kvPath(prefix), query: { recurse: "true" } });
+  const { status, body } = await client.ask({ path: keyPath(prefix), query: { recurse: "true" } });
   if (status === 404) return []; // Consul's word for nothing below it
   return pairsOf(client, body);
 }
@@ -28,7 +29,7 @@ export async function readTrees(client: ConsulClient, prefixes: readonly string[
 
 /** Names alone, in their order. @throws {ConsulError} */
 export async function readKeys(client: ConsulClient, prefix: string): Promise<readonly string[]> {
-  const { status, body } = await client.ask({ path: kvPath(prefix), query: { keys: "true" } });
+  const { status, body } = await client.ask({ path: keyPath(prefix), query: { keys: "true" } });
   if (status === 404) return [];
   if (!Array.isArray(body) || !body.every((key) => typeof key === "string")) throw garbled(client);
   return body;
@@ -36,7 +37,7 @@ export async function readKeys(client: ConsulClient, prefix: string): Promise<re
 
 /** Undefined when the key is not there. @throws {ConsulError} */
 export async function readText(client: ConsulClient, key: string): Promise<string | undefined> {
-  const { status, body } = await client.ask({ path: kvPath(key) });
+  const { status, body } = await client.ask({ path: keyPath(key) });
   if (status === 404) return undefined;
   return (Array.isArray(body) ? pairOf(body[0]) : undefined)?.text ?? fail(garbled(client));
 }
@@ -50,13 +51,9 @@ export async function checkAndSet(
 ): Promise<boolean> {
   const value =
     text === undefined ? { method: "DELETE" as const } : { method: "PUT" as const, body: Buffer.from(text) };
-  const { body } = await client.ask({ ...value, path: kvPath(key), query: { cas: index } });
+  const { body } = await client.ask({ ...value, path: keyPath(key), query: { cas: index } });
   if (typeof body !== "boolean") throw garbled(client);
   return body;
-}
-
-export function kvPath(key: string): string {
-  return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 function pairsOf(client: ConsulClient, entries: unknown): readonly KvPair[] {

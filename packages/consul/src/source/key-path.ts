@@ -1,4 +1,0 @@
-/** Path of a key: its slashes stay. */
-export function keyPath(key: string): string {
-  return `/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
-}
