@@ -43,6 +43,7 @@ export async function measureApart<Result>(module: string, args: readonly string
     throw new Error(`the measurement ${args.join(" ")} ended with ${code} before it said anything`);
   });
   const [message] = (await Promise.race([answer, ended])) as [Result];
-  ended.catch(() => {}); // it ends once it has spoken
+  ended.catch(() => {}); // it has spoken
+  child.kill(); // its servers would keep it, and it would keep us
   return message;
 }
