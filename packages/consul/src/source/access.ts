@@ -47,3 +47,11 @@ export async function mayRead(
     { status: 403 },
   );
 }
+
+/** The same of keys. @throws {ConsulError} as `mayRead` */
+export function mayReadKeys(options: Pick<WatchOptions, "client" | "clock">, keys: readonly string[]): Promise<void> {
+  return mayRead(
+    options,
+    keys.map((segment) => ({ resource: "key", segment })),
+  );
+}

@@ -1,11 +1,7 @@
-import { type RegistryView, seededRandom } from "@inmesh/core";
-import { FakeClock } from "@inmesh/core/testing";
-import { parseDocuments } from "@inmesh/model";
+import type { RegistryView } from "@inmesh/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ConsulClient } from "../client/consul-client.js";
-import { parseConsulUrl } from "../client/consul-url.js";
 import { healthEntry, kvEntry, ScriptedConsul, until } from "../scripted-consul.test.helper.js";
-import { ConsulSource, type ConsulSourceOptions } from "./consul-source.js";
+import { openSource } from "./opened-source.test.helper.js";
 
 const CATALOG = "/v1/catalog/services";
 const POLICY = "/v1/kv/inmesh/policy/";
@@ -26,39 +22,10 @@ afterEach(async () => {
   await consul.close();
 });
 
-/** A source on a clock that follows real time, and can be sent ahead of it. */
-function open({ query = "entries=false", ...options }: Partial<ConsulSourceOptions> & { query?: string } = {}) {
-  const clock = new FakeClock();
-  const client = new ConsulClient(parseConsulUrl(`${consul.url.replace("://", "://s3cret@")}?${query}`, {}));
-  const source = new ConsulSource({ client, clock, random: seededRandom(5), parse: parseDocuments, ...options });
-  const views: RegistryView[] = [];
-  closers.push(async () => {
-    await source.close();
-    client.close();
-    await until(() => clock.pending === 0);
-  });
-  let at = performance.now();
-  const passing = (holds: () => boolean): Promise<void> =>
-    until(
-      () => {
-        const now = performance.now();
-        clock.advance(now - at);
-        at = now;
-        return holds();
-      },
-      `${holds}; the last view was ${JSON.stringify(views.at(-1))}, the status ${JSON.stringify(source.status)}`,
-    );
-  return {
-    ...{ source, clock, views, passing },
-    watch: () => source.watch((view) => views.push(view)),
-    use: (service: string) => source.use({ namespace: "default", service }),
-    last: () => views.at(-1),
-    /** A while in which a view would come that is on its way. */
-    rest: async (): Promise<void> => {
-      const end = performance.now() + 60;
-      await passing(() => performance.now() > end);
-    },
-  };
+function open(options?: Parameters<typeof openSource>[1]) {
+  const opened = openSource(consul, options);
+  closers.push(opened.close);
+  return opened;
 }
 
 describe("ConsulSource", () => {

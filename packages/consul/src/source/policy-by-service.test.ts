@@ -1,11 +1,6 @@
-import { type RegistryView, seededRandom } from "@inmesh/core";
-import { FakeClock } from "@inmesh/core/testing";
-import { parseDocuments } from "@inmesh/model";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ConsulClient } from "../client/consul-client.js";
-import { parseConsulUrl } from "../client/consul-url.js";
-import { healthEntry, kvEntry, ScriptedConsul, until } from "../scripted-consul.test.helper.js";
-import { ConsulSource } from "./consul-source.js";
+import { healthEntry, kvEntry, ScriptedConsul } from "../scripted-consul.test.helper.js";
+import { openSource } from "./opened-source.test.helper.js";
 
 const CATALOG = "/v1/catalog/services";
 const SHARED = "/v1/kv/inmesh/policy/";
@@ -56,39 +51,14 @@ class Shop {
 function open(...services: readonly string[]) {
   consul.set(CATALOG, Object.fromEntries(["web", ...services].map((name) => [name, []])));
   for (const service of services) consul.set(healthAt(service), [healthEntry({ id: `${service}-1`, service })]);
-  const clock = new FakeClock();
-  const client = new ConsulClient(parseConsulUrl(`${consul.url}?entries=false`, {}));
-  const own = { namespace: "default", service: "web" };
-  const source = new ConsulSource({ client, clock, random: seededRandom(5), parse: parseDocuments, own });
-  const views: RegistryView[] = [];
-  closers.push(async () => {
-    await source.close();
-    client.close();
-    await until(() => clock.pending === 0);
-  });
-  let at = performance.now();
-  const passing = (holds: () => boolean): Promise<void> =>
-    until(
-      () => {
-        const now = performance.now();
-        clock.advance(now - at);
-        at = now;
-        return holds();
-      },
-      `${holds}; the last view was ${JSON.stringify(views.at(-1))}, the status ${JSON.stringify(source.status)}`,
-    );
-  const last = (): RegistryView | undefined => views.at(-1);
+  const opened = openSource(consul, { own: { namespace: "default", service: "web" } });
+  closers.push(opened.close);
+  const { last } = opened;
   return {
-    ...{ source, clock, views, passing, last },
-    watch: () => source.watch((view) => views.push(view)),
-    use: (service: string) => source.use({ namespace: "default", service }),
+    ...opened,
     keys: (view = last()) => view?.documents.map(({ key }) => key.replace("/default/", " ")) ?? [],
     known: (service: string, view = last()) => view?.services?.find((one) => one.service === service),
     has: (service: string, view = last()) => view?.workloads?.some((one) => one.service === service) ?? false,
-    rest: async (): Promise<void> => {
-      const end = performance.now() + 60;
-      await passing(() => performance.now() > end);
-    },
   };
 }
 

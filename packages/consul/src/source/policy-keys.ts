@@ -5,7 +5,7 @@ import type { Document, Problem } from "@inmesh/model";
 import { ConsulError } from "../client/consul-error.js";
 import { record } from "../registrar/read.js";
 
-export interface KvEntry {
+interface KvEntry {
   readonly Key: string;
   /** Base64; null for a key without a value. */
   readonly Value: string | null;

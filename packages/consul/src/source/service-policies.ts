@@ -4,29 +4,24 @@
  * here. docs/design/2026-11-29-policy-by-service.md
  */
 
-import type { Clock, Random, ServiceRef } from "@inmesh/core";
+import type { ServiceRef } from "@inmesh/core";
 import { type ParseDocuments, sameItems } from "@inmesh/core/internal";
 import type { Document, Problem } from "@inmesh/model";
-import type { ConsulClient } from "../client/consul-client.js";
-import { keyPath, servicesPrefix } from "../keys.js";
+import { keyPath, servicePrefix, servicesPrefix } from "../keys.js";
 import { serviceKey } from "../service-name.js";
 import { BlockingQuery } from "../watch/blocking-query.js";
 import type { Watch } from "../watch/watch.js";
-import { mayRead } from "./access.js";
+import { mayReadKeys } from "./access.js";
+import type { InstanceWatchesOptions } from "./instance-watches.js";
 import { ListedKeys } from "./listed-keys.js";
 import { documentsFor, PolicyReach, type SharedPolicy, sharedPolicy } from "./policy-reach.js";
-import { ServicePolicy } from "./service-policy.js";
+import { PolicyTree } from "./policy-tree.js";
 
-export interface ServicePoliciesOptions {
-  readonly client: ConsulClient;
-  readonly clock: Clock;
-  readonly random: Random;
+/** `onChange` says `fewer` when something is gone, and may stand elsewhere now. */
+export interface ServicePoliciesOptions extends InstanceWatchesOptions {
   readonly parse: ParseDocuments;
   /** The process's own service. */
   readonly own: ServiceRef;
-  /** @param fewer something is gone, and may stand elsewhere now */
-  readonly onChange: (fewer?: boolean) => void;
-  readonly onSettled: () => void;
 }
 
 export interface ToldPolicies {
@@ -41,7 +36,7 @@ export class ServicePolicies {
   readonly #list: BlockingQuery;
   readonly #keys: ListedKeys;
   readonly #reach = new PolicyReach();
-  readonly #policies = new Map<string, ServicePolicy>();
+  readonly #policies = new Map<string, PolicyTree>();
   /** Stays with those that were told once, for as long as they are needed: rules that come later are no reason to wait. */
   readonly #told = new Set<string>();
   #shared: SharedPolicy = sharedPolicy([]);
@@ -65,10 +60,7 @@ export class ServicePolicies {
       onAnswer: async ({ status, body }) => {
         const keys = this.#keys.read(status, body, client.shown);
         const hidden = keys.length === 0 && !this.#looked ? [servicesPrefix(client.target)] : this.#keys.vanished(keys);
-        await mayRead(
-          options,
-          hidden.map((segment) => ({ resource: "key", segment })),
-        );
+        await mayReadKeys(options, hidden);
         this.#looked = true;
         if (!this.#keys.update(keys)) return false;
         this.#change(this.#reconcile());
@@ -176,12 +168,20 @@ export class ServicePolicies {
   }
 
   #open(service: string): void {
-    const opened = new ServicePolicy({
-      ...this.#options,
-      service,
-      listIndex: () => this.#list.index,
+    const { onSettled, ...options } = this.#options;
+    let answered = false;
+    const opened = new PolicyTree({
+      ...options,
+      prefix: servicePrefix(options.client.target, refOf(service)),
+      namedAt: () => this.#list.index,
       onChange: (fewer) => this.#change(this.#reconcile() || fewer), // it may lead to others
-      onFirst: () => this.#change(),
+      onSettled: () => {
+        if (!answered && opened.watch.answered) {
+          answered = true;
+          this.#change();
+        }
+        onSettled();
+      },
     });
     this.#policies.set(service, opened);
     if (this.#started) opened.watch.start();
@@ -191,4 +191,10 @@ export class ServicePolicies {
     this.#shown = undefined;
     this.#options.onChange(fewer);
   }
+}
+
+/** The reverse of `serviceKey`. */
+function refOf(service: string): ServiceRef {
+  const slash = service.indexOf("/");
+  return { namespace: service.slice(0, slash), service: service.slice(slash + 1) };
 }

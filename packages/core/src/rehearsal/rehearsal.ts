@@ -178,8 +178,8 @@ export class Rehearsal {
   }
 
   #wantRules({ host, port }: Call, policy: Snapshot | undefined): void {
-    const virtualHost = policy?.routes.lookup(host, port);
-    if (virtualHost?.pending !== undefined) this.#engine.want(virtualHost);
+    const pending = policy?.routes.lookup(host, port)?.pending;
+    if (pending !== undefined) this.#engine.want(pending);
   }
 
   #record(call: Call, would: Would): void {

@@ -1,6 +1,6 @@
 /**
- * A source that tells instances, and policy for one service alone, only of services in use, over one that tells everything: how a registry at scale behaves,
- * for tests, and for whoever wants to see it on one machine.
+ * A source that tells instances, and policy for one service alone, only of services in use, over one that tells everything: how
+ * a registry at scale behaves, for tests, and for whoever wants to see it on one machine.
  */
 
 import type { Document } from "@inmesh/model";

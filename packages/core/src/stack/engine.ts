@@ -353,9 +353,9 @@ export class Engine {
     if (this.#timesStalls) this.stalls.watch(now);
   }
 
-  /** Rules of a virtual host that are not told yet are wanted. */
-  want({ pending }: VirtualHost): void {
-    if (pending !== undefined) this.#onUse(pending);
+  /** Rules that are not told yet are wanted, though no call waits for them. */
+  want(service: ServiceRef): void {
+    this.#onUse(service);
   }
 
   close(): void {
