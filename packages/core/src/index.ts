@@ -104,7 +104,6 @@ export type { EngineOptions } from "./stack/engine-options.js";
 export { FlightRecorder, RECORDS_KEPT } from "./telemetry/flight-recorder.js";
 export type { AttemptRecord, OutcomeRecord, OutcomeSink, TimeLedger } from "./telemetry/outcome-record.js";
 export { OutcomeSinks } from "./telemetry/outcome-sinks.js";
-export { OutcomeSlot } from "./telemetry/outcome-slot.js";
 export { FLAG, type FlagName, flagBit, flagsText } from "./telemetry/response-flags.js";
 export { ledgerSoFar, serverTiming, slowness, TIMING_HEADER } from "./telemetry/server-timing.js";
 export { ledgerTotal } from "./telemetry/time-ledger.js";

@@ -2,8 +2,8 @@
 
 import { wouldView } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
-import type { AttemptSlot } from "../telemetry/attempt-slot.js";
-import type { OutcomeSlot } from "../telemetry/outcome-slot.js";
+import type { CallRecord } from "../telemetry/call-record.js";
+import type { AttemptRecord } from "../telemetry/outcome-record.js";
 import { slowness } from "../telemetry/server-timing.js";
 import type { AttemptView, RequestsView, RequestView } from "./views.js";
 
@@ -11,12 +11,12 @@ import type { AttemptView, RequestsView, RequestView } from "./views.js";
 export function requestsView({ recorder, mirrors, clock }: Engine, limit?: number): RequestsView {
   const now = clock.now();
   return {
-    requests: recorder.read(limit, "outbound").map((record) => requestView(record, now)),
-    mirrors: mirrors.recorder.read(limit).map((record) => requestView(record, now)),
+    requests: recorder.calls(limit).map((record) => requestView(record, now)),
+    mirrors: mirrors.recorder.calls(limit).map((record) => requestView(record, now)),
   };
 }
 
-export function requestView(record: OutcomeSlot, now: number): RequestView {
+export function requestView(record: CallRecord, now: number): RequestView {
   const { would, attempts, faultMs, ledger } = record;
   const first = attempts[0];
   return {
@@ -42,7 +42,7 @@ export function requestView(record: OutcomeSlot, now: number): RequestView {
   };
 }
 
-function attemptView(attempt: AttemptSlot): AttemptView {
+function attemptView(attempt: AttemptRecord): AttemptView {
   const { endpoint } = attempt.endpoint;
   return {
     number: attempt.number,

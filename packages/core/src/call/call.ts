@@ -248,6 +248,10 @@ export class Call extends WheelNode implements MatchRequest {
     this.context = undefined;
     this.snapshot = undefined;
     this.span = undefined;
+    const { attempt } = this;
+    if (attempt === undefined) return;
+    attempt.header = undefined;
+    attempt.trailer = undefined;
   }
 
   /** Where it is, for errors. */

@@ -9,7 +9,7 @@ import type { Call } from "../call/call.js";
 import { MeshError } from "../errors.js";
 import { throwLater } from "../runtime/throw-later.js";
 import type { Engine } from "../stack/engine.js";
-import { fillFromCall } from "../telemetry/fill-from-call.js";
+import { CallRecord } from "../telemetry/call-record.js";
 import { FlightRecorder } from "../telemetry/flight-recorder.js";
 import { MirrorCall, type MirrorTarget } from "./mirror-call.js";
 import { type MirrorReading, type MirrorSkip, MirrorTally } from "./mirror-tally.js";
@@ -89,8 +89,8 @@ export class Mirrors {
     this.#running.delete(copy);
     copy.tally.stats.record(copy);
     copy.tally.heldBytes -= copy.bytes;
-    const record = this.recorder.claim();
-    fillFromCall(record, copy, this.#engine);
+    const record = new CallRecord(copy).fill(this.#engine);
+    this.recorder.add(record);
     copy.forget();
     try {
       record.span?.end(record);

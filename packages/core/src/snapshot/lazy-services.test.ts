@@ -277,7 +277,7 @@ describe("services whose instances a registry tells when they are in use", () =>
     watch();
     expect(source.used).toEqual(["shop/reviews"]);
     expect(engine.clusters.all().map(({ states }) => states.length)).toEqual([1]);
-    expect(engine.recorder.read().map(({ would }) => would?.intent.outcome)).toEqual(["sent", "sent"]);
+    expect(engine.recorder.calls().map(({ would }) => would?.intent.outcome)).toEqual(["sent", "sent"]);
   });
 
   it("are the client's own, too, where calls are spread by how its own processes are", async () => {
@@ -302,7 +302,7 @@ describe("services whose instances a registry tells when they are in use", () =>
     await start();
     expect(await call("reviews")).toEqual([200, "10.0.0.1:3001"]);
     expect(source.used).toEqual(["shop/reviews"]);
-    const [would] = engine.recorder.read().map(({ would }) => would?.intent);
+    const [would] = engine.recorder.calls().map(({ would }) => would?.intent);
     expect([would?.outcome, would?.destination?.host]).toEqual(["sent", "ratings.shop.svc.cluster.local"]);
   });
 

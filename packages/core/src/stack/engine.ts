@@ -40,10 +40,9 @@ import { TimerWheel } from "../runtime/timer-wheel.js";
 import { Guard } from "../security/guard.js";
 import { CodeRoutes } from "../stats/code-routes.js";
 import { RuleStats } from "../stats/rule-stats.js";
-import { fillFromCall } from "../telemetry/fill-from-call.js";
+import { CallRecord } from "../telemetry/call-record.js";
 import { FlightRecorder } from "../telemetry/flight-recorder.js";
 import { OutcomeSinks } from "../telemetry/outcome-sinks.js";
-import { OutcomeSlot } from "../telemetry/outcome-slot.js";
 import { FLAG } from "../telemetry/response-flags.js";
 import type { Tracing } from "../telemetry/tracing.js";
 import { attemptHeaders } from "./attempt-headers.js";
@@ -269,8 +268,8 @@ export class Engine {
     if (inVain || call.attempts > 1 || call.tries !== undefined || context?.tries !== undefined) {
       noteTries(call, call.endedAt);
     }
-    const record = this.recorder.claim();
-    fillFromCall(record, call, this);
+    const record = new CallRecord(call).fill(this);
+    this.recorder.add(record);
     const { attempt } = call;
     if (attempt?.tunnel === undefined) {
       call.forget();
@@ -282,9 +281,8 @@ export class Engine {
    * A call that left HTTP: its span ends with the answer, so that it can be seen while the connection lives; everybody else hears of it
    * when that is over, as of Envoy.
    */
-  #reportTunnel(record: OutcomeSlot, call: Call, tunnel: Tunnel): void {
-    const later = new OutcomeSlot();
-    fillFromCall(later, call, this);
+  #reportTunnel(record: CallRecord, call: Call, tunnel: Tunnel): void {
+    const later = new CallRecord(call).fill(this);
     call.forget();
     this.#endSpan(record);
     record.release();
@@ -315,14 +313,13 @@ export class Engine {
     }
   }
 
-  /** Tells of an outcome that `recorder` gave a place to, and that has been filled. */
-  report(record: OutcomeSlot): void {
+  report(record: CallRecord): void {
     this.#endSpan(record);
     this.sinks.ended(record);
     record.release();
   }
 
-  #endSpan(record: OutcomeSlot): void {
+  #endSpan(record: CallRecord): void {
     try {
       record.span?.end(record);
     } catch (error) {

@@ -6,7 +6,6 @@
  */
 
 import type { PeerIdentity, Route } from "@inmesh/model";
-import type { Attempt } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
 import type { ClusterRuntime } from "../cluster/cluster-runtime.js";
 import type { EndpointState } from "../cluster/endpoint-state.js";
@@ -120,13 +119,12 @@ export interface OutcomeRecord {
   /** `ns/name` of the AuthorizationPolicy that decided; empty. */
   readonly policy: string;
 
-  // Outbound only. `call` and `last` are there while sinks are told, and let go of afterwards.
+  // Outbound only. `call` is there while sinks are told, and let go of afterwards.
   readonly route: Route | undefined;
   readonly cluster: ClusterRuntime | undefined;
   /** The last one tried. */
   readonly endpoint: EndpointState | undefined;
   readonly call: Call | undefined;
-  readonly last: Attempt | undefined;
 
   /** A record of its own with the same in it, for who cannot read it within the turn. */
   keep(): OutcomeRecord;

@@ -43,7 +43,6 @@ export class InboundRecord implements OutcomeRecord {
   readonly cluster = undefined;
   readonly endpoint = undefined;
   readonly call = undefined;
-  readonly last = undefined;
   #facts!: RequestFacts;
   #answer!: Answer;
   #context!: InboundContext;

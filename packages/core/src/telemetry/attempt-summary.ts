@@ -1,4 +1,4 @@
-/** One attempt within an `OutcomeSlot`: numbers and names of it, used again for another one later. */
+/** One attempt of a `CallRecord`: what is told of it, without the errors and connections that the attempt holds. */
 
 import { GRPC_STATUS_NAMES } from "@inmesh/model";
 import type { Attempt } from "../call/attempt.js";
@@ -24,23 +24,53 @@ const OUTCOMES: { readonly [Code in MeshErrorCode]?: string } = {
 /** Statuses are few: their texts are made once. */
 const ANSWERED = new Map<number, string>();
 
-export class AttemptSlot implements AttemptRecord {
-  number = 0;
-  endpoint!: EndpointState; // set by fill, before anybody reads it
-  startedAt = 0;
-  sentAt = 0;
-  headAt = 0;
-  endedAt = 0;
-  status = 0;
-  grpcStatus = -1;
-  code: MeshErrorCode | "" = "";
-  outcome = "";
-  reused = false;
-  stallMs = 0;
-  unconnected = false;
-  wire: Wire | undefined = undefined;
+/** What a record reads of an attempt. */
+export type AttemptFacts = Pick<
+  Attempt,
+  | "number"
+  | "endpoint"
+  | "headers"
+  | "startedAt"
+  | "sentAt"
+  | "headAt"
+  | "endedAt"
+  | "status"
+  | "grpcStatus"
+  | "sentMessages"
+  | "receivedMessages"
+  | "error"
+  | "phase"
+  | "reused"
+  | "wire"
+>;
 
-  fill(attempt: Attempt): void {
+/** A copy of it, which keeps no error of anybody's alive. */
+export function withoutError(attempt: AttemptFacts): AttemptFacts {
+  const { number, endpoint, headers, startedAt, sentAt, headAt, endedAt, status, grpcStatus } = attempt;
+  const { sentMessages, receivedMessages, phase, reused, wire } = attempt;
+  return {
+    ...{ number, endpoint, headers, startedAt, sentAt, headAt, endedAt, status, grpcStatus },
+    ...{ sentMessages, receivedMessages, phase, reused, wire, error: undefined },
+  };
+}
+
+export class AttemptSummary implements AttemptRecord {
+  readonly number: number;
+  readonly endpoint: EndpointState;
+  readonly startedAt: number;
+  readonly sentAt: number;
+  readonly headAt: number;
+  endedAt: number;
+  readonly status: number;
+  readonly grpcStatus: number;
+  readonly code: MeshErrorCode | "";
+  readonly outcome: string;
+  readonly reused: boolean;
+  stallMs = 0;
+  readonly unconnected: boolean;
+  readonly wire: Wire | undefined;
+
+  constructor(attempt: AttemptFacts) {
     const { error } = attempt;
     this.number = attempt.number;
     this.endpoint = attempt.endpoint;
@@ -55,7 +85,6 @@ export class AttemptSlot implements AttemptRecord {
     this.reused = attempt.reused;
     this.wire = attempt.wire;
     this.unconnected = wasUnconnected(error);
-    this.stallMs = 0;
   }
 
   get ledger(): TimeLedger {
@@ -63,7 +92,7 @@ export class AttemptSlot implements AttemptRecord {
   }
 }
 
-function outcomeOf({ error, status, grpcStatus, phase }: Attempt): string {
+function outcomeOf({ error, status, grpcStatus, phase }: AttemptFacts): string {
   if (error instanceof MeshError) return OUTCOMES[error.code] ?? "failed";
   if (error !== undefined) return "cancelled";
   if (grpcStatus > 0) return `answered ${GRPC_STATUS_NAMES[grpcStatus] ?? grpcStatus}`;
