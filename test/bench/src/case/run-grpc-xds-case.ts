@@ -28,8 +28,7 @@ const [what, address = "", port = "", who = "", services = "0"] = process.argv.s
 const stateDir = mkdtempSync(join(tmpdir(), "inmesh-bench-"));
 const result = what === "unary" ? await unary() : await memory();
 rmSync(stateDir, { recursive: true });
-process.send?.(result);
-process.exit();
+process.send?.(result, () => process.exit());
 
 async function unary(): Promise<unknown> {
   const mesh = await open();

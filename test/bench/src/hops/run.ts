@@ -47,8 +47,9 @@ export interface HopsResult {
 
 const [binary = ""] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "inmesh-bench-"));
-const config = join(folder, "mesh");
-mkdirSync(config);
+/** Registries of two meshes: one in plaintext, as the Envoys are, and one as by default, over TLS on both sides. */
+const [plain, secured] = [join(folder, "plain"), join(folder, "secured")];
+for (const config of [plain, secured]) mkdirSync(config);
 const stops: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
 try {
   const result = await measure();
@@ -59,7 +60,7 @@ try {
 }
 
 async function measure(): Promise<HopsResult> {
-  const server = forkPinned(fileURLToPath(new URL("./server.js", import.meta.url)), [config], OTHER_CPU, []);
+  const server = forkPinned(fileURLToPath(new URL("./server.js", import.meta.url)), [plain, secured], OTHER_CPU, []);
   stops.push(() => server.kill("SIGKILL"));
   const [{ pid, port }] = (await once(server, "message")) as [HopsServer];
   // As on two machines with a CPU each: a sidecar shares that of its service.
@@ -68,10 +69,12 @@ async function measure(): Promise<HopsResult> {
   const outbound = await startEnvoy({ binary, folder, name: "outbound", upstream: inbound.port, cpu: MEASURED_CPU });
   stops.push(outbound.stop);
   const agent = new Agent({ connections: WIDTH });
-  const mesh = await createMesh({ service: "web", config });
+  const mesh = await createMesh({ service: "web", config: plain, identity: "off" });
+  const securedMesh = await createMesh({ service: "web", config: secured });
   stops.push(
     () => agent.close(),
     () => mesh.close(),
+    () => securedMesh.close(),
   );
   const bare = asking(agent, `http://127.0.0.1:${port}`);
   const ways: readonly Way[] = [
@@ -79,8 +82,9 @@ async function measure(): Promise<HopsResult> {
     { name: "A/A (bare again)", ask: bare },
     { name: "inmesh in both processes", ask: asking(mesh.dispatcher, "http://reviews") },
     { name: "an Envoy beside each", ask: asking(agent, `http://127.0.0.1:${outbound.port}`) },
+    { name: "inmesh in both, over mTLS", ask: asking(securedMesh.dispatcher, "http://reviews") },
   ];
-  await until(ways[2]!.ask); // the registry tells of a new server within a fraction of a second
+  for (const { ask } of ways) await until(ask); // a registry tells of a new server within a fraction of a second
   for (const { ask } of ways) await concurrently(WARM_UP, WIDTH, ask);
   const pids = [process.pid, pid, inbound.pid, outbound.pid];
   const loads = [];

@@ -1,4 +1,4 @@
-/** The server's process: one handler behind a bare node:http server and behind one that a mesh serves. */
+/** The server's process: one handler behind a bare node:http server, and behind two that a mesh serves: in plaintext, and as by default. */
 
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -8,11 +8,11 @@ import { BODY } from "../lib/upstream.js";
 
 export interface HopsServer {
   readonly pid: number;
-  /** Port of the bare server. The other one is found by its name, `reviews`. */
+  /** Port of the bare server. The others are found by their name, `reviews`, each in a mesh of its own. */
   readonly port: number;
 }
 
-const [config = ""] = process.argv.slice(2);
+const [plain = "", secured = ""] = process.argv.slice(2);
 
 const app: RequestListener = (request, response) => {
   request.resume();
@@ -20,9 +20,11 @@ const app: RequestListener = (request, response) => {
   response.end(BODY);
 };
 
-const mesh = await createMesh({ service: "reviews", config });
 const bare = await listening(createServer(app));
-await listening(mesh.attach(createServer(app)));
+for (const options of [{ config: plain, identity: "off" }, { config: secured }] as const) {
+  const mesh = await createMesh({ service: "reviews", ...options });
+  await listening(mesh.attach(createServer(app)));
+}
 const { port } = bare.address() as AddressInfo;
 process.send?.({ pid: process.pid, port } satisfies HopsServer);
 process.on("disconnect", () => process.exit());

@@ -22,6 +22,7 @@ export async function envoy(): Promise<Report> {
     rows: loads.flatMap(({ name, ways }) => [{ what: `${name}:` }, ...ways.map((way) => row(way, ways[0]!))]),
     notes: [
       GOAL,
+      "the Envoys have no TLS: what inmesh adds is compared in plaintext",
       ...loads.map(({ name, ways }) => `${name}: ${share(ways)}`),
       `the two Envoys hold ${envoysMb.toFixed(0)} MB`,
       "median and quartiles of paired slices; us of CPU in all threads of client, server and Envoys (schedstat)",
@@ -49,7 +50,7 @@ function row({ name, cpuUs, tookUs }: WayResult, bare: WayResult): Row {
 /** How much of what the Envoys add inmesh adds, and, as the noise below which nothing may be claimed, bare beside bare. */
 function share([bare, again, inmesh, envoys]: readonly WayResult[]): string {
   const added = (way: WayResult) => way.cpuUs.map((cpu, round) => sum(cpu) - sum(bare!.cpuUs[round]!)); // as many rounds
-  const [noise, ours, theirs] = [added(again!), added(inmesh!), added(envoys!)]; // the four ways
+  const [noise, ours, theirs] = [added(again!), added(inmesh!), added(envoys!)]; // the first four ways
   const ofTheirs = (values: readonly number[]) => show(spread(values.map((value, round) => value / theirs[round]!)), 3);
   const times = spread(theirs).median / spread(ours).median;
   return `inmesh adds ${ofTheirs(ours)} of what the Envoys add, A/A ${ofTheirs(noise)}; by the medians 1/${times.toFixed(1)}`;
