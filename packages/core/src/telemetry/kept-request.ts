@@ -81,7 +81,7 @@ export class KeptRequest implements OutcomeRecord {
     this.httpRoute = record.httpRoute;
     this.snapshot = record.snapshot;
     this.policy = record.policy;
-    this.stallMs = record.ledger.stallMs;
+    this.stallMs = record.stallMs;
     this.#traceparent = record.requestHeader("traceparent");
     this.#attempt = record.requestHeader(ATTEMPT_HEADER);
   }

@@ -103,6 +103,8 @@ export interface OutcomeRecord {
   /** May be more than are kept. */
   readonly attemptCount: number;
   readonly ledger: TimeLedger;
+  /** As the ledger has it, which takes longer to ask. */
+  readonly stallMs: number;
   readonly noRetry: NoRetryReason | "";
   /** Who answered, or who called, as its certificate says. */
   readonly peer: PeerIdentity | undefined;

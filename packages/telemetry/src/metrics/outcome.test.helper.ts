@@ -36,7 +36,7 @@ export function outcome({ headers = {}, ...given }: Given = {}): OutcomeRecord {
       snapshot: 1,
       policy: "",
     },
-    ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined, last: undefined },
+    ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined },
     ...given,
     requestHeader: (name) => headers[name],
     responseHeader: () => undefined,

@@ -63,7 +63,7 @@ export class RequestFacts implements InboundHead {
       this.target = String(head.headers[":path"] ?? "");
       this.#sentBefore = -1;
     }
-    void socket?.remoteAddress; // Node keeps it from the first look on, and a caller that has left has none
+    addressesOf(socket); // a caller that has left has none
     const grpc = !(carrier instanceof IncomingMessage) && isGrpc(this.header("content-type"));
     if (grpc) countMessages(carrier);
     if (mayHaveBody(head)) countBody(carrier, grpc);
@@ -83,9 +83,17 @@ export class RequestFacts implements InboundHead {
     return this.carrier instanceof IncomingMessage ? `HTTP/${this.carrier.httpVersion}` : "HTTP/2";
   }
 
+  /** Out of the lines as they came: Node makes `headers` of them when somebody asks, which the application may not. */
   header(name: string): string | undefined {
-    const value = this.#head.headers[name];
-    return typeof value === "string" ? value : value?.[0];
+    const { rawHeaders } = this.#head;
+    let found: string | undefined;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const key = rawHeaders[index]!; // flat pairs
+      if (key.length !== name.length || (key !== name && key.toLowerCase() !== name)) continue;
+      if (found !== undefined) return oneOf(this.#head.headers[name]); // Node knows which are joined, and which count once
+      found = rawHeaders[index + 1];
+    }
+    return found;
   }
 
   get tracedBelow(): boolean {
@@ -116,11 +124,11 @@ export class RequestFacts implements InboundHead {
   }
 
   get localAddress(): string {
-    return addressOf(this.socket, "localAddress", "localPort");
+    return addressesOf(this.socket).local;
   }
 
   get remoteAddress(): string {
-    return addressOf(this.socket, "remoteAddress", "remotePort");
+    return addressesOf(this.socket).remote;
   }
 }
 
@@ -135,6 +143,33 @@ function mayHaveBody({ rawHeaders }: RequestHead): boolean {
     }
   }
   return false;
+}
+
+function oneOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : value?.[0];
+}
+
+/** `address:port` of both ends; empty where unknown. */
+interface Addresses {
+  readonly local: string;
+  readonly remote: string;
+}
+
+const UNKNOWN: Addresses = { local: "", remote: "" };
+
+/** By the socket; a session of HTTP/2 has one that stands for it. */
+const ADDRESSES = new WeakMap<object, Addresses>();
+
+/** Once per connection: they do not change while it lasts, and are in every record. */
+function addressesOf(socket: Socket | undefined): Addresses {
+  if (socket === undefined) return UNKNOWN;
+  let known = ADDRESSES.get(socket);
+  if (known === undefined) {
+    const local = addressOf(socket, "localAddress", "localPort");
+    known = { local, remote: addressOf(socket, "remoteAddress", "remotePort") };
+    if (known.remote !== "") ADDRESSES.set(socket, known);
+  }
+  return known;
 }
 
 /** That of a session of HTTP/2 throws once the session is over. */
