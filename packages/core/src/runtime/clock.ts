@@ -1,7 +1,7 @@
 /** Time as an argument: every mechanism runs on a fake clock in tests. */
 
 import { performance } from "node:perf_hooks"; // the global of that name is a getter, which costs a fifth of each reading
-import { clearInterval, clearTimeout, setInterval, setTimeout, wallTime } from "./timers.js";
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout, wallTime } from "./timers.js";
 
 export interface Timer {
   cancel(): void;
@@ -18,6 +18,8 @@ export interface Clock {
   hold(ms: number, fn: () => void): Timer;
   /** Calls `fn` every `ms`. Does not keep the process alive. */
   every(ms: number, fn: () => void): Timer;
+  /** Calls `fn` once everything that has arrived by now has been read. Said in a timer, which runs before that. */
+  afterReading(fn: () => void): void;
 }
 
 /** The real one. All but `hold` are unref'd: a script with nothing left to do exits by itself. */
@@ -37,6 +39,9 @@ export const systemClock: Clock = {
     const handle = setInterval(fn, ms);
     handle.unref();
     return { cancel: () => clearInterval(handle) };
+  },
+  afterReading(fn) {
+    setImmediate(fn);
   },
 };
 

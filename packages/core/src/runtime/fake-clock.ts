@@ -19,6 +19,10 @@ export class FakeClock implements Clock {
   readonly #heap: Entry[] = [];
   #pending = 0;
   #held = 0;
+  /** Time has passed in which nothing was read. */
+  #behind = false;
+  /** What waits until it has been. */
+  #afterReading: (() => void)[] = [];
 
   now(): number {
     return this.#now;
@@ -38,6 +42,12 @@ export class FakeClock implements Clock {
 
   every(ms: number, fn: () => void): Timer {
     return this.#add(ms, fn, Math.max(ms, 0.001), false);
+  }
+
+  /** At once; after a stall once everything that is overdue has had its turn, and time goes on. */
+  afterReading(fn: () => void): void {
+    if (this.#behind) this.#afterReading.push(fn);
+    else fn();
   }
 
   /** Timers still armed: zero at the end of a test that leaks none. */
@@ -63,18 +73,28 @@ export class FakeClock implements Clock {
   /** Time passes and no timer fires, as while the event loop is blocked; what is overdue fires with the next `advance`. */
   stall(ms: number): void {
     this.#now += ms;
+    this.#behind = true;
   }
 
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) this.#fire(next);
+    for (;;) {
+      const next = this.#next(end);
+      if (this.#behind && (next?.at ?? end) > this.#now) {
+        this.#catchUp(); // what was overdue has had its turn
+        continue;
+      }
+      if (next === undefined) break;
+      this.#fire(next);
+    }
     this.#now = Math.max(this.#now, end); // a timer may have stalled beyond it
   }
 
   /** Time passes until the next timer fires, and only that one does. Nothing happens where none is armed. */
   step(): void {
     const next = this.#next(Number.POSITIVE_INFINITY);
-    if (next !== undefined) this.#fire(next);
+    if (this.#behind && (next === undefined || next.at > this.#now)) this.#catchUp();
+    else if (next !== undefined) this.#fire(next);
   }
 
   /** As `advance`, but lets promises settle before each timer and after the last. */
@@ -86,6 +106,13 @@ export class FakeClock implements Clock {
       await settle();
     }
     this.#now = Math.max(this.#now, end);
+  }
+
+  #catchUp(): void {
+    this.#behind = false;
+    const waiting = this.#afterReading;
+    this.#afterReading = [];
+    for (const fn of waiting) fn();
   }
 
   #fire(next: Entry): void {

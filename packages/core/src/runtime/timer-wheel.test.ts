@@ -85,16 +85,49 @@ describe("TimerWheel", () => {
     for (const node of nodes) for (const at of node.fired) expect(at).toBeGreaterThanOrEqual(node.due - 1e-9);
   });
 
-  it("stops its system timer when nothing is armed, and starts it again", () => {
+  it("leaves its system timer to find that nothing is armed, and starts it again", () => {
     const { clock, arm, wheel } = setup();
     wheel.remove(arm(50));
-    expect(clock.pending).toBe(1); // left for the next turn to find
-    clock.advance(TICK_MS);
+    expect(clock.pending).toBe(1); // stopping it here would start it anew for every request
+    clock.advance(50 + TICK_MS);
     expect(clock.pending).toBe(0);
     clock.advance(12_345.6);
     const node = arm(10);
     clock.advance(10 + TICK_MS);
     expect([node.fired.length, clock.pending]).toEqual([1, 0]);
+  });
+
+  it("wakes the process once in the time of the shortest timeout, however many calls come and go", () => {
+    const { clock, arm, wheel } = setup();
+    let wakes = 0;
+    const { after } = clock;
+    clock.after = (ms, fn) =>
+      after.call(clock, ms, () => {
+        wakes += 1;
+        fn();
+      });
+    for (let call = 0; call < 1_000; call++) {
+      const [whole, attempt] = [arm(3_000), arm(250)];
+      clock.advance(2);
+      for (const node of [whole, attempt]) wheel.remove(node);
+      clock.advance(8);
+    }
+    expect(wakes).toBeLessThanOrEqual(10_000 / 250 + 1);
+    expect(wakes).toBeGreaterThan(0);
+  });
+
+  it("fires what becomes due while longer waits are armed, and what is armed while it fires", () => {
+    const { clock, arm } = setup();
+    const long = arm(60_000);
+    const inner: Node[] = [];
+    arm(30, () => inner.push(arm(10)));
+    const short = arm(20);
+    clock.advance(20 + TICK_MS);
+    expect([short.fired.length, long.fired.length]).toEqual([1, 0]);
+    clock.advance(30);
+    expect(inner.map((node) => node.fired.length)).toEqual([1]);
+    clock.advance(60_000);
+    expect([long.fired.length, clock.pending]).toEqual([1, 0]);
   });
 
   it("loses no tick when it stops and starts between turns", () => {
@@ -174,10 +207,10 @@ describe("TimerWheel", () => {
     },
   );
 
-  it("does not fire what an answer read after the stall has disarmed", () => {
+  it.each([2_000, 101])("does not fire what an answer read after a stall of %s ms has disarmed", (stallMs) => {
     const { clock, arm, wheel } = setup();
     const node = arm(100);
-    clock.stall(2_000);
+    clock.stall(stallMs);
     clock.advance(0); // timers run first
     wheel.remove(node); // then the answer is read
     clock.advance(100);
@@ -193,6 +226,26 @@ describe("TimerWheel", () => {
     expect(() => clock.advance(20)).toThrow("boom");
     expect(node.fired).toHaveLength(1);
   });
+
+  it.each([0.01, 0.37, 0.9])(
+    "misses nothing where timers come a little early, as Node's do, and %s ms pass between two looks at the clock",
+    (ms) => {
+      const { clock, wheel } = setup();
+      const { now, after } = clock;
+      let passed = 0;
+      clock.now = () => {
+        passed += ms;
+        return now.call(clock) + passed;
+      };
+      clock.after = (delayMs, fn) => after.call(clock, Math.max(1, Math.floor(delayMs)), fn);
+      for (let round = 0; round < 1_000; round++) {
+        const node = new Node(clock);
+        wheel.add(node, clock.now() + 1 + (round % 50) / 7);
+        clock.advance(50);
+        expect(node.fired).toHaveLength(1);
+      }
+    },
+  );
 
   it("does not care about wall time", () => {
     const { clock, arm } = setup();

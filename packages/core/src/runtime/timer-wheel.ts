@@ -1,11 +1,11 @@
 /**
  * Timeouts for calls: adding and removing is a few pointer writes, because nearly every one is removed before it fires
- * (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 6). One system timer runs while
- * anything is armed.
+ * (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987, scheme 6). One system timer waits for the next slot
+ * that holds anything: a process with a call now and then is not woken 250 times a second for timeouts of seconds.
  *
  * A node never fires early, and at most one tick late while the system timer is punctual. After a stall the answers that
- * arrived meanwhile are still in the kernel's buffers, because timers run before I/O: the first turn after a stall
- * fires nothing, so that the loop reads them first and no peer is blamed for our own pause (pitfalls L10).
+ * arrived meanwhile are still in the kernel's buffers, because timers run before I/O: whatever is due waits until the loop has
+ * read them, so that no peer is blamed for our own pause (pitfalls L10).
  */
 
 import type { Clock, Timer } from "./clock.js";
@@ -15,8 +15,8 @@ import { throwLater } from "./throw-later.js";
 export const TICK_MS = 4;
 /** Power of two: slot by mask. One turn is 4 s; longer waits stay for more turns. */
 const SLOTS = 1024;
-/** A turn this many ticks late is a stall: 100 ms. */
-const STALL_TICKS = 25;
+/** A wait that ends a rounding error before its tick is followed by one that moves the clock on. */
+const LEAST_MS = 0.001;
 
 /** Extend it: the object that waits is its own list node, so that arming allocates nothing. */
 export abstract class WheelNode {
@@ -50,8 +50,9 @@ export class TimerWheel {
   /** Every tick up to this one is over: nothing is added to it any more. */
   #served = 0;
   #armed = 0;
-  #stalled = false;
   #timer: Timer | undefined;
+  /** Tick that the timer waits for; Infinity without one. */
+  #dueTick = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -66,12 +67,13 @@ export class TimerWheel {
   /** Calls `node.onTimeout()` once when the clock has reached `at`. A node is armed at most once: a later call moves it. */
   add(node: WheelNode, at: number): void {
     if (node.wheelTick >= 0) this.remove(node);
-    if (this.#timer === undefined) this.#start();
+    if (this.#armed === 0) this.#served = Math.max(this.#served, Math.floor(this.#ticks())); // none is skipped
     const tick = Math.max(Math.ceil((at - this.#origin) / TICK_MS), this.#served + 1);
     this.#armed += 1;
     node.wheelTick = tick;
     node.wheelAt = at;
     append(this.#slots[tick & (SLOTS - 1)]!, node); // masked into range
+    this.#wakeBy(tick);
   }
 
   /** Safe to call for a node that is not armed, and from inside `onTimeout`. */
@@ -83,29 +85,57 @@ export class TimerWheel {
     // The system timer is left to find the wheel empty: stopping it here would restart it for every request.
   }
 
-  #start(): void {
-    this.#served = Math.floor((this.#clock.now() - this.#origin) / TICK_MS); // nothing is armed, so none is skipped
-    this.#stalled = false;
-    this.#timer = this.#clock.every(TICK_MS, () => this.#turn());
-  }
-
-  #turn(): void {
-    const now = this.#clock.now();
-    const ticks = (now - this.#origin) / TICK_MS;
-    if (ticks - this.#served > STALL_TICKS && !this.#stalled) {
-      this.#stalled = true;
-      return;
-    }
-    this.#stalled = false;
-    const last = Math.ceil(ticks);
-    // After a stall longer than one turn of the wheel every slot is visited once, not once per missed tick.
-    let tick = Math.max(this.#served + 1, last - SLOTS + 1);
-    this.#served = last; // what a timeout arms waits for the next turn
-    for (; tick <= last && this.#armed > 0; tick++) this.#serve(this.#slots[tick & (SLOTS - 1)]!, now); // masked
-    this.#served = Math.floor(ticks); // the last slot may hold what is due later within its tick
+  /** For the end: where nothing is armed, no system timer is either. */
+  stop(): void {
     if (this.#armed > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#dueTick = Number.POSITIVE_INFINITY;
+  }
+
+  #ticks(): number {
+    return (this.#clock.now() - this.#origin) / TICK_MS;
+  }
+
+  #wakeBy(tick: number): void {
+    if (tick >= this.#dueTick) return; // also of Infinity
+    this.#timer?.cancel();
+    this.#dueTick = tick;
+    const delayMs = Math.max(LEAST_MS, this.#origin + tick * TICK_MS - this.#clock.now());
+    this.#timer = this.#clock.after(delayMs, this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#timer = undefined;
+    this.#dueTick = Number.POSITIVE_INFINITY;
+    const next = this.#nextTick();
+    if (next <= this.#ticks()) this.#clock.afterReading(this.#turn);
+    else this.#wakeBy(next); // what it was set for is gone, or the timer came early
+  };
+
+  readonly #turn = (): void => {
+    const now = this.#clock.now();
+    const ticks = (now - this.#origin) / TICK_MS;
+    const last = Math.ceil(ticks);
+    // After a stall longer than one turn of the wheel every slot is visited once, not once per missed tick.
+    let tick = Math.max(this.#served + 1, last - SLOTS + 1);
+    this.#served = Math.max(this.#served, last); // what a timeout arms waits for the next turn
+    for (; tick <= last && this.#armed > 0; tick++) this.#serve(this.#slots[tick & (SLOTS - 1)]!, now); // masked
+    this.#served = Math.floor(ticks); // the last slot may hold what is due later within its tick
+    this.#wakeBy(this.#nextTick());
+  };
+
+  /**
+   * The first tick after those that are over whose slot is not empty; what is in it may be due a turn of the wheel later.
+   * Infinity for none. By what has been served, and not by the clock: between two looks at that a tick may go by.
+   */
+  #nextTick(): number {
+    if (this.#armed === 0) return Number.POSITIVE_INFINITY;
+    for (let tick = this.#served + 1; tick <= this.#served + SLOTS; tick++) {
+      const slot = this.#slots[tick & (SLOTS - 1)]!; // masked
+      if (slot.wheelNext !== slot) return tick;
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
   /**

@@ -363,6 +363,7 @@ export class Engine {
     this.gate.close();
     this.clusters.close();
     this.#healthChecks.close();
+    this.wheel.stop();
   }
 
   #route(call: Call, snapshot: Snapshot): void {
