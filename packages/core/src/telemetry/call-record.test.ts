@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
+import { outcomesOf } from "../admin/outcomes-view.js";
 import { answers, inTurn, refuses, silent } from "../testing/behaviour.js";
 import { testEngine } from "../testing/test-engine.js";
 
@@ -45,5 +46,18 @@ describe("the record of a call that is over", () => {
       const errors = [call.error, ...(call.earlier ?? []).map(({ error }) => error)];
       return [caller, reason, ...errors.filter((error) => error instanceof Error)].map((each) => new WeakRef(each));
     }
+  });
+
+  it.each([
+    ["application/grpc", "14", 14, true],
+    ["application/grpc", "0", 0, false],
+    ["application/json", "14", -1, false],
+  ])("keeps of an answer to %s with status %s of gRPC: %i, failed: %s", (type, status, kept, failed) => {
+    const test = testEngine({ clusters: { reviews: [A] } });
+    test.network.script("*", answers(200, { headers: { "grpc-status": status } }));
+    test.send("reviews", { headers: ["content-type", type] });
+    test.clock.advance(10);
+    const [view] = outcomesOf(test.engine.recorder.read());
+    expect([view?.grpcStatus, view?.failed]).toEqual([kept, failed]);
   });
 });

@@ -53,6 +53,8 @@ export class CallRecord implements OutcomeRecord {
   #attempts: readonly AttemptSummary[] | undefined = undefined;
   #answerHeader: HeaderReader | undefined = undefined;
   #answerTrailer: HeaderReader | undefined = undefined;
+  /** Of its answer, once that is let go of. */
+  #answered = -1;
   /** Of its span, which the record outlives. */
   #traceId = "";
   #spanId = "";
@@ -272,6 +274,7 @@ export class CallRecord implements OutcomeRecord {
   get grpcStatus(): number {
     const made = this.#failure?.grpcStatus ?? -1;
     if (made >= 0) return made;
+    if (this.#call === undefined) return this.#answered;
     if (!this.#isGrpc) return -1;
     const text = this.#answerTrailer?.("grpc-status") ?? this.#answerHeader?.("grpc-status");
     return text !== undefined && /^\d{1,2}$/.test(text) ? Number(text) : -1;
@@ -314,6 +317,7 @@ export class CallRecord implements OutcomeRecord {
     if (call === undefined) return;
     if (call.error !== undefined || call.earlier !== undefined || call.hedge !== undefined) this.#detach(call);
     else call.virtualHost = undefined; // of a snapshot that may be replaced long before the record is
+    this.#answered = this.grpcStatus;
     this.#call = undefined;
     this.span = undefined;
     this.#answerHeader = undefined;

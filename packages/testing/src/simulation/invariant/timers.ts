@@ -25,6 +25,7 @@ export const timers: MakeInvariant = ({ world, engine, prober }) => {
     },
     idle() {
       if (prober.watched > 0) return; // health checks go on
+      engine.wheel.stop(); // its timer is left to find that nothing is armed, which may be a while from now
       if (clock.pending > world.own) wrong(`${clock.pending - world.own} timers run in an idle engine`);
     },
     closed() {
