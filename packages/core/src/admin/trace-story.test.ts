@@ -60,6 +60,40 @@ describe("the story of a request", () => {
     ]);
   });
 
+  it("takes a span that everybody passes on as it came for nobody's", () => {
+    const passed = { spanId: "b".repeat(16) };
+    const story = traceStory([
+      of("web", { wallMs: 1_000, durationMs: 50, ...passed, parentSpanId: passed.spanId }),
+      of("web", call({ wallMs: 1_010, durationMs: 20, ...passed })),
+      of("reviews", { wallMs: 1_020, durationMs: 5, ...passed, parentSpanId: passed.spanId }),
+    ]);
+    expect(story?.roots.map(({ process }) => process)).toEqual(["shop/web-1"]);
+    expect(story?.roots[0]?.calls[0]?.served.map(({ node }) => node.process)).toEqual(["shop/reviews-1"]);
+  });
+
+  it("takes of several calls that passed one span on the one that went to the service", () => {
+    const [ours, theirs] = ["a".repeat(16), "c".repeat(16)];
+    const story = traceStory([
+      of("web", call({ wallMs: 1_000, durationMs: 60, spanId: ours, host: "orders.shop.svc.cluster.local" })),
+      of("orders", { wallMs: 1_005, durationMs: 50, spanId: ours, parentSpanId: ours }),
+      of("orders", call({ wallMs: 1_010, durationMs: 30, spanId: ours })),
+      of("reviews", { wallMs: 1_020, durationMs: 5, spanId: theirs, parentSpanId: ours }),
+    ]);
+    const [root] = story?.roots ?? [];
+    expect(root?.served[0]?.node.calls[0]?.served[0]?.node.process).toBe("shop/reviews-1");
+  });
+
+  it("ends where a service calls itself", () => {
+    const self = { host: "web.shop.svc.cluster.local" };
+    const story = traceStory([
+      of("web", { wallMs: 1_000, durationMs: 50 }),
+      of("web", call({ wallMs: 1_010, durationMs: 30, ...self })),
+      of("web", { wallMs: 1_012, durationMs: 20 }),
+    ]);
+    expect(story?.roots.map(({ outcome: { wallMs } }) => wallMs)).toEqual([1_000]);
+    expect(story?.roots[0]?.calls[0]?.served[0]?.node.outcome.wallMs).toBe(1_012);
+  });
+
   it("does not take somebody else's request for the one that was called", () => {
     const story = traceStory([of("web", call({})), of("ratings", { wallMs: 1_010 }), of("reviews", { wallMs: 9_000 })]);
     expect(story?.roots).toHaveLength(3);

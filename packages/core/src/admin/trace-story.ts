@@ -50,15 +50,20 @@ export function traceStory(remembered: readonly RememberedOutcome[]): TraceStory
   const inbound = nodes.filter(({ outcome }) => outcome.direction === "inbound");
   const outbound = nodes.filter(({ outcome }) => outcome.direction === "outbound");
   const roots = new Set(nodes);
+  /** Requests by the call that they made, and calls by the request that came by them. */
+  const above = new Map<Growing, Growing>();
   for (const call of outbound) {
     const parent = behindCall(call, inbound);
     if (parent === undefined) continue;
+    above.set(call, parent);
     parent.calls.push(call);
     roots.delete(call);
   }
   for (const request of inbound) {
-    const found = behindRequest(request, outbound);
+    const others = outbound.filter((call) => !isBelow(call, request, above)); // a service may call itself
+    const found = behindRequest(request, others);
     if (found === undefined) continue;
+    above.set(request, found.call);
     found.call.served.push({ attempt: found.attempt, node: request });
     roots.delete(request);
   }
@@ -69,6 +74,11 @@ export function traceStory(remembered: readonly RememberedOutcome[]): TraceStory
 interface Growing extends RememberedOutcome {
   readonly served: { attempt: number; node: Growing }[];
   readonly calls: Growing[];
+}
+
+function isBelow(node: Growing, other: Growing, above: ReadonlyMap<Growing, Growing>): boolean {
+  for (let at = above.get(node); at !== undefined; at = above.get(at)) if (at === other) return true;
+  return false;
 }
 
 /** The request of the same process during which it was made. Of several the one that began last: the others are above it. */
@@ -87,14 +97,25 @@ function behindRequest(
   { service, outcome }: Growing,
   outbound: readonly Growing[],
 ): { call: Growing; attempt: number } | undefined {
-  const bySpan = outbound.find(({ outcome: { spanId } }) => spanId !== "" && spanId === outcome.parentSpanId);
-  const candidates = bySpan !== undefined ? [bySpan] : outbound.filter((call) => called(call.outcome, service));
+  const bySpan = callsOfSpan(outcome, outbound);
+  const calls = bySpan.length > 0 ? bySpan : outbound;
+  const here = calls.filter((call) => called(call.outcome, service));
+  const candidates = bySpan.length > 0 && here.length === 0 ? bySpan : here;
   const ranked = candidates
     .map((call) => ({ call, off: farOff(call.outcome, outcome.wallMs) }))
-    .filter(({ off }) => bySpan !== undefined || off <= SKEW_MS)
+    .filter(({ off }) => bySpan.length > 0 || off <= SKEW_MS)
     .sort((one, other) => one.off - other.off || other.call.outcome.wallMs - one.call.outcome.wallMs);
   const [best] = ranked;
   return best === undefined ? undefined : { call: best.call, attempt: attemptBehind(best.call, outcome) };
+}
+
+/**
+ * Those whose span the request says it was made in. Without a span of its own it says whose it was given, which goes from hop to hop as it
+ * is, and tells nothing of any. One that only passes on what it was given has the same as the call before it: there may be several.
+ */
+function callsOfSpan({ spanId, parentSpanId }: OutcomeView, outbound: readonly Growing[]): readonly Growing[] {
+  if (parentSpanId === "" || parentSpanId === spanId) return [];
+  return outbound.filter(({ outcome }) => outcome.spanId === parentSpanId);
 }
 
 function called({ host }: OutcomeView, service: string): boolean {
