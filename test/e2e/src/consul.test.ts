@@ -77,7 +77,8 @@ describe.skipIf(binary === undefined)("inmesh dev --registry consul", () => {
     session.press("o");
     await expect.poll(() => policyIn(url, "policy/istio-system/MeshMode/inmesh-dev")).toBe("");
     session.press("k");
-    await session.until(/kill -9 \d+ \(b-\d\)/);
+    const [, killed] = await session.until(/kill -9 (\d+) \(b-\d\)/);
+    await expect.poll(() => isAlive(Number(killed))).toBe(false); // what it has begun is lost with it
     for (let n = 0; n < 20; n++) expect(await ask()).toMatch(/^200 hello from \d+$/);
     session.press("q");
     expect((await session.ended).code, session.text).toBe(0);
