@@ -114,6 +114,16 @@ describe("localities", () => {
     );
   });
 
+  it("that get no calls from here are said when nobody is well, either", () => {
+    const { send, clock, out } = setup({ "eu/eu-1/a": 2 }, { locality: distribute({ us: 1 }) });
+    send("a");
+    out(0, 2); // all of them: a panic
+    const { call } = send("a");
+    clock.advance(1);
+    expect(call.error).toMatchObject({ code: "NO_ENDPOINT" });
+    expect(String(call.error)).toContain("none of its 2 endpoints in use is in a locality that localityLbSetting");
+  });
+
   it("prefer the client's zone as far as it bears its part, when it is not known where its peers run", () => {
     const { shares } = setup({ "eu/eu-1/a": 2, "eu/eu-2/a": 6, "us/us-1/a": 4 }, { locality: ZONES });
     const [home = 0, next = 0, far = 0] = shares();

@@ -30,7 +30,8 @@ export class LocalityBalancer implements Balancer {
   #shares: readonly number[] = [];
   #groupOf = new Map<EndpointState, number>();
   #isEmpty = true;
-  /** Of all localities, those that get no calls included. */
+  /** Of all localities, those that get no calls included: endpoints, and those that are well. */
+  #all = 0;
   #usable = 0;
 
   constructor(policy: LocalityPolicy, options: LocalityOptions) {
@@ -54,6 +55,7 @@ export class LocalityBalancer implements Balancer {
     this.#grouped = grouped;
     this.#shares = shares;
     this.#isEmpty = this.#shares.every((share) => share === 0);
+    this.#all = all.length;
     this.#usable = usable.length;
   }
 
@@ -82,8 +84,10 @@ export class LocalityBalancer implements Balancer {
   }
 
   get complaint(): string {
-    if (!this.#isEmpty || this.#usable === 0) return "";
-    return `none of its ${this.#usable} endpoints in use is in a locality that localityLbSetting.distribute sends calls to from here`;
+    const nowhere = this.#balancers.length === 0; // well or not, as in a panic: nobody is where calls go
+    const count = nowhere ? this.#all : this.#usable;
+    if (!this.#isEmpty || count === 0) return "";
+    return `none of its ${count} endpoints in use is in a locality that localityLbSetting.distribute sends calls to from here`;
   }
 
   describe(): BalancerView {

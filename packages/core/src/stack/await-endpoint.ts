@@ -11,17 +11,22 @@ import type { Clock } from "../runtime/clock.js";
  * and bounded as that is.
  * @param then called at once where there is nothing to wait for, and not at all when the call ends meanwhile
  */
-export function awaitEndpoint(call: Call, cluster: ClusterRuntime, clock: Clock, then: () => void): void {
+export function awaitEndpoint(
+  call: Call,
+  cluster: ClusterRuntime,
+  clock: Clock,
+  then: (waited: boolean) => void,
+): void {
   const controller = new AbortController();
   const found = cluster.lookUp(call, controller.signal);
-  if (found === undefined) return then();
+  if (found === undefined) return then(false);
   const timer = clock.hold(cluster.config.policy.connection.connectTimeoutMs, () => controller.abort());
   call.cancelWait = () => controller.abort();
   // A promise, so that what follows runs in the caller's async context and not in the lookup's.
   void found.then(() => {
     timer.cancel();
     call.cancelWait = undefined;
-    if (!call.ended) then();
+    if (!call.ended) then(true);
   });
 }
 

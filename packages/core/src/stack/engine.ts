@@ -414,7 +414,7 @@ export class Engine {
   }
 
   /** `pick`: every attempt chooses anew and holds what it chose until it is settled. */
-  readonly #begin = (call: Call, number: number, next: AttemptNext): void => {
+  readonly #begin = (call: Call, number: number, next: AttemptNext, again = false): void => {
     const cluster = call.cluster!; // the destination stage ran, or nothing gets here
     const now = number === 1 && !call.replayed ? call.readyAt : this.clock.now(); // nothing has waited since
     const { limits, breakers, drops } = cluster;
@@ -425,7 +425,7 @@ export class Engine {
     if (stopped !== undefined) return beside ? undefined : this.#stopped(call, number, next, stopped, now);
     if (limits.full) return beside ? undefined : call.fail(limits.overflow("requests", call, cluster.config));
     const state = cluster.acquire(call, now);
-    if (state === undefined) return beside ? undefined : this.#lookUp(call, number, next, cluster);
+    if (state === undefined) return beside ? undefined : this.#lookUp(call, number, next, cluster, again);
     const stoppedThere = breakers?.stopsAt(state, call, now);
     if (stoppedThere !== undefined) {
       state.inFlight -= 1; // given back at once
@@ -452,13 +452,16 @@ export class Engine {
     call.fail(breakerError(call, breaker, now));
   }
 
-  /** Nobody to send it to, at the moment at least. */
-  #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime): void {
-    awaitEndpoint(call, cluster, this.clock, () => {
+  /**
+   * Nobody to send it to, at the moment at least.
+   * @param again with nothing to wait for it has been tried already: whoever is said to be there is not for this call
+   */
+  #lookUp(call: Call, number: number, next: AttemptNext, cluster: ClusterRuntime, again: boolean): void {
+    awaitEndpoint(call, cluster, this.clock, (waited) => {
       const now = this.clock.now();
-      if (cluster.has(call)) {
+      if (cluster.has(call) && (waited || !again)) {
         if (number === 1) call.readyAt = now;
-        this.#begin(call, number, next);
+        this.#begin(call, number, next, !waited);
       } else if (!this.#leaves(call, cluster)) call.fail(noEndpointError(call, cluster, now));
     });
   }
