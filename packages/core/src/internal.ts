@@ -33,6 +33,7 @@ export {
   WRONG_PEER_CODE,
 } from "./call/tls.js";
 export { isTriedLater } from "./call/tries.js";
+export { queryOf, withoutQuery } from "./call/without-query.js";
 export type { ClusterRuntime } from "./cluster/cluster-runtime.js";
 export { EndpointState } from "./cluster/endpoint-state.js";
 export {
@@ -90,3 +91,4 @@ export {
   MOST_DUMP_BYTES,
   parseDump,
 } from "./telemetry/dump.js";
+export { isSampled, traceIdOf, traceSpanOf } from "./telemetry/traceparent-line.js";

@@ -3,3 +3,9 @@ export function withoutQuery(path: string): string {
   const query = path.indexOf("?");
   return query < 0 ? path : path.slice(0, query);
 }
+
+/** What follows `?`; empty for nothing. */
+export function queryOf(path: string): string {
+  const query = path.indexOf("?");
+  return query < 0 ? "" : path.slice(query + 1);
+}

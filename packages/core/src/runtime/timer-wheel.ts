@@ -67,7 +67,9 @@ export class TimerWheel {
   /** Calls `node.onTimeout()` once when the clock has reached `at`. A node is armed at most once: a later call moves it. */
   add(node: WheelNode, at: number): void {
     if (node.wheelTick >= 0) this.remove(node);
-    if (this.#armed === 0) this.#served = Math.max(this.#served, Math.floor(this.#ticks())); // none is skipped
+    if (this.#armed === 0 && this.#timer === undefined) {
+      this.#served = Math.max(this.#served, Math.floor(this.#ticks())); // none is skipped
+    }
     const tick = Math.max(Math.ceil((at - this.#origin) / TICK_MS), this.#served + 1);
     this.#armed += 1;
     node.wheelTick = tick;

@@ -273,7 +273,7 @@ export class Engine {
     const { attempt } = call;
     if (attempt?.tunnel === undefined) {
       call.forget();
-      this.report(record);
+      this.#report(record);
     } else this.#reportTunnel(record, call, attempt.tunnel);
   }
 
@@ -313,7 +313,7 @@ export class Engine {
     }
   }
 
-  report(record: CallRecord): void {
+  #report(record: CallRecord): void {
     this.#endSpan(record);
     this.sinks.ended(record);
     record.release();

@@ -11,7 +11,7 @@ import type { HeaderReader } from "../call/attempt.js";
 import type { Call, NoRetryReason } from "../call/call.js";
 import { firstValue } from "../call/first-value.js";
 import { attemptsOf } from "../call/story.js";
-import { withoutQuery } from "../call/without-query.js";
+import { queryOf, withoutQuery } from "../call/without-query.js";
 import { MESH_ERRORS, type MeshErrorCode } from "../errors.js";
 import type { Would } from "../rehearsal/would.js";
 import type { Engine } from "../stack/engine.js";
@@ -144,9 +144,7 @@ export class CallRecord implements OutcomeRecord {
   }
 
   get query(): string {
-    const { path } = this.#of;
-    const query = path.indexOf("?");
-    return query < 0 ? "" : path.slice(query + 1);
+    return queryOf(this.#of.path);
   }
 
   get authority(): string {

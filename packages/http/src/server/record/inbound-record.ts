@@ -13,6 +13,7 @@ import {
   type OutcomeRecord,
   type TimeLedger,
 } from "@inmesh/core";
+import { isSampled, queryOf, traceIdOf, traceSpanOf, withoutQuery } from "@inmesh/core/internal";
 import type { PeerIdentity } from "@inmesh/model";
 import type { Answer } from "../inbound-request.js";
 import { StreamAnswer } from "../stream-answer.js";
@@ -82,15 +83,11 @@ export class InboundRecord implements OutcomeRecord {
   }
 
   get path(): string {
-    const { target } = this.#facts;
-    const end = target.indexOf("?");
-    return end < 0 ? target : target.slice(0, end);
+    return withoutQuery(this.#facts.target);
   }
 
   get query(): string {
-    const { target } = this.#facts;
-    const start = target.indexOf("?");
-    return start < 0 ? "" : target.slice(start + 1);
+    return queryOf(this.#facts.target);
   }
 
   get authority(): string {
@@ -154,17 +151,17 @@ export class InboundRecord implements OutcomeRecord {
   }
 
   get traceId(): string {
-    return this.span?.traceId ?? this.#facts.traceparent.slice(3, 35);
+    return this.span?.traceId ?? traceIdOf(this.#facts.traceparent);
   }
 
   /** Without a span of ours: the caller's. */
   get spanId(): string {
-    return this.span?.spanId ?? this.#facts.traceparent.slice(36, 52);
+    return this.span?.spanId ?? traceSpanOf(this.#facts.traceparent);
   }
 
   get sampled(): boolean {
     if (this.span !== undefined) return this.span.sampled;
-    return (Number.parseInt(this.#facts.traceparent.slice(53, 55), 16) & 1) === 1;
+    return isSampled(this.#facts.traceparent);
   }
 
   get ledger(): TimeLedger {
