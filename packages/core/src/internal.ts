@@ -56,7 +56,7 @@ export { atProcess } from "./runtime/process-moments.js";
 export { type ProtobufField, protobufFields } from "./runtime/protobuf-fields.js";
 export { requirePeer } from "./runtime/require-peer.js";
 export { TimerWheel, WheelNode } from "./runtime/timer-wheel.js";
-export { clearTimeout, setImmediate, setTimeout, withOwnImmediates } from "./runtime/timers.js";
+export { clearTimeout, setImmediate, setInterval, setTimeout, withOwnImmediates } from "./runtime/timers.js";
 export { httpToGrpcStatus } from "./security/authorizer-answer.js";
 export { plainAddress, withoutBrackets } from "./security/client-address.js";
 export { ObservedCalls } from "./security/observed-calls.js";

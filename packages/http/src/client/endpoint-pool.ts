@@ -14,6 +14,7 @@ import type { buildConnector, Client } from "undici";
 import { ClientConnection } from "./client-connection.js";
 import type { ClusterConnections, Hungry } from "./cluster-connections.js";
 import { endpointConnector } from "./endpoint-connector.js";
+import { heldByCount } from "./held-socket.js";
 import type { Pool } from "./pool.js";
 import type { SecuredConnection } from "./tls/secured-socket.js";
 import type { Undici } from "./undici-module.js";
@@ -114,6 +115,7 @@ export class EndpointPool implements Pool, Hungry {
     const isNamed = isIP(of.endpoint.address) === 0;
     this.#make = () => {
       const opened = (socket: Socket): void => {
+        heldByCount(socket);
         if (isNamed) connection.remoteAddress = socket.remoteAddress;
         connection.secured = about?.(socket);
         connection.wire = wireOf(socket, "HTTP/1.1");
