@@ -10,5 +10,6 @@ export { PLAIN_FUNCTIONS, type PlainFunctions } from "./node/http-functions.js";
 export { patchHttp } from "./node/patch-http.js";
 export { takeHeaders } from "./server/inbound-headers.js";
 export { forwardClientCert } from "./server/tls/forwarded-client-cert.js";
+export { CIPHERS } from "./server/tls/secured-server.js";
 export { installGlobalDispatcher } from "./undici/global-dispatcher.js";
 export { patchUndici } from "./undici/patch-undici.js";

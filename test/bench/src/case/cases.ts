@@ -13,6 +13,6 @@ export async function loadCase(name: string): Promise<RequestCase> {
 
 async function loadOther(name: string): Promise<Readonly<Record<string, RequestCase>>> {
   if ((CLIENTS as readonly string[]).includes(name)) return (await import("./client-cases.js")).CLIENT_CASES;
-  if (name === "mtls") return (await import("./mtls-case.js")).MTLS_CASES;
+  if (name.startsWith("mtls")) return (await import("./mtls-case.js")).MTLS_CASES;
   return (await import("./rival-cases.js")).RIVAL_CASES;
 }

@@ -1,16 +1,19 @@
-/** A call between members of the mesh, over mTLS on connections that are kept, beside the same call in plaintext. */
+/**
+ * A call between members of the mesh, over mTLS on connections that are kept, beside the same call in plaintext; and what
+ * both are without the mesh.
+ */
 
 import { createPublicKey } from "node:crypto";
 import { Engine, SnapshotStore, systemClock, systemRandom } from "@inmesh/core";
 import { MeshDispatcher } from "@inmesh/http";
-import { HttpTransport } from "@inmesh/http/internal";
+import { CIPHERS, HttpTransport } from "@inmesh/http/internal";
 import { generateKey, privateKeyPem, WorkloadIdentity } from "@inmesh/identity";
 import { createAuthority } from "@inmesh/identity/ca";
 import * as undici from "undici";
 import { CLIENT, snapshot, workloads } from "../lib/policy.js";
-import { startUpstream } from "../lib/upstream.js";
+import { startUpstream, type Upstream } from "../lib/upstream.js";
 import { meshOf, requests } from "./mesh-cases.js";
-import type { RequestCase } from "./request-case.js";
+import { type RequestCase, WIDTH } from "./request-case.js";
 
 const authority = createAuthority({ trustDomains: ["cluster.local"], wallTime: systemClock.wallTime });
 
@@ -21,12 +24,18 @@ function leafOf(service: string): { readonly cert: string; readonly key: string 
   return { cert, key: privateKeyPem(key) };
 }
 
+/** Any certificate that clients show is to be of these. */
+const ca = [...authority.bundles.values()].flat();
+
+function startMember(): Promise<Upstream> {
+  return startUpstream(1, { ...leafOf("reviews"), ca, ciphers: CIPHERS });
+}
+
 export const MTLS_CASES: Readonly<Record<string, RequestCase>> = {
   mtls: {
     name: "the same over mTLS",
     async start({ ports }) {
-      const ca = [...authority.bundles.values()].flat();
-      const secure = await startUpstream(1, { ...leafOf("reviews"), ca });
+      const secure = await startMember();
       const { cert: certificateChain, key: privateKey } = leafOf(CLIENT.service);
       const source = {
         description: "the benchmark",
@@ -52,6 +61,24 @@ export const MTLS_CASES: Readonly<Record<string, RequestCase>> = {
           await transport.close();
           engine.close();
           await identity.close();
+          secure.stop();
+        },
+      };
+    },
+  },
+  "mtls-bare": {
+    name: "the same over mTLS, bare",
+    async start({ port }) {
+      const secure = await startMember();
+      const plain = new undici.Agent({ connections: WIDTH });
+      // Whom the certificate names is what a mesh asks beyond it.
+      const connect = { ...leafOf(CLIENT.service), ca, checkServerIdentity: () => undefined };
+      const agent = new undici.Agent({ connections: WIDTH, connect });
+      return {
+        baseline: { name: "bare undici, in plaintext", run: requests(plain, `http://127.0.0.1:${port}`) },
+        candidate: { name: "the same over mTLS, bare", run: requests(agent, `https://127.0.0.1:${secure.port}`) },
+        async close() {
+          await Promise.all([plain.close(), agent.close()]);
           secure.stop();
         },
       };

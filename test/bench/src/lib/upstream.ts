@@ -20,6 +20,7 @@ export interface Upstream {
 
 /** PEM. A server that has them asks its clients for a certificate of `ca`. */
 export interface UpstreamTls {
+  readonly ciphers: string;
   readonly cert: string;
   readonly key: string;
   readonly ca: readonly string[];

@@ -56,8 +56,8 @@ export interface Security {
   finished(kind: "full" | "resumed"): void;
 }
 
-/** Envoy's under Istio, without those that keep no secret forward. */
-const CIPHERS = [
+/** Of servers in the mesh, the one that is taken first. Envoy's under Istio, without those that keep no secret forward. */
+export const CIPHERS = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
   "TLS_CHACHA20_POLY1305_SHA256",
