@@ -52,6 +52,7 @@ export { EJECTION_REASONS } from "./outlier/outlier-detector.js";
 export { withLimitItems } from "./rate-limit/rate-limit-headers.js";
 export type { Rehearsal, Watch, WatchedRequest } from "./rehearsal/rehearsal.js";
 export { type BackoffOptions, backoffMs } from "./runtime/backoff.js";
+export { withLightBind } from "./runtime/light-bind.js";
 export { atProcess } from "./runtime/process-moments.js";
 export { type ProtobufField, protobufFields } from "./runtime/protobuf-fields.js";
 export { requirePeer } from "./runtime/require-peer.js";

@@ -1,5 +1,6 @@
 /** HTTP/2 connections: how many, how long they live, and what becomes of requests when one goes. */
 
+import { AsyncResource } from "node:async_hooks";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerHttp2Stream } from "node:http2";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { FakeClock } from "@inmesh/core/testing";
 import type { ClientTls, ConnectionPolicy } from "@inmesh/model";
 import { request } from "undici";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { TestAuthority } from "./certificates.js";
 import { FRAME, listenFrames, listenHttp2, textOf } from "./http2-server.js";
 import { closedPort, type FakeService, fakeMesh, listen, listenTcp, retries, until } from "./mesh.js";
@@ -50,6 +51,19 @@ function holding() {
   };
   return { held, finish, handler: (stream: ServerHttp2Stream) => void held.push(stream) };
 }
+
+it("a stream is begun without the function that Node would bind for it, which keeps it until old garbage is collected", async () => {
+  await using server = await listenHttp2(hello);
+  await using test = meshTo([server.port]);
+  await test.ask();
+  const bind = vi.spyOn(AsyncResource.prototype, "bind");
+  try {
+    expect((await test.ask()).text).toBe("hello");
+    expect(bind).not.toHaveBeenCalled();
+  } finally {
+    bind.mockRestore();
+  }
+});
 
 describe("as many connections as are needed", () => {
   it("is one, for requests that come before it is there as well", async () => {

@@ -5,6 +5,7 @@
  */
 
 import type { ClientHttp2Session } from "node:http2";
+import { withLightBind } from "@inmesh/core/internal";
 import type { CallCredentials, Channel, ChannelOptions, Metadata, StatusObject } from "../grpc-js.js";
 import type { AnswerListener, AuthContext, MessageContext } from "./grpc-call.js";
 import type { GrpcModule } from "./grpc-module.js";
@@ -80,7 +81,8 @@ export class InnerChannel {
     const subchannel = this.#connected;
     if (subchannel === undefined) return undefined;
     try {
-      const call = subchannel.getRealSubchannel().createCall(headers, host, method, listener);
+      const real = subchannel.getRealSubchannel();
+      const call = withLightBind(() => real.createCall(headers, host, method, listener));
       this.#inner.onCallStart();
       return call;
     } catch {

@@ -43,7 +43,7 @@ async function unary(): Promise<unknown> {
       variant("@grpc/grpc-js-xds", `xds:///${serviceName(0)}`, credentials.createInsecure(), {}),
       variant("inmesh, profile grpc", `${serviceName(0)}:80`, mesh.grpc.credentials(), mesh.grpc.options()),
     ],
-    { rounds: 40, slice: 200, warmUp: 2_000 },
+    { rounds: 60, slice: 200, warmUp: 12_000 },
   );
 }
 

@@ -3,6 +3,7 @@
  * it that it does not promise, so each claim here is a claim about both.
  */
 
+import { AsyncResource } from "node:async_hooks";
 import { once } from "node:events";
 import { constants, type Settings } from "node:http2";
 import { createRequire } from "node:module";
@@ -66,8 +67,10 @@ describe.each(["@grpc/grpc-js", "grpc-js-lowest"])("%s", (copy) => {
     const { client } = await echo();
     expect(await say(client, "one")).toBe("a: one"); // it waits for the connection, as the channel lets it
     const before = asked.mock.calls.length;
+    const bound = vi.spyOn(AsyncResource.prototype, "bind");
     for (const word of ["two", "three"]) expect(await say(client, word)).toBe(`a: ${word}`);
     expect(asked.mock.calls.length).toBe(before);
+    expect(bound).not.toHaveBeenCalled(); // what Node binds for a stream keeps it until old garbage is collected
   });
 
   it("goes by the channel where credentials of a call are to be made for it", async () => {

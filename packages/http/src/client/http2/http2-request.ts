@@ -2,6 +2,7 @@
 
 import { STATUS_CODES } from "node:http";
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node:http2";
+import { withLightBind } from "@inmesh/core/internal";
 import type { Undici } from "../undici-module.js";
 import type { WireAttempt } from "../wire-attempt.js";
 import { requestBody, writeChunks } from "./request-body.js";
@@ -90,7 +91,7 @@ export class Http2Request {
     if (wire.expectContinue) headers["expect"] = "100-continue";
     const { requestTrailers } = wire;
     const waitForTrailers = requestTrailers !== undefined && content !== undefined;
-    const stream = session.request(headers, { endStream: content === undefined, waitForTrailers });
+    const stream = withLightBind(() => session.request(headers, { endStream: content === undefined, waitForTrailers }));
     this.#stream = stream;
     this.#listen(stream);
     if (waitForTrailers) stream.once("wantTrailers", () => stream.sendTrailers(requestTrailers()));
