@@ -53,7 +53,7 @@ for (const config of [plain, secured]) mkdirSync(config);
 const stops: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
 try {
   const result = await measure();
-  process.send?.(result);
+  await new Promise((resolve) => process.send?.(result, resolve)); // all of it is on its way before this ends
 } finally {
   for (const stop of stops.reverse()) await stop();
   process.disconnect();
