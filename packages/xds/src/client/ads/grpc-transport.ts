@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import type { ChannelCredentials, Client, ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 import { type Clock, messageOf } from "@inmesh/core";
 import { grpcJs, tlsCredentials } from "../../grpc-js.js";
+import { dropReadParts } from "./read-parts.js";
 import type { AdsMode, AdsStream, AdsStreamListener, AdsTransport } from "./transport.js";
 
 /** What a server is shown and what it must show; read anew for each stream. */
@@ -146,6 +147,7 @@ class GrpcAdsStream implements AdsStream {
     const call = client.makeBidiStreamRequest<Uint8Array, Buffer>(METHODS[this.#mode], asBuffer, asCame, metadata);
     this.#call = call;
     call.on("data", (bytes: Buffer) => {
+      dropReadParts(call);
       if (!this.#ended) this.#listener.onMessage(bytes);
     });
     let failure: string | undefined;
