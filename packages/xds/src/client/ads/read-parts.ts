@@ -16,6 +16,8 @@ interface StreamOfGrpcJs {
 
 interface Decoder {
   readonly readState?: unknown;
+  /** Part of a buffer, too: the byte before the message that says whether it is compressed. */
+  readCompressFlag?: unknown;
   readPartialMessage?: unknown;
 }
 
@@ -27,6 +29,8 @@ export function dropReadParts(stream: object): void {
   const calls = (stream as StreamOfGrpcJs).call?.call?.child?.underlyingCalls ?? [];
   for (const { call } of calls) {
     const decoder = call?.child?.decoder;
-    if (decoder?.readState === NO_DATA && Array.isArray(decoder.readPartialMessage)) decoder.readPartialMessage = [];
+    if (decoder?.readState !== NO_DATA || !Array.isArray(decoder.readPartialMessage)) continue;
+    decoder.readPartialMessage = [];
+    decoder.readCompressFlag = Buffer.alloc(1);
   }
 }
