@@ -47,3 +47,39 @@ it("follows a cluster that is another host's under the same name", () => {
   const after = new ServiceBook(told(moved, cluster(RATINGS)), before);
   expect([...after.byHost.keys()].sort()).toEqual(["elsewhere.test", HOSTS.ratings]);
 });
+
+it("makes a service when it is first asked for, and keeps it for the books to come", () => {
+  const [reviews, subset, ratings] = [cluster(REVIEWS), cluster(REVIEWS_V2), cluster(RATINGS)];
+  let asked = 0;
+  const watched = {
+    ...reviews,
+    get protocol() {
+      asked += 1;
+      return "http" as const;
+    },
+  } as DiscoveredCluster;
+  const first = new ServiceBook(told(watched));
+  expect([first.byHost.size, first.byHost.has(HOSTS.reviews), [...first.byHost.keys()], asked]).toEqual([
+    ...[1, true, [HOSTS.reviews]],
+    0,
+  ]);
+  const made = first.byHost.get(HOSTS.reviews);
+  expect([made?.host, asked]).toEqual([HOSTS.reviews, 1]);
+  const second = new ServiceBook(told(watched, ratings), first);
+  const third = new ServiceBook(told(watched, subset, ratings), second);
+  for (const { byHost } of [first, second, third]) expect(byHost.get(HOSTS.reviews)).toBe(made);
+});
+
+it("is a map like any other", () => {
+  const { byHost } = new ServiceBook(told(cluster(REVIEWS), cluster(RATINGS)));
+  const all = [HOSTS.reviews, HOSTS.ratings].map((host) => [host, byHost.get(host)]);
+  expect([...byHost]).toEqual(all);
+  expect([...byHost.entries()]).toEqual(all);
+  expect([...byHost.values()]).toEqual(all.map(([, service]) => service));
+  const visited: unknown[] = [];
+  byHost.forEach((service, host) => {
+    visited.push([host, service]);
+  });
+  expect(visited).toEqual(all);
+  expect([byHost.get("elsewhere.test"), byHost.has("elsewhere.test"), byHost.size]).toEqual([undefined, false, 2]);
+});

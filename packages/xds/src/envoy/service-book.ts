@@ -4,42 +4,59 @@ import type { Service, ServicePort } from "@inmesh/model";
 import { getOrMake } from "@inmesh/model/internal";
 import { NONE } from "../client/none.js";
 import type { DiscoveredCluster } from "./cluster.js";
+import { type ClustersOfHost, MadeServices } from "./made-services.js";
+
+type Clusters = ReadonlyMap<string, DiscoveredCluster>;
 
 export class ServiceBook {
-  /** The same map while no service is another one. */
-  readonly byHost: ReadonlyMap<string, Service>;
-  readonly #clusters: ReadonlyMap<string, DiscoveredCluster>;
+  readonly #clusters: Clusters;
+  readonly #services: MadeServices;
 
-  /** @param previous whose services stay the same objects while nothing about them changed; only those of other clusters are made */
-  constructor(clusters: ReadonlyMap<string, DiscoveredCluster>, previous?: ServiceBook) {
+  /** @param previous whose services stay the same objects while nothing about them changed */
+  constructor(clusters: Clusters, previous?: ServiceBook) {
     this.#clusters = clusters;
-    const changed = previous && changedHosts(previous.#clusters, clusters);
-    const parts = new Map<string, DiscoveredCluster[]>();
-    for (const cluster of clusters.values()) {
-      if (!isService(cluster) || changed?.has(cluster.host) === false) continue;
-      getOrMake(parts, cluster.host, () => []).push(cluster);
-    }
-    const byHost = new Map(previous?.byHost);
-    let isOther = previous === undefined;
-    for (const host of changed ?? NO_HOSTS) if (!parts.has(host)) isOther = byHost.delete(host) || isOther;
-    for (const [host, list] of parts) {
-      const made = serviceOf(host, list);
-      const before = byHost.get(host);
-      if (before !== undefined && isSame(before, made)) continue;
-      byHost.set(host, made);
-      isOther = true;
-    }
-    this.byHost = previous !== undefined && !isOther ? previous.byHost : byHost;
+    if (previous === undefined) {
+      this.#services = new MadeServices(new Map(byHost(clusters.values())), serviceOf, new WeakMap());
+    } else this.#services = successor(previous.#services, changedHosts(previous.#clusters, clusters), clusters);
+  }
+
+  /** The same map while no service is another one. */
+  get byHost(): ReadonlyMap<string, Service> {
+    return this.#services;
   }
 }
 
-const NO_HOSTS: ReadonlySet<string> = new Set();
+/** @param changed hosts whose clusters are others now */
+function successor(previous: MadeServices, changed: ReadonlySet<string>, clusters: Clusters): MadeServices {
+  if (changed.size === 0) return previous;
+  const now = new Map(byHost([...clusters.values()].filter(({ host }) => changed.has(host))));
+  const all = new Map(previous.clusters);
+  const { made } = previous;
+  let isOther = false;
+  for (const host of changed) {
+    const [before, after] = [previous.clusters.get(host), now.get(host)];
+    if (after === undefined) all.delete(host);
+    else all.set(host, after);
+    const known = before && made.get(before);
+    const service = known ?? (before && serviceOf(host, before));
+    if (after === undefined || service === undefined) isOther ||= after !== before;
+    else if (!isSame(service, serviceOf(host, after))) isOther = true;
+    else if (known !== undefined) made.set(after, known);
+  }
+  if (isOther) return new MadeServices(all, serviceOf, made);
+  previous.clusters = all; // they make the same, and those of before need not stay
+  return previous;
+}
+
+/** Those that are services. */
+function byHost(clusters: Iterable<DiscoveredCluster>): readonly (readonly [host: string, clusters: ClustersOfHost])[] {
+  const groups = new Map<string, DiscoveredCluster[]>();
+  for (const cluster of clusters) if (isService(cluster)) getOrMake(groups, cluster.host, () => []).push(cluster);
+  return Array.from(groups, ([host, group]) => [host, group.length === 1 ? group[0]! : group.slice()]); // of that length
+}
 
 /** Hosts with a cluster that came, went or is another. */
-function changedHosts(
-  before: ReadonlyMap<string, DiscoveredCluster>,
-  now: ReadonlyMap<string, DiscoveredCluster>,
-): ReadonlySet<string> {
+function changedHosts(before: Clusters, now: Clusters): ReadonlySet<string> {
   const hosts = new Set<string>();
   for (const [name, cluster] of now) if (before.get(name) !== cluster) hosts.add(cluster.host);
   for (const [name, { host }] of before) if (now.get(name)?.host !== host) hosts.add(host);
@@ -51,7 +68,8 @@ function isService({ name, kind, port }: DiscoveredCluster): boolean {
   return !name.startsWith("inbound|") && !(kind === "asAsked" && port === 0) && name !== "BlackHoleCluster";
 }
 
-function serviceOf(host: string, clusters: readonly DiscoveredCluster[]): Service {
+function serviceOf(host: string, of: ClustersOfHost): Service {
+  const clusters = "name" in of ? [of] : of;
   const ports = new Map<number, ServicePort>();
   // The whole service's cluster says best what its port speaks.
   for (const { port, subset, protocol } of clusters) {
