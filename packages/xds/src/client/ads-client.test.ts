@@ -144,6 +144,25 @@ describe("the incremental form", () => {
     expect(server.asked()).toEqual([{ resource_names_subscribe: ["a", "b"], initial_resource_versions: { a: "7" } }]);
   });
 
+  it("holds each by the version it was called last, also where its bytes are the same", async () => {
+    const { server, client, clock } = setUp("delta");
+    client.watch(things(false), { names: ["a", "b", "c", "d"], onChanges: () => {} });
+    await settle();
+    const all = ["a", "b", "c", "d"].map((name) => named(name, name));
+    const versions = (...own: readonly string[]) => all.map((each, index) => ({ ...each, version: own[index] ?? "" }));
+    server.answer(versions("0a1b", "", "s1", "2"), { version: "s1" });
+    server.answer(versions("0a1c", "s2", "s1", "2"), { version: "s2" });
+    const shown = () => client.resources().map(({ name, version, bytes }) => [name, version, bytes]);
+    const texts = all.map(({ name, bytes }) => [name, bytes] as const);
+    const told = ["0a1c", "s2", "s1", "2"];
+    expect(shown()).toEqual(texts.map(([name, bytes], index) => [name, told[index], bytes]));
+    server.answer([], { version: "s3", removed: ["a", "b"] });
+    expect(shown().map(([, version]) => version)).toEqual(told); // of what was good last
+    server.cut();
+    await clock.advanceAsync(2_000);
+    expect(server.asked()).toMatchObject([{ initial_resource_versions: { c: "s1", d: "2" } }]);
+  });
+
   it("repeats all names of listeners and clusters for servers that forget the others", async () => {
     const { client, server } = setUp("delta", { repeatsNames: true });
     const watch = client.watch(things(true), { names: ["a"], onChanges: new Told().onChanges });

@@ -4,7 +4,7 @@ import { type Clock, messageOf, type Random } from "@inmesh/core";
 import { setImmediate } from "@inmesh/core/internal";
 import { Authority, type AuthorityServer } from "./ads/authority.js";
 import type { AdsMode } from "./ads/transport.js";
-import { entryStatus } from "./cache/entry.js";
+import { type Entry, entryStatus } from "./cache/entry.js";
 import type { TypeCache, Watcher } from "./cache/type-cache.js";
 import type {
   ResourceChanges,
@@ -99,13 +99,20 @@ export class AdsClient implements XdsClient {
 
   /** Of the servers of names without an authority. Only resources with which not all is well are in it. */
   get status(): XdsStatus {
-    return { ...this.#byName(DEFAULT).state, resources: this.resources().filter(({ state }) => state !== "ACKED") };
+    return { ...this.#byName(DEFAULT).state, resources: this.#resources(({ state }) => state !== "ACKED") };
   }
 
   /** All that are wanted or known, as client status discovery tells them. */
   resources(): readonly ResourceStatus[] {
+    return this.#resources(() => true);
+  }
+
+  /** Of thousands few are to be shown: only these are turned into what is. */
+  #resources(isShown: (entry: Entry<unknown>) => boolean): readonly ResourceStatus[] {
     return [...this.#authorities.values()].flatMap(({ caches }) =>
-      [...caches].flatMap((cache) => [...cache.entries()].map((entry) => entryStatus(cache.type.url, entry))),
+      [...caches].flatMap((cache) =>
+        [...cache.entries()].filter(isShown).map((entry) => entryStatus(cache.type.url, entry)),
+      ),
     );
   }
 

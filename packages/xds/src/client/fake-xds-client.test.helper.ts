@@ -6,7 +6,7 @@ interface Watched {
   readonly type: ResourceType<unknown>;
   readonly names: Set<string> | "*";
   readonly options: WatchOptions<unknown>;
-  readonly held: Map<string, unknown>;
+  readonly held: Map<string, { readonly bytes: Uint8Array; readonly value: unknown }>;
 }
 
 export class FakeXdsClient implements XdsClient {
@@ -52,10 +52,11 @@ export class FakeXdsClient implements XdsClient {
           removed.add(name);
           continue;
         }
-        const value = type.decode(bytes, name);
         const before = held.get(name);
-        held.set(name, value);
-        if (before === undefined || type.same?.(before, value) !== true) changed.set(name, value);
+        if (before !== undefined && Buffer.compare(before.bytes, bytes) === 0) continue;
+        const value = type.decode(bytes, name, { sent: { read: () => bytes }, before: before?.value });
+        held.set(name, { bytes, value });
+        if (before === undefined || type.same?.(before.value, value) !== true) changed.set(name, value);
       }
       if (type.wholeState)
         for (const name of held.keys()) if (!resources.has(name) && held.delete(name)) removed.add(name);

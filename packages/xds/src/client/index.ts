@@ -26,10 +26,12 @@ export { createEndpointType, type EndpointRules } from "./endpoint/endpoint-type
 export { firstText } from "./first-text.js";
 export { KeptResources, type KeptResourcesOptions } from "./kept-resources.js";
 export type {
+  KnownOfResource,
   ResourceChanges,
   ResourceState,
   ResourceStatus,
   ResourceType,
+  SentBytes,
   Watch,
   WatchOptions,
   XdsClient,

@@ -32,7 +32,9 @@ async function run(disk: { content?: Content; savedAt: number }) {
     state: {
       load: async () => disk.content && { ...disk.content, savedAt: disk.savedAt },
       save: (content) => {
-        disk.content = content;
+        // A file has what it is at that moment.
+        const resources = content.resources?.map((each) => ({ ...each, bytes: Uint8Array.from(each.bytes) })) ?? [];
+        disk.content = { ...content, resources };
       },
       refresh: () => {},
       close: async () => {},

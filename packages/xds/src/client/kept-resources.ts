@@ -5,7 +5,15 @@
 
 import type { Clock, Timer } from "@inmesh/core";
 import type { KeptResource, StateFile } from "@inmesh/core/internal";
-import type { ResourceChanges, ResourceStatus, ResourceType, Watch, WatchOptions, XdsClient } from "./watch.js";
+import type {
+  ResourceChanges,
+  ResourceStatus,
+  ResourceType,
+  SentBytes,
+  Watch,
+  WatchOptions,
+  XdsClient,
+} from "./watch.js";
 
 export interface KeptResourcesOptions {
   /** Closed with this. */
@@ -120,10 +128,10 @@ export class KeptResources {
         [...this.#kept.values()]
           .filter((each) => each.stream === stream && each.type === type.url)
           .map(({ name }) => name),
-      tell: (name, bytes) => {
+      tell: (name, sent) => {
         this.#kept.delete(key(name));
-        if (bytes === undefined) this.#told.delete(key(name));
-        else this.#told.set(key(name), { stream, type: type.url, name, bytes });
+        if (sent === undefined) this.#told.delete(key(name));
+        else this.#told.set(key(name), new ToldResource(stream, type.url, name, sent));
         this.#save ??= this.#options.clock.after(SAVE_MS, () => this.#write());
       },
     });
@@ -157,13 +165,32 @@ interface KeptWatchOptions<Value> {
   readonly clock: Clock;
   readonly kept: (name: string) => KeptResource | undefined;
   readonly keptNames: () => readonly string[];
-  /** @param bytes undefined: there is none of it, or nobody needs it any more */
-  readonly tell: (name: string, bytes: Uint8Array | undefined) => void;
+  /** @param sent undefined: there is none of it, or nobody needs it any more */
+  readonly tell: (name: string, sent: SentBytes | undefined) => void;
+}
+
+/** Its bytes are where the client has them until they are written. */
+class ToldResource implements KeptResource {
+  readonly stream: string;
+  readonly type: string;
+  readonly name: string;
+  readonly #sent: SentBytes;
+
+  constructor(stream: string, type: string, name: string, sent: SentBytes) {
+    this.stream = stream;
+    this.type = type;
+    this.name = name;
+    this.#sent = sent;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#sent.read();
+  }
 }
 
 class KeptWatch<Value = unknown> {
   readonly #parts: KeptWatchOptions<Value>;
-  readonly #bytes = new WeakMap<object, Uint8Array>();
+  readonly #sent = new WeakMap<object, SentBytes>();
   readonly #names: Set<string> | "*";
   /** Of those that stand in. */
   readonly #standIns = new Set<string>();
@@ -177,9 +204,9 @@ class KeptWatch<Value = unknown> {
     this.#names = options.names === "*" ? "*" : new Set(options.names);
     const remembering: ResourceType<Value> = {
       ...type,
-      decode: (bytes, name) => {
-        const value = type.decode(bytes, name);
-        this.#bytes.set(value as object, bytes);
+      decode: (bytes, name, known) => {
+        const value = type.decode(bytes, name, known);
+        this.#sent.set(value as object, known?.sent ?? { read: () => bytes });
         return value;
       },
     };
@@ -248,7 +275,7 @@ class KeptWatch<Value = unknown> {
     const { options, tell, clock } = this.#parts;
     for (const [name, value] of changes.changed) {
       this.#standIns.delete(name);
-      tell(name, this.#bytes.get(value as object));
+      tell(name, this.#sent.get(value as object));
     }
     for (const name of changes.removed) {
       this.#standIns.delete(name);

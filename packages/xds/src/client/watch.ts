@@ -17,11 +17,26 @@ export interface ResourceType<Value> {
   /**
    * Reads and checks one resource. Called only for bytes that differ from the last ones of that name. A value that has a name
    * does well to keep this very text: it is kept anyway.
+   * @param bytes not to be held on to: whoever needs them later keeps `sent`
+   * @param known absent: there is nothing but the bytes, which stay
    * @throws whatever it likes: the resource is refused with the error's message, and its last good value stays
    */
-  decode(bytes: Uint8Array, name: string): Value;
+  decode(bytes: Uint8Array, name: string, known?: KnownOfResource<Value>): Value;
   /** Other bytes may mean the same (istiod writes maps in random order): such a value is not told again. @default never the same */
   same?(before: Value, after: Value): boolean;
+}
+
+/** What the client has of a resource that is being read. */
+export interface KnownOfResource<Value> {
+  readonly sent: SentBytes;
+  /** Its last good value; undefined: there is none. */
+  readonly before: Value | undefined;
+}
+
+/** The bytes of a resource, where they take little room. */
+export interface SentBytes {
+  /** A look at them, changed by nobody. Whoever holds on to it holds on to what lies beside them. */
+  read(): Uint8Array;
 }
 
 /** What one answer changed, told once it is worked through. Values that did not change are not in it. */

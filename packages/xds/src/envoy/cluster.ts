@@ -8,7 +8,8 @@ import { readAssignment } from "../client/endpoint/decode-assignment.js";
 import { firstText } from "../client/first-text.js";
 import { knownText } from "../client/known-text.js";
 import { NONE } from "../client/none.js";
-import type { ResourceType } from "../client/watch.js";
+import type { ResourceType, SentBytes } from "../client/watch.js";
+import { type ClusterKind, KindPool } from "./cluster-kind.js";
 import { Findings, known } from "./refusal.js";
 import { originOf } from "./route.js";
 import { clusterParts } from "./route-action.js";
@@ -67,24 +68,29 @@ const READ = known(
 
 /** @param acceptsUnnamed see `XdsTarget` */
 export function clusterType(profile: "envoy" | "grpc", acceptsUnnamed = false): ResourceType<DiscoveredCluster> {
+  const kinds = new KindPool();
   return {
     url: CLUSTER,
     wholeState: true,
     nameOf: firstText,
-    decode: (bytes, name) => readCluster(bytes, profile, acceptsUnnamed, name),
-    same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 || meansTheSame(a, b),
+    decode: (bytes, name, known) => readCluster(bytes, profile, acceptsUnnamed, { name, sent: known?.sent, kinds }),
+    same: meansTheSame,
   };
 }
 
-/**
- * @param told the name that it is known by, where that is its own
- * @throws {Refused} {WireError}
- */
+interface KnownOfCluster {
+  /** That it is told by, where that is its own. */
+  readonly name?: string;
+  readonly sent?: SentBytes | undefined;
+  readonly kinds?: KindPool;
+}
+
+/** @throws {Refused} {WireError} */
 export function readCluster(
   bytes: Uint8Array,
   profile: "envoy" | "grpc",
   acceptsUnnamed = false,
-  told?: string,
+  { name: told, sent = { read: () => bytes }, kinds = new KindPool() }: KnownOfCluster = {},
 ): DiscoveredCluster {
   const spec = decodeEnvoy<ClusterSpec>(CLUSTER, bytes);
   const findings = new Findings();
@@ -98,9 +104,9 @@ export function readCluster(
   if (spec.lrs_server !== undefined) findings.notHonoured("lrs_server");
   compileTrafficPolicy(spec, profile, acceptsUnnamed, findings); // for what is wrong with it
   findings.end();
-  return new DiscoveredCluster({
-    ...{ name, kind, resolution, edsName, children, endpoints, bytes },
-    ...identity(name, metadata?.filter_metadata?.["istio"]),
+  const { host, port, subset, service, namespace, external } = identity(name, metadata?.filter_metadata?.["istio"]);
+  const like = kinds.one({
+    ...{ kind, resolution, children, endpoints, port, subset, namespace, external },
     protocol: protocolName(spec, protocolOf(spec)),
     resource: originOf(metadata),
     weighsLocalities: profile === "grpc" || spec.common_lb_config?.locality_weighted_lb_config !== undefined,
@@ -108,71 +114,91 @@ export function readCluster(
     profile,
     acceptsUnnamed,
   });
+  return new DiscoveredCluster(name, { edsName: knownText(edsName, name), host, service }, like, sent);
 }
 
-/**
- * Fields are set one by one: those that Object.assign adds lie apart from their object, which takes half as much again of a
- * thousand clusters.
- */
+/** Of a thousand of them few are called, and many are alike: each has what is its own, and the rest in common. */
 export class DiscoveredCluster {
   readonly name: string;
-  /** `eds`: endpoints are told under `edsName`. `aggregate`: those of `children`, the first that have any. */
-  readonly kind: "eds" | "inline" | "asAsked" | "aggregate";
-  readonly resolution: Resolution;
   readonly edsName: string;
-  readonly children: readonly string[];
-  /** Written into the cluster itself. */
-  readonly endpoints: ClusterAssignment | undefined;
   /** What istiod says of it; without that, the cluster is a service of its own. */
   readonly host: string;
-  readonly port: number;
-  readonly subset: string;
-  readonly service: {
-    readonly host: string;
-    readonly name: string;
-    readonly namespace: string;
-    readonly external: boolean;
-  };
-  readonly protocol: Protocol;
-  /** The DestinationRule in charge, where istiod names one. */
-  readonly resource: ResourceRef | null;
-  /** locality_weighted_lb_config: localities get calls by their weights. */
-  readonly weighsLocalities: boolean;
-  /** What of it is not honoured, by name. */
-  readonly notices: readonly string[];
-  readonly bytes: Uint8Array;
-  readonly #profile: "envoy" | "grpc";
-  readonly #acceptsUnnamed: boolean;
+  readonly #service: string;
+  readonly #like: ClusterKind;
+  readonly #sent: SentBytes;
   #policy: TrafficPolicy | undefined;
 
   constructor(
-    read: Omit<DiscoveredCluster, "policy"> & { readonly profile: "envoy" | "grpc"; readonly acceptsUnnamed: boolean },
+    name: string,
+    { edsName, host, service }: { readonly edsName: string; readonly host: string; readonly service: string },
+    like: ClusterKind,
+    sent: SentBytes,
   ) {
-    this.name = read.name;
-    this.kind = read.kind;
-    this.resolution = read.resolution;
-    this.edsName = read.edsName;
-    this.children = read.children;
-    this.endpoints = read.endpoints;
-    this.host = read.host;
-    this.port = read.port;
-    this.subset = read.subset;
-    this.service = read.service;
-    this.protocol = read.protocol;
-    this.resource = read.resource;
-    this.weighsLocalities = read.weighsLocalities;
-    this.notices = read.notices;
-    this.bytes = read.bytes;
-    this.#profile = read.profile;
-    this.#acceptsUnnamed = read.acceptsUnnamed;
+    this.name = name;
+    this.edsName = edsName;
+    this.host = host;
+    this.#service = service;
+    this.#like = like;
+    this.#sent = sent;
+  }
+
+  get kind(): ClusterKind["kind"] {
+    return this.#like.kind;
+  }
+
+  get resolution(): Resolution {
+    return this.#like.resolution;
+  }
+
+  get children(): readonly string[] {
+    return this.#like.children;
+  }
+
+  get endpoints(): ClusterAssignment | undefined {
+    return this.#like.endpoints;
+  }
+
+  get port(): number {
+    return this.#like.port;
+  }
+
+  get subset(): string {
+    return this.#like.subset;
+  }
+
+  get service(): { readonly name: string; readonly namespace: string; readonly external: boolean } {
+    const { namespace, external } = this.#like;
+    return { name: this.#service, namespace, external };
+  }
+
+  get protocol(): Protocol {
+    return this.#like.protocol;
+  }
+
+  get resource(): ResourceRef | null {
+    return this.#like.resource;
+  }
+
+  get weighsLocalities(): boolean {
+    return this.#like.weighsLocalities;
+  }
+
+  get notices(): readonly string[] {
+    return this.#like.notices;
+  }
+
+  /** As it was sent. */
+  get bytes(): Uint8Array {
+    return this.#sent.read();
   }
 
   /** Compiled when first asked for: of a thousand clusters a process calls a few. */
   get policy(): TrafficPolicy {
+    const { profile, acceptsUnnamed } = this.#like;
     this.#policy ??= compileTrafficPolicy(
       decodeEnvoy<ClusterSpec>(CLUSTER, this.bytes),
-      this.#profile,
-      this.#acceptsUnnamed,
+      profile,
+      acceptsUnnamed,
       new Findings(),
     );
     return this.#policy;
@@ -256,14 +282,13 @@ function identity(name: string, istio: Readonly<Record<string, unknown>> | undef
     const value = typeof said === "object" && said !== null ? (said as Record<string, unknown>)[key] : undefined;
     return typeof value === "string" ? value : "";
   };
-  const service = {
-    host,
-    name: (text("name") || host).split(".")[0] ?? host,
+  return {
+    ...{ host, port, subset },
+    service: knownText((text("name") || host).split(".")[0] ?? host, host),
     // istiod says nothing of it to gRPC clients.
     namespace: text("namespace") || (/^[^.]+\.([^.]+)\.svc\./.exec(host)?.[1] ?? ""),
     external: istio?.["external"] === true,
   };
-  return { host, port, subset, service };
 }
 
 function protocolName(spec: ClusterSpec, protocol: ConnectionPolicy["protocol"]): Protocol {
@@ -274,6 +299,7 @@ function protocolName(spec: ClusterSpec, protocol: ConnectionPolicy["protocol"])
 
 /** Decoded, and compared by what is said: maps come in any order. */
 function meansTheSame(a: DiscoveredCluster, b: DiscoveredCluster): boolean {
-  if (a.bytes.length !== b.bytes.length) return false;
-  return canonicalJson(decodeEnvoy(CLUSTER, a.bytes)) === canonicalJson(decodeEnvoy(CLUSTER, b.bytes));
+  const [before, after] = [a.bytes, b.bytes];
+  if (before.length !== after.length) return false;
+  return canonicalJson(decodeEnvoy(CLUSTER, before)) === canonicalJson(decodeEnvoy(CLUSTER, after));
 }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { firstText } from "../client/first-text.js";
 import { knownText } from "../client/known-text.js";
 import { NONE } from "../client/none.js";
-import type { ResourceType } from "../client/watch.js";
+import type { ResourceType, SentBytes } from "../client/watch.js";
 import { type InboundPort, inboundPorts } from "./inbound.js";
 import { Findings, known } from "./refusal.js";
 import { type RouteConfiguration, readRouteConfiguration } from "./route-configuration.js";
@@ -88,7 +88,6 @@ export interface DiscoveredListener {
   readonly inbound: readonly InboundPort[];
   /** Of traces and access logs; undefined: it says nothing, or is of gRPC's kind. */
   readonly telemetry: ListenerTelemetry | undefined;
-  readonly bytes: Uint8Array;
   /** What of it is not honoured, by name. */
   readonly notices: readonly string[];
 }
@@ -128,13 +127,12 @@ export function listenerType(profile: "envoy" | "grpc"): ResourceType<Discovered
     url: LISTENER,
     wholeState: true,
     nameOf: firstText,
-    decode(bytes, name) {
-      const read = readListener(bytes, profile, name);
+    decode(bytes, name, known) {
+      const read = readListener(bytes, profile, name, known?.sent);
       if (isDeepStrictEqual(read.telemetry, telemetry)) return { ...read, telemetry };
       telemetry = read.telemetry;
       return read;
     },
-    same: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0,
   };
 }
 
@@ -142,12 +140,17 @@ export function listenerType(profile: "envoy" | "grpc"): ResourceType<Discovered
  * @param told the name that it is known by, where that is its own
  * @throws {Refused} {WireError}
  */
-export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc", told?: string): DiscoveredListener {
+export function readListener(
+  bytes: Uint8Array,
+  profile: "envoy" | "grpc",
+  told?: string,
+  sent: SentBytes = { read: () => bytes },
+): DiscoveredListener {
   const spec = decodeEnvoy<ListenerSpec>(LISTENER, bytes);
   const findings = new Findings();
   findings.unread(spec, READ, "listener");
   const { address = "", port_value: port = 0 } = spec.address?.socket_address ?? {};
-  const { name = "" } = spec;
+  const name = knownText(spec.name ?? "", told);
   const api = spec.api_listener?.api_listener;
   const chains = [...(spec.filter_chains ?? []), ...(spec.default_filter_chain ? [spec.default_filter_chain] : [])];
   if (spec.api_listener === undefined && chains.length === 0)
@@ -156,14 +159,14 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc", told?
   const managers = api === undefined ? chains.flatMap((chain) => managerOf(chain) ?? []) : [apiManager(api, findings)];
   if (profile === "grpc") checkForGrpc(spec, chains, managers, findings);
   const [manager] = managers;
-  const http = manager === undefined || inbound ? undefined : outboundHttp(manager, bytes, profile, findings);
+  const http = manager === undefined || inbound ? undefined : outboundHttp(manager, name, sent, profile, findings);
   if (inbound) for (const each of managers) checkSource(each, findings);
   const ports = inbound ? inboundPorts(spec, findings) : NONE;
   const tcp = inbound ? NONE : chains.flatMap(tcpClusters);
   const telemetry = profile === "grpc" || manager === undefined ? undefined : listenerTelemetry(manager, findings);
   findings.end();
   return {
-    name: knownText(name, told),
+    name,
     kind: api !== undefined ? "api" : inbound ? "inbound" : "outbound",
     address,
     port,
@@ -172,7 +175,6 @@ export function readListener(bytes: Uint8Array, profile: "envoy" | "grpc", told?
     byServerName: chains.some(({ filter_chain_match }) => (filter_chain_match?.server_names ?? []).length > 0),
     inbound: ports,
     telemetry,
-    bytes,
     notices: findings.notices,
   };
 }
@@ -207,7 +209,8 @@ function apiManager(any: AnyMessage, findings: Findings): HttpManager {
 
 function outboundHttp(
   manager: HttpManager,
-  bytes: Uint8Array,
+  name: string,
+  sent: SentBytes,
   profile: "envoy" | "grpc",
   findings: Findings,
 ): OutboundHttp {
@@ -218,12 +221,20 @@ function outboundHttp(
     if (rds.config_source?.ads === undefined && rds.config_source?.self === undefined) {
       findings.fault("rds.config_source is neither ads nor self");
     }
-    return { routeName: rds.route_config_name ?? "", inline: undefined, maxStreamMs };
+    return { routeName: knownText(rds.route_config_name ?? "", name), inline: undefined, maxStreamMs };
   }
   if (route_config === undefined) findings.fault("no route specifier that is known here");
-  const [written] = INLINE_TABLES.flatMap((path) => wireParts(bytes, path));
-  const inline = written && readRouteConfiguration(written, firstText(written), profile);
+  const table = { read: () => inlineTable(sent.read()) ?? NOTHING };
+  const written = inlineTable(sent.read());
+  const inline =
+    written && readRouteConfiguration(written, firstText(written), profile, { sent: table, before: undefined });
   return { routeName: "", inline, maxStreamMs };
+}
+
+const NOTHING = new Uint8Array();
+
+function inlineTable(bytes: Uint8Array): Uint8Array | undefined {
+  return INLINE_TABLES.flatMap((path) => wireParts(bytes, path))[0];
 }
 
 /** gRFC A39. What is passed over on the way out is said by name; what is required and unknown refuses a gRPC listener. */

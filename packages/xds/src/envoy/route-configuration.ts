@@ -2,7 +2,7 @@
 
 import { firstText } from "../client/first-text.js";
 import { NONE } from "../client/none.js";
-import type { ResourceType } from "../client/watch.js";
+import type { KnownOfResource, ResourceType } from "../client/watch.js";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import type { PerFilterConfig } from "./per-filter.js";
 import { Findings, known } from "./refusal.js";
@@ -97,18 +97,13 @@ function longestFirst(patterns: Pattern[]): readonly Pattern[] {
   return patterns.length === 0 ? NONE : patterns.sort((a, b) => b[0].length - a[0].length);
 }
 
-/** One per feed: hosts of the table before whose bytes are the same are taken over. */
+/** Hosts of the table before whose bytes are the same are taken over. */
 export function routeConfigurationType(timeouts: RouteContext["timeouts"]): ResourceType<RouteConfiguration> {
-  const last = new Map<string, WeakRef<RouteConfiguration>>();
   return {
     url: ROUTE_CONFIGURATION,
     wholeState: false,
     nameOf: firstText,
-    decode(bytes, name) {
-      const table = readRouteConfiguration(bytes, name, timeouts, last.get(name)?.deref());
-      last.set(name, new WeakRef(table));
-      return table;
-    },
+    decode: (bytes, name, known) => readRouteConfiguration(bytes, name, timeouts, known),
     same: (a, b) => a.table === b.table && a.hosts.length === b.hosts.length && sameHosts(a, b),
   };
 }
@@ -124,7 +119,7 @@ export function readRouteConfiguration(
   bytes: Uint8Array,
   name: string,
   timeouts: RouteContext["timeouts"],
-  previous?: RouteConfiguration,
+  { sent, before: previous }: KnownOfResource<RouteConfiguration> = { sent: { read: () => bytes }, before: undefined },
 ): RouteConfiguration {
   const { hosts: parts, rest } = splitHosts(bytes);
   const findings = new Findings();
@@ -133,9 +128,10 @@ export function readRouteConfiguration(
   const table = tableContext(spec, timeouts, findings, previous);
   const before = new Map(previous?.hosts.map((host) => [host.name, host]));
   let looks = MOST_CHECKED;
-  const hosts = parts.map((part) => {
+  const hosts = parts.map(({ at, bytes: part }) => {
     const old = before.get(firstText(part)); // a virtual host has its name in the same field
-    return old?.isSame(part, table) ? old : new HostBytes(part, table, looks-- > 0 ? findings : undefined);
+    if (old?.isSame(part, table)) return old;
+    return new HostBytes({ sent, at, name }, table, looks-- > 0 ? findings : undefined);
   });
   const made = new RouteConfiguration(name, hosts, table, findings);
   findings.end();
@@ -165,16 +161,22 @@ const PLAIN: Readonly<Record<RouteContext["timeouts"], TableContext>> = {
   grpc: { headers: NO_HEADERS, filters: undefined, timeouts: "grpc" },
 };
 
+interface HostPart {
+  /** Where its length stands in the table. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Virtual hosts as they came, and all the rest of the message. */
-function splitHosts(bytes: Uint8Array): { readonly hosts: readonly Uint8Array[]; readonly rest: Uint8Array } {
+function splitHosts(bytes: Uint8Array): { readonly hosts: readonly HostPart[]; readonly rest: Uint8Array } {
   const reader = new WireReader(bytes);
-  const hosts: Uint8Array[] = [];
+  const hosts: HostPart[] = [];
   const rest: Uint8Array[] = [];
   while (!reader.done) {
     const from = reader.position;
     const tag = reader.tag();
     if (tag >>> 3 === VIRTUAL_HOSTS && (tag & 7) === LENGTH) {
-      hosts.push(reader.part());
+      hosts.push({ at: reader.position, bytes: reader.part() });
       continue;
     }
     reader.skip(tag & 7);

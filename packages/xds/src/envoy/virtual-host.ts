@@ -3,6 +3,8 @@
 import { messageOf } from "@inmesh/core";
 import type { Service, VirtualHost } from "@inmesh/model";
 import { createRouteFinder, type IndexedRoute } from "@inmesh/model/internal";
+import { knownText } from "../client/known-text.js";
+import type { SentBytes } from "../client/watch.js";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import { mergeHeaderOps } from "./header-ops.js";
 import type { PerFilterConfig } from "./per-filter.js";
@@ -37,6 +39,16 @@ const READ = known(
 
 const MESSAGE = "envoy.config.route.v3.VirtualHost";
 
+/** Where a virtual host is. */
+export interface HostPlace {
+  /** Of its route table. */
+  readonly sent: SentBytes;
+  /** Where its length stands in that. */
+  readonly at: number;
+  /** Of its route table: a table of one host often has that host's. */
+  readonly name: string;
+}
+
 /** Levels above a virtual host. */
 export interface TableContext {
   readonly headers: RouteContext["headers"];
@@ -47,21 +59,23 @@ export interface TableContext {
 export class HostBytes {
   readonly name: string;
   readonly domains: readonly string[];
-  /** Part of the bytes of its route table. */
-  readonly bytes: Uint8Array;
   /** What of it is not honoured, by name, as far as it was looked at. */
   readonly notices: readonly string[];
+  readonly #sent: SentBytes;
+  readonly #at: number;
   readonly #table: TableContext;
   readonly #isChecked: boolean;
   /** By port and length of streams; none before the first request. */
   #routes: Map<string, readonly IndexedRoute[]> | undefined;
 
   /** @param findings absent: it is looked at when the first request asks for it */
-  constructor(bytes: Uint8Array, table: TableContext, findings: Findings | undefined) {
+  constructor(place: HostPlace, table: TableContext, findings: Findings | undefined) {
+    this.#sent = place.sent;
+    this.#at = place.at;
+    const { bytes } = this;
     const { name, domains } = readNames(bytes);
-    this.name = name;
+    this.name = knownText(name, place.name);
     this.domains = domains;
-    this.bytes = bytes;
     this.#table = table;
     this.#isChecked = findings !== undefined;
     const own = new Findings();
@@ -70,6 +84,10 @@ export class HostBytes {
       findings.adopt(own);
     }
     this.notices = own.notices;
+  }
+
+  get bytes(): Uint8Array {
+    return new WireReader(this.#sent.read(), this.#at).part();
   }
 
   /** The same bytes under the same levels above. */
@@ -126,8 +144,11 @@ function readNames(bytes: Uint8Array): { readonly name: string; readonly domains
     else if (tag === DOMAINS) domains.push(reader.string().toLowerCase());
     else reader.skip(tag & 7);
   }
+  if (domains.length === 1 && domains[0] === "*") return { name, domains: ANYBODY };
   return { name, domains: domains.slice() }; // a list that grew has room for sixteen more
 }
+
+const ANYBODY: readonly string[] = Object.freeze(["*"]);
 
 interface Place {
   readonly table: TableContext;

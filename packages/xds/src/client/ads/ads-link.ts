@@ -158,7 +158,7 @@ export class AdsLink {
     const { wanted, type } = cache;
     // The last name of such a type stays with the server: see SotwSession.
     if (!type.wholeState || wanted.all || wanted.names.size > 0) cache.forgetUnwanted();
-    const open = asked.filter((name) => cache.entry(name)?.bytes === undefined);
+    const open = asked.filter((name) => cache.entry(name)?.sent === undefined);
     if (open.length === 0) return;
     const { patienceMs, silenceIsAbsence } = this.#options;
     this.#after(attempt, patienceMs, () => cache.giveUp(open, patienceMs, silenceIsAbsence));

@@ -69,7 +69,8 @@ export class Authority {
       return known as unknown as TypeCache<Value>; // of that very type
     }
     const { clock, servers } = this.#options;
-    const cache = new TypeCache(type, { clock, failOnDataErrors: servers[0]?.failOnDataErrors === true });
+    const failOnDataErrors = servers[0]?.failOnDataErrors === true;
+    const cache = new TypeCache(type, { clock, failOnDataErrors, knownName: (name) => this.#knownName(name) });
     this.#caches.set(type.url, cache as unknown as TypeCache);
     return cache;
   }
@@ -110,6 +111,15 @@ export class Authority {
     this.#grace?.cancel();
     for (const link of this.#links) link.close();
     for (const cache of this.#caches.values()) cache.close();
+  }
+
+  /** Of any type. */
+  #knownName(name: string): string | undefined {
+    for (const cache of this.#caches.values()) {
+      const entry = cache.entry(name);
+      if (entry !== undefined) return entry.name;
+    }
+    return undefined;
   }
 
   #want<Value>(cache: TypeCache<Value>, name: string): void {

@@ -5,7 +5,7 @@
 
 import { messageOf } from "@inmesh/core";
 import type { AdsAnswer, SentResource, SentResources } from "../ads/messages.js";
-import { sameBytes } from "./entry.js";
+import { ownVersion, type Shelved } from "./byte-shelf.js";
 import type { TypeCache } from "./type-cache.js";
 
 interface Found {
@@ -17,8 +17,8 @@ export type Finding<Value> =
   | (Found & { readonly kind: "alive" })
   | (Found & { readonly kind: "same"; readonly version: string })
   /** Other bytes of the same meaning. */
-  | (Found & { readonly kind: "alike"; readonly version: string; readonly bytes: Uint8Array })
-  | (Found & { readonly kind: "changed"; readonly version: string; readonly bytes: Uint8Array; readonly value: Value });
+  | (Found & { readonly kind: "alike"; readonly sent: Shelved })
+  | (Found & { readonly kind: "changed"; readonly sent: Shelved; readonly value: Value });
 
 export interface ReadProblem {
   /** Undefined where it has none that can be read. */
@@ -39,12 +39,14 @@ export class AnswerReader<Value> {
   readonly isComplete: boolean;
   readonly #cache: TypeCache<Value>;
   readonly #resources: SentResources;
+  readonly #version: string;
   readonly #seen = new Set<string>();
   #next = 0;
 
-  constructor(cache: TypeCache<Value>, { resources }: AdsAnswer, isComplete: boolean) {
+  constructor(cache: TypeCache<Value>, { resources, version }: AdsAnswer, isComplete: boolean) {
     this.#cache = cache;
     this.#resources = resources;
+    this.#version = version;
     this.isComplete = isComplete;
   }
 
@@ -108,26 +110,29 @@ export class AnswerReader<Value> {
     }
   }
 
-  #read(sent: string, { value, version, ttlMs }: SentResource): void {
-    const entry = this.#cache.entry(sent);
-    const name = entry?.name ?? sent; // one text for as long as it is known, and not one more for each answer
+  #read(sentName: string, { value, version, ttlMs }: SentResource): void {
+    const cache = this.#cache;
+    const entry = cache.entry(sentName);
+    const name = cache.nameOf(sentName); // one text for as long as it is known, and not one more for each answer
+    const refused = entry?.trouble?.refusal?.bytes;
     if (value === undefined) {
       this.findings.push({ kind: "alive", name, ttlMs });
-    } else if (sameBytes(entry?.bytes, value)) {
+    } else if (entry?.sent?.equals(value)) {
       this.findings.push({ kind: "same", name, version, ttlMs });
-    } else if (sameBytes(entry?.refused, value)) {
-      this.problems.push({ name, text: entry?.error ?? "refused", bytes: entry?.refused, version });
+    } else if (refused !== undefined && Buffer.compare(refused, value) === 0) {
+      this.problems.push({ name, text: entry?.trouble?.error ?? "refused", bytes: refused, version });
     } else {
-      const { type, shelf } = this.#cache;
-      const bytes = shelf.copy(value);
+      const { type, shelf } = cache;
+      const sent = shelf.keep(value, ownVersion(version, this.#version));
+      const bytes = sent.read();
+      const before = entry?.sent === undefined ? undefined : entry.value;
       try {
-        const decoded = type.decode(bytes, name);
-        const before = entry?.bytes === undefined ? undefined : entry.value;
+        const decoded = type.decode(bytes, name, { sent, before });
         const alike = before !== undefined && (type.same?.(before, decoded) ?? false);
-        if (alike) this.findings.push({ kind: "alike", name, version, ttlMs, bytes });
-        else this.findings.push({ kind: "changed", name, version, ttlMs, bytes, value: decoded });
+        if (alike) this.findings.push({ kind: "alike", name, ttlMs, sent });
+        else this.findings.push({ kind: "changed", name, ttlMs, sent, value: decoded });
       } catch (error) {
-        this.problems.push({ name, text: messageOf(error), bytes, version });
+        this.problems.push({ name, text: messageOf(error), bytes: new Uint8Array(bytes), version });
       }
     }
   }

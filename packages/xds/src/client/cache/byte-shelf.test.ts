@@ -1,23 +1,62 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { ByteShelf } from "./byte-shelf.js";
 
+const filled = (length: number, value = 0) => new Uint8Array(length).fill(value);
+const hash = (text: string) => createHash("sha256").update(text).digest("hex");
+
 describe("ByteShelf", () => {
-  it.each([1, 100, 512, 513, 5_000])("keeps copies of %s bytes as they were, whatever comes after them", (length) => {
+  it.each([0, 1, 100, 127, 128, 512, 513, 5_000])(
+    "keeps %s bytes as they were, whatever comes after them",
+    (length) => {
+      const shelf = new ByteShelf();
+      const sent = Array.from({ length: 50 }, (_, index) => filled(length, index));
+      const kept = sent.map((bytes, index) => shelf.keep(bytes, String(index)));
+      for (const bytes of sent) bytes.fill(255); // the answer is somebody else's again
+      expect(kept.map((each) => each.read())).toEqual(sent.map((_, index) => filled(length, index)));
+      expect(kept.map(({ version }) => version)).toEqual(sent.map((_, index) => String(index)));
+      expect(kept.map((each) => each.equals(filled(length, 7)))).toEqual(sent.map((_, at) => at === 7 || length === 0));
+    },
+  );
+
+  it.each([
+    undefined,
+    "",
+    "0",
+    "42",
+    "ab",
+    "AB",
+    "abc",
+    "é",
+    "2026-11-28T10:00:00Z/34",
+    hash("a"),
+    hash("b").toUpperCase(),
+  ])("gives back the version %s", (version) => {
+    const kept = new ByteShelf().keep(filled(3, 1), version);
+    expect([kept.version, kept.read()]).toEqual([version, filled(3, 1)]);
+  });
+
+  it("has the same bytes under another version, and their neighbours as they were", () => {
     const shelf = new ByteShelf();
-    const sent = Array.from({ length: 50 }, (_, index) => new Uint8Array(length).fill(index));
-    const kept = sent.map((bytes) => shelf.copy(bytes));
-    for (const bytes of sent) bytes.fill(255); // the answer is somebody else's again
-    expect(kept).toEqual(sent.map((_, index) => new Uint8Array(length).fill(index)));
+    const kept = Array.from({ length: 30 }, (_, index) => shelf.keep(filled(60, index), hash(String(index))));
+    for (const [index, each] of kept.entries()) if (index % 2 === 0) shelf.rename(each, `now ${index}`);
+    expect(kept.map((each) => each.read())).toEqual(kept.map((_, index) => filled(60, index)));
+    const versions = kept.map((_, index) => (index % 2 === 0 ? `now ${index}` : hash(String(index))));
+    expect(kept.map(({ version }) => version)).toEqual(versions);
+  });
+
+  it("writes nothing for a version that is the same", () => {
+    const shelf = new ByteShelf();
+    const kept = shelf.keep(filled(60), hash("a"));
+    const { byteOffset } = kept.read();
+    shelf.rename(kept, hash("a"));
+    expect(kept.read().byteOffset).toBe(byteOffset);
   });
 
   it("puts small ones side by side, in buffers that no big one keeps", () => {
     const shelf = new ByteShelf();
     const buffers = (length: number) =>
-      new Set(Array.from({ length: 16 }, () => shelf.copy(new Uint8Array(length)).buffer)).size;
-    expect([buffers(128), buffers(4_096)]).toEqual([1, 16]);
-  });
-
-  it("copies nothing as nothing", () => {
-    expect(new ByteShelf().copy(new Uint8Array(0))).toEqual(new Uint8Array(0));
+      new Set(Array.from({ length: 15 }, () => shelf.keep(filled(length), undefined).read().buffer)).size;
+    expect([buffers(128), buffers(4_096)]).toEqual([1, 15]);
   });
 });

@@ -1,64 +1,81 @@
-/** One resource of one type, as far as the process knows it. */
+/** One resource of one type, as far as the process knows it. Of thousands nearly all are well: what tells of trouble lies apart. */
 
-import type { Timer } from "@inmesh/core";
 import type { ResourceState, ResourceStatus } from "../watch.js";
+import type { Shelved } from "./byte-shelf.js";
 
 export interface Entry<Value> {
+  /** One text for as long as it is known. */
   readonly name: string;
   state: ResourceState;
-  /** Of the last good bytes. */
-  version: string;
-  /** The last good ones, a copy: a part of it would keep the whole answer in memory. */
-  bytes: Uint8Array | undefined;
-  /** Has a meaning only while `bytes` are there. */
+  /** The last good bytes, and their own version. */
+  sent: Shelved | undefined;
+  /** Has a meaning only while `sent` is there. */
   value: Value | undefined;
-  /** Bytes that were refused last, so that the same ones cost nothing. */
-  refused: Uint8Array | undefined;
-  /** Of the answer that held them, and wall ms of it. */
-  refusedVersion: string;
-  refusedAt: number;
   /** Of the answer that held the last good bytes: where resources have no versions of their own, all there is. */
   answerVersion: string;
-  error: string | undefined;
-  /** Wall ms. */
-  updatedAt: number;
-  ttl: Timer | undefined;
+  /** Of the last good ones. */
+  updated: Moment;
+  trouble: Trouble | undefined;
 }
+
+/** One object for all that came with one answer: a number for each would be an object, too. */
+export interface Moment {
+  /** Wall ms. */
+  readonly at: number;
+}
+
+/** Undefined: not that. */
+export interface Trouble {
+  /** What is wrong now. */
+  readonly error: string | undefined;
+  /** What was refused last. */
+  readonly refusal: Refusal | undefined;
+}
+
+export interface Refusal {
+  /** So that the same ones cost nothing. Absent where the same name came twice. */
+  readonly bytes: Uint8Array | undefined;
+  /** Of the answer that held them, or their own. */
+  readonly version: string;
+  /** Wall ms. */
+  readonly at: number;
+}
+
+const NEVER: Moment = { at: 0 };
 
 export function emptyEntry<Value>(name: string): Entry<Value> {
   return {
     name,
     state: "REQUESTED",
-    version: "",
-    bytes: undefined,
+    sent: undefined,
     value: undefined,
-    refused: undefined,
-    refusedVersion: "",
-    refusedAt: 0,
     answerVersion: "",
-    error: undefined,
-    updatedAt: 0,
-    ttl: undefined,
+    updated: NEVER,
+    trouble: undefined,
   };
 }
 
+/** The refusal before it stays known. */
+export function tellError(entry: Entry<unknown>, state: ResourceState, error: string): void {
+  entry.state = state;
+  entry.trouble = { error, refusal: entry.trouble?.refusal };
+}
+
 export function entryStatus(url: string, entry: Entry<unknown>): ResourceStatus {
-  const { name, state, version, answerVersion, bytes, error, updatedAt, refused, refusedVersion, refusedAt } = entry;
+  const { name, state, sent, answerVersion, updated, trouble } = entry;
+  const { error, refusal } = trouble ?? {};
   return {
     url,
     name,
     state,
-    version: version || answerVersion,
-    updatedAt,
-    ...(state === "NACKED" && {
-      refused: { version: refusedVersion, at: refusedAt, ...(refused === undefined ? {} : { bytes: refused }) },
-    }),
-    ...(bytes === undefined ? {} : { bytes }),
+    version: sent?.version || answerVersion,
+    updatedAt: updated.at,
+    ...(state === "NACKED" && refusal !== undefined && { refused: refusedOf(refusal) }),
+    ...(sent === undefined ? {} : { bytes: sent.read() }),
     ...(error === undefined ? {} : { error }),
   };
 }
 
-/** Costs a fraction of reading them. */
-export function sameBytes(one: Uint8Array | undefined, other: Uint8Array): boolean {
-  return one !== undefined && one.length === other.length && Buffer.compare(one, other) === 0;
+function refusedOf({ version, at, bytes }: Refusal): NonNullable<ResourceStatus["refused"]> {
+  return { version, at, ...(bytes === undefined ? {} : { bytes }) };
 }

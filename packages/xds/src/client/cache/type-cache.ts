@@ -1,17 +1,19 @@
 /** All resources of one type from one authority: who wants them, what is known of each, and what an answer changes. */
 
-import type { Clock } from "@inmesh/core";
+import type { Clock, Timer } from "@inmesh/core";
 import type { AdsAnswer, SentError } from "../ads/messages.js";
 import type { ResourceChanges, ResourceType } from "../watch.js";
 import type { AnswerReader, Finding } from "./answer-reader.js";
-import { ByteShelf } from "./byte-shelf.js";
-import { type Entry, emptyEntry } from "./entry.js";
+import { ByteShelf, ownVersion } from "./byte-shelf.js";
+import { type Entry, emptyEntry, type Moment, type Refusal, tellError } from "./entry.js";
 import { WantedNames } from "./wanted-names.js";
 
 export interface TypeCacheOptions {
   readonly clock: Clock;
   /** Of servers that say so (gRFC A88): what is refused or denied is gone too, where it stays in use otherwise. */
   readonly failOnDataErrors: boolean;
+  /** The very text of a name that is kept anyway: a service's resources of all types are often called the same. */
+  readonly knownName: (name: string) => string | undefined;
 }
 
 export interface Watcher<Value> {
@@ -35,6 +37,8 @@ export class TypeCache<Value = unknown> {
   readonly shelf = new ByteShelf();
   readonly #options: TypeCacheOptions;
   readonly #entries = new Map<string, Entry<Value>>();
+  /** Of those that do not live until further notice. */
+  readonly #lifetimes = new Map<string, Timer>();
   readonly #watchers = new Set<Watcher<Value>>();
   /** Watchers of everything that know that the server has answered. */
   readonly #informed = new WeakSet<Watcher<Value>>();
@@ -59,6 +63,11 @@ export class TypeCache<Value = unknown> {
     return this.#entries.get(name);
   }
 
+  /** The text that a name is kept by, if it is. */
+  nameOf(name: string): string {
+    return this.#entries.get(name)?.name ?? this.#options.knownName(name) ?? name;
+  }
+
   entries(): IterableIterator<Entry<Value>> {
     return this.#entries.values();
   }
@@ -77,7 +86,15 @@ export class TypeCache<Value = unknown> {
 
   /** A name that is asked for from now on. */
   expect(name: string): void {
-    if (!this.#entries.has(name)) this.#entries.set(name, emptyEntry(name));
+    this.#entryOf(name);
+  }
+
+  #entryOf(name: string): Entry<Value> {
+    const known = this.#entries.get(name);
+    if (known !== undefined) return known;
+    const entry = emptyEntry<Value>(this.nameOf(name));
+    this.#entries.set(entry.name, entry);
+    return entry;
   }
 
   /** Forgets what nobody wants any more, and the server has been told so. */
@@ -88,7 +105,9 @@ export class TypeCache<Value = unknown> {
   /** Versions of what is held, by name, as a new stream is told. */
   heldVersions(): Map<string, string> {
     const held = new Map<string, string>();
-    for (const { name, bytes, version } of this.#entries.values()) if (bytes !== undefined) held.set(name, version);
+    for (const { name, sent, answerVersion } of this.#entries.values()) {
+      if (sent !== undefined) held.set(name, sent.version ?? answerVersion);
+    }
     return held;
   }
 
@@ -98,7 +117,7 @@ export class TypeCache<Value = unknown> {
     for (const name of names ?? this.#entries.keys()) {
       const entry = this.#entries.get(name);
       if (entry === undefined) continue;
-      if (entry.bytes !== undefined)
+      if (entry.sent !== undefined)
         changes.changed.set(name, entry.value as Value); // bytes are there, so it was read
       else if (entry.state === "DOES_NOT_EXIST" || entry.state === "TIMEOUT") changes.removed.add(name);
     }
@@ -108,21 +127,23 @@ export class TypeCache<Value = unknown> {
   /** Takes over what was read. Watchers are told by `tell`, after the server was answered. */
   commit({ findings, problems, isComplete }: AnswerReader<Value>, answer: AdsAnswer): ResourceChanges<Value> {
     const changes = new Changes<Value>();
+    const now = { at: this.#options.clock.wallTime() };
     this.isAnswered = true;
-    for (const finding of findings) this.#take(finding, answer.version, changes);
+    for (const finding of findings) this.#take(finding, answer.version, now, changes);
     for (const name of answer.removed) this.#remove(name, "the server says that there is none", changes);
     for (const error of answer.errors) this.#fail(error, changes);
     // Whatever could not be named may be one of those that seem to be missing.
     if (this.type.wholeState && isComplete && !problems.some(({ name }) => name === undefined)) {
       const present = new Set(findings.map(({ name }) => name));
-      for (const { name, bytes } of this.#entries.values()) {
-        if (bytes !== undefined && !present.has(name) && !problems.some((problem) => problem.name === name)) {
+      for (const { name, sent } of this.#entries.values()) {
+        if (sent !== undefined && !present.has(name) && !problems.some((problem) => problem.name === name)) {
           this.#remove(name, "it is not among those that the server has", changes);
         }
       }
     }
     for (const { name, text, bytes, version } of problems) {
-      if (name !== undefined) this.#refuse(name, { text, bytes, version: version || answer.version }, changes);
+      const refusal = { bytes, version: version || answer.version, at: now.at };
+      if (name !== undefined) this.#refuse(name, text, refusal, changes);
     }
     return changes;
   }
@@ -133,8 +154,7 @@ export class TypeCache<Value = unknown> {
     for (const name of names) {
       const entry = this.#entries.get(name);
       if (entry === undefined || !isUnanswered(entry)) continue;
-      entry.state = "TIMEOUT";
-      entry.error ??= `no answer in ${afterMs / 1_000} s`;
+      tellError(entry, "TIMEOUT", entry.trouble?.error ?? `no answer in ${afterMs / 1_000} s`);
       if (told) changes.removed.add(name);
     }
     this.tell(changes);
@@ -157,53 +177,50 @@ export class TypeCache<Value = unknown> {
   }
 
   close(): void {
-    for (const entry of this.#entries.values()) entry.ttl?.cancel();
+    for (const timer of this.#lifetimes.values()) timer.cancel();
+    this.#lifetimes.clear();
     this.#entries.clear();
     this.#watchers.clear();
   }
 
-  #take(finding: Finding<Value>, answerVersion: string, changes: Changes<Value>): void {
-    const { name, ttlMs, kind } = finding;
-    const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
-    this.#entries.set(name, entry);
-    entry.ttl?.cancel();
-    entry.ttl = ttlMs === undefined ? undefined : this.#options.clock.after(ttlMs, () => this.#expire(name));
+  #take(finding: Finding<Value>, answerVersion: string, now: Moment, changes: Changes<Value>): void {
+    const { ttlMs, kind } = finding;
+    const entry = this.#entryOf(finding.name);
+    const { name } = entry;
+    this.#endLifetime(name);
+    if (ttlMs !== undefined)
+      this.#lifetimes.set(
+        name,
+        this.#options.clock.after(ttlMs, () => this.#expire(name)),
+      );
     if (kind === "alive") return;
     entry.state = "ACKED";
-    entry.version = finding.version;
     entry.answerVersion = answerVersion;
-    entry.error = undefined;
-    entry.refused = undefined;
-    if (kind === "same") return;
-    entry.bytes = finding.bytes;
-    entry.updatedAt = this.#options.clock.wallTime();
+    entry.trouble = undefined;
+    if (kind === "same") {
+      if (entry.sent !== undefined) this.shelf.rename(entry.sent, ownVersion(finding.version, answerVersion));
+      return;
+    }
+    entry.sent = finding.sent;
+    entry.updated = now;
     if (kind === "alike") return;
     entry.value = finding.value;
     changes.changed.set(name, finding.value);
   }
 
-  #refuse(
-    name: string,
-    { text, bytes, version }: { text: string; bytes: Uint8Array | undefined; version: string },
-    changes: Changes<Value>,
-  ): void {
-    const entry = this.#entries.get(name) ?? emptyEntry<Value>(name);
-    this.#entries.set(name, entry);
-    if (entry.bytes !== undefined && this.#options.failOnDataErrors) drop(entry, changes);
+  #refuse(name: string, error: string, refusal: Refusal, changes: Changes<Value>): void {
+    const entry = this.#entryOf(name);
+    if (entry.sent !== undefined && this.#options.failOnDataErrors) this.#drop(entry, changes);
     entry.state = "NACKED";
-    entry.error = text;
-    entry.refused = bytes;
-    entry.refusedVersion = version;
-    entry.refusedAt = this.#options.clock.wallTime();
+    entry.trouble = { error, refusal };
   }
 
   #fail({ name, problem }: SentError, changes: Changes<Value>): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return; // of something that nobody asked for
     const final = FINAL_CODES.has(problem.code);
-    if (entry.bytes === undefined ? final : final && this.#options.failOnDataErrors) drop(entry, changes);
-    entry.state = "RECEIVED_ERROR";
-    entry.error = problem.message === "" ? `the server answered with status ${problem.code}` : problem.message;
+    if (entry.sent === undefined ? final : final && this.#options.failOnDataErrors) this.#drop(entry, changes);
+    tellError(entry, "RECEIVED_ERROR", problem.message || `the server answered with status ${problem.code}`);
   }
 
   #expire(name: string): void {
@@ -215,15 +232,29 @@ export class TypeCache<Value = unknown> {
   #remove(name: string, text: string, changes: Changes<Value>): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
-    drop(entry, changes);
-    entry.state = "DOES_NOT_EXIST";
-    entry.error = text;
+    this.#drop(entry, changes);
+    tellError(entry, "DOES_NOT_EXIST", text);
     if (this.wanted.all && !this.wanted.names.has(name)) this.#forget(entry);
   }
 
-  #forget(entry: Entry<Value>): void {
-    entry.ttl?.cancel();
-    this.#entries.delete(entry.name);
+  /** The version of what was good last goes on being shown. */
+  #drop(entry: Entry<Value>, changes: Changes<Value>): void {
+    this.#endLifetime(entry.name);
+    entry.answerVersion = entry.sent?.version || entry.answerVersion;
+    entry.sent = undefined;
+    entry.value = undefined;
+    changes.changed.delete(entry.name);
+    changes.removed.add(entry.name);
+  }
+
+  #forget({ name }: Entry<Value>): void {
+    this.#endLifetime(name);
+    this.#entries.delete(name);
+  }
+
+  #endLifetime(name: string): void {
+    this.#lifetimes.get(name)?.cancel();
+    this.#lifetimes.delete(name);
   }
 }
 
@@ -232,17 +263,8 @@ class Changes<Value> implements ResourceChanges<Value> {
   readonly removed = new Set<string>();
 }
 
-function drop<Value>(entry: Entry<Value>, changes: Changes<Value>): void {
-  entry.ttl?.cancel();
-  entry.ttl = undefined;
-  entry.bytes = undefined;
-  entry.value = undefined;
-  changes.changed.delete(entry.name);
-  changes.removed.add(entry.name);
-}
-
-function isUnanswered({ state, bytes }: Entry<unknown>): boolean {
-  return bytes === undefined && (state === "REQUESTED" || state === "NACKED" || state === "RECEIVED_ERROR");
+function isUnanswered({ state, sent }: Entry<unknown>): boolean {
+  return sent === undefined && (state === "REQUESTED" || state === "NACKED" || state === "RECEIVED_ERROR");
 }
 
 function restricted<Value>(changes: ResourceChanges<Value>, names: ReadonlySet<string>): ResourceChanges<Value> {
