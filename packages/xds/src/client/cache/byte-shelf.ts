@@ -1,24 +1,32 @@
 /**
- * Copies of small resources, side by side in one buffer: with a buffer of its own one of a hundred bytes takes three times as
- * much, and a view of the buffer for each takes as much again, so what is kept of one is where it begins. Its version stands
- * before it. A buffer stays until the last piece in it is replaced, so it is small and takes small pieces only.
+ * Copies of small resources, packed and side by side in one buffer: with a buffer of its own one of a hundred bytes takes three
+ * times as much, and a view of the buffer for each takes as much again, so what is kept of one is where it begins. Its version
+ * stands before it. A buffer stays until the last piece in it is replaced, so it is small and takes small pieces only.
  */
 
 import { LENGTH, WireReader } from "../../proto/wire-reader.js";
 import { WireWriter } from "../../proto/wire-writer.js";
 import type { SentBytes } from "../watch.js";
+import { type Dictionary, LARGEST_PACKED, Packer, unpack } from "./packer.js";
 
 const SHELF_BYTES = 2_048;
 /** Bigger ones have a buffer of their own. */
 const LARGEST = 512;
 
+/** A buffer, and what pieces in it refer to. */
+interface Shelf {
+  readonly bytes: Uint8Array;
+  readonly dictionary: Dictionary;
+}
+
 interface Place {
-  readonly buffer: Uint8Array;
+  readonly shelf: Shelf;
   readonly at: number;
 }
 
 export class ByteShelf {
-  #shelf = new Uint8Array(0);
+  readonly #packer = new Packer();
+  #shelf: Shelf | undefined;
   #used = 0;
 
   /** @param version its own; undefined: it has none but that of the answer */
@@ -32,38 +40,50 @@ export class ByteShelf {
   }
 
   #place(bytes: Uint8Array, version: string | undefined): Place {
-    const writer = new WireWriter(bytes.length + 80);
-    const piece = writeVersion(writer, version).part(bytes).finish();
+    const writer = new WireWriter(128);
+    writeVersion(writer, version);
+    if (bytes.length > LARGEST_PACKED) writer.varint(AS_IT_IS).raw(bytes);
+    else writer.varint(bytes.length + 1).raw(this.#packer.pack(bytes));
+    const piece = writer.finish();
     const { length } = piece;
-    if (length > LARGEST) return { buffer: piece.slice(), at: 0 };
-    if (this.#used + length > this.#shelf.length) {
-      this.#shelf = new Uint8Array(SHELF_BYTES);
+    const { dictionary } = this.#packer;
+    if (length > LARGEST) return { shelf: { bytes: piece.slice(), dictionary }, at: 0 };
+    if (this.#shelf?.dictionary !== dictionary || this.#used + length > SHELF_BYTES) {
+      this.#shelf = { bytes: new Uint8Array(SHELF_BYTES), dictionary };
       this.#used = 0;
     }
     const at = this.#used;
     this.#used += length;
-    this.#shelf.set(piece, at);
-    return { buffer: this.#shelf, at };
+    this.#shelf.bytes.set(piece, at);
+    return { shelf: this.#shelf, at };
   }
 }
 
+/** Stands where the length of a packed piece does, plus one. */
+const AS_IT_IS = 0;
+
 /** Bytes and their version, wherever they stand. */
 export class Shelved implements SentBytes {
-  #buffer: Uint8Array;
+  #shelf: Shelf;
   #at: number;
 
-  constructor({ buffer, at }: Place) {
-    this.#buffer = buffer;
+  constructor({ shelf, at }: Place) {
+    this.#shelf = shelf;
     this.#at = at;
   }
 
   /** Its own; undefined: it has none but that of the answer. */
   get version(): string | undefined {
-    return readVersion(new WireReader(this.#buffer, this.#at));
+    return readVersion(new WireReader(this.#shelf.bytes, this.#at));
   }
 
   read(): Uint8Array {
-    return contentAt(this.#buffer, this.#at);
+    const { bytes, dictionary } = this.#shelf;
+    const reader = new WireReader(bytes, this.#at);
+    if (reader.varint() !== NO_VERSION) reader.skip(LENGTH);
+    const size = reader.varint();
+    const rest = bytes.subarray(reader.position);
+    return size === AS_IT_IS ? rest : unpack(rest, size - 1, dictionary);
   }
 
   /** Costs a fraction of reading what they mean. */
@@ -72,17 +92,10 @@ export class Shelved implements SentBytes {
   }
 
   /** The same is there now. */
-  move({ buffer, at }: Place): void {
-    this.#buffer = buffer;
+  move({ shelf, at }: Place): void {
+    this.#shelf = shelf;
     this.#at = at;
   }
-}
-
-/** Not a method of Shelved: an object whose class has private ones is 8 bytes larger. */
-function contentAt(buffer: Uint8Array, at: number): Uint8Array {
-  const reader = new WireReader(buffer, at);
-  if (reader.varint() !== NO_VERSION) reader.skip(LENGTH);
-  return reader.part();
 }
 
 /** @returns undefined: it is that of the answer, which is kept once for all that came with it */
@@ -95,11 +108,10 @@ const [NO_VERSION, TEXT, HEX] = [0, 1, 2];
 /** Many servers take a hash: as text it is twice as long. */
 const HASH = /^(?:[0-9a-f]{2})+$/;
 
-function writeVersion(writer: WireWriter, version: string | undefined): WireWriter {
-  if (version === undefined) return writer.varint(NO_VERSION);
-  return HASH.test(version)
-    ? writer.varint(HEX).part(Buffer.from(version, "hex"))
-    : writer.varint(TEXT).string(version);
+function writeVersion(writer: WireWriter, version: string | undefined): void {
+  if (version === undefined) writer.varint(NO_VERSION);
+  else if (HASH.test(version)) writer.varint(HEX).part(Buffer.from(version, "hex"));
+  else writer.varint(TEXT).string(version);
 }
 
 function readVersion(reader: WireReader): string | undefined {
