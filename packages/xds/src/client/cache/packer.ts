@@ -19,39 +19,41 @@ export const LARGEST_PACKED = 8_192;
 const [FIRST_BYTES, MOST_BYTES] = [1_024, 16_384];
 /** Packed to that part or less, a piece is like those in the dictionary; others come into it, where they are not kept twice. */
 const ALIKE = 4;
+/** As good as it gets: a name, and what stands around it. */
+const FEW_BYTES = 32;
 /** What is shorter is no shorter as a reference. */
 const SHORTEST = 5;
-const HASH_BITS = 11;
+const [HASH_BITS, SEEN_BITS] = [11, 9];
 /** Kinds of what a packed piece consists of: bytes of its own, bytes of the dictionary, and bytes that came before in itself. */
 const [OWN, OF_DICTIONARY, AGAIN] = [0, 1, 2];
 
 export class Packer {
   /** Another one once it is full. */
   dictionary: Dictionary = { bytes: new Uint8Array(0), length: 0 };
-  /** Where four bytes of that hash stand, plus one: in the dictionary, and in the piece that is packed. */
+  /** Where in the dictionary four bytes of that hash stand, plus one. */
   readonly #known = new Uint16Array(1 << HASH_BITS);
-  readonly #seen = new Uint16Array(1 << HASH_BITS);
 
   /** @param bytes at most LARGEST_PACKED. @returns to be unpacked with the dictionary that there is afterwards */
   pack(bytes: Uint8Array): Uint8Array {
     const packed = this.#written(bytes);
-    if (packed.length * ALIKE <= bytes.length || bytes.length < SHORTEST) return packed;
+    if (packed.length <= Math.max(FEW_BYTES, bytes.length / ALIKE)) return packed;
     this.#learn(bytes);
     return this.#written(bytes);
   }
 
   #written(bytes: Uint8Array): Uint8Array {
     const known = this.#known;
-    const seen = this.#seen.fill(0);
+    // The same of the piece itself, which is short.
+    const seen = new Uint16Array(1 << SEEN_BITS);
     const { bytes: source, length: end } = this.dictionary;
     const writer = new WireWriter();
     let [written, at] = [0, 0];
     while (at + SHORTEST <= bytes.length) {
       const hash = hashAt(bytes, at);
-      const [there, here] = [known[hash]! - 1, seen[hash]! - 1]; // of that size
+      const [there, here] = [known[hash]! - 1, seen[hash >>> (HASH_BITS - SEEN_BITS)]! - 1]; // of that size
       const most = there < 0 ? 0 : sameLength(source, there, end, bytes, at);
       const again = here < 0 ? 0 : sameLength(bytes, here, at, bytes, at);
-      seen[hash] = at + 1;
+      seen[hash >>> (HASH_BITS - SEEN_BITS)] = at + 1;
       const length = Math.max(most, again);
       if (length < SHORTEST) {
         at += 1;
