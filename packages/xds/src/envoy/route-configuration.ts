@@ -1,8 +1,9 @@
 /** RouteConfiguration: which virtual host an authority means. Hosts stay bytes until they are asked for. */
 
+import { getOrMake } from "@inmesh/model/internal";
 import { firstText } from "../client/first-text.js";
 import { NONE } from "../client/none.js";
-import type { KnownOfResource, ResourceType } from "../client/watch.js";
+import type { KnownOfResource, ResourceType, SentBytes } from "../client/watch.js";
 import { LENGTH, WireReader } from "../proto/wire-reader.js";
 import type { PerFilterConfig } from "./per-filter.js";
 import { Findings, known } from "./refusal.js";
@@ -127,11 +128,14 @@ export function readRouteConfiguration(
   findings.unread(spec, READ, "route_config");
   const table = tableContext(spec, timeouts, findings, previous);
   const before = new Map(previous?.hosts.map((host) => [host.name, host]));
+  // Of hosts that did not change the table may be an older one.
+  const opened = new Map<SentBytes, Uint8Array>();
+  const open = (each: SentBytes) => getOrMake(opened, each, () => each.read());
   let looks = MOST_CHECKED;
   const hosts = parts.map(({ at, bytes: part }) => {
     const old = before.get(firstText(part)); // a virtual host has its name in the same field
-    if (old?.isSame(part, table)) return old;
-    return new HostBytes({ sent, at, name }, table, looks-- > 0 ? findings : undefined);
+    if (old?.isSame(part, table, open)) return old;
+    return new HostBytes(part, { sent, at, name }, table, looks-- > 0 ? findings : undefined);
   });
   const made = new RouteConfiguration(name, hosts, table, findings);
   findings.end();

@@ -69,10 +69,9 @@ export class HostBytes {
   #routes: Map<string, readonly IndexedRoute[]> | undefined;
 
   /** @param findings absent: it is looked at when the first request asks for it */
-  constructor(place: HostPlace, table: TableContext, findings: Findings | undefined) {
+  constructor(bytes: Uint8Array, place: HostPlace, table: TableContext, findings: Findings | undefined) {
     this.#sent = place.sent;
     this.#at = place.at;
-    const { bytes } = this;
     const { name, domains } = readNames(bytes);
     this.name = knownText(name, place.name);
     this.domains = domains;
@@ -86,13 +85,12 @@ export class HostBytes {
     this.notices = own.notices;
   }
 
-  get bytes(): Uint8Array {
-    return new WireReader(this.#sent.read(), this.#at).part();
-  }
-
-  /** The same bytes under the same levels above. */
-  isSame(bytes: Uint8Array, table: TableContext): boolean {
-    return this.#table === table && Buffer.compare(this.bytes, bytes) === 0;
+  /**
+   * The same bytes under the same levels above.
+   * @param open reads tables, each of them once for all its hosts
+   */
+  isSame(bytes: Uint8Array, table: TableContext, open: (sent: SentBytes) => Uint8Array): boolean {
+    return this.#table === table && Buffer.compare(this.#bytes(open(this.#sent)), bytes) === 0;
   }
 
   /** @param maxStreamMs of the listener's connection manager; 0: none */
@@ -115,11 +113,19 @@ export class HostBytes {
     };
   }
 
+  #bytes(table: Uint8Array): Uint8Array {
+    return new WireReader(table, this.#at).part();
+  }
+
   /** What nobody has looked at may be wrong: then its requests fail, and nobody else's. */
   #compileRoutes(place: Place): readonly IndexedRoute[] {
     const findings = new Findings();
     try {
-      const routes = compileRoutes(decodeEnvoy<VirtualHostSpec>(MESSAGE, this.bytes), place, findings);
+      const routes = compileRoutes(
+        decodeEnvoy<VirtualHostSpec>(MESSAGE, this.#bytes(this.#sent.read())),
+        place,
+        findings,
+      );
       if (!this.#isChecked) findings.end();
       return routes;
     } catch (error) {
