@@ -1,7 +1,7 @@
 /**
  * Resources of one type are alike but for names and numbers: what one has in common with others before it is written as where
- * it stands there. Rejected: zlib, which takes ten times as long for pieces so small, and 30 KB for each of its states; and a
- * prefix and a suffix in common, since names stand in the middle, too.
+ * it stands there. Rejected: zlib with a dictionary, which takes five times as long and more for pieces so small (20 to 60 us for
+ * half a KB); and a prefix and a suffix in common, since names stand in the middle, too.
  */
 
 import { WireReader } from "../../proto/wire-reader.js";
