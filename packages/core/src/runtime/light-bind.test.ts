@@ -29,3 +29,13 @@ it("leaves out the property of functions that holds their streams, and is over w
   expect(() => withLightBind(fails)).toThrow("no room");
   expect(AsyncResource.prototype.bind).toBe(bind);
 });
+
+it("goes without where the prototype is frozen", () => {
+  const given = Object.getOwnPropertyDescriptor(AsyncResource.prototype, "bind")!; // it has one
+  Object.defineProperty(AsyncResource.prototype, "bind", { ...given, writable: false });
+  try {
+    expect(withLightBind(() => AsyncResource.prototype.bind)).toBe(given.value);
+  } finally {
+    Object.defineProperty(AsyncResource.prototype, "bind", given);
+  }
+});

@@ -23,7 +23,7 @@ const prototype = AsyncResource.prototype as { bind: unknown };
 /** @param work that begins one request, and runs nothing of the application's */
 export function withLightBind<Result>(work: () => Result): Result {
   const { bind } = prototype;
-  prototype.bind = lightBind;
+  if (!Reflect.set(prototype, "bind", lightBind)) return work(); // somebody froze it
   try {
     return work();
   } finally {

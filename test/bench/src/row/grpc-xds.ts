@@ -43,7 +43,7 @@ export async function grpcXds(): Promise<Report> {
         "resident MB": rssMb.toFixed(1),
       });
     }
-    const goals = "goal: unary <= 0.9 of @grpc/grpc-js-xds, memory <= 1/5 of it";
+    const goals = "goal: unary <= 0.9 of @grpc/grpc-js-xds";
     return { bench, rows, notes: [goals, "median and quartiles of paired slices", PINNING] };
   } finally {
     await server[Symbol.asyncDispose]();
