@@ -14,6 +14,7 @@ import { closedPort, type FakeMesh, fakeMesh, listen, request, retries, type Tes
 interface Told {
   readonly code: string;
   readonly durationMs: number;
+  readonly meshMs: number;
   readonly ledger: TimeLedger;
   readonly attempts: readonly { readonly ms: number; readonly ledger: TimeLedger }[];
   readonly requestBytes: number;
@@ -48,9 +49,10 @@ function open(options: Parameters<typeof fakeMesh>[1] = {}): void {
   mesh = fakeMesh({}, options);
   mesh.engine.sinks.add({
     ended: (record: OutcomeRecord) => {
+      const { meshMs } = record; // before anybody asks for its attempts
       const { code, startedAt, endedAt, ledger, attempts, requestBytes, responseBytes } = record;
       told.push({
-        ...{ code, durationMs: endedAt - startedAt, ledger: { ...ledger }, requestBytes, responseBytes },
+        ...{ code, durationMs: endedAt - startedAt, meshMs, ledger: { ...ledger }, requestBytes, responseBytes },
         attempts: attempts.map((each: AttemptRecord) => ({ ms: each.endedAt - each.startedAt, ledger: each.ledger })),
       });
     },
@@ -79,8 +81,9 @@ it("sums to the duration within 1 %, for calls that are answered, retried, cut a
     await answer.then(({ body: read }) => read.text()).catch(() => {}); // "slow" is cut
   }
   expect(told).toHaveLength(40);
-  for (const { durationMs, ledger, attempts } of told) {
+  for (const { durationMs, meshMs, ledger, attempts } of told) {
     expect(Math.abs(sum(ledger) - durationMs)).toBeLessThanOrEqual(durationMs / 100);
+    expect(meshMs).toBeCloseTo(ledger.meshMs, 6);
     for (const attempt of attempts)
       expect(Math.abs(sum(attempt.ledger) - attempt.ms)).toBeLessThanOrEqual(attempt.ms / 100);
   }

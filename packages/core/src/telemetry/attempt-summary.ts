@@ -1,4 +1,7 @@
-/** One attempt of a `CallRecord`: what is told of it, without the errors and connections that the attempt holds. */
+/**
+ * One attempt of a `CallRecord`: a view of the attempt while all goes well, and of a copy without its error else. A copy of each would
+ * be the larger part of what a call's metrics cost.
+ */
 
 import { GRPC_STATUS_NAMES } from "@inmesh/model";
 import type { Attempt } from "../call/attempt.js";
@@ -55,36 +58,77 @@ export function withoutError(attempt: AttemptFacts): AttemptFacts {
 }
 
 export class AttemptSummary implements AttemptRecord {
-  readonly number: number;
-  readonly endpoint: EndpointState;
-  readonly startedAt: number;
-  readonly sentAt: number;
-  readonly headAt: number;
-  endedAt: number;
-  readonly status: number;
-  readonly grpcStatus: number;
-  readonly code: MeshErrorCode | "";
-  readonly outcome: string;
-  readonly reused: boolean;
   stallMs = 0;
-  readonly unconnected: boolean;
-  readonly wire: Wire | undefined;
+  readonly code: MeshErrorCode | "" = "";
+  readonly unconnected: boolean = false;
+  #of: AttemptFacts;
+  /** Of its error; empty: it has none. */
+  readonly #failed: string = "";
+  /** 0: as the attempt has it. */
+  #endedAt = 0;
 
   constructor(attempt: AttemptFacts) {
     const { error } = attempt;
-    this.number = attempt.number;
-    this.endpoint = attempt.endpoint;
-    this.startedAt = attempt.startedAt;
-    this.sentAt = attempt.sentAt;
-    this.headAt = attempt.headAt;
-    this.endedAt = attempt.endedAt || attempt.headAt || attempt.startedAt;
-    this.status = attempt.status;
-    this.grpcStatus = attempt.grpcStatus;
+    this.#of = attempt;
+    if (error === undefined) return;
     this.code = error instanceof MeshError ? error.code : "";
-    this.outcome = outcomeOf(attempt);
-    this.reused = attempt.reused;
-    this.wire = attempt.wire;
     this.unconnected = wasUnconnected(error);
+    this.#failed = outcomeOf(attempt);
+    this.letGo();
+  }
+
+  /** Keeps what it shows, and not the attempt with the call that it belongs to. */
+  letGo(): void {
+    this.#of = withoutError(this.#of);
+  }
+
+  get number(): number {
+    return this.#of.number;
+  }
+
+  get endpoint(): EndpointState {
+    return this.#of.endpoint;
+  }
+
+  get startedAt(): number {
+    return this.#of.startedAt;
+  }
+
+  get sentAt(): number {
+    return this.#of.sentAt;
+  }
+
+  get headAt(): number {
+    return this.#of.headAt;
+  }
+
+  get endedAt(): number {
+    const { endedAt, headAt, startedAt } = this.#of;
+    return this.#endedAt || endedAt || headAt || startedAt;
+  }
+
+  set endedAt(at: number) {
+    this.#endedAt = at;
+  }
+
+  get status(): number {
+    return this.#of.status;
+  }
+
+  get grpcStatus(): number {
+    return this.#of.grpcStatus;
+  }
+
+  get outcome(): string {
+    return this.#failed || outcomeOf(this.#of);
+  }
+
+  get reused(): boolean {
+    return this.#of.reused;
+  }
+
+  get wire(): Wire | undefined {
+    return this.#of.wire;
   }
 
   get ledger(): TimeLedger {

@@ -240,6 +240,15 @@ export class CallRecord implements OutcomeRecord {
     return outcomeLedger(this, this.attempts);
   }
 
+  get meshMs(): number {
+    const last = this.#last;
+    const { startedAt, attempts, faultMs } = this.#of;
+    if (attempts !== 1 || last === undefined || last.headAt === 0) return this.ledger.meshMs;
+    const beforeMs = last.startedAt - startedAt;
+    const endedAt = Math.max(this.#attempts?.at(-1)?.endedAt ?? (last.endedAt || last.headAt), last.startedAt);
+    return beforeMs - Math.min(beforeMs, faultMs) + Math.max(0, this.endedAt - endedAt);
+  }
+
   // ---- of a server's alone ----
 
   get peerWorkload(): string {
@@ -324,7 +333,7 @@ export class CallRecord implements OutcomeRecord {
 
   /** Keeps what it shows, and not the call with the errors that it holds. */
   #detach(call: Call): void {
-    this.#attempts ??= summariesOf(call);
+    for (const each of this.attempts) each.letGo();
     this.#of = factsOf(call);
     if (this.#last !== undefined) this.#last = withoutError(this.#last);
   }

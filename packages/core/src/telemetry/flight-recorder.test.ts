@@ -23,7 +23,7 @@ function served(): { -readonly [Field in keyof OutcomeRecord]: OutcomeRecord[Fie
     ...{ peerWorkload: "shop/web", localAddress: "", remoteAddress: "", httpRoute: "/orders", snapshot: 3, policy: "" },
     ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined },
     ledger: { ...ledger, backoffMs: 0, stallMs: 2 },
-    stallMs: 2,
+    ...{ meshMs: 1, faultMs: 0, stallMs: 2 },
     keep: () => record,
     requestHeader: (name) => HEADERS[name],
     responseHeader: () => "answered",

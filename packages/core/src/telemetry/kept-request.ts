@@ -94,6 +94,10 @@ export class KeptRequest implements OutcomeRecord {
     return outcomeLedger(this, []);
   }
 
+  get meshMs(): number {
+    return this.ledger.meshMs;
+  }
+
   get attempts(): readonly AttemptRecord[] {
     return NO_ATTEMPTS;
   }

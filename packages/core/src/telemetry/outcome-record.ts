@@ -103,8 +103,11 @@ export interface OutcomeRecord {
   /** May be more than are kept. */
   readonly attemptCount: number;
   readonly ledger: TimeLedger;
-  /** As the ledger has it, which takes longer to ask. */
+  /** As the ledger has them, which takes longer to ask. */
+  readonly meshMs: number;
   readonly stallMs: number;
+  /** Injected delay, in ms. */
+  readonly faultMs: number;
   readonly noRetry: NoRetryReason | "";
   /** Who answered, or who called, as its certificate says. */
   readonly peer: PeerIdentity | undefined;

@@ -40,12 +40,11 @@ export class MeshCounters implements OutcomeSink {
   }
 
   ended(record: OutcomeRecord): void {
-    const { ledger } = record; // added up each time it is asked for
-    this.#overhead[record.direction].record(ledger.meshMs / MS_PER_S);
+    this.#overhead[record.direction].record(record.meshMs / MS_PER_S);
     if (record.direction === "inbound") return;
     const counters = this.#of(record);
     if (record.details === "fault_filter_abort") counters.faults.abort += 1;
-    if (ledger.faultMs > 0) counters.faults.delay += 1;
+    if (record.faultMs > 0) counters.faults.delay += 1;
     const { attempts, attemptCount } = record;
     let before: AttemptRecord | undefined;
     for (let index = 0; index < attempts.length && index < attemptCount; index++) {

@@ -37,6 +37,7 @@ export function outcome({ headers = {}, ...given }: Given = {}): OutcomeRecord {
       policy: "",
     },
     ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined },
+    ...{ meshMs: (given.ledger ?? LEDGER).meshMs, faultMs: (given.ledger ?? LEDGER).faultMs },
     ...given,
     requestHeader: (name) => headers[name],
     responseHeader: () => undefined,

@@ -64,7 +64,7 @@ export class OtelMetrics implements OutcomeSink {
 
   ended(record: OutcomeRecord): void {
     const isClient = record.direction === "outbound";
-    this.#overhead.record(record.ledger.meshMs * MS_PER_S, DIRECTIONS[record.direction]);
+    this.#overhead.record(record.meshMs * MS_PER_S, DIRECTIONS[record.direction]);
     if (isClient && record.attemptCount > 0) this.#attempts.add(record.attemptCount, this.#attemptSet(record));
     const side = isClient ? this.#client : this.#server;
     if (side === undefined) return;

@@ -37,6 +37,8 @@ export class InboundRecord implements OutcomeRecord {
   snapshot = 0;
   /** Of it, how long the event loop stood still, in ms. */
   stallMs = 0;
+  /** Nothing is injected into what is served. */
+  readonly faultMs = 0;
   readonly attempts = NO_ATTEMPTS;
   readonly attemptCount = 0;
   readonly noRetry = "";
@@ -175,6 +177,10 @@ export class InboundRecord implements OutcomeRecord {
     ledger.bodyMs = endedAt - startedAt - ledger.meshMs - ledger.waitMs;
     ledger.stallMs = this.stallMs;
     return ledger;
+  }
+
+  get meshMs(): number {
+    return this.readyAt - this.startedAt;
   }
 
   get readyAt(): number {

@@ -33,7 +33,7 @@ export function record({ requestHeaders = {}, responseHeaders = {}, ...init }: R
       mtls: false,
     },
     ledger: { ...NO_TIME, meshMs: 0.25, waitMs: 31, bodyMs: 10 },
-    stallMs: 0,
+    ...{ meshMs: 0.25, faultMs: 0, stallMs: 0 },
     ...{ localAddress: "127.0.0.1:40112", remoteAddress: "10.1.0.9:9080", httpRoute: "", snapshot: 41, policy: "" },
     ...{ route: undefined, cluster: undefined, endpoint: undefined, call: undefined },
     requestHeader: (name) => requestHeaders[name],
