@@ -15,16 +15,36 @@ import {
 } from "cockatiel";
 import CircuitBreaker from "opossum";
 import pRetry from "p-retry";
-import { Agent, type Dispatcher, RetryAgent, request } from "undici";
+import { Agent, DecoratorHandler, type Dispatcher, RetryAgent, request } from "undici";
 import { concurrently } from "../lib/paired.js";
 import { requests } from "./mesh-cases.js";
 import { HEADERS, PATH, type RequestCase, type RunningCase, WIDTH } from "./request-case.js";
 
 export const RIVAL_CASES: Readonly<Record<string, RequestCase>> = {
+  interceptor: {
+    name: "an interceptor of undici's that does nothing",
+    start: ({ port }) => interceptor(`http://127.0.0.1:${port}`),
+  },
   "retry-agent": { name: "undici RetryAgent", start: ({ port }) => retryAgent(`http://127.0.0.1:${port}`) },
   cockatiel: { name: "cockatiel: retry, breaker, timeout", start: ({ port }) => cockatiel(`http://127.0.0.1:${port}`) },
   glued: { name: "opossum + p-retry + OpenTelemetry, by hand", start: ({ port }) => glued(`http://127.0.0.1:${port}`) },
 };
+
+/** What it takes to stand between a caller and undici at all, in the way that undici offers. */
+function interceptor(origin: string): RunningCase {
+  const agent = new Agent({ connections: WIDTH });
+  const composed = new Agent({ connections: WIDTH }).compose(
+    (dispatch) => (options, handler) => dispatch(options, new DecoratorHandler(handler)),
+  );
+  return {
+    baseline: { name: "bare undici, dispatcher.request", run: requests(agent, origin) },
+    candidate: { name: "compose, DecoratorHandler", run: requests(composed, origin) },
+    async close() {
+      await composed.close();
+      await agent.close();
+    },
+  };
+}
 
 function retryAgent(origin: string): RunningCase {
   const agent = new Agent({ connections: WIDTH });

@@ -42,7 +42,7 @@ export function mtls(): Promise<Report> {
 export function rivals(): Promise<Report> {
   return compare(
     "the same, beside what teams glue together by hand",
-    ["policy", "retry-agent", "cockatiel", "glued"],
+    ["policy", "interceptor", "retry-agent", "cockatiel", "glued"],
     ["goal: inmesh adds <= 1/5 of what opossum + p-retry + OpenTelemetry add"],
   );
 }
