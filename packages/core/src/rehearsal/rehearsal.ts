@@ -52,8 +52,6 @@ export class Rehearsal {
   readonly #open = new WeakMap<Call, Observation>();
   /** By call, for as long as the list of last requests keeps it. */
   readonly #would = new WeakMap<Call, Would>();
-  /** That map has had an entry: a process that rehearses nothing looks nothing up, for each of its calls. */
-  #rehearses = false;
   /** Adapters' own objects for requests: several listeners may hear of the same one. */
   readonly #watched = new WeakSet<object>();
   readonly #conditions = new WeakMap<Route, RetryConditions>();
@@ -69,7 +67,7 @@ export class Rehearsal {
   }
 
   wouldOf(call: Call): Would | undefined {
-    return this.#rehearses ? this.#would.get(call) : undefined;
+    return this.#would.get(call);
   }
 
   // ---- calls that the mesh carries ----
@@ -185,7 +183,6 @@ export class Rehearsal {
   }
 
   #record(call: Call, would: Would): void {
-    this.#rehearses = true;
     this.#would.set(call, would);
     this.#stats.record(hostOf(would.intent, call), would);
   }

@@ -20,7 +20,7 @@ import { type CallFacts, factsOf } from "./call-facts.js";
 import { type CallFailure, failureOf } from "./call-failure.js";
 import type { OutcomeRecord, TimeLedger } from "./outcome-record.js";
 import { FLAG } from "./response-flags.js";
-import { outcomeLedger } from "./time-ledger.js";
+import { meshMsAround, outcomeLedger } from "./time-ledger.js";
 import { isSampled, isTraceparent, traceIdOf, traceSpanOf } from "./traceparent-line.js";
 import type { TraceSpan } from "./tracing.js";
 
@@ -241,12 +241,10 @@ export class CallRecord implements OutcomeRecord {
   }
 
   get meshMs(): number {
-    const last = this.#last;
-    const { startedAt, attempts, faultMs } = this.#of;
-    if (attempts !== 1 || last === undefined || last.headAt === 0) return this.ledger.meshMs;
-    const beforeMs = last.startedAt - startedAt;
-    const endedAt = Math.max(this.#attempts?.at(-1)?.endedAt ?? (last.endedAt || last.headAt), last.startedAt);
-    return beforeMs - Math.min(beforeMs, faultMs) + Math.max(0, this.endedAt - endedAt);
+    const { attempts } = this;
+    const [only] = attempts;
+    if (only === undefined || attempts.length > 1 || only.headAt === 0) return this.ledger.meshMs;
+    return meshMsAround(this, only);
   }
 
   // ---- of a server's alone ----

@@ -99,6 +99,12 @@ export function outcomeLedger(times: OutcomeTimes, attempts: readonly AttemptTim
   return parts;
 }
 
+/** `meshMs` of a call whose only attempt was answered, which is most of them, without its other parts. */
+export function meshMsAround({ startedAt, endedAt, faultMs }: OutcomeTimes, attempt: AttemptTimes): number {
+  const beforeMs = attempt.startedAt - startedAt;
+  return beforeMs - Math.min(beforeMs, faultMs) + Math.max(0, endedAt - Math.max(attempt.endedAt, attempt.startedAt));
+}
+
 /** What all parts of it sum to. */
 export function ledgerTotal(ledger: TimeLedger): number {
   const { meshMs, faultMs, queueMs, dnsMs, connectMs, tlsMs, waitMs, bodyMs, backoffMs } = ledger;

@@ -29,11 +29,10 @@ function release(): void {
 /** From now on `ref` and `unref` of a connection that stands count; at first, as every new socket, it holds the process. */
 export function heldByCount(socket: Socket): void {
   let holds = true;
-  let over = false;
   socket.unref();
   hold();
   socket.ref = () => {
-    if (!holds && !over) {
+    if (!holds) {
       holds = true;
       hold();
     }
@@ -48,6 +47,6 @@ export function heldByCount(socket: Socket): void {
   };
   socket.once("close", () => {
     socket.unref();
-    over = true;
+    socket.ref = () => socket;
   });
 }

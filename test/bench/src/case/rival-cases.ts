@@ -23,37 +23,34 @@ import { HEADERS, PATH, type RequestCase, type RunningCase, WIDTH } from "./requ
 export const RIVAL_CASES: Readonly<Record<string, RequestCase>> = {
   interceptor: {
     name: "an interceptor of undici's that does nothing",
-    start: ({ port }) => interceptor(`http://127.0.0.1:${port}`),
+    start: ({ port }) => beside(`http://127.0.0.1:${port}`, "compose, DecoratorHandler", interceptor()),
   },
-  "retry-agent": { name: "undici RetryAgent", start: ({ port }) => retryAgent(`http://127.0.0.1:${port}`) },
+  "retry-agent": {
+    name: "undici RetryAgent",
+    start: ({ port }) => beside(`http://127.0.0.1:${port}`, "undici RetryAgent", retryAgent()),
+  },
   cockatiel: { name: "cockatiel: retry, breaker, timeout", start: ({ port }) => cockatiel(`http://127.0.0.1:${port}`) },
   glued: { name: "opossum + p-retry + OpenTelemetry, by hand", start: ({ port }) => glued(`http://127.0.0.1:${port}`) },
 };
 
 /** What it takes to stand between a caller and undici at all, in the way that undici offers. */
-function interceptor(origin: string): RunningCase {
-  const agent = new Agent({ connections: WIDTH });
-  const composed = new Agent({ connections: WIDTH }).compose(
+function interceptor(): Dispatcher {
+  return new Agent({ connections: WIDTH }).compose(
     (dispatch) => (options, handler) => dispatch(options, new DecoratorHandler(handler)),
   );
-  return {
-    baseline: { name: "bare undici, dispatcher.request", run: requests(agent, origin) },
-    candidate: { name: "compose, DecoratorHandler", run: requests(composed, origin) },
-    async close() {
-      await composed.close();
-      await agent.close();
-    },
-  };
 }
 
-function retryAgent(origin: string): RunningCase {
+function retryAgent(): Dispatcher {
+  return new RetryAgent(new Agent({ connections: WIDTH })) as unknown as Dispatcher;
+}
+
+function beside(origin: string, name: string, dispatcher: Dispatcher): RunningCase {
   const agent = new Agent({ connections: WIDTH });
-  const retrying = new RetryAgent(new Agent({ connections: WIDTH }));
   return {
     baseline: { name: "bare undici, dispatcher.request", run: requests(agent, origin) },
-    candidate: { name: "undici RetryAgent", run: requests(retrying as unknown as Dispatcher, origin) },
+    candidate: { name, run: requests(dispatcher, origin) },
     async close() {
-      await retrying.close();
+      await dispatcher.close();
       await agent.close();
     },
   };

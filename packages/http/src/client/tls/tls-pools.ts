@@ -61,8 +61,6 @@ export class TlsPools implements Pool {
   readonly #pools = new Map<string, NamedPool>();
   /** Of the mesh's own TLS, where the name is the cluster's: made once, not for each request. */
   #name: { readonly of: Cluster; readonly text: string } | undefined;
-  /** Of the mesh's own TLS: where the last request went, which is where the next one goes. */
-  #last: { readonly of: Cluster; readonly pool: Pool } | undefined;
   /** Of the trust, when these pools were looked at. */
   #generation = 0;
   #left = false;
@@ -84,10 +82,7 @@ export class TlsPools implements Pool {
     this.uses += 1;
     this.#trust.look();
     this.#renew();
-    const { call } = wire.attempt;
-    const last = this.#last;
-    const isKnown = last !== undefined && last.of === call.cluster!.config; // an attempt has an endpoint, so its call has a cluster
-    (isKnown ? last.pool : this.#poolFor(call, wire)).dispatch(wire);
+    this.#named(this.#nameFor(wire.attempt.call), wire.authority).pool.dispatch(wire);
   }
 
   /** For whoever keeps connections himself. */
@@ -136,12 +131,6 @@ export class TlsPools implements Pool {
   /** Others than members of the mesh hear nothing of it. */
   get #workload(): string {
     return this.#isMesh ? this.#options.workload : "";
-  }
-
-  #poolFor(call: Call, { authority }: WireAttempt): Pool {
-    const { pool } = this.#named(this.#nameFor(call), authority);
-    if (this.#isMesh) this.#last = { of: call.cluster!.config, pool };
-    return pool;
   }
 
   #nameFor(call: Call): string {
@@ -194,7 +183,6 @@ export class TlsPools implements Pool {
   #retire(name: string, pool: Pool): void {
     if (this.#pools.get(name)?.pool !== pool) return;
     this.#pools.delete(name);
-    if (this.#last?.pool === pool) this.#last = undefined;
     void pool.close().catch(() => {});
   }
 

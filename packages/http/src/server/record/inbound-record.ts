@@ -167,13 +167,11 @@ export class InboundRecord implements OutcomeRecord {
   }
 
   get ledger(): TimeLedger {
-    const { startedAt, servedAt, headAt } = this.#facts;
+    const { startedAt, readyAt, headAt, endedAt, meshMs } = this;
     const ledger = this.#ledger;
-    const endedAt = this.endedAt;
-    const handedAt = servedAt === 0 ? endedAt : servedAt;
     const answeredAt = headAt === 0 ? endedAt : headAt;
-    ledger.meshMs = handedAt - startedAt;
-    ledger.waitMs = Math.max(0, answeredAt - handedAt);
+    ledger.meshMs = meshMs;
+    ledger.waitMs = Math.max(0, answeredAt - readyAt);
     ledger.bodyMs = endedAt - startedAt - ledger.meshMs - ledger.waitMs;
     ledger.stallMs = this.stallMs;
     return ledger;

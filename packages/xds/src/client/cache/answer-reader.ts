@@ -5,7 +5,7 @@
 
 import { messageOf } from "@inmesh/core";
 import type { AdsAnswer, SentResource, SentResources } from "../ads/messages.js";
-import { ownVersion, type Shelved } from "./byte-shelf.js";
+import { ownVersion, type Place, type Shelved } from "./byte-shelf.js";
 import type { TypeCache } from "./type-cache.js";
 
 interface Found {
@@ -15,7 +15,8 @@ interface Found {
 
 export type Finding<Value> =
   | (Found & { readonly kind: "alive" })
-  | (Found & { readonly kind: "same"; readonly version: string })
+  /** Where it stands by its version of now; undefined: where it does. */
+  | (Found & { readonly kind: "same"; readonly place: Place | undefined })
   /** Other bytes of the same meaning. */
   | (Found & { readonly kind: "alike"; readonly sent: Shelved })
   | (Found & { readonly kind: "changed"; readonly sent: Shelved; readonly value: Value });
@@ -112,18 +113,19 @@ export class AnswerReader<Value> {
 
   #read(sentName: string, { value, version, ttlMs }: SentResource): void {
     const cache = this.#cache;
+    const { type, shelf } = cache;
+    const own = ownVersion(version, this.#version);
     const entry = cache.entry(sentName);
     const name = cache.nameOf(sentName); // one text for as long as it is known, and not one more for each answer
     const refused = entry?.trouble?.refusal?.bytes;
     if (value === undefined) {
       this.findings.push({ kind: "alive", name, ttlMs });
     } else if (entry?.sent?.equals(value)) {
-      this.findings.push({ kind: "same", name, version, ttlMs });
+      this.findings.push({ kind: "same", name, ttlMs, place: shelf.renamed(entry.sent, value, own) });
     } else if (refused !== undefined && Buffer.compare(refused, value) === 0) {
       this.problems.push({ name, text: entry?.trouble?.error ?? "refused", bytes: refused, version });
     } else {
-      const { type, shelf } = cache;
-      const sent = shelf.keep(value, ownVersion(version, this.#version));
+      const sent = shelf.keep(value, own);
       const bytes = sent.read();
       const before = entry?.sent === undefined ? undefined : entry.value;
       try {

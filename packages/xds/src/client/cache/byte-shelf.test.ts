@@ -39,7 +39,8 @@ describe("ByteShelf", () => {
   it("has the same bytes under another version, and their neighbours as they were", () => {
     const shelf = new ByteShelf();
     const kept = Array.from({ length: 30 }, (_, index) => shelf.keep(filled(60, index), hash(String(index))));
-    for (const [index, each] of kept.entries()) if (index % 2 === 0) shelf.rename(each, `now ${index}`);
+    for (const [index, each] of kept.entries())
+      if (index % 2 === 0) each.move(shelf.renamed(each, filled(60, index), `now ${index}`)!); // another version
     expect(kept.map((each) => each.read())).toEqual(kept.map((_, index) => filled(60, index)));
     const versions = kept.map((_, index) => (index % 2 === 0 ? `now ${index}` : hash(String(index))));
     expect(kept.map(({ version }) => version)).toEqual(versions);
@@ -49,7 +50,7 @@ describe("ByteShelf", () => {
     const shelf = new ByteShelf();
     const kept = shelf.keep(filled(60), hash("a"));
     const { byteOffset } = kept.read();
-    shelf.rename(kept, hash("a"));
+    expect(shelf.renamed(kept, filled(60), hash("a"))).toBe(undefined);
     expect(kept.read().byteOffset).toBe(byteOffset);
   });
 

@@ -19,7 +19,7 @@ interface Shelf {
   readonly dictionary: Dictionary;
 }
 
-interface Place {
+export interface Place {
   readonly shelf: Shelf;
   readonly at: number;
 }
@@ -34,9 +34,12 @@ export class ByteShelf {
     return new Shelved(this.#place(bytes, version));
   }
 
-  /** The same bytes, which the server calls by another version now. */
-  rename(kept: Shelved, version: string | undefined): void {
-    if (kept.version !== version) kept.move(this.#place(kept.read(), version));
+  /**
+   * Where the same bytes stand under the version that the server calls them by now, for `kept.move`; undefined: where they are.
+   * Packing them is part of reading an answer, which pauses, and no part of taking it over, which does not.
+   */
+  renamed(kept: Shelved, bytes: Uint8Array, version: string | undefined): Place | undefined {
+    return kept.version === version ? undefined : this.#place(bytes, version);
   }
 
   #place(bytes: Uint8Array, version: string | undefined): Place {

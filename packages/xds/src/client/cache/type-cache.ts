@@ -4,7 +4,7 @@ import type { Clock, Timer } from "@inmesh/core";
 import type { AdsAnswer, SentError } from "../ads/messages.js";
 import type { ResourceChanges, ResourceType } from "../watch.js";
 import type { AnswerReader, Finding } from "./answer-reader.js";
-import { ByteShelf, ownVersion } from "./byte-shelf.js";
+import { ByteShelf } from "./byte-shelf.js";
 import { type Entry, emptyEntry, type Moment, type Refusal, tellError } from "./entry.js";
 import { WantedNames } from "./wanted-names.js";
 
@@ -198,7 +198,7 @@ export class TypeCache<Value = unknown> {
     entry.answerVersion = answerVersion;
     entry.trouble = undefined;
     if (kind === "same") {
-      if (entry.sent !== undefined) this.shelf.rename(entry.sent, ownVersion(finding.version, answerVersion));
+      if (finding.place !== undefined) entry.sent?.move(finding.place);
       return;
     }
     entry.sent = finding.sent;
